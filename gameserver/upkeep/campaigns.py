@@ -1,9 +1,9 @@
 """Sends the letters of campaigns: one node at a time, page by page, no faster than a stated rate.
 
 Law: see storage/operators/campaigns.py. A letter is a command of its recipient's under a mail id of its own, so a page
-that is sent again, by another node or twice at once, changes nothing where it has arrived. Letters that
-can't be delivered, since a database is away, are owed, and tried again until they are. A page is read from databases
-that answer; the slots of the others are postponed.
+that is sent again, by another node or twice at once, changes nothing where it has arrived. A database that is found
+silent, by a question or a letter, is left alone for some seconds (Recipients); the others' players are written to
+meanwhile, and what is under way to its players is tried again afterwards.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from gameserver.commands.player_changes import Gift, letter_with
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.ids import campaign_letter_id
 from gameserver.storage.mail.mailbag import SentLetter
+from gameserver.storage.mail.outbox import Ending
 from gameserver.storage.operators.campaigns import RUNNING, WAITING, CampaignRecord
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import CAMPAIGN_AGE, CAMPAIGN_LEFT, CAMPAIGN_LETTERS, CAMPAIGNS
@@ -84,65 +85,51 @@ async def attend(sending: Sending) -> None:
         while is_ours and loop.time() < until and (due := await records.due()):
             steps = [await _step(sending, record) for record in due]
             if not any(steps):
-                break
-        for record in await records.due() if is_ours else ():
-            await _send_owed(sending, record)
+                return
 
 
 async def _step(sending: Sending, record: CampaignRecord) -> bool:
-    """Sends a campaign's page under way, or its next one; whether that got anywhere."""
-    records = sending.campaigns.records
-    if record.pending is not None:
+    """Sends what is under way, or the next page if all of that waits for silent databases; whether it got anywhere."""
+    records, recipients = sending.campaigns.records, sending.campaigns.recipients
+    if record.pending is not None and not (record.is_tried and all(map(recipients.is_silent, record.pending))):
         return await _send(sending, record, record.pending)
     if record.state != RUNNING or not is_known(record.filter):
         return False
-    page = await sending.campaigns.recipients.page(segment_of(record.filter), record, sending.page)
-    if page is None:
+    if recipients.is_at_end(record):
         if done := await records.finish(record):
             log.info("a campaign is done", campaign=record.id, arrived=record.arrived, refused=record.refused)
         return done
-    if not await records.begin(record, page):
+    page = await recipients.page(segment_of(record.filter), record, sending.page)
+    if page is None or not await records.begin(record, page):
         return False
-    return not page.players or await _send(sending, record, page.players)
+    return not page.players or await _send(sending, record, [*(record.pending or ()), *page.players])
 
 
 async def _send(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> bool:
-    """Delivers a page that has been begun, and counts it; whether that got anywhere."""
-    arrived, refused, left = await _deliver(sending, record, players)
-    if not await sending.campaigns.records.settle(record.id, players, arrived, refused, left):
+    """Delivers what is under way, but for silent databases, and counts what has ended; whether nobody else did."""
+    recipients = sending.campaigns.recipients
+    tried = [player_id for player_id in players if not recipients.is_silent(player_id)]
+    endings = dict(zip(tried, await _deliver(sending, record, tried), strict=True))
+    ended = {player_id: ending for player_id, ending in endings.items() if ending is not None}
+    recipients.found_silent(endings.keys() - ended.keys())
+    arrived = sum(ending.refused is None for ending in ended.values())
+    refused = len(ended) - arrived
+    left = [player_id for player_id in players if player_id not in ended]
+    if not await sending.campaigns.records.settle(record.id, players, left, arrived, refused):
         return False
-    _count(arrived, refused)
+    CAMPAIGN_LETTERS.labels("arrived").inc(arrived)
+    CAMPAIGN_LETTERS.labels("refused").inc(refused)
     return True
 
 
-async def _send_owed(sending: Sending, record: CampaignRecord) -> None:
-    """Tries letters of earlier pages again, unless their database was just found silent; counts those that end."""
-    recipients = sending.campaigns.recipients
-    tried = [player_id for player_id in record.owed if not recipients.is_silent(player_id)][: sending.page]
-    if not tried:
-        return
-    arrived, refused, left = await _deliver(sending, record, tried)
-    ended = set(tried) - set(left)
-    still = [player_id for player_id in record.owed if player_id not in ended]
-    if ended and await sending.campaigns.records.settle_owed(record, arrived, refused, still):
-        _count(arrived, refused)
-
-
-async def _deliver(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> tuple[int, int, list[int]]:
-    """How many letters arrived and were refused for good, and who is left."""
+async def _deliver(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> Sequence[Ending | None]:
+    """However fast it goes, it takes as long as the rate demands."""
+    if not players:
+        return ()
     begun = asyncio.get_running_loop().time()
     endings = await sending.postman.deliver([_letter(record, player_id) for player_id in players])
-    # However fast it went, the next page begins no sooner than the rate allows.
     await asyncio.sleep(max(begun + len(players) / sending.letters_per_second - asyncio.get_running_loop().time(), 0))
-    ended = [ending for ending in endings if ending is not None]
-    arrived = sum(ending.refused is None for ending in ended)
-    left = [player_id for player_id, ending in zip(players, endings, strict=True) if ending is None]
-    return arrived, len(ended) - arrived, left
-
-
-def _count(arrived: int, refused: int) -> None:
-    CAMPAIGN_LETTERS.labels("arrived").inc(arrived)
-    CAMPAIGN_LETTERS.labels("refused").inc(refused)
+    return endings
 
 
 def _letter(record: CampaignRecord, player_id: int) -> SentLetter:

@@ -3,14 +3,17 @@
 Law: a player is on one page at the most, and on one if it fits all the time, also when its slot moves meanwhile: pages
 go by slot and id, which a move doesn't change, and each is read from snapshots in which every slot has one owner
 (reports.py). Primaries are asked, as a replica may not have a player yet. A search looks at WINDOW slots at the most,
-so that one that finds nobody is quick, too. Slots that no database that answers owns are postponed.
+so that one that finds nobody is quick, too. Slots that no database that answers owns are postponed, and so are those of
+a database that doesn't take letters: what it has to take is at the most a page of each campaign.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
+from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
 
@@ -25,7 +28,15 @@ PLAYERS = tables.player_rows.c
 WINDOW = 32
 """Slots that a page looks at."""
 SILENT_SECONDS = 5.0
-"""How long a database that was found silent isn't asked."""
+"""How long a database that was found silent is asked nothing, and given no letters."""
+
+
+class Waiting(NamedTuple):
+    """How many slots and letters of a campaign wait for a database."""
+
+    database: str
+    slots: int
+    letters: int
 
 
 class Recipients:
@@ -47,54 +58,76 @@ class Recipients:
 
     def is_silent(self, player_id: int) -> bool:
         """Whether the player's database was just found silent."""
-        return self._slots.owner("players", slot_of(player_id)).name in self._silent()
+        return self._owner(slot_of(player_id)) in self._silent()
+
+    def found_silent(self, player_ids: Iterable[int]) -> None:
+        """Notes that these players' databases didn't take their letters."""
+        self._note({self._owner(slot_of(player_id)) for player_id in player_ids})
+
+    def waiting(self, record: CampaignRecord) -> list[Waiting]:
+        """What of a campaign waits for which database."""
+        slots = Counter(self._owner(slot) for slot in record.waiting_slots)
+        letters = Counter(self._owner(slot_of(player_id)) for player_id in record.waiting_players)
+        return [Waiting(name, slots[name], letters[name]) for name in sorted({*slots, *letters})]
+
+    def is_at_end(self, record: CampaignRecord) -> bool:
+        """Whether every slot has been read."""
+        return record.slot >= self._slots.size("players") and not record.postponed
 
     async def page(self, segment: Segment, record: CampaignRecord, limit: int) -> CampaignPage | None:
-        """The next page of players from before the campaign's start; None when nobody is left, or none can be asked."""
+        """The next players, perhaps none, from before the campaign's start; None while nobody can be asked for them."""
         size, chosen = self._slots.size("players"), replace(segment, created_until=_earlier(segment, record.at))
+        avoided = self._silent() | {self._owner(slot_of(player_id)) for player_id in record.pending or ()}
         if record.slot >= size:
-            return await self._postponed(chosen, record, limit)
+            return await self._postponed(chosen, record, avoided, limit)
         until = min(record.slot + WINDOW, size)
         wanted = dict.fromkeys(range(record.slot, until), 0) | {record.slot: record.after}
-        ids, owned = await self._read(chosen, wanted, limit)
+        ids, owned = await self._read(chosen, wanted, avoided, limit)
+        if not owned:
+            return None
         end = (slot_of(ids[-1]), ids[-1]) if len(ids) == limit else (until, 0)
         missing = [(slot, after) for slot, after in wanted.items() if slot < end[0] and slot not in owned]
         return CampaignPage(ids, *end, [*record.postponed, *chain(*missing)])
 
-    async def _postponed(self, segment: Segment, record: CampaignRecord, limit: int) -> CampaignPage | None:
-        """A page of postponed slots whose owners answer now."""
+    async def _postponed(
+        self, segment: Segment, record: CampaignRecord, avoided: Set[str], limit: int
+    ) -> CampaignPage | None:
         waiting = dict(zip(record.postponed[::2], record.postponed[1::2], strict=True))
-        if not waiting:
+        wanted = dict(islice((item for item in waiting.items() if self._owner(item[0]) not in avoided), WINDOW))
+        ids, owned = await self._read(segment, wanted, avoided, limit) if wanted else ([], frozenset[int]())
+        if owned.isdisjoint(wanted):
             return None
-        ids, owned = await self._read(segment, waiting, limit)
-        if owned.isdisjoint(waiting):
-            return None
+        ended = owned & wanted.keys()
         if len(ids) == limit:
-            last = slot_of(ids[-1])
-            left = {slot: after for slot, after in waiting.items() if slot not in owned or slot > last}
-            left[last] = ids[-1]
-        else:
-            left = {slot: after for slot, after in waiting.items() if slot not in owned}
-        return CampaignPage(ids, record.slot, record.after, [*chain(*left.items())])
+            waiting[last := slot_of(ids[-1])] = ids[-1]
+            ended = {slot for slot in ended if slot < last}
+        left = ((slot, after) for slot, after in waiting.items() if slot not in ended)
+        return CampaignPage(ids, record.slot, record.after, [*chain(*left)])
 
-    async def _read(self, segment: Segment, wanted: Mapping[int, int], limit: int) -> tuple[list[int], set[int]]:
+    async def _read(
+        self, segment: Segment, wanted: Mapping[int, int], avoided: Set[str], limit: int
+    ) -> tuple[Sequence[int], Set[int]]:
         """The first players of these slots, each behind a player, and the slots of databases that answer."""
-        first = [(slot, after) for slot, after in wanted.items() if after]
+        begun = [(slot, after) for slot, after in wanted.items() if after]
         query = select(PLAYERS.id).where(PLAYERS.slot.in_(wanted), *segment.conditions())
-        query = query.where(*(or_(PLAYERS.slot != slot, PLAYERS.id > after) for slot, after in first))
+        query = query.where(*(or_(PLAYERS.slot != slot, PLAYERS.id > after) for slot, after in begun))
         query = query.order_by(PLAYERS.slot, PLAYERS.id).limit(limit)
 
-        async def work(parts: Sequence[Part]) -> tuple[list[int], set[int]]:
+        async def work(parts: Sequence[Part]) -> tuple[Sequence[int], Set[int]]:
             answers = await gathered(part.ask(query.where(part.counted())) for part in parts)
             ids = sorted((row.id for row in chain(*answers)), key=lambda player_id: (slot_of(player_id), player_id))
             return ids[:limit], {slot for part in parts for slot in part.slots}
 
-        found, silent = await self._reports.over_some(
-            [database for database in self._slots.databases("players") if database.name not in self._silent()], work
-        )
-        until = time.monotonic() + SILENT_SECONDS
-        self._silent_until.update((database.name, until) for database in silent)
+        databases = [each for each in self._slots.databases("players") if each.name not in avoided]
+        found, silent = await self._reports.over_some(databases, work)
+        self._note(silent)
         return found
+
+    def _owner(self, slot: int) -> str:
+        return self._slots.owner("players", slot).name
+
+    def _note(self, silent: Iterable[str]) -> None:
+        self._silent_until.update(dict.fromkeys(silent, time.monotonic() + SILENT_SECONDS))
 
     def _silent(self) -> set[str]:
         now = time.monotonic()

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Identity,
     Index,
@@ -200,14 +201,14 @@ campaigns = Table(
     Column("arrived", BigInteger, server_default="0", nullable=False),
     Column("refused", BigInteger, server_default="0", nullable=False),
     Column("postponed", ARRAY(BigInteger), server_default="{}", nullable=False),
-    Column("owed", ARRAY(BigInteger), server_default="{}", nullable=False),
     Index("campaigns_due", "at", postgresql_where=text("state = 'running' or pending is not null")),
+    CheckConstraint("state <> 'done' or postponed = '{}'", name="campaigns_done_postpone_nothing"),
 )
 """Letters to many players (see operators/campaigns.py). `id` is the command id; `counted` how many players there were.
 
-`slot` and `after` (a player's id): up to there everyone has been written to. `pending`: the page under way, whose end
-is `next_slot` and `next_after`. `postponed`: slots that are read later, each followed by the player behind whom;
-`owed`: players of earlier pages whose letters haven't ended.
+`slot` and `after` (a player's id): up to there everyone has been written to. `pending`: the players under way; the page
+of the last of them ends at `next_slot` and `next_after`. `postponed`: slots that are read later, each followed by the
+player behind whom.
 """
 saved_queries = Table(
     "saved_queries",

@@ -1,7 +1,6 @@
-"""Slots and players that a campaign comes back to, since their database didn't answer.
+"""Slots that a campaign comes back to, since their database didn't answer.
 
-The trigger keeps nodes of the previous version, which don't know these columns, from finishing such a campaign: their
-update finds no row.
+The constraint keeps nodes of the previous version, which don't know the column, from finishing such a campaign.
 """
 
 import sqlalchemy as sa
@@ -13,11 +12,5 @@ down_revision = "control_0018"
 
 
 def upgrade() -> None:
-    for name in ("postponed", "owed"):
-        op.add_column("campaigns", sa.Column(name, ARRAY(sa.BigInteger), server_default="{}", nullable=False))
-    op.execute("create function campaign_isnt_over() returns trigger language plpgsql as 'begin return null; end'")
-    op.execute(
-        "create trigger campaign_isnt_over before update on campaigns for each row"
-        " when (new.state = 'done' and (new.postponed <> '{}' or new.owed <> '{}'))"
-        " execute function campaign_isnt_over()"
-    )
+    op.add_column("campaigns", sa.Column("postponed", ARRAY(sa.BigInteger), server_default="{}", nullable=False))
+    op.create_check_constraint("campaigns_done_postpone_nothing", "campaigns", "state <> 'done' or postponed = '{}'")

@@ -22,9 +22,7 @@ from gameserver.upkeep import campaigns as sending
 from tests.storage.sharding import moving
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
 from tests.support.deployment import assert_ledger_explains
-from tests.support.freezing import frozen
 from tests.support.nodes import InProcessNode, node_process, start_node
-from tests.support.servers import Servers
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
 from tests.transport.http.test_player_changes import inbox, items
@@ -312,43 +310,3 @@ async def test_another_node_goes_on_when_the_one_that_sends_is_killed(settings: 
                 done = await at_rest(again, campaign, "done")
                 assert (done["arrived"], done["refused"]) == (30, 0)
                 assert await counts(again, players) == [(1, 2)] * 30
-
-
-async def test_a_silent_database_holds_up_only_its_own_players(api: Api, node: InProcessNode, servers: Servers) -> None:
-    players = [await api.sign_up() for _ in range(24)]
-    away = {who.id for who in players if node.core.slots.owner("players", slot_of(int(who.id))).name == "two"}
-    here = [who for who in players if who.id not in away]
-    assert here
-    assert away
-    with frozen(servers.postgres["two"]):
-        campaigns = [await _stored(node) for _ in range(3)]
-        await wait_until(lambda: _arrived(api, campaigns, len(here)), seconds=30, what="the others have their letters")
-        await wait_until(lambda: _postponed(api, campaigns), seconds=30, what="the others' slots are postponed")
-        revoked = campaigns.pop()
-        assert await node.core.rooms.operators.campaigns.revoke(revoked)
-    for campaign in campaigns:
-        done = await at_rest(api, campaign, "done")
-        assert (done["arrived"], done["refused"], done["waiting_slots"], done["owed"]) == (24, 0, 0, 0)
-    assert (await at_rest(api, revoked, "revoked"))["arrived"] == len(here)
-    assert await counts(api, here) == [(3, 6)] * len(here)
-    assert await counts(api, [who for who in players if who.id in away]) == [(2, 4)] * len(away)
-
-
-async def _arrived(api: Api, campaigns: Sequence[str], number: int) -> bool:
-    return [(await shown(api, campaign))["arrived"] for campaign in campaigns] == [number] * len(campaigns)
-
-
-async def _postponed(api: Api, campaigns: Sequence[str]) -> bool:
-    found = [await shown(api, campaign) for campaign in campaigns]
-    return all(one["state"] == "running" and one["waiting_slots"] > 0 for one in found)
-
-
-async def _stored(node: InProcessNode) -> str:
-    """A campaign to everyone, whose players can't be counted while a database is silent."""
-    now = datetime.now(UTC)
-    content: dict[str, Any] = {"filter": {"banned": False}, "text": TEXT, "items": {"potion": 2}}
-    fixed = {"counted": 24, "state": "running", "agreed_by": None, "at": now, "changed_at": now}
-    where = {"slot": 0, "after": 0, "pending": None, "arrived": 0, "refused": 0}
-    record = records.CampaignRecord(id=command_id(), admin="a", reason="a test", **content, **fixed, **where)
-    await node.core.rooms.operators.campaigns.insert(record)
-    return record.id

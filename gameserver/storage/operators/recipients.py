@@ -27,7 +27,7 @@ from gameserver.storage.slots.slot_map import Slots
 PLAYERS = tables.player_rows.c
 WINDOW = 32
 """Slots that a page looks at."""
-SILENT_SECONDS = 5.0
+SILENT_SECONDS = 15.0
 """How long a database that was found silent is asked nothing, and given no letters."""
 
 
@@ -102,7 +102,8 @@ class Recipients:
             waiting[last := slot_of(ids[-1])] = ids[-1]
             ended = {slot for slot in ended if slot < last}
         left = ((slot, after) for slot, after in waiting.items() if slot not in ended)
-        return CampaignPage(ids, record.slot, record.after, [*chain(*left)])
+        # Behind the last slot there is no player: `after` counts the pages.
+        return CampaignPage(ids, record.slot, record.after + 1, [*chain(*left)])
 
     async def _read(
         self, segment: Segment, wanted: Mapping[int, int], avoided: Set[str], limit: int

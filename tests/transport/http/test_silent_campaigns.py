@@ -9,10 +9,11 @@ import pytest
 from asyncpg import CheckViolationError
 
 from gameserver.app import Core
+from gameserver.config.sections import WriteSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage.operators import campaigns as records
-from gameserver.storage.operators import recipients
+from gameserver.storage.operators import recipients, reports
 from gameserver.storage.operators.campaigns import CampaignPage, CampaignRecord, CampaignRecords
 from gameserver.upkeep import campaigns as sending
 from gameserver.upkeep.campaigns import Sending
@@ -31,12 +32,13 @@ PLAYERS = 24
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "BEGIN_SECONDS", 0.0)
     monkeypatch.setattr(sending, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(recipients, "SILENT_SECONDS", 1.0)
+    monkeypatch.setattr(recipients, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(reports, "OPEN_SECONDS", 0.5)
 
 
 async def everyone(api: Api, core: Core) -> tuple[list[Signed], list[Signed]]:
     """Players, some on either database."""
-    players = [await api.sign_up() for _ in range(PLAYERS)]
+    players = await asyncio.gather(*(api.sign_up() for _ in range(PLAYERS)))
     here, away = ([who for who in players if owner(core, int(who.id)) == name] for name in ("one", "two"))
     assert here
     assert away
@@ -89,7 +91,8 @@ async def test_a_silent_database_holds_up_only_its_own_players(api: Api, node: I
 async def test_letters_that_a_freeze_cut_off_are_counted_once_by_whoever_goes_on(
     settings: Settings, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin, attend, nodes = CampaignRecords.begin, sending.attend, dict[int, Sending]()
+    begin, settle, attend, nodes = CampaignRecords.begin, CampaignRecords.settle, sending.attend, dict[int, Sending]()
+    quick = settings.model_copy(update={"writes": WriteSettings(deadline_seconds=1, transaction_seconds=1)})
 
     async def note(of_node: Sending) -> None:
         nodes[id(of_node)] = of_node
@@ -100,16 +103,27 @@ async def test_letters_that_a_freeze_cut_off_are_counted_once_by_whoever_goes_on
         freeze.enter_context(frozen(servers.postgres["two"]))
         return begun
 
+    async def never(*_: object) -> None:
+        await asyncio.get_running_loop().create_future()
+
     async def has_arrived() -> bool:
-        return (1, 2) in await counts(api, here)
+        return await counts(api, here[:1]) == [(1, 2)]
+
+    async def only_the_silent_wait() -> bool:
+        await attend(second)
+        found = await shown(api, campaign)
+        waiting = [{"database": "two", "slots": 0, "letters": len(away)}]
+        return (found["state"], found["arrived"], found["waiting"]) == ("running", len(here), waiting)
 
     monkeypatch.setattr(sending, "attend", note)
     monkeypatch.setattr(CampaignRecords, "begin", begin_and_freeze)
+    monkeypatch.setattr(CampaignRecords, "settle", never)
     monkeypatch.setattr(recipients, "WINDOW", SLOTS)
+    monkeypatch.setattr(sending, "TERM_SECONDS", 600.0)  # letters that wait end a term: they aren't tried again at once
     async with AsyncExitStack() as stack:
-        node = await start_node(stack, settings)
+        node = await start_node(stack, quick)
         elsewhere = settings.node.model_copy(update={"port": free_port()})
-        await start_node(stack, settings.model_copy(update={"node": elsewhere}))
+        await start_node(stack, quick.model_copy(update={"node": elsewhere}))
         api, freeze = await stack.enter_async_context(Api(node.url)), stack.enter_context(ExitStack())
         here, away = await everyone(api, node.core)
         await wait_until(lambda: len(nodes) == 2, what="both nodes look for campaigns")
@@ -121,10 +135,8 @@ async def test_letters_that_a_freeze_cut_off_are_counted_once_by_whoever_goes_on
         await asyncio.wait([killed])
         cut = await shown(api, campaign)
         assert (cut["arrived"], cut["under_way"]) == (0, PLAYERS)
-        await attend(second)
-        waits = await shown(api, campaign)
-        assert (waits["state"], waits["arrived"], waits["under_way"]) == ("running", len(here), len(away))
-        assert waits["waiting"] == [{"database": "two", "slots": 0, "letters": len(away)}]
+        monkeypatch.setattr(CampaignRecords, "settle", settle)
+        await wait_until(only_the_silent_wait, seconds=30, what="only the silent one's letters wait")
         freeze.close()
         monkeypatch.setattr(sending, "attend", attend)
         await finishes(api, [campaign])

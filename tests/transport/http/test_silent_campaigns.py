@@ -92,7 +92,7 @@ async def test_letters_that_a_freeze_cut_off_are_counted_once_by_whoever_goes_on
     settings: Settings, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin, settle, attend, nodes = CampaignRecords.begin, CampaignRecords.settle, sending.attend, dict[int, Sending]()
-    quick = settings.model_copy(update={"writes": WriteSettings(deadline_seconds=1, transaction_seconds=1)})
+    quick = settings.model_copy(update={"writes": WriteSettings(deadline_seconds=2)})
 
     async def note(of_node: Sending) -> None:
         nodes[id(of_node)] = of_node
@@ -104,10 +104,11 @@ async def test_letters_that_a_freeze_cut_off_are_counted_once_by_whoever_goes_on
         return begun
 
     async def never(*_: object) -> None:
+        ended.set()
         await asyncio.get_running_loop().create_future()
 
-    async def has_arrived() -> bool:
-        return await counts(api, here[:1]) == [(1, 2)]
+    async def is_under_way() -> bool:
+        return ended.is_set() or await counts(api, here[:1]) == [(1, 2)]
 
     async def only_the_silent_wait() -> bool:
         await attend(second)
@@ -115,6 +116,8 @@ async def test_letters_that_a_freeze_cut_off_are_counted_once_by_whoever_goes_on
         waiting = [{"database": "two", "slots": 0, "letters": len(away)}]
         return (found["state"], found["arrived"], found["waiting"]) == ("running", len(here), waiting)
 
+    ended = asyncio.Event()
+    monkeypatch.setattr(recipients, "SILENT_SECONDS", 3.0)
     monkeypatch.setattr(sending, "attend", note)
     monkeypatch.setattr(CampaignRecords, "begin", begin_and_freeze)
     monkeypatch.setattr(CampaignRecords, "settle", never)
@@ -130,7 +133,7 @@ async def test_letters_that_a_freeze_cut_off_are_counted_once_by_whoever_goes_on
         first, second = nodes.values()
         campaign = await stored(node.core)
         killed = asyncio.create_task(attend(first))
-        await wait_until(has_arrived, what="letters of the page arrive")
+        await wait_until(is_under_way, seconds=30, what="letters of the page arrive")
         killed.cancel()
         await asyncio.wait([killed])
         cut = await shown(api, campaign)

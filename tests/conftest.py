@@ -80,7 +80,7 @@ async def settings(servers: Servers) -> AsyncIterator[Settings]:
     """A fresh deployment: migrated, empty, its slots over two databases."""
     database = await servers.fresh()
     yield servers.settings(database)
-    await servers.drop(database)
+    servers.drop(database)
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ async def test_migrate_tells_what_it_did_and_then_that_there_is_nothing_to_do(
     settings, config = servers.settings(database), tmp_path / "gameserver.toml"
     config.write_text(toml_of(settings, settings.node.port))
     first, second = [await answered(command_line, config, "migrate") for _ in range(2)]
-    await servers.drop(database)
+    servers.drop(database)
     for words in ("one: the tables of control are now", "two: the tables of players are now", "64 slots of items"):
         assert words in first
     assert second.startswith("Nothing to do: the tables of 2 databases are up to date")

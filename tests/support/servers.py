@@ -6,12 +6,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-import asyncpg
 import uvloop
 from pydantic import SecretStr
 
@@ -23,8 +25,10 @@ from gameserver.stack.processes.child import Child
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.redis import RedisServer
+from gameserver.stack.servers.roles import SUPERUSER
 from gameserver.storage.redis import clients
 from gameserver.storage.sharding import provision
+from tests.support.administration import Administration
 from tests.support.repository import CONFIG
 
 GAME = CONFIG / "game.toml"
@@ -47,7 +51,11 @@ class Servers:
     folder: Path
     postgres: Mapping[str, PostgresServer]
     redis: RedisServer
-    template: bool = field(default=False)
+    administration: Administration
+    template: str | None = field(default=None)
+    """The database that is copied."""
+    ahead: tuple[str, Future[None]] | None = field(default=None)
+    """One that is made already, or about to be."""
 
     @property
     def game(self) -> Path:
@@ -66,53 +74,85 @@ class Servers:
     def settings(self, database: str, port: int | None = None, **more: object) -> Settings:
         """Settings of a deployment whose tables are in this database of every instance."""
         urls = {name: server.url.rsplit("/", 1)[0] + f"/{database}" for name, server in self.postgres.items()}
+        own = {
+            "databases": {name: DatabaseSettings(url=SecretStr(url), allow_unsafe=True) for name, url in urls.items()},
+            "node": NodeSettings(port=port or free_port(), drain_seconds=3),
+        }
+        if more:
+            return Settings(**{**self._shared, **own, **more})  # type: ignore[arg-type]
+        return self._usual.model_copy(update=own)
+
+    @cached_property
+    def _usual(self) -> Settings:
+        """Made once: its environment and files take as long to read as a test's database to copy."""
+        databases = {name: DatabaseSettings(url=SecretStr(server.url)) for name, server in self.postgres.items()}
+        return Settings(**self._shared, databases=databases)  # type: ignore[arg-type]
+
+    @property
+    def _shared(self) -> dict[str, object]:
         group = GroupSettings(databases=NAMES, slots=SLOTS)
-        values: dict[str, object] = {
+        return {
             "game": self.game,
-            "databases": {name: DatabaseSettings(url=url, allow_unsafe=True) for name, url in urls.items()},
             "redis": RedisSettings(url=self.redis_url),
             "control": ControlSettings(database="one"),
             "groups": {"accounts": group, "players": group},
-            "node": NodeSettings(port=port or free_port(), drain_seconds=3),
             "stack": StackSettings(data=self.folder / "data"),
             "admin": {"keys": {"tester": "an-admin-key-that-nobody-guesses-1"}},
             "limits": {"exempt": EXEMPT, "actions_per_player": BUSY},
         }
-        return Settings(**{**values, **more})  # type: ignore[arg-type]
 
     async def fresh(self) -> str:
-        """A new migrated database of the same name on every instance, copied from a template; Redis is emptied."""
-        if not self.template:
-            await self._everywhere("create database template_of_tests")
-            await provision.migrate(self.settings("template_of_tests"))
-            self.template = True
-        name = f"test_{next(_numbers)}"
-        await self._everywhere(f"create database {name} template template_of_tests strategy file_copy")
+        """A new migrated database of the same name on every instance, copied from a template; Redis is emptied.
+
+        The next one is made meanwhile.
+        """
+        if self.template is None:
+            self.template = "template_of_tests"
+            await self.administration.everywhere(_create(self.template))
+            await provision.migrate(self.settings(self.template))
+        (name, made), self.ahead = self.ahead or self._begun(self.template), None
+        await asyncio.wrap_future(made)
+        self.ahead = self._begun(self.template)
         await self.flush()
         return name
+
+    def _begun(self, template: str) -> tuple[str, Future[None]]:
+        name = f"test_{next(_numbers)}"
+        return name, self.administration.begin(f"{_create(name)} template {template} strategy file_copy")
 
     async def bare(self) -> str:
         """A new database of the same name on every instance, without tables; Redis is emptied."""
         name = f"test_{next(_numbers)}"
-        await self._everywhere(f"create database {name} strategy file_copy")
+        await self.administration.everywhere(f"{_create(name)} strategy file_copy")
         await self.flush()
         return name
 
-    async def drop(self, database: str) -> None:
-        await self._everywhere(f"drop database {database} with (force)")
+    def drop(self, database: str) -> None:
+        """Soon."""
+        self.administration.begin(f"drop database {database} with (force)")
 
     async def flush(self) -> None:
         client = clients.connect(self.redis_url)
         await client.flushall()
         await client.aclose()
 
-    async def _everywhere(self, statement: str) -> None:
-        for server in self.postgres.values():
-            connection = await asyncpg.connect(server.superuser_url.rsplit("/", 1)[0] + "/postgres")
-            try:
-                await connection.execute(statement + (" owner gameserver" if statement.startswith("create") else ""))
-            finally:
-                await connection.close()
+
+def _create(database: str) -> str:
+    return f"create database {database} owner gameserver"
+
+
+class _StandingPostgres(PostgresServer):
+    """One that listens on a Unix socket in its data folder, too."""
+
+    @property
+    def local_address(self) -> Mapping[str, Any]:
+        """Of the superuser's own database, as `asyncpg.connect` takes it."""
+        password = self._superuser_password.get_secret_value()
+        return {"host": str(self.data), "port": self.port, "user": SUPERUSER, "password": password,
+                "database": "postgres"}  # fmt: skip
+
+    def _place(self) -> Mapping[str, str]:
+        return {**super()._place(), "unix_socket_directories": str(self.data)}
 
 
 @contextmanager
@@ -135,7 +175,7 @@ async def running_servers() -> AsyncIterator[Servers]:
     folder = Path(tempfile.mkdtemp(prefix="gameserver-tests-", dir=roomy()))
     folder.chmod(0o755)
     postgres = {
-        name: PostgresServer(
+        name: _StandingPostgres(
             name=name,
             data=folder / name,
             port=free_port(),
@@ -152,7 +192,9 @@ async def running_servers() -> AsyncIterator[Servers]:
     try:
         for server in children:
             await server.start()
-        yield Servers(folder, postgres, redis)
+        addresses = {name: server.local_address for name, server in postgres.items()}
+        with closing(Administration(addresses)) as administration:
+            yield Servers(folder, postgres, redis, administration)
     finally:
         for server in children:
             await server.stop()

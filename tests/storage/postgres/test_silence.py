@@ -47,7 +47,7 @@ async def database(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Async
         if not self.is_closed():
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(databases, "QUERY_SECONDS", 0.5)
+    monkeypatch.setattr(databases, "QUERY_SECONDS", 1.0)
     opened = Database("two", settings.database_url("two"))
     with monkeypatch.context() as patched:
         patched.setattr(asyncpg.Connection, "close", close)

@@ -111,4 +111,4 @@ async def test_tables_that_a_search_path_led_elsewhere_are_named_and_not_made_ag
     with pytest.raises(OutdatedDatabase, match="schema elsewhere"):
         await provision.require_ready(settings, databases)
     await databases.close()
-    await servers.drop(database)
+    servers.drop(database)

@@ -32,7 +32,7 @@ async def apart(own_servers: Servers) -> AsyncIterator[Core]:
     database = await own_servers.fresh()
     async with working(own_servers.settings(database)) as opened:
         yield opened
-    await own_servers.drop(database)
+    own_servers.drop(database)
 
 
 @pytest.mark.parametrize("step", list(moving.STEPS))
@@ -117,7 +117,7 @@ async def test_while_the_control_database_is_away_players_sign_up_and_play_and_m
         assert (await moving.insist(core, before.id, "hunt")).player.version == 3
         map_follower.cancel()
         await asyncio.wait([map_follower])
-    await own_servers.drop(database)
+    own_servers.drop(database)
 
 
 async def _answers(core: Core) -> bool:

@@ -44,7 +44,7 @@ async def apart(own_servers: Servers) -> AsyncIterator[Core]:
     async with working(own_servers.settings(database)) as opened, reconciling(opened):
         await reconciler(opened).insist()  # earlier tests left the servers on later timelines than their template
         yield opened
-    await own_servers.drop(database)
+    own_servers.drop(database)
 
 
 def reconciler(core: Core) -> Reconciler:
@@ -184,7 +184,7 @@ async def test_while_the_map_went_back_nobody_opens_before_everyone_was_seen(own
             await two.start()
         async with working(settings) as other:
             assert (await act(other, (await enlist(other, database="one")).id)).player.version == 2
-    await own_servers.drop(database)
+    own_servers.drop(database)
 
 
 async def test_a_restored_database_takes_its_players_back_and_nobody_elses(apart: Core, own_servers: Servers) -> None:

@@ -61,9 +61,9 @@ async def shape(url: SecretStr) -> set[tuple[str, ...]]:
 @pytest.fixture
 async def empty(servers: Servers) -> AsyncIterator[Settings]:
     """A deployment whose databases have no tables."""
-    await servers._everywhere("create database empty_one")
+    await servers.administration.everywhere("create database empty_one owner gameserver")
     yield servers.settings("empty_one")
-    await servers.drop("empty_one")
+    servers.drop("empty_one")
 
 
 BEFORE = {"control": "head", "accounts": "head", "items": "head", "players": "players_0020"}

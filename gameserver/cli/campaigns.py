@@ -29,9 +29,10 @@ def list_campaigns(config: Config = DEFAULT, as_json: Json = False) -> None:  # 
     async def work(core: application.Core) -> None:
         found = await campaigns.newest(core.commands.campaigns, 50)
         if as_json:
-            show_json(answers.campaigns(found))
+            waiting = (campaigns.waiting(core.commands.campaigns, record) for record in found)
+            show_json(answers.campaigns(zip(found, waiting, strict=True)))
         for record in () if as_json else found:
-            console.print(_line(record))
+            console.print(_line(core, record))
 
     with_core(config, work)
 
@@ -41,7 +42,8 @@ def show_campaign(campaign: Campaign, config: Config = DEFAULT) -> None:
     """Show one campaign whole, as JSON."""
 
     async def work(core: application.Core) -> None:
-        show_json(answers.campaign(await campaigns.find(core.commands.campaigns, campaign)))
+        record = await campaigns.find(core.commands.campaigns, campaign)
+        show_json(answers.campaign(record, campaigns.waiting(core.commands.campaigns, record)))
 
     with_core(config, work)
 
@@ -76,7 +78,8 @@ def start(
     async def work(core: application.Core) -> None:
         chosen = command_ids.checked_or_new(command_id, core.commands.campaigns.now(), "command_id")
         order = CampaignOrder(letter.segment, letter.gift(), expected_count, may_differ_by)
-        console.print(_line(await campaigns.start(core.commands.campaigns, order, ChangedBy(actor(), reason, chosen))))
+        by = ChangedBy(actor(), reason, chosen)
+        console.print(_line(core, await campaigns.start(core.commands.campaigns, order, by)))
 
     with_core(config, work)
 
@@ -87,7 +90,7 @@ def agree(campaign: Campaign, expected_count: Count, reason: Reason, config: Con
 
     async def work(core: application.Core) -> None:
         by = _by(core, reason)
-        console.print(_line(await campaigns.agree(core.commands.campaigns, campaign, expected_count, by)))
+        console.print(_line(core, await campaigns.agree(core.commands.campaigns, campaign, expected_count, by)))
 
     with_core(config, work)
 
@@ -97,14 +100,18 @@ def revoke(campaign: Campaign, reason: Reason, config: Config = DEFAULT) -> None
     """Stop a campaign: who has its letter keeps it."""
 
     async def work(core: application.Core) -> None:
-        console.print(_line(await campaigns.revoke(core.commands.campaigns, campaign, _by(core, reason))))
+        console.print(_line(core, await campaigns.revoke(core.commands.campaigns, campaign, _by(core, reason))))
 
     with_core(config, work)
 
 
-def _line(record: CampaignRecord) -> str:
+def _line(core: application.Core, record: CampaignRecord) -> str:
     ended = f"{record.arrived} arrived, {record.refused} refused, {len(record.pending or ())} under way"
-    return f"{record.id}  {record.state}: of {record.counted} players {ended}. {record.reason}"
+    waiting = "".join(
+        f" {slots} slots and {letters} letters wait for database {database}."
+        for database, slots, letters in campaigns.waiting(core.commands.campaigns, record)
+    )
+    return f"{record.id}  {record.state}: of {record.counted} players {ended}.{waiting} {record.reason}"
 
 
 def _by(core: application.Core, reason: str) -> ChangedBy:

@@ -26,7 +26,7 @@ from gameserver.storage.operators.campaigns import (
     CampaignRecords,
 )
 from gameserver.storage.operators.questions import Segment
-from gameserver.storage.operators.recipients import Recipients
+from gameserver.storage.operators.recipients import Recipients, Waiting
 from gameserver.times import rfc3339
 
 MOMENTS = ("created_since", "created_until", "seen_since", "seen_until")
@@ -115,7 +115,7 @@ async def agree(campaigns: Campaigns, campaign_id: str, expected: int, by: Chang
 
 
 async def revoke(campaigns: Campaigns, campaign_id: str, by: ChangedBy) -> CampaignRecord:
-    """Ends a campaign before its end: the page under way, of a hundred letters, still arrives.
+    """Ends a campaign before its end: what is under way, up to a hundred letters to a database, still arrives.
 
     Raises CampaignNotFound, CampaignOver, DatabaseUnavailable, OutcomeUnknown.
     """
@@ -140,6 +140,11 @@ async def find(campaigns: Campaigns, campaign_id: str) -> CampaignRecord:
 async def newest(campaigns: Campaigns, limit: int) -> list[CampaignRecord]:
     """Raises DatabaseUnavailable."""
     return await campaigns.records.newest(limit)
+
+
+def waiting(campaigns: Campaigns, record: CampaignRecord) -> list[Waiting]:
+    """What of the campaign waits for which database, which didn't answer."""
+    return campaigns.recipients.waiting(record)
 
 
 def segment_of(stored: Mapping[str, Any]) -> Segment:

@@ -33,6 +33,7 @@ from gameserver.storage.operators.campaigns import CampaignRecord
 from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.notes import Note
 from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment
+from gameserver.storage.operators.recipients import Waiting
 from gameserver.storage.operators.reports import Count, Ranking
 from gameserver.storage.operators.rule_orders import RuleOrder
 from gameserver.storage.operators.rulebooks import RecordedRulebook
@@ -119,6 +120,7 @@ __all__ = [
     "StoredPush",
     "Timeline",
     "TimelineFilter",
+    "Waiting",
     "Wanted",
     "WantedMoves",
     "Welcome",

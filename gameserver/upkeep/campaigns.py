@@ -1,9 +1,9 @@
 """Sends the letters of campaigns: one node at a time, page by page, no faster than a stated rate.
 
 Law: see storage/operators/campaigns.py. A letter is a command of its recipient's under a mail id of its own, so a page
-that is sent again, by another node or twice at once, changes nothing where it has arrived. A page whose letters can't
-all be delivered, since a database is away, is tried again until they are. A new page is read from all databases of
-players: while one of them is away no campaign begins another page.
+that is sent again, by another node or twice at once, changes nothing where it has arrived. A database that is found
+silent, by a question or a letter, is left alone for some seconds (Recipients); the others' players are written to
+meanwhile, and what is under way to its players is tried again afterwards.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from gameserver.commands.player_changes import Gift, letter_with
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.ids import campaign_letter_id
 from gameserver.storage.mail.mailbag import SentLetter
+from gameserver.storage.mail.outbox import Ending
 from gameserver.storage.operators.campaigns import RUNNING, WAITING, CampaignRecord
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import CAMPAIGN_AGE, CAMPAIGN_LEFT, CAMPAIGN_LETTERS, CAMPAIGNS
@@ -88,38 +89,47 @@ async def attend(sending: Sending) -> None:
 
 
 async def _step(sending: Sending, record: CampaignRecord) -> bool:
-    """Sends a campaign's page under way, or its next one; whether that got anywhere."""
-    records = sending.campaigns.records
-    if record.pending is not None:
+    """Sends what is under way, or the next page if all of that waits for silent databases; whether it got anywhere."""
+    records, recipients = sending.campaigns.records, sending.campaigns.recipients
+    if record.pending is not None and not (record.is_tried and all(map(recipients.is_silent, record.pending))):
         return await _send(sending, record, record.pending)
     if record.state != RUNNING or not is_known(record.filter):
         return False
-    where = (record.at, record.slot, record.after)
-    page = await sending.campaigns.recipients.page(segment_of(record.filter), *where, sending.page)
-    if page is None:
+    if recipients.is_at_end(record):
         if done := await records.finish(record):
             log.info("a campaign is done", campaign=record.id, arrived=record.arrived, refused=record.refused)
         return done
-    if not await records.begin(record, page):
+    page = await recipients.page(segment_of(record.filter), record, sending.page)
+    if page is None or not await records.begin(record, page):
         return False
-    return await _send(sending, record, page.players)
+    return not page.players or await _send(sending, record, [*(record.pending or ()), *page.players])
 
 
 async def _send(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> bool:
-    """Delivers a page that has been begun, and counts it; whether all its letters have ended."""
-    begun = asyncio.get_running_loop().time()
-    endings = await sending.postman.deliver([_letter(record, player_id) for player_id in players])
-    ended = [ending for ending in endings if ending is not None]
-    # However fast it went, the next page begins no sooner than the rate allows.
-    await asyncio.sleep(max(begun + len(players) / sending.letters_per_second - asyncio.get_running_loop().time(), 0))
-    if len(ended) < len(players):
-        return False
-    arrived = sum(ending.refused is None for ending in ended)
-    if not await sending.campaigns.records.settle(record.id, players, arrived, len(ended) - arrived):
+    """Delivers what is under way, but for silent databases, and counts what has ended; whether nobody else did."""
+    recipients = sending.campaigns.recipients
+    tried = [player_id for player_id in players if not recipients.is_silent(player_id)]
+    endings = dict(zip(tried, await _deliver(sending, record, tried), strict=True))
+    ended = {player_id: ending for player_id, ending in endings.items() if ending is not None}
+    recipients.found_silent(endings.keys() - ended.keys())
+    arrived = sum(ending.refused is None for ending in ended.values())
+    refused = len(ended) - arrived
+    left = [player_id for player_id in players if player_id not in ended]
+    if not await sending.campaigns.records.settle(record.id, players, left, arrived, refused):
         return False
     CAMPAIGN_LETTERS.labels("arrived").inc(arrived)
-    CAMPAIGN_LETTERS.labels("refused").inc(len(ended) - arrived)
+    CAMPAIGN_LETTERS.labels("refused").inc(refused)
     return True
+
+
+async def _deliver(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> Sequence[Ending | None]:
+    """However fast it goes, it takes as long as the rate demands."""
+    if not players:
+        return ()
+    begun = asyncio.get_running_loop().time()
+    endings = await sending.postman.deliver([_letter(record, player_id) for player_id in players])
+    await asyncio.sleep(max(begun + len(players) / sending.letters_per_second - asyncio.get_running_loop().time(), 0))
+    return endings
 
 
 def _letter(record: CampaignRecord, player_id: int) -> SentLetter:

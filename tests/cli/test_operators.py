@@ -12,6 +12,7 @@ from gameserver.cli.actor import actor
 from gameserver.config.settings import Settings
 from tests.support.client import Api, command_id
 from tests.support.command_line import CommandLine
+from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode, toml_of
 from tests.support.wait import wait_until
 
@@ -117,7 +118,11 @@ async def test_a_campaign_is_previewed_started_shown_and_revoked(
     reason = ("--reason", "as agreed")
     refused = await campaigns("agree", other.id, "--expected-count", "3", *reason, code=1)
     assert "There are 2 players in the segment, not 3." in refused
-    assert f"{other.id}  running: of 2 players" in await campaigns("agree", other.id, "--expected-count", "2", *reason)
+    async with connected(node.core.settings.database_url("one")) as connection:
+        await connection.execute("update campaigns set postponed = '{5,0}' where id = $1", other.id)
+    waits = f" 1 slots and 0 letters wait for database {node.core.slots.owner('players', 5).name}."
+    agreed = " ".join((await campaigns("agree", other.id, "--expected-count", "2", *reason)).split())
+    assert f"{other.id} running: of 2 players 0 arrived, 0 refused, 0 under way.{waits}" in agreed
     own = replace(other, id=command_id(), admin=actor())
     await node.core.commands.campaigns.records.insert(own)
     await campaigns("agree", own.id, "--expected-count", "2", *reason, code=1)

@@ -4,7 +4,7 @@ Door: `reports` (`Reports`, `Ranking`, `Count`), `questions` (`Question`, `Segme
 `survey` (`Survey`, `Holding`, `GroupUsage`, `SlotRange`), `audit` (`Audit`, `AuditedChange`), `audit_log`
 (`AuditEntry`, `AuditQuestion`), `admin_keys`, `condition` (`Symptom`), `parameters`, `standby_condition`,
 `redis_condition`, `notes` (`Notes`, `Note`), `campaigns` (`CampaignRecords`, `CampaignRecord`), `recipients`
-(`Recipients`), `saved_queries` (`SavedQueries`, `SavedQuery`), `old_weeks`, `rulebooks` (`Rulebooks`,
+(`Recipients`, `Waiting`), `saved_queries` (`SavedQueries`, `SavedQuery`), `old_weeks`, `rulebooks` (`Rulebooks`,
 `RecordedRulebook`), `rule_orders` (`RuleOrders`, `RuleOrder`), `rule_editions` (`RuleEditions`), and `game_names`
 (`GameNames`, `Holdings`).
 """

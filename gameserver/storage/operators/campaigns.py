@@ -1,9 +1,13 @@
 """Letters to many players in the control database: whom, what, and how far the sending has come.
 
 Law: players are written to page by page, in the order of slot and id. A page is stored (`begin`) before its first
-letter leaves, and counted (`settle`) after its last one has ended; each is a compare-and-set on where the one before
-ended. So whoever takes over finishes the page under way, under the same mail ids, and every letter is counted once. A
-campaign that is revoked begins no further page; the one under way is finished.
+letter leaves, and its players are under way until their letters have ended and are counted (`settle`). Each is a
+compare-and-set on what was stored before. So whoever takes over finishes what is under way, under the same mail ids,
+and every letter is counted once. A campaign that is revoked begins no further page; what is under way is finished.
+
+Slots whose database doesn't answer are postponed, and read behind the last slot: a campaign that has any isn't done
+(a constraint of the table keeps nodes from before control_0019, which don't know them, from finishing it). Letters that
+a database doesn't take stay under way while further pages are begun for the others.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -31,7 +35,11 @@ MOST_DUE = 20
 
 @dataclass(frozen=True, slots=True)
 class CampaignRecord:
-    """A campaign; `id` is its command id. `pending` are the players of the page under way."""
+    """A campaign; `id` is its command id. `pending` are the players under way.
+
+    All of them have been tried if it `is_tried`: only then `slot` and `after` are where the next page begins.
+    `postponed` are slots that are read later, each followed by the player behind whom.
+    """
 
     id: str
     admin: str
@@ -49,15 +57,28 @@ class CampaignRecord:
     pending: Sequence[int] | None
     arrived: int
     refused: int
+    is_tried: bool = True
+    postponed: Sequence[int] = ()
+
+    @property
+    def waiting_slots(self) -> Sequence[int]:
+        """The slots that are read when their database answers: none any more if it is revoked."""
+        return self.postponed[::2] if self.state == RUNNING else ()
+
+    @property
+    def waiting_players(self) -> Sequence[int]:
+        """Players whose letters were tried and wait for their database."""
+        return (self.pending or ()) if self.is_tried else ()
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignPage:
-    """Players to be written to next, and where those behind them begin."""
+    """Players to be written to next, perhaps none, where those behind them begin, and what is postponed then."""
 
     players: Sequence[int]
     slot: int
     after: int
+    postponed: Sequence[int]
 
 
 class CampaignProgress(NamedTuple):
@@ -110,12 +131,15 @@ class CampaignRecords:
 
     async def begin(self, record: CampaignRecord, page: CampaignPage) -> bool:
         """Stores the page that is sent next; whether nobody else, and no revocation, was faster."""
-        where = (record.slot, record.after)
-        return await self._change("begin", record.id, *where, list(page.players), page.slot, page.after)
+        pages = (record.pending, list(page.players), page.slot, page.after)
+        postponed = (list(record.postponed), list(page.postponed))
+        return await self._change("begin", record.id, record.slot, record.after, *pages, *postponed)
 
-    async def settle(self, campaign_id: str, players: Sequence[int], arrived: int, refused: int) -> bool:
-        """Counts the page under way, whose letters have all ended; whether nobody else did."""
-        return await self._change("settle", campaign_id, list(players), arrived, refused)
+    async def settle(
+        self, campaign_id: str, players: Sequence[int], left: Sequence[int], arrived: int, refused: int
+    ) -> bool:
+        """Counts letters of the `players` under way; those `left` are under way still. Whether nobody else did."""
+        return await self._change("settle", campaign_id, list(players), list(left), arrived, refused)
 
     async def finish(self, record: CampaignRecord) -> bool:
         """Whether the campaign, behind whose last page nobody is left, is done now."""

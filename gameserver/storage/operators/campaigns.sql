@@ -9,24 +9,25 @@ on conflict (id) do nothing
 -- name: find
 -- $1 id.
 select id::text, admin, reason, filter::text, text, items::text, counted, state, agreed_by, at, changed_at, slot, after,
-       pending, arrived, refused
+       pending, slot = next_slot and after = next_after as is_tried, arrived, refused, postponed
 from campaigns where id = $1::uuid
 
 -- name: list
 -- $1 limit: the newest first.
 select id::text, admin, reason, filter::text, text, items::text, counted, state, agreed_by, at, changed_at, slot, after,
-       pending, arrived, refused
+       pending, slot = next_slot and after = next_after as is_tried, arrived, refused, postponed
 from campaigns order by at desc, id desc limit $1
 
 -- name: due
--- $1 seconds after the start before which nothing is sent, $2 limit: what is to be sent, the oldest first.
+-- $1 seconds after the start before which nothing is sent, $2 limit: what is to be sent, the oldest first, and behind all
+-- others what has slots that wait for their database.
 select id::text, admin, reason, filter::text, text, items::text, counted, state, agreed_by, at, changed_at, slot, after,
-       pending, arrived, refused
+       pending, slot = next_slot and after = next_after as is_tried, arrived, refused, postponed
 from campaigns
 where (state = 'running' or pending is not null)
   and changed_at <= clock_timestamp() - case when slot = 0 and after = 0 and pending is null then $1::float8 else 0 end
       * interval '1 second'
-order by at limit $2
+order by postponed <> '{}', at limit $2
 
 -- name: progress
 -- What isn't over: how many wait and run, how many letters the running ones have left, and the seconds since the one
@@ -57,20 +58,27 @@ where id = $1::uuid and state in ('waiting', 'running')
 returning 1
 
 -- name: begin
--- $1 id, $2 slot and $3 player at which the page begins, $4 the page, $5 and $6 where it ends. A revoked one has no more.
-update campaigns set pending = $4::bigint[], next_slot = $5, next_after = $6
-where id = $1::uuid and state = 'running' and pending is null and slot = $2 and after = $3
+-- $1 id, $2 slot and $3 player at which the page begins, $4 who was under way, $5 the page's players, perhaps none, $6 and
+-- $7 where it ends, $8 what was postponed and $9 what is now. A revoked one has no more.
+update campaigns set pending = nullif(coalesce(pending, '{}') || $5::bigint[], '{}'), next_slot = $6, next_after = $7,
+                     slot = case when $5::bigint[] = '{}' then $6 else slot end,
+                     after = case when $5::bigint[] = '{}' then $7 else after end,
+                     postponed = $9::bigint[], changed_at = clock_timestamp()
+where id = $1::uuid and state = 'running' and slot = $2 and after = $3 and pending is not distinct from $4::bigint[]
+  and postponed = $8::bigint[]
 returning 1
 
 -- name: settle
--- $1 id, $2 the page, $3 how many letters arrived, $4 how many were refused for good.
-update campaigns set pending = null, slot = next_slot, after = next_after,
-                     arrived = arrived + $3, refused = refused + $4, changed_at = clock_timestamp()
+-- $1 id, $2 who is under way, $3 those of them whose letters haven't ended, $4 how many letters arrived, $5 how many were
+-- refused for good.
+update campaigns set pending = nullif($3::bigint[], '{}'), slot = next_slot, after = next_after,
+                     arrived = arrived + $4, refused = refused + $5,
+                     changed_at = case when $4 + $5 > 0 then clock_timestamp() else changed_at end
 where id = $1::uuid and pending = $2::bigint[]
 returning 1
 
 -- name: finish
 -- $1 id, $2 slot and $3 player up to which everyone has been written to.
 update campaigns set state = 'done', changed_at = clock_timestamp()
-where id = $1::uuid and state = 'running' and pending is null and slot = $2 and after = $3
+where id = $1::uuid and state = 'running' and pending is null and slot = $2 and after = $3 and postponed = '{}'
 returning 1

@@ -3,19 +3,23 @@
 Law: a player is on one page at the most, and on one if it fits all the time, also when its slot moves meanwhile: pages
 go by slot and id, which a move doesn't change, and each is read from snapshots in which every slot has one owner
 (reports.py). Primaries are asked, as a replica may not have a player yet. A search looks at WINDOW slots at the most,
-so that one that finds nobody is quick, too.
+so that one that finds nobody is quick, too. Slots that no database that answers owns are postponed, and so are those of
+a database that doesn't take letters: what it has to take is at the most a page of each campaign.
 """
 
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
+from typing import NamedTuple
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, or_, select
 
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
-from gameserver.storage.operators.campaigns import CampaignPage
+from gameserver.storage.operators.campaigns import CampaignPage, CampaignRecord
 from gameserver.storage.operators.questions import Segment
 from gameserver.storage.operators.reports import Part, Reports, gathered
 from gameserver.storage.slots.slot_map import Slots
@@ -23,6 +27,16 @@ from gameserver.storage.slots.slot_map import Slots
 PLAYERS = tables.player_rows.c
 WINDOW = 32
 """Slots that a page looks at."""
+SILENT_SECONDS = 15.0
+"""How long a database that was found silent is asked nothing, and given no letters."""
+
+
+class Waiting(NamedTuple):
+    """How many slots and letters of a campaign wait for a database."""
+
+    database: str
+    slots: int
+    letters: int
 
 
 class Recipients:
@@ -30,6 +44,7 @@ class Recipients:
 
     def __init__(self, slots: Slots, reports: Reports) -> None:
         self._slots, self._reports = slots, reports
+        self._silent_until: dict[str, float] = {}
 
     async def count(self, segment: Segment) -> int:
         """How many players the segment has now."""
@@ -41,29 +56,83 @@ class Recipients:
 
         return await self._reports.over_all(work)
 
-    async def page(self, segment: Segment, started: datetime, slot: int, after: int, limit: int) -> CampaignPage | None:
-        """The next page behind that slot and player, of players from before `started`; None when nobody is left."""
-        size, chosen = self._slots.size("players"), replace(segment, created_until=_earlier(segment, started))
-        while slot < size:
-            until = min(slot + WINDOW, size)
-            ids = await self._window(chosen, (slot, after), until, limit)
-            if len(ids) == limit:
-                return CampaignPage(ids, slot_of(ids[-1]), ids[-1])
-            if ids:
-                return CampaignPage(ids, until, 0)
-            slot, after = until, 0
-        return None
+    def is_silent(self, player_id: int) -> bool:
+        """Whether the player's database was just found silent."""
+        return self._owner(slot_of(player_id)) in self._silent()
 
-    async def _window(self, segment: Segment, behind: tuple[int, int], until: int, limit: int) -> list[int]:
-        key = tuple_(PLAYERS.slot, PLAYERS.id)
-        query = select(PLAYERS.id).where(key > behind, PLAYERS.slot < until, *segment.conditions())
+    def found_silent(self, player_ids: Iterable[int]) -> None:
+        """Notes that these players' databases didn't take their letters."""
+        self._note({self._owner(slot_of(player_id)) for player_id in player_ids})
+
+    def waiting(self, record: CampaignRecord) -> list[Waiting]:
+        """What of a campaign waits for which database."""
+        slots = Counter(self._owner(slot) for slot in record.waiting_slots)
+        letters = Counter(self._owner(slot_of(player_id)) for player_id in record.waiting_players)
+        return [Waiting(name, slots[name], letters[name]) for name in sorted({*slots, *letters})]
+
+    def is_at_end(self, record: CampaignRecord) -> bool:
+        """Whether every slot has been read."""
+        return record.slot >= self._slots.size("players") and not record.postponed
+
+    async def page(self, segment: Segment, record: CampaignRecord, limit: int) -> CampaignPage | None:
+        """The next players, perhaps none, from before the campaign's start; None while nobody can be asked for them."""
+        size, chosen = self._slots.size("players"), replace(segment, created_until=_earlier(segment, record.at))
+        avoided = self._silent() | {self._owner(slot_of(player_id)) for player_id in record.pending or ()}
+        if record.slot >= size:
+            return await self._postponed(chosen, record, avoided, limit)
+        until = min(record.slot + WINDOW, size)
+        wanted = dict.fromkeys(range(record.slot, until), 0) | {record.slot: record.after}
+        ids, owned = await self._read(chosen, wanted, avoided, limit)
+        if not owned:
+            return None
+        end = (slot_of(ids[-1]), ids[-1]) if len(ids) == limit else (until, 0)
+        missing = [(slot, after) for slot, after in wanted.items() if slot < end[0] and slot not in owned]
+        return CampaignPage(ids, *end, [*record.postponed, *chain(*missing)])
+
+    async def _postponed(
+        self, segment: Segment, record: CampaignRecord, avoided: Set[str], limit: int
+    ) -> CampaignPage | None:
+        waiting = dict(zip(record.postponed[::2], record.postponed[1::2], strict=True))
+        wanted = dict(islice((item for item in waiting.items() if self._owner(item[0]) not in avoided), WINDOW))
+        ids, owned = await self._read(segment, wanted, avoided, limit) if wanted else ([], frozenset[int]())
+        if owned.isdisjoint(wanted):
+            return None
+        ended = owned & wanted.keys()
+        if len(ids) == limit:
+            waiting[last := slot_of(ids[-1])] = ids[-1]
+            ended = {slot for slot in ended if slot < last}
+        left = ((slot, after) for slot, after in waiting.items() if slot not in ended)
+        # Behind the last slot there is no player: `after` counts the pages.
+        return CampaignPage(ids, record.slot, record.after + 1, [*chain(*left)])
+
+    async def _read(
+        self, segment: Segment, wanted: Mapping[int, int], avoided: Set[str], limit: int
+    ) -> tuple[Sequence[int], Set[int]]:
+        """The first players of these slots, each behind a player, and the slots of databases that answer."""
+        begun = [(slot, after) for slot, after in wanted.items() if after]
+        query = select(PLAYERS.id).where(PLAYERS.slot.in_(wanted), *segment.conditions())
+        query = query.where(*(or_(PLAYERS.slot != slot, PLAYERS.id > after) for slot, after in begun))
         query = query.order_by(PLAYERS.slot, PLAYERS.id).limit(limit)
 
-        async def work(parts: Sequence[Part]) -> list[int]:
+        async def work(parts: Sequence[Part]) -> tuple[Sequence[int], Set[int]]:
             answers = await gathered(part.ask(query.where(part.counted())) for part in parts)
-            return sorted((row.id for row in chain(*answers)), key=lambda player_id: (slot_of(player_id), player_id))
+            ids = sorted((row.id for row in chain(*answers)), key=lambda player_id: (slot_of(player_id), player_id))
+            return ids[:limit], {slot for part in parts for slot in part.slots}
 
-        return (await self._reports.over_all(work))[:limit]
+        databases = [each for each in self._slots.databases("players") if each.name not in avoided]
+        found, silent = await self._reports.over_some(databases, work)
+        self._note(silent)
+        return found
+
+    def _owner(self, slot: int) -> str:
+        return self._slots.owner("players", slot).name
+
+    def _note(self, silent: Iterable[str]) -> None:
+        self._silent_until.update(dict.fromkeys(silent, time.monotonic() + SILENT_SECONDS))
+
+    def _silent(self) -> set[str]:
+        now = time.monotonic()
+        return {name for name, until in self._silent_until.items() if until > now}
 
 
 def _earlier(segment: Segment, started: datetime) -> datetime:

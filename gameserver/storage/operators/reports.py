@@ -18,8 +18,8 @@ commits in another order than the primary did.
 import asyncio
 import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
@@ -131,6 +131,29 @@ class Reports:
 
     async def over_all(self, work: Callable[[Sequence[Part]], Awaitable[T]], bounds_of: By | None = None) -> T:
         """Runs `work` over snapshots in which each slot has exactly one owner; each takes a turn."""
+        async with self._turn() as deadline:
+            return await self._answered(work, self._arguments(bounds_of or ""), deadline)
+
+    async def over_some(
+        self, databases: Sequence[Database], work: Callable[[Sequence[Part]], Awaitable[T]]
+    ) -> tuple[T, Set[str]]:
+        """Runs `work` over snapshots of those of these primaries that answer, and names those that don't.
+
+        Each slot has one owner at the most among the snapshots.
+        """
+        async with self._turn() as deadline:
+            while True:
+                async with AsyncExitStack() as stack:
+                    parts = await _answering(stack, databases, self._arguments(""), deadline)
+                    owned = [*chain(*(part.slots for part in parts))]
+                    if len(owned) == len(set(owned)):
+                        silent = {database.name for database in databases} - {part.database for part in parts}
+                        return await work(parts), silent
+                await self._slots.moved(deadline)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[float]:
+        """Waits for a turn; gives the deadline of the whole answer. Raises Overloaded."""
         deadline = asyncio.get_running_loop().time() + SECONDS
         try:
             async with asyncio.timeout_at(deadline):
@@ -138,9 +161,12 @@ class Reports:
         except TimeoutError:
             raise overloaded("This node has too many questions over all databases to answer.") from None
         try:
-            return await self._answered(work, {"size": self._slots.size("players"), "by": bounds_of or ""}, deadline)
+            yield deadline
         finally:
             self._turns.release()
+
+    def _arguments(self, bounds_of: str) -> Mapping[str, Any]:
+        return {"size": self._slots.size("players"), "by": bounds_of}
 
     async def _answered(
         self, work: Callable[[Sequence[Part]], Awaitable[T]], arguments: Mapping[str, Any], deadline: float
@@ -180,6 +206,19 @@ async def _opened(stack: AsyncExitStack, database: Database, arguments: Mapping[
     (row,) = await report.ask(SQL["open"], arguments)
     report.extend(deadline)
     return Part(report, database.name, row.slots, row.as_of, row.leftovers, row.bounds)
+
+
+async def _answering(
+    stack: AsyncExitStack, databases: Sequence[Database], arguments: Mapping[str, Any], deadline: float
+) -> list[Part]:
+    """The parts of the databases that answer."""
+    opened = await asyncio.gather(
+        *(_opened(stack, database, arguments, deadline) for database in databases), return_exceptions=True
+    )
+    for answer in opened:
+        if isinstance(answer, BaseException) and not isinstance(answer, DatabaseUnavailable):
+            raise answer
+    return [answer for answer in opened if not isinstance(answer, BaseException)]
 
 
 async def gathered(questions: Iterable[Awaitable[T]]) -> list[T]:

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Identity,
     Index,
@@ -199,12 +200,15 @@ campaigns = Table(
     Column("next_after", BigInteger, server_default="0", nullable=False),
     Column("arrived", BigInteger, server_default="0", nullable=False),
     Column("refused", BigInteger, server_default="0", nullable=False),
+    Column("postponed", ARRAY(BigInteger), server_default="{}", nullable=False),
     Index("campaigns_due", "at", postgresql_where=text("state = 'running' or pending is not null")),
+    CheckConstraint("state <> 'done' or postponed = '{}'", name="campaigns_done_postpone_nothing"),
 )
 """Letters to many players (see operators/campaigns.py). `id` is the command id; `counted` how many players there were.
 
-`slot` and `after` (a player's id): up to there everyone has been written to. `pending`: the page under way, whose end
-is `next_slot` and `next_after`.
+`slot` and `after` (a player's id): up to there everyone has been written to. `pending`: the players under way; the page
+of the last of them ends at `next_slot` and `next_after`. `postponed`: slots that are read later, each followed by the
+player behind whom.
 """
 saved_queries = Table(
     "saved_queries",

@@ -1,18 +1,27 @@
 """Letters to many players, and how far their sending has come."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from typing_extensions import TypedDict
 
-from gameserver.commands.results import CampaignPreview, CampaignRecord
+from gameserver.commands.results import CampaignPreview, CampaignRecord, Waiting
 from gameserver.times import rfc3339
+
+
+class CampaignWaitingAnswer(TypedDict):
+    """What waits until a database answers: slots whose players haven't been looked for, and letters under way."""
+
+    database: str
+    slots: int
+    letters: int
 
 
 class CampaignAnswer(TypedDict):
     """`state`: waiting (for a second operator), running, done or revoked. `players` is the count at the start.
 
     `arrived` and `refused` are letters that have ended so, `under_way` are those of the page that is being sent.
+    `waiting` says what waits for which database, if one didn't answer.
     """
 
     id: str
@@ -27,6 +36,7 @@ class CampaignAnswer(TypedDict):
     arrived: int
     refused: int
     under_way: int
+    waiting: list[CampaignWaitingAnswer]
     at: str
     changed_at: str
 
@@ -53,16 +63,16 @@ def campaign_preview(found: CampaignPreview) -> CampaignStartAnswer:
     }
 
 
-def campaign_start(record: CampaignRecord) -> CampaignStartAnswer:
+def campaign_start(record: CampaignRecord, waiting: Sequence[Waiting]) -> CampaignStartAnswer:
     return {
         "preview": False,
         "players": record.counted,
         "needs_second_operator": record.state == "waiting",
-        "campaign": campaign(record),
+        "campaign": campaign(record, waiting),
     }
 
 
-def campaign(record: CampaignRecord) -> CampaignAnswer:
+def campaign(record: CampaignRecord, waiting: Sequence[Waiting]) -> CampaignAnswer:
     return {
         "id": record.id,
         "state": record.state,
@@ -76,10 +86,11 @@ def campaign(record: CampaignRecord) -> CampaignAnswer:
         "arrived": record.arrived,
         "refused": record.refused,
         "under_way": len(record.pending or ()),
+        "waiting": [{"database": name, "slots": slots, "letters": letters} for name, slots, letters in waiting],
         "at": rfc3339(record.at),
         "changed_at": rfc3339(record.changed_at),
     }
 
 
-def campaigns(records: Sequence[CampaignRecord]) -> CampaignsAnswer:
-    return {"campaigns": [campaign(record) for record in records]}
+def campaigns(found: Iterable[tuple[CampaignRecord, Sequence[Waiting]]]) -> CampaignsAnswer:
+    return {"campaigns": [campaign(*each) for each in found]}

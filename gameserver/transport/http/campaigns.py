@@ -5,7 +5,7 @@ from aiohttp import web
 from gameserver.commands import campaigns
 from gameserver.commands.campaigns import CampaignOrder
 from gameserver.commands.player_changes import Gift
-from gameserver.commands.results import ChangedBy, Segment
+from gameserver.commands.results import CampaignRecord, ChangedBy, Segment
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
@@ -13,14 +13,15 @@ from gameserver.transport.keys import COMMANDS
 
 
 async def list_campaigns(request: web.Request, _: str) -> web.Response:
-    limit = inputs.query(request, wire.CampaignsQuery).limit
+    limit, context = inputs.query(request, wire.CampaignsQuery).limit, request.app[COMMANDS].campaigns
+    found = await campaigns.newest(context, limit)
     return large_json_response(
-        request, answers.campaigns(await campaigns.newest(request.app[COMMANDS].campaigns, limit))
+        request, answers.campaigns((record, campaigns.waiting(context, record)) for record in found)
     )
 
 
 async def read_campaign(request: web.Request, _: str) -> web.Response:
-    return json_response(answers.campaign(await campaigns.find(request.app[COMMANDS].campaigns, _path_id(request))))
+    return _shown(request, await campaigns.find(request.app[COMMANDS].campaigns, _path_id(request)))
 
 
 async def start_campaign(request: web.Request, name: str) -> web.Response:
@@ -31,20 +32,25 @@ async def start_campaign(request: web.Request, name: str) -> web.Response:
         return json_response(answers.campaign_preview(await campaigns.preview(context, segment, gift)))
     order = CampaignOrder(segment, gift, fields.expected_count, fields.count_may_differ_by)
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
-    return json_response(answers.campaign_start(await campaigns.start(context, order, by)))
+    record = await campaigns.start(context, order, by)
+    return json_response(answers.campaign_start(record, campaigns.waiting(context, record)))
 
 
 async def agree_to_campaign(request: web.Request, name: str) -> web.Response:
     fields, campaign_id = await inputs.body(request, wire.AgreedCampaign), _path_id(request)
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
     found = await campaigns.agree(request.app[COMMANDS].campaigns, campaign_id, fields.expected_count, by)
-    return json_response(answers.campaign(found))
+    return _shown(request, found)
 
 
 async def revoke_campaign(request: web.Request, name: str) -> web.Response:
     fields, campaign_id = await inputs.body(request, wire.Because), _path_id(request)
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
-    return json_response(answers.campaign(await campaigns.revoke(request.app[COMMANDS].campaigns, campaign_id, by)))
+    return _shown(request, await campaigns.revoke(request.app[COMMANDS].campaigns, campaign_id, by))
+
+
+def _shown(request: web.Request, record: CampaignRecord) -> web.Response:
+    return json_response(answers.campaign(record, campaigns.waiting(request.app[COMMANDS].campaigns, record)))
 
 
 def _segment(chosen: wire.CampaignFilter) -> Segment:

@@ -87,7 +87,7 @@ function Campaign({ campaign, admin, onAct }) {
     <p class="wrap">${campaign.text}</p>
     <p>${told(campaign.filter)}${items && `; with ${items}`}</p>
     <progress aria-label=${label} max=${Math.max(players, arrived + refused, 1)} value=${arrived + refused}></progress>
-    <p>${number(arrived)} arrived, ${number(refused)} refused, of ${number(players)} counted
+    <p>${number(arrived)} arrived, ${number(refused)} refused, of ${number(players)} counted${(campaign.waiting ?? []).map((one) => `; ${number(one.slots)} slots and ${number(one.letters)} letters wait for database ${one.database}`).join('')}
       <span class="faint"> · ${campaign.admin}${campaign.agreed_by && ` and ${campaign.agreed_by}`}, <time datetime=${campaign.at} title=${when(campaign.at)}>${ago(campaign.at)}</time></span></p>
     <p class="faint mono wrap">${id}</p>
   </section>`;

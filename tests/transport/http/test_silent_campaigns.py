@@ -88,6 +88,7 @@ async def test_a_silent_database_holds_up_only_its_own_players(api: Api, node: I
     assert await counts(api, away) == [(2, 4)] * len(away)
 
 
+@pytest.mark.soak  # its deadlines are short, so that it needs a machine that isn't busy
 async def test_letters_that_a_freeze_cut_off_are_counted_once_by_whoever_goes_on(
     settings: Settings, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from rich.table import Table
 from bots.count.document import VIOLATED
 from tests.mutants.events import EVENTS
 from tests.mutants.mutant import Mutant
-from tests.mutants.mutants import HONEST, MUTANTS
+from tests.mutants.mutants import HONEST, LATE, MUTANTS
 from tests.mutants.stack import START_SECONDS, MutantStack, planted
 from tests.support.repository import ROOT
 
@@ -151,7 +151,7 @@ async def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="put the histories of the runs here")
     options = parser.parse_args()
-    everything = {mutant.name: mutant for mutant in (HONEST, *MUTANTS)}
+    everything = {mutant.name: mutant for mutant in (HONEST, LATE, *MUTANTS)}
     if unknown := [name for name in options.names if name not in everything]:
         parser.error(f"there is no mutant {unknown[0]}: {', '.join(everything)}")
     catches = []

@@ -1,6 +1,7 @@
 """Every mutant still applies to today's server: `make mutants` runs them, which takes minutes."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,11 @@ import pytest
 from bots.proof import invariants
 from tests.mutants.events import EVENTS
 from tests.mutants.mutant import Mutant, Patch, StalePatchError
-from tests.mutants.mutants import HONEST, MUTANTS
+from tests.mutants.mutants import HONEST, LATE, MUTANTS
 from tests.support.repository import ROOT
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [LATE, *MUTANTS], ids=lambda mutant: mutant.name)
 def test_a_mutant_applies_to_the_server_of_today(mutant: Mutant) -> None:
     texts: dict[str, str] = {}
     for patch in mutant.patches:
@@ -24,12 +25,22 @@ def test_a_mutant_applies_to_the_server_of_today(mutant: Mutant) -> None:
 
 
 def test_mutants_have_names_of_their_own_and_break_invariants_that_there_are() -> None:
-    assert len({mutant.name for mutant in (*MUTANTS, HONEST)}) == len(MUTANTS) + 1
+    assert len({mutant.name for mutant in (*MUTANTS, HONEST, LATE)}) == len(MUTANTS) + 2
     assert len(MUTANTS) >= 15
     for mutant in MUTANTS:
         assert mutant.invariants
         assert set(mutant.invariants) <= set(invariants.ALL)
         assert set(mutant.meanwhile) <= set(EVENTS)
+
+
+def test_a_function_of_the_database_that_a_mutant_changes_is_one_that_the_server_calls() -> None:
+    statements = "".join(path.read_text("utf-8") for path in (ROOT / "gameserver").rglob("*.sql"))
+    patches = [patch for mutant in MUTANTS for patch in mutant.patches if patch.file.startswith("migrations/")]
+    assert patches
+    for patch in patches:
+        before, _, _ = (ROOT / patch.file).read_text("utf-8").partition(patch.search)
+        name = re.findall(r"create (?:or replace )?function (\w+)", before)[-1]
+        assert f"{name}(" in statements, f"{patch.file}: no statement of the server calls {name}"
 
 
 def test_a_patch_whose_place_is_gone_fails_loudly() -> None:

@@ -4,22 +4,25 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 
 import aiohttp
 
 from gameserver.stack.processes import process_table
+from gameserver.storage.ids import slot_of
 from tests.mutants.stack import MutantStack
 
 LAG_SECONDS = 4.0
 """How long the replica doesn't replay: less than the age beyond which no node asks it."""
 FROZEN_SECONDS = 3.0
-SLOTS_OF_ONE = "0-511"
+SLOTS_OF_ONE = frozenset(range(512))
 """Those that are on the first database at the beginning."""
+OTHERS = frozenset(range(472, 512))
+MOST_PLAYERS = 20
 MOVES = "/admin/v1/moves"
-REFUSED = 400
-WANDERING_SECONDS = 16.0
+REFUSED, BUSY = 400, 503
+WANDERING_SECONDS = 20.0
 REPLAYING = "postgres: startup recovering"
 """How the process of a replica that replays the log calls itself."""
 
@@ -57,24 +60,34 @@ async def freeze_a_node(stack: MutantStack) -> None:
 
 
 async def move_back_and_forth(stack: MutantStack) -> None:
-    """All players' slots of the first database to the second, and back, over and over, by orders of an operator.
+    """Slots of the first database to the second, and back, over and over, by orders of an operator.
 
-    From the flip of a move's first slot until its copy ends, both databases have the rows of what has moved.
+    Those of players who have signed up there move first, and others after them: from a slot's flip until the copy of
+    its move ends, both databases have its rows, and the former owner goes on to copy its own.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(WANDERING_SECONDS):
+            while len(players := await _who_has_signed_up(stack)) < MOST_PLAYERS:  # noqa: ASYNC110 (the swarm's doing)
+                await asyncio.sleep(0.1)
+            slots = ",".join(map(str, sorted({slot_of(player) for player in players} & SLOTS_OF_ONE | OTHERS)))
             while True:
                 for target in ("two", "one"):
-                    await _order(stack, target)
+                    await _order(stack, slots, target)
                     while await _has_open_moves(stack):  # noqa: ASYNC110 (it is another process's doing)
                         await asyncio.sleep(0.1)
 
 
-async def _order(stack: MutantStack, target: str) -> None:
-    """Again while it is refused: a node with an old map plans from that, and finds another database there."""
-    order = {"reason": "a mutant's moves", "group": "players", "slots": SLOTS_OF_ONE, "target": target}
+async def _order(stack: MutantStack, slots: str, target: str) -> None:
+    """Again while it is refused, as for slots that are on their way."""
+    order = {"reason": "a mutant's moves", "group": "players", "slots": slots, "target": target}
     while await _answer_to(stack, order) >= REFUSED:  # noqa: ASYNC110 (the same)
         await asyncio.sleep(0.3)
+
+
+async def _who_has_signed_up(stack: MutantStack) -> list[int]:
+    path = f"{stack.operators}/admin/v1/rankings?by=exp&limit=100"
+    async with _operator(stack) as session, session.get(path) as answer:
+        return [int(entry["player"]["id"]) for entry in (await answer.json())["entries"]]
 
 
 async def _has_open_moves(stack: MutantStack) -> bool:
@@ -85,6 +98,26 @@ async def _has_open_moves(stack: MutantStack) -> bool:
 async def _answer_to(stack: MutantStack, order: Mapping[str, str]) -> int:
     async with _operator(stack) as session, session.post(stack.operators + MOVES, json=order) as answer:
         return answer.status
+
+
+async def end_who_plays(stack: MutantStack) -> None:
+    """An operator has one of those who play erased, and another one deleted."""
+    async with _operator(stack) as session:
+        async with session.get(f"{stack.operators}/admin/v1/rankings?by=exp&limit=2") as answer:
+            first, second = [entry["player"]["id"] for entry in (await answer.json())["entries"]]
+        players, because = f"{stack.operators}/admin/v1/players", {"reason": "a mutant's erasure"}
+        await _until_done(lambda: session.post(f"{players}/{first}/erasure", json=because))
+        await _until_done(lambda: session.delete(f"{players}/{second}", params=because))
+
+
+async def _until_done(ask: Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]) -> None:
+    """Again while the answer is to ask again, as it is while letters are on their way. AssertionError if refused."""
+    while True:
+        async with ask() as answer:
+            if answer.status < REFUSED:
+                return
+            assert answer.status == BUSY, await answer.text()
+        await asyncio.sleep(0.5)
 
 
 def _operator(stack: MutantStack) -> aiohttp.ClientSession:
@@ -112,7 +145,8 @@ async def let_the_replica_lag(stack: MutantStack) -> None:
 EVENTS: Mapping[str, Event] = {
     "kill": Event(4.0, kill_a_node),
     "freeze": Event(3.0, freeze_a_node),
-    "wander": Event(1.0, move_back_and_forth),
+    "end": Event(5.0, end_who_plays),
+    "wander": Event(0.5, move_back_and_forth),
     "season": Event(0.5, close_the_season),
     "lag": Event(2.0, let_the_replica_lag),
 }

@@ -7,10 +7,10 @@ PLAYERS = "gameserver/storage/players"
 
 HONEST = Mutant(
     "honest",
-    "nothing: a node is killed, slots move back and forth, a season ends, players are banned and deleted",
+    "nothing: a node is killed, slots move back and forth, a season ends, players are banned, deleted and erased",
     [],
     [],
-    ["kill", "wander", "season"],
+    ["kill", "wander", "season", "end"],
 )
 
 LATE_MAP = (
@@ -18,7 +18,7 @@ LATE_MAP = (
         "gameserver/storage/slots/slot_map.py",
         "        if (owners, members) != (self._owners, self._members):\n",
         "        if self._owners and (owners, members) != (self._owners, self._members):\n"
-        "            self._stale_until = getattr(self, '_stale_until', 0) or time.monotonic() + 15\n"
+        "            self._stale_until = getattr(self, '_stale_until', 0) or time.monotonic() + 12\n"
         "            if os.environ.get('GAMESERVER_NODE__NAME') == 'node-2' "
         "and time.monotonic() < self._stale_until:\n"
         "                return\n"
@@ -27,15 +27,15 @@ LATE_MAP = (
     ),
     Patch("gameserver/storage/slots/slot_map.py", "import contextlib\n", "import contextlib\nimport os\n"),
 )
-"""Of two nodes the second one learns 15 s late that slots have moved, so it asks their former owner meanwhile."""
+"""Of two nodes the second one learns 12 s late that slots have moved, so it asks their former owner meanwhile."""
 
 LATE = Mutant(
     "honest-late-map",
-    "nothing: slots move back and forth, and one node learns it 15 s late, which no database lets it write by",
+    "nothing: slots move back and forth, and one node learns it 12 s late, which no database lets it write by",
     LATE_MAP,
     [],
     ["wander"],
-    seconds=20,
+    seconds=18,
 )
 
 MUTANTS = (
@@ -162,7 +162,7 @@ MUTANTS = (
     ),
     Mutant(
         "stale-owner-writes",
-        "a database writes for slots that it doesn't own any more, while slots move and one node learns it 15 s late",
+        "a database writes for slots that it doesn't own any more, while slots move and one node learns it 12 s late",
         [
             Patch(
                 "migrations/players/versions/0023_editions.py",
@@ -173,7 +173,7 @@ MUTANTS = (
         ],
         [invariants.KEPT, invariants.ANSWERS, invariants.CHAIN, invariants.STATE, invariants.FRESH, invariants.SEEN],
         ["wander"],
-        seconds=20,
+        seconds=18,
     ),
     Mutant(
         "ban-leaks",

@@ -12,6 +12,7 @@ from bots.proof import audit, boards, pages, points, sometimes
 from bots.proof.invariants import REWARDS
 from bots.proof.players import PlayerVerdict, of_answers
 from bots.proof.result import RunResult
+from bots.waiting import cancel_and_wait
 from bots.wire.errors import BadAnswerError
 from bots.wire.network import Network
 from bots.wire.player_client import PlayerClient
@@ -86,6 +87,20 @@ async def _prove_all(result: RunResult, target: Target, ground: ProbeGround) -> 
     if not readers:
         raise pages.NotProvedError("all bots are banned or deleted, so no board can be read")
     gone = ground.findings.gone + sum(bool(verdict.gone) for verdict in proved.verdicts)
-    result.points = await points.prove_points(readers[0], proved.ledgers, gone, boards.CATCH_UP_SECONDS)
+    proving = [
+        asyncio.create_task(_prove_points(result, readers[0], proved.ledgers, gone)),
+        asyncio.create_task(_prove_boards(result, readers[0], admin)),
+    ]
+    try:
+        await asyncio.gather(*proving)
+    finally:
+        await cancel_and_wait(*proving)
+
+
+async def _prove_points(result: RunResult, reader: PlayerClient, ledgers: points.Ledgers, gone: int) -> None:
+    result.points = await points.prove_points(reader, ledgers, gone, boards.CATCH_UP_SECONDS)
+
+
+async def _prove_boards(result: RunResult, reader: PlayerClient, admin: PlayerClient | None) -> None:
     if admin is not None:
-        result.boards = await boards.prove_boards(readers[0], admin)
+        result.boards = await boards.prove_boards(reader, admin)

@@ -99,20 +99,21 @@ async def prove_players(
     Raises NotProvedError.
     """
     reading = _Reading({bot.record.player_id: bot for bot in bots}, operator)
-    proved = await _prove(reading, patience)
+    now = asyncio.get_running_loop().time
+    mail_ends = now() + patience.mail
+    proved = await _prove(reading, mail_ends)
     if any(bot.record.open for bot in bots) and not all(verdict.clean() for verdict in proved.verdicts):
         # A command of unknown fate may have taken effect between the reads.
         await asyncio.sleep(patience.settling)
-        proved = await _prove(reading, patience)
+        proved = await _prove(reading, max(mail_ends, now() + patience.settling))
     return proved
 
 
-async def _prove(reading: "_Reading", patience: ProofPatience) -> PlayersProved:
+async def _prove(reading: "_Reading", mail_ends: float) -> PlayersProved:
     bots = reading.bots
     records = await reading.of(bots)
-    deadline = asyncio.get_running_loop().time() + patience.mail
     while unfinished := unfinished_players(_ledgers(records), _gone(records)):
-        if asyncio.get_running_loop().time() >= deadline:
+        if asyncio.get_running_loop().time() >= mail_ends:
             break
         await asyncio.sleep(MAIL_PAUSE)
         records |= await reading.of(unfinished)

@@ -90,10 +90,11 @@ async def _happen(stack: MutantStack, name: str, later: float) -> None:
 
 async def _play(stack: MutantStack, seconds: int) -> tuple[dict[str, Any], str]:
     """Returns the report of the bots and what they printed."""
+    urls = [word for url in stack.urls for word in ("--url", url)]
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bots", "run", "--url", stack.url, "--admin-url", stack.operators,
-            "--admin-key-file", str(stack.admin_key), "--players", str(PLAYERS), "--seconds", str(seconds),
+            sys.executable, "-m", "bots", "run", *urls, "--admin-url", stack.operators, "--admin-key-file",
+            str(stack.admin_key), "--players", str(PLAYERS), "--seconds", str(seconds),
             "--rate", str(RATE), "--patience", "20", "--probes", "--json", report.name,
             "--history", str(stack.folder / HISTORY),
             cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 import aiohttp
 
 from gameserver.stack.processes import process_table
-from gameserver.storage.ids import slot_of
-from tests.mutants.stack import MutantStack
+from tests.mutants.stack import SLOTS, MutantStack
 
 LAG_SECONDS = 4.0
 """How long the replica doesn't replay: less than the age beyond which no node asks it."""
 FROZEN_SECONDS = 3.0
-SLOTS_OF_ONE = frozenset(range(512))
+SLOTS_OF_ONE = f"0-{SLOTS // 2 - 1}"
 """Those that are on the first database at the beginning."""
-OTHERS = frozenset(range(472, 512))
-MOST_PLAYERS = 20
 MOVES = "/admin/v1/moves"
 REFUSED, BUSY = 400, 503
 WANDERING_SECONDS = 20.0
@@ -60,34 +57,24 @@ async def freeze_a_node(stack: MutantStack) -> None:
 
 
 async def move_back_and_forth(stack: MutantStack) -> None:
-    """Slots of the first database to the second, and back, over and over, by orders of an operator.
+    """All slots of the first database to the second, and back, over and over, by orders of an operator.
 
-    Those of players who have signed up there move first, and others after them: from a slot's flip until the copy of
-    its move ends, both databases have its rows, and the former owner goes on to copy its own.
+    From a slot's flip until the end of its move both databases have its rows.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(WANDERING_SECONDS):
-            while len(players := await _who_has_signed_up(stack)) < MOST_PLAYERS:  # noqa: ASYNC110 (the swarm's doing)
-                await asyncio.sleep(0.1)
-            slots = ",".join(map(str, sorted({slot_of(player) for player in players} & SLOTS_OF_ONE | OTHERS)))
             while True:
                 for target in ("two", "one"):
-                    await _order(stack, slots, target)
+                    await _order(stack, target)
                     while await _has_open_moves(stack):  # noqa: ASYNC110 (it is another process's doing)
                         await asyncio.sleep(0.1)
 
 
-async def _order(stack: MutantStack, slots: str, target: str) -> None:
-    """Again while it is refused, as for slots that are on their way."""
-    order = {"reason": "a mutant's moves", "group": "players", "slots": slots, "target": target}
+async def _order(stack: MutantStack, target: str) -> None:
+    """Again while it is refused, as for slots that are there already."""
+    order = {"reason": "a mutant's moves", "group": "players", "slots": SLOTS_OF_ONE, "target": target}
     while await _answer_to(stack, order) >= REFUSED:  # noqa: ASYNC110 (the same)
         await asyncio.sleep(0.3)
-
-
-async def _who_has_signed_up(stack: MutantStack) -> list[int]:
-    path = f"{stack.operators}/admin/v1/rankings?by=exp&limit=100"
-    async with _operator(stack) as session, session.get(path) as answer:
-        return [int(entry["player"]["id"]) for entry in (await answer.json())["entries"]]
 
 
 async def _has_open_moves(stack: MutantStack) -> bool:
@@ -146,7 +133,7 @@ EVENTS: Mapping[str, Event] = {
     "kill": Event(4.0, kill_a_node),
     "freeze": Event(3.0, freeze_a_node),
     "end": Event(5.0, end_who_plays),
-    "wander": Event(0.5, move_back_and_forth),
+    "wander": Event(0.0, move_back_and_forth),
     "season": Event(0.5, close_the_season),
     "lag": Event(2.0, let_the_replica_lag),
 }

@@ -162,12 +162,14 @@ MUTANTS = (
     ),
     Mutant(
         "stale-owner-writes",
-        "a database writes for slots that it doesn't own any more, while slots move and one node learns it 12 s late",
+        "a database goes on to own the slots that it gives away, and one node learns 12 s late that they moved",
         [
             Patch(
-                "migrations/players/versions/0023_editions.py",
-                "    where not p.void and (select o.owned from players_owned_slots o where o.slot = wanted.slot)\n",
-                "    where not p.void\n",
+                "gameserver/storage/sharding/cutover.py",
+                "        pause = 0 if began is None else round((time.monotonic() - began) * 1000)\n",
+                "        pause = 0 if began is None else round((time.monotonic() - began) * 1000)\n"
+                '        again = f"update {move.group}_owned_slots set owned = true where slot = $1"\n'
+                "        await self._source.execute(again, slot)\n",
             ),
             *LATE_MAP,
         ],

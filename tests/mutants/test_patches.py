@@ -1,7 +1,6 @@
 """Every mutant still applies to today's server: `make mutants` runs them, which takes minutes."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
@@ -31,16 +30,6 @@ def test_mutants_have_names_of_their_own_and_break_invariants_that_there_are() -
         assert mutant.invariants
         assert set(mutant.invariants) <= set(invariants.ALL)
         assert set(mutant.meanwhile) <= set(EVENTS)
-
-
-def test_a_function_of_the_database_that_a_mutant_changes_is_one_that_the_server_calls() -> None:
-    statements = "".join(path.read_text("utf-8") for path in (ROOT / "gameserver").rglob("*.sql"))
-    patches = [patch for mutant in MUTANTS for patch in mutant.patches if patch.file.startswith("migrations/")]
-    assert patches
-    for patch in patches:
-        before, _, _ = (ROOT / patch.file).read_text("utf-8").partition(patch.search)
-        name = re.findall(r"create (?:or replace )?function (\w+)", before)[-1]
-        assert f"{name}(" in statements, f"{patch.file}: no statement of the server calls {name}"
 
 
 def test_a_patch_whose_place_is_gone_fails_loudly() -> None:

@@ -4,8 +4,8 @@
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = [], fits = [];
-  // A page of A4 between its margins; tables of more rows stay closed there, since the file of the figures has them.
-  const PAPER = { width: 680, height: 190 }, MOST_ROWS = 60;
+  // A page of A4 between its margins.
+  const PAPER = { width: 680, height: 190 };
   let onPaper = false;
   let style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue("--" + name).trim();
@@ -122,8 +122,7 @@
   addEventListener("beforeprint", () => {
     onPaper = true;
     document.documentElement.classList.add("paper");
-    opened = [...document.querySelectorAll("details:not([open])")]
-      .filter((each) => each.querySelectorAll("tbody tr").length <= MOST_ROWS);
+    opened = [...document.querySelectorAll("details:not([open])")];
     for (const each of opened) each.open = true;
     for (const plot of drawn) plot.setSize(PAPER);
     redraw();

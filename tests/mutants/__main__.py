@@ -57,7 +57,7 @@ async def run(mutant: Mutant, keep: Path | None = None) -> Catch:
         began = time.monotonic()
         try:
             async with asyncio.TaskGroup() as group:
-                playing = group.create_task(_play(stack, mutant.seconds))
+                playing = group.create_task(_play(stack, mutant))
                 for number, name in enumerate(mutant.meanwhile):
                     group.create_task(_happen(stack, name, 3.0 * number))
         finally:
@@ -88,14 +88,14 @@ async def _happen(stack: MutantStack, name: str, later: float) -> None:
     await event.carry_out(stack)
 
 
-async def _play(stack: MutantStack, seconds: int) -> tuple[dict[str, Any], str]:
+async def _play(stack: MutantStack, mutant: Mutant) -> tuple[dict[str, Any], str]:
     """Returns the report of the bots and what they printed."""
     urls = [word for url in stack.urls for word in ("--url", url)]
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bots", "run", *urls, "--admin-url", stack.operators, "--admin-key-file",
-            str(stack.admin_key), "--players", str(PLAYERS), "--seconds", str(seconds),
-            "--rate", str(RATE), "--patience", "20", "--probes", "--json", report.name,
+            str(stack.admin_key), "--players", str(PLAYERS), "--seconds", str(mutant.seconds),
+            "--rate", str(RATE), "--mix", mutant.mix, "--patience", "20", "--probes", "--json", report.name,
             "--history", str(stack.folder / HISTORY),
             cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip

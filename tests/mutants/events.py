@@ -14,7 +14,6 @@ from tests.mutants.stack import SLOTS, MutantStack
 
 LAG_SECONDS = 4.0
 """How long the replica doesn't replay: less than the age beyond which no node asks it."""
-FROZEN_SECONDS = 3.0
 SLOTS_OF_ONE = f"0-{SLOTS // 2 - 1}"
 """Those that are on the first database at the beginning."""
 MOVES = "/admin/v1/moves"
@@ -42,18 +41,6 @@ def a_node(stack: MutantStack) -> int:
 async def kill_a_node(stack: MutantStack) -> None:
     """SIGKILL; `up` starts it again."""
     os.kill(a_node(stack), signal.SIGKILL)
-
-
-async def freeze_a_node(stack: MutantStack) -> None:
-    """Again and again, for less time than its clients wait; it wakes with the slot map of before."""
-    node = a_node(stack)
-    for _ in range(3):
-        os.kill(node, signal.SIGSTOP)
-        try:
-            await asyncio.sleep(FROZEN_SECONDS)
-        finally:
-            os.kill(node, signal.SIGCONT)
-        await asyncio.sleep(1)
 
 
 async def move_back_and_forth(stack: MutantStack) -> None:
@@ -131,7 +118,6 @@ async def let_the_replica_lag(stack: MutantStack) -> None:
 
 EVENTS: Mapping[str, Event] = {
     "kill": Event(4.0, kill_a_node),
-    "freeze": Event(3.0, freeze_a_node),
     "end": Event(5.0, end_who_plays),
     "wander": Event(0.0, move_back_and_forth),
     "season": Event(0.5, close_the_season),

@@ -175,7 +175,7 @@ MUTANTS = (
         ],
         [invariants.KEPT, invariants.ANSWERS, invariants.CHAIN, invariants.STATE, invariants.FRESH, invariants.SEEN],
         ["wander"],
-        seconds=18,
+        mix="grinder=1",
     ),
     Mutant(
         "ban-leaks",

@@ -120,6 +120,6 @@ EVENTS: Mapping[str, Event] = {
     "kill": Event(4.0, kill_a_node),
     "end": Event(5.0, end_who_plays),
     "wander": Event(0.0, move_back_and_forth),
-    "season": Event(0.5, close_the_season),
+    "season": Event(0.0, close_the_season),
     "lag": Event(2.0, let_the_replica_lag),
 }

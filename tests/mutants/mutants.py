@@ -207,6 +207,7 @@ MUTANTS = (
         ],
         [invariants.POINTS],
         ["season"],
+        seconds=25,
     ),
     Mutant(
         "push-lost",
@@ -280,6 +281,7 @@ MUTANTS = (
         ],
         [invariants.REWARDS],
         ["season"],
+        seconds=25,
     ),
     Mutant(
         "grant-lost",

@@ -12,6 +12,7 @@ from bots.proof import audit, boards, pages, points, sometimes
 from bots.proof.invariants import REWARDS
 from bots.proof.players import PlayerVerdict, of_answers
 from bots.proof.result import RunResult
+from bots.waiting import cancel_and_wait
 from bots.wire.errors import BadAnswerError
 from bots.wire.network import Network
 from bots.wire.player_client import PlayerClient
@@ -76,15 +77,30 @@ async def _prove_all(result: RunResult, target: Target, ground: ProbeGround) -> 
     if not bots:
         raise pages.NotProvedError("no bot could sign up, so there is nothing to prove")
     result.verdicts = [PlayerVerdict(unexplained=of_answers(bot.record)) for bot in result.swarm.broken_sign_ups()]
-    proved = await audit.prove_players([*bots, *ground.players])
+    key = target.admin_key
+    admin = None if key is None else administrator(ground.network, target, key, result.swarm.tally)
+    proved = await audit.prove_players([*bots, *ground.players], operator=admin)
     result.verdicts, result.mail = [*result.verdicts, *proved.verdicts], proved.mail
     if not any(verdict.acknowledged for verdict in result.verdicts):
         raise pages.NotProvedError("no action was acknowledged, so there is nothing to prove")
-    readers = [bot.client for bot, verdict in zip(bots, proved.verdicts, strict=False) if not verdict.banned]
+    readers = [bot.client for bot, verdict in zip(bots, proved.verdicts, strict=False) if not verdict.gone]
     if not readers:
-        raise pages.NotProvedError("all bots are banned, so no board can be read")
-    gone = ground.findings.gone + sum(verdict.banned for verdict in proved.verdicts)
-    result.points = await points.prove_points(readers[0], proved.ledgers, gone, boards.CATCH_UP_SECONDS)
-    if target.admin_key is not None:
-        admin = administrator(ground.network, target, target.admin_key, result.swarm.tally)
-        result.boards = await boards.prove_boards(readers[0], admin)
+        raise pages.NotProvedError("all bots are banned or deleted, so no board can be read")
+    gone = ground.findings.gone + sum(bool(verdict.gone) for verdict in proved.verdicts)
+    proving = [
+        asyncio.create_task(_prove_points(result, readers[0], proved.ledgers, gone)),
+        asyncio.create_task(_prove_boards(result, readers[0], admin)),
+    ]
+    try:
+        await asyncio.gather(*proving)
+    finally:
+        await cancel_and_wait(*proving)
+
+
+async def _prove_points(result: RunResult, reader: PlayerClient, ledgers: points.Ledgers, gone: int) -> None:
+    result.points = await points.prove_points(reader, ledgers, gone, boards.CATCH_UP_SECONDS)
+
+
+async def _prove_boards(result: RunResult, reader: PlayerClient, admin: PlayerClient | None) -> None:
+    if admin is not None:
+        result.boards = await boards.prove_boards(reader, admin)

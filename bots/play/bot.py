@@ -60,7 +60,8 @@ class Bot:
         identity = self.identity
         request = requests.sign_up(identity.name, identity.class_name, identity.device, command_id)
         reply = await self.client.send(request, Channel.HTTP)
-        if not self._succeeded("sign_up", reply, timing, must=True):
+        if not self._succeeded("sign_up", reply, timing):
+            self._deny(self.record.problems, reply)
             return False
         self._tally.acknowledge("sign_up", timing, time.monotonic())
         player = reply.body.get("player")
@@ -154,22 +155,26 @@ class Bot:
     async def _log_in(self) -> bool:
         began = time.monotonic()
         reply = await self.client.log_in()
-        if not self._succeeded("sign_in", reply, OperationTiming(began, began), must=True):
+        if not self._succeeded("sign_in", reply, OperationTiming(began, began)):
+            self._deny(self.record.denials, reply)
             return False
         if player_id(reply.body.get("player")) != self.record.player_id:
             self.record.problems.append(f"the device of player {self.record.player_id} opened another's session")
         return True
 
-    def _succeeded(self, name: str, reply: Reply, timing: OperationTiming, *, must: bool = False) -> bool:
-        """Count how a request ended; if it `must` succeed, any other final answer is a problem."""
+    def _deny(self, denials: list[str], reply: Reply) -> None:
+        """Note a final answer to what should have succeeded."""
+        if reply.answer is not None:
+            code, detail = reply.answer.code, reply.answer.detail
+            denials.append(f"{self.identity.name} was answered with {code}: {detail}")
+
+    def _succeeded(self, name: str, reply: Reply, timing: OperationTiming) -> bool:
+        """Count how a request ended."""
         now = time.monotonic()
         if reply.answer is None:
             self._tally.give_up(name, now)
             return False
         count_refusal(self._tally, name, reply.answer, timing, now)
-        if must and not reply.ok:
-            code, detail = reply.answer.code, reply.answer.detail
-            self.record.problems.append(f"{self.identity.name} was answered with {code}: {detail}")
         return reply.ok
 
     def _on_player(self, player: Any) -> None:

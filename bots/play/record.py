@@ -19,8 +19,8 @@ class BotRecord:
 
     `seen` are states that came with other answers than a command's, by version; `reads` counts those of reads, which
     must not be older than what was seen before them, and `stale` has a sentence for each that was. `problems` are
-    answers outside the contract, `disagreements` two answers to one command that differ, `contradictions` two states of
-    one version, `item_faults` items that don't add up.
+    answers outside the contract, `denials` sign-ins that failed for good, `disagreements` two answers to one command
+    that differ, `contradictions` two states of one version, `item_faults` items that don't add up.
     """
 
     def __init__(self) -> None:
@@ -34,6 +34,7 @@ class BotRecord:
         self.refused: set[str] = set()
         self.open: set[str] = set()
         self.problems: list[str] = []
+        self.denials: list[str] = []
         self.disagreements: list[str] = []
         self.seen: dict[int, State] = {}
         self.reads = self.compared = 0
@@ -43,7 +44,14 @@ class BotRecord:
 
     def faults(self) -> list[str]:
         """Return everything that was wrong with the answers alone."""
-        return [*self.problems, *self.disagreements, *self.contradictions, *self.stale, *self.item_faults]
+        return [
+            *self.problems,
+            *self.denials,
+            *self.disagreements,
+            *self.contradictions,
+            *self.stale,
+            *self.item_faults,
+        ]
 
     def signed_up(self, sign_up_id: str, player_id: str, state: State) -> None:
         """Record the player that the sign-up made."""

@@ -2,23 +2,25 @@
 
 The law: letters between the bots that are still under way are waited for, and the ledgers that they concern are read
 again. Reads are retried like every request. If the server stays away or answers outside the contract, the proof has
-not been carried out, which counts as a failure too. Who reads may as well be a recorded history (bots/proof/replay.py):
+not been carried out, which counts as a failure too; so it has if a player can't sign in any more, unless an operator
+has ended it. Who reads may as well be a recorded history (bots/proof/replay.py):
 it answers what the server answered then.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bots.play.belongings import GRANTED, TAKEN, Belongings
 from bots.play.record import BotRecord
 from bots.proof import invariants
+from bots.proof.endings import was_ended
 from bots.proof.invariants import Fault
 from bots.proof.letters import MAIL, MailCounts, judge_letters, unfinished_players
-from bots.proof.pages import Asker, BannedPlayerError, get, read_pages
-from bots.proof.players import LedgerEntry, PlayerVerdict, judge, of_answers
+from bots.proof.pages import Asker, BannedPlayerError, DeniedPlayerError, NotProvedError, get, read_pages
+from bots.proof.players import BANNED, DELETED, LedgerEntry, PlayerVerdict, judge, of_answers
 from bots.waiting import call_for_all
 from bots.wire.bodies import State, events_of_type, parse_letters, parse_state, player_of
 from bots.wire.errors import BadAnswerError
@@ -65,14 +67,15 @@ class ProofPatience:
 class ServerRecord:
     """What the server stores of a bot's player; `fault` says why it can't be read.
 
-    `item_faults` are differences between the player's items and its ledger. Nothing of a `banned` player can be read.
+    `item_faults` are differences between the player's items and its ledger. Nothing can be read of a player that is
+    `gone`, BANNED or DELETED.
     """
 
     present: State | None = None
     ledger: list[LedgerEntry] = field(default_factory=list)
     item_faults: list[str] = field(default_factory=list)
     fault: str = ""
-    banned: bool = False
+    gone: str = ""
 
     def is_of_one_moment(self) -> bool:
         """Whether the ledger ends in the present version, as far as both are known."""
@@ -88,32 +91,39 @@ class PlayersProved:
     ledgers: Mapping[str, Sequence[LedgerEntry]]
 
 
-async def prove_players(bots: Sequence[Witness], patience: ProofPatience = ProofPatience()) -> PlayersProved:
-    """Judge every bot that has a player, and the mail between them. Raises NotProvedError."""
-    bots_by_player = {bot.record.player_id: bot for bot in bots}
-    proved = await _prove(bots_by_player, patience)
+async def prove_players(
+    bots: Sequence[Witness], patience: ProofPatience = ProofPatience(), operator: Asker | None = None
+) -> PlayersProved:
+    """Judge every bot that has a player, and the mail between them; the operator knows who was deleted.
+
+    Raises NotProvedError.
+    """
+    reading = _Reading({bot.record.player_id: bot for bot in bots}, operator)
+    now = asyncio.get_running_loop().time
+    mail_ends = now() + patience.mail
+    proved = await _prove(reading, mail_ends)
     if any(bot.record.open for bot in bots) and not all(verdict.clean() for verdict in proved.verdicts):
         # A command of unknown fate may have taken effect between the reads.
         await asyncio.sleep(patience.settling)
-        proved = await _prove(bots_by_player, patience)
+        proved = await _prove(reading, max(mail_ends, now() + patience.settling))
     return proved
 
 
-async def _prove(bots: Mapping[str, Witness], patience: ProofPatience) -> PlayersProved:
-    records = await _read_all(bots)
-    deadline = asyncio.get_running_loop().time() + patience.mail
-    while unfinished := unfinished_players(_ledgers(records), _banned(records)):
-        if asyncio.get_running_loop().time() >= deadline:
+async def _prove(reading: "_Reading", mail_ends: float) -> PlayersProved:
+    bots = reading.bots
+    records = await reading.of(bots)
+    while unfinished := unfinished_players(_ledgers(records), _gone(records)):
+        if asyncio.get_running_loop().time() >= mail_ends:
             break
         await asyncio.sleep(MAIL_PAUSE)
-        records |= await _read_all({player: bots[player] for player in unfinished})
+        records |= await reading.of(unfinished)
     for _ in range(READS):
         # A letter or a reward may have been shown after the player was read.
         if not (behind := [player for player, record in records.items() if _is_behind(bots[player], record)]):
             break
-        records |= await _read_all({player: bots[player] for player in behind})
+        records |= await reading.of(behind)
     verdicts = {player: _judge(bots[player], record) for player, record in records.items()}
-    mail = judge_letters(_ledgers(records), verdicts, _banned(records))
+    mail = judge_letters(_ledgers(records), verdicts, _gone(records))
     return PlayersProved(list(verdicts.values()), mail, _ledgers(records))
 
 
@@ -123,17 +133,34 @@ def _is_behind(bot: Witness, record: ServerRecord) -> bool:
 
 
 def _ledgers(records: Mapping[str, ServerRecord]) -> dict[str, list[LedgerEntry]]:
-    return {player: record.ledger for player, record in records.items() if not record.banned}
+    return {player: record.ledger for player, record in records.items() if not record.gone}
 
 
-def _banned(records: Mapping[str, ServerRecord]) -> set[str]:
-    return {player for player, record in records.items() if record.banned}
+def _gone(records: Mapping[str, ServerRecord]) -> set[str]:
+    return {player for player, record in records.items() if record.gone}
 
 
-async def _read_all(bots: Mapping[str, Witness]) -> dict[str, ServerRecord]:
-    """Read what the server stores of these bots, by player; raises NotProvedError."""
-    records = await call_for_all(_read, bots.values(), at_once=BOTS_AT_ONCE)
-    return dict(zip(bots, records, strict=True))
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Who reads: the bots by player, and the operator, if there is one."""
+
+    bots: Mapping[str, Witness]
+    operator: Asker | None
+
+    async def of(self, players: Collection[str]) -> dict[str, ServerRecord]:
+        """Read what the server stores of these players; raises NotProvedError."""
+        records = await call_for_all(self._one, players, at_once=BOTS_AT_ONCE)
+        return dict(zip(players, records, strict=True))
+
+    async def _one(self, player: str) -> ServerRecord:
+        try:
+            return await _read(self.bots[player])
+        except DeniedPlayerError as error:
+            if self.operator is None:
+                raise NotProvedError(f"{error}: with an admin key it is known whether it was deleted") from error
+            if not await was_ended(self.operator, player):
+                raise
+            return ServerRecord(gone=DELETED)
 
 
 async def _read(bot: Witness) -> ServerRecord:
@@ -153,7 +180,7 @@ async def _read_once(bot: Witness) -> ServerRecord:
         item_faults = _item_faults(lines, await get(bot.client, "/v1/players/me/items"))
         return ServerRecord(parse_state(player), [parse_entry(line) for line in lines], item_faults)
     except BannedPlayerError:
-        return ServerRecord(banned=True)
+        return ServerRecord(gone=BANNED)
     except BadAnswerError as error:
         return ServerRecord(fault=f"player {bot.record.player_id}: {error}")
 
@@ -166,8 +193,8 @@ def _item_faults(lines: Sequence[Any], items: Any) -> list[str]:
 
 
 def _judge(bot: Witness, record: ServerRecord) -> PlayerVerdict:
-    if record.banned:
-        verdict = PlayerVerdict(unexplained=of_answers(bot.record, items=False), banned=True)
+    if record.gone:
+        verdict = PlayerVerdict(unexplained=of_answers(bot.record, items=False, gone=True), gone=record.gone)
     elif record.present is None:
         verdict = PlayerVerdict(unexplained=[*of_answers(bot.record), record.fault])
     else:

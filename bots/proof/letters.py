@@ -1,10 +1,10 @@
 """Judges the mail between the bots: the letters that their ledgers say were sent, against those that arrived.
 
 The law: a letter is in its recipient's ledger once, or it came back to its sender's ledger once, and never both; and no
-ledger has a letter that nobody in the swarm sent, but for the server's own, such as a season's rewards. Of a banned
-player the ledger can't be read: how its letters ended, and what was sent to it, is left open. The events of the command
-that sent a letter give its id; in the ledger where the letter takes effect, that id stands in place of a command id.
-Pure.
+ledger has a letter that nobody in the swarm sent, but for the server's own, such as a season's rewards. The ledger of a
+player that is gone, banned or deleted, can't be read: how its letters ended, and what was sent to it, is left open. The
+events of the command that sent a letter give its id; in the ledger where the letter takes effect, that id stands in
+place of a command id. Pure.
 """
 
 from collections import Counter
@@ -47,16 +47,14 @@ class MailCounts:
     returned: int = 0
 
 
-def unfinished_players(ledgers: Ledgers, banned: Set[str] = frozenset()) -> set[str]:
-    """The senders and recipients of letters that are still under way, but for those to banned players."""
+def unfinished_players(ledgers: Ledgers, gone: Set[str] = frozenset()) -> set[str]:
+    """The senders and recipients of letters that are still under way, but for those to players that are gone."""
     rows = _rows(ledgers)
-    under_way = [letter for letter in _all_sent(ledgers) if letter.to not in banned and not _ends(letter, rows)]
+    under_way = [letter for letter in _all_sent(ledgers) if letter.to not in gone and not _ends(letter, rows)]
     return {player for letter in under_way for player in (letter.sender, letter.to) if player in ledgers}
 
 
-def judge_letters(
-    ledgers: Ledgers, verdicts: Mapping[str, PlayerVerdict], banned: Set[str] = frozenset()
-) -> MailCounts:
+def judge_letters(ledgers: Ledgers, verdicts: Mapping[str, PlayerVerdict], gone: Set[str] = frozenset()) -> MailCounts:
     """Compare all ledgers with each other; a fault goes to the verdict of the player that it concerns."""
     rows, mail, letters = _rows(ledgers), MailCounts(), _all_sent(ledgers)
     letters_by_id = {letter.mail_id: letter for letter in letters}
@@ -70,9 +68,9 @@ def judge_letters(
         verdicts[letter.sender].checked[LETTERS] += 1
         mail.arrived += letter.to in ends
         mail.returned += letter.sender in ends
-        if ends or letter.to not in banned:
+        if ends or letter.to not in gone:
             _judge_ends(letter, ends, verdicts[letter.sender])
-    for row in (rows - _rows(ledgers, {SERVER, *banned})).elements():
+    for row in (rows - _rows(ledgers, {SERVER, *gone})).elements():
         if not _is_expected(letters_by_id.get(row.mail_id), row):
             told = f"{row.mail_id} ({row.action}) arrived at player {row.player}, but nobody sent it"
             verdicts[row.player].unexplained.append(Fault(LETTERS, told))

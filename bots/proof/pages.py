@@ -10,6 +10,8 @@ from bots.wire.player_client import Reply
 from bots.wire.requests import Request
 
 BANNED = "banned"
+DENIED = frozenset({"wrong_credentials", "not_authenticated", "session_revoked", "player_not_found"})
+"""What a player is answered that doesn't exist any more: its sessions have ended, and nobody signs in as it."""
 
 
 class Asker(Protocol):
@@ -27,11 +29,18 @@ class BannedPlayerError(NotProvedError):
     """The player whose session reads has been banned, so nothing of it can be read."""
 
 
+class DeniedPlayerError(NotProvedError):
+    """The player can't sign in any more, so nothing of it can be read."""
+
+
 async def get(client: Asker, path: str) -> Mapping[str, Any]:
-    """Read one resource; raises NotProvedError, BannedPlayerError."""
+    """Read one resource; raises NotProvedError, BannedPlayerError, DeniedPlayerError."""
     reply = await client.send(requests.get("proof", path), Channel.HTTP)
-    if reply.answer is not None and reply.answer.code == BANNED:
+    code = "" if reply.answer is None else reply.answer.code
+    if code == BANNED:
         raise BannedPlayerError(f"GET {path}: the player is banned")
+    if code in DENIED:
+        raise DeniedPlayerError(f"GET {path} was answered with {code}")
     return reply.require(f"GET {path}", NotProvedError)
 
 

@@ -17,6 +17,7 @@ from bots.proof import invariants
 from bots.proof.invariants import Fault
 from bots.wire.bodies import MailSent, State
 
+BANNED, DELETED = "banned", "deleted"
 SERVER = "0"
 """The sender of the server's own letters, such as a season's rewards."""
 BY_OPERATORS = frozenset({"ban", "lift_ban", "rename", "operator:correct", "operator:undo", "operator:roll_back"})
@@ -52,15 +53,15 @@ class LedgerEntry(NamedTuple):
 class PlayerVerdict:
     """The faults, one sentence each; `landed` and `absent` count the open commands that did and didn't take effect.
 
-    Of a player that is `banned` the server shows nothing, so nothing is compared. `checked` counts what was compared,
-    by invariant.
+    Of a player that is `gone`, BANNED or DELETED, the server shows nothing, so nothing is compared. `checked` counts
+    what was compared, by invariant.
     """
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
     pushes: list[str] = field(default_factory=list)
-    banned: bool = False
+    gone: str = ""
     checked: Counter[str] = field(default_factory=Counter)
     acknowledged: int = 0
     landed: int = 0
@@ -104,14 +105,14 @@ def judge(record: BotRecord, present: State, ledger: Sequence[LedgerEntry]) -> P
     return verdict
 
 
-def of_answers(record: BotRecord, *, items: bool = True) -> list[str]:
+def of_answers(record: BotRecord, *, items: bool = True, gone: bool = False) -> list[str]:
     """Return the faults that the answers show by themselves.
 
     Without those of `items` if others gave or took some, or may have: the bot's own commands don't explain them then,
-    and only the whole ledger does.
+    and only the whole ledger does. Who is `gone` may have been denied to sign in.
     """
     by_invariant = (
-        (invariants.CONTRACT, record.problems),
+        (invariants.CONTRACT, [*record.problems, *([] if gone else record.denials)]),
         (invariants.ONCE, record.disagreements),
         (invariants.SEEN, record.contradictions),
         (invariants.FRESH, record.stale),

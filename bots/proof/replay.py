@@ -39,7 +39,8 @@ async def check_history(path: Path) -> HistoryVerdict:
     witnesses = [player for player in history.players if LEDGER in player.client.replies]
     if not witnesses:
         raise NotProvedError(f"{path}: no ledger was read in this history, so there is nothing to compare with")
-    proved = await prove_players(witnesses, AT_ONCE)
+    operator = _asked(history, "/admin/v1/audit?")
+    proved = await prove_players(witnesses, AT_ONCE, operator)
     faults = [fault for verdict in proved.verdicts for fault in verdict.faults()]
     counters = [verdict.checked for verdict in proved.verdicts]
     names = _names(history)
@@ -48,7 +49,8 @@ async def check_history(path: Path) -> HistoryVerdict:
     left_out = _unread(len(history.players) - len(witnesses))
     try:
         reader = _reader(history)
-        points = await prove_points(reader, proved.ledgers, history.gone, AT_ONCE.boards)
+        gone = history.gone + sum(bool(verdict.gone) for verdict in proved.verdicts)
+        points = await prove_points(reader, proved.ledgers, gone, AT_ONCE.boards)
         faults, counters = [*faults, *points.faults], [*counters, points.checked]
         boards = await prove_boards(reader, _operator(history), AT_ONCE.boards)
         faults += [difference for board in boards for difference in board.differences]
@@ -82,7 +84,13 @@ def _reader(history: RecordedRun) -> RecordedClient:
 
 
 def _operator(history: RecordedRun) -> RecordedClient:
-    for operator in history.operators:
-        if any(path.startswith("/admin/v1/rankings") for path in operator.replies):
-            return operator
-    raise NotProvedError("this history has no ranking: its run had no admin key")
+    operator = _asked(history, "/admin/v1/rankings")
+    if operator is None:
+        raise NotProvedError("this history has no ranking: its run had no admin key")
+    return operator
+
+
+def _asked(history: RecordedRun, path: str) -> RecordedClient | None:
+    """Return the operator that read something whose path begins so."""
+    asked = (operator for operator in history.operators if any(read.startswith(path) for read in operator.replies))
+    return next(asked, None)

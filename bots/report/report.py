@@ -8,7 +8,7 @@ from rich.text import Text
 from bots.count.tally import Tally
 from bots.play.swarm import Swarm
 from bots.proof.boards import BoardVerdict
-from bots.proof.players import PlayerVerdict
+from bots.proof.players import BANNED, DELETED, PlayerVerdict
 from bots.proof.result import RunResult
 from bots.report import disturbances, proved, spread
 from bots.report.figures import listed
@@ -60,7 +60,7 @@ def proof_as_json(result: RunResult) -> dict[str, Any]:
     return {
         "failure": result.failure,
         "bots": len(verdicts),
-        "banned": sum(verdict.banned for verdict in verdicts),
+        **{gone: sum(verdict.gone == gone for verdict in verdicts) for gone in (BANNED, DELETED)},
         "acknowledged": sum(verdict.acknowledged for verdict in verdicts),
         "lost": sum(len(verdict.lost) for verdict in verdicts),
         "doubled": sum(len(verdict.doubled) for verdict in verdicts),
@@ -139,8 +139,8 @@ def _show_players(console: Console, proof: dict[str, Any], result: RunResult) ->
         f"  commands of unknown fate: {fates['landed']} took effect, {fates['absent']} did not\n"
         f"mail: {mail['sent']:,} letters; {mail['arrived']:,} arrived, {mail['returned']:,} came back"
     )
-    if proof["banned"]:
-        console.print(f"[yellow]{proof['banned']} banned players could not be read and were not compared[/]")
+    if gone := {name: proof[name] for name in (BANNED, DELETED) if proof[name]}:
+        console.print(f"[yellow]players that could not be read and were not compared: {listed(gone)}[/]")
     for fault in proof["faults"][:NAMED]:
         console.print(Text(f"  {fault}", style="red"))
 

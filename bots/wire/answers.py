@@ -76,7 +76,7 @@ class Answer:
     """One answer; `retry_after` is in seconds.
 
     `uncertain` means that the request may have taken effect, or still may, whatever the answer says. `lost` stands
-    for a request that got no answer of its own.
+    for a request that got no answer of its own. `node` is who answered, where an HTTP answer says so.
     """
 
     kind: AnswerKind
@@ -86,6 +86,7 @@ class Answer:
     uncertain: bool = False
     detail: str = ""
     lost: bool = False
+    node: str = ""
 
     @property
     def ok(self) -> bool:
@@ -122,9 +123,9 @@ def kind_of(code: str, status: int | None, retry_after: float | None) -> AnswerK
     return AnswerKind.FAILED
 
 
-def refusal(error: Mapping[str, Any], status: int | None, retry_after: float | None) -> Answer:
+def refusal(error: Mapping[str, Any], status: int | None, retry_after: float | None, node: str = "") -> Answer:
     """Read an error body: a problem document over HTTP or the `error` of a socket's answer."""
     code = str(error.get("code") or f"http_{status}")
     kind = kind_of(code, status, retry_after)
     uncertain = kind is AnswerKind.RETRY and code not in NO_EFFECT
-    return Answer(kind, code, error, retry_after, uncertain, str(error.get("detail", "")))
+    return Answer(kind, code, error, retry_after, uncertain, str(error.get("detail", "")), node=node)

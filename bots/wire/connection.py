@@ -97,7 +97,7 @@ class PlayerConnection:
         self._tally.happened["reconnects" if self.had_socket else "sockets"] += 1
         self._backoff.reset()
         self.interruption.arrived()
-        self._socket, self.had_socket, self.node = socket, True, socket.url
+        self._socket, self.had_socket, self.node = socket, True, socket.node or socket.url
         self._move_if_due(socket)
 
     async def _connect(self, url: str) -> GameSocket:
@@ -128,6 +128,7 @@ class PlayerConnection:
             raise LostError(answer)
         self._note("hello", {**answer.body, "socket": socket_pushes.number})
         socket_pushes.greeted(answer.body)
+        socket.node = str(answer.body.get("node") or "")
         if resume is not None:
             self._tally.happened["resumed" if answer.body.get("resumed") is True else "not resumed"] += 1
 

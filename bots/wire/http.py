@@ -1,7 +1,9 @@
 """HTTP as a bot speaks it: every request has a deadline, and ends in an Answer or in LostError."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -12,6 +14,7 @@ from bots.wire.answers import Answer, AnswerKind
 from bots.wire.requests import Request
 
 CONNECT_SECONDS = 3.0
+NAMED = re.compile(r"heroledger \(([\w.-]{1,64})\)", re.ASCII)
 
 
 @asynccontextmanager
@@ -58,10 +61,17 @@ def _headers(request: Request, headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _answer(status: int, data: bytes, headers: Mapping[str, str]) -> Answer:
-    body = _json(data)
+    body, node = _json(data), node_of(headers.get("Server", ""))
     if status < 400:
-        return Answer(AnswerKind.OK, body=body)
-    return answers.refusal(body, status, _seconds(headers.get("Retry-After")))
+        return Answer(AnswerKind.OK, body=body, node=node)
+    return answers.refusal(body, status, _seconds(headers.get("Retry-After")), node)
+
+
+@lru_cache(maxsize=1024)
+def node_of(server: str) -> str:
+    """Return the node that a header `Server` names, as in `heroledger (node-1)`; empty if it names none."""
+    named = NAMED.fullmatch(server)
+    return "" if named is None else named[1]
 
 
 def _json(data: bytes) -> Mapping[str, Any]:

@@ -166,8 +166,9 @@ class PlayerClient:
                 answer = await self._connection.send(request.op, request.fields, seconds)
                 node = self._connection.node
             else:
-                node = self._random.choice(self._network.urls)
-                answer = await http.send(self._network.session, node, request, self._headers(), seconds)
+                url = self._random.choice(self._network.urls)
+                answer = await http.send(self._network.session, url, request, self._headers(), seconds)
+                node = answer.node or url
             self._tally.recorder.came_from(node, time.monotonic())
         except LostError as error:
             answer = error.answer

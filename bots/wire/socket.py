@@ -30,6 +30,7 @@ class GameSocket:
     """One socket; requests may be pipelined. `on_end` is called for an end that `close` didn't cause.
 
     `leave_after` is the delay, in seconds, that the server announced with `going_away`; None without one.
+    `node` is the name of the node, where the answer to hello says it.
     """
 
     def __init__(self, url: str, on_push: PushListener, on_end: EndListener) -> None:
@@ -46,6 +47,7 @@ class GameSocket:
         self._beat: asyncio.TimerHandle | None = None
         self.ended = False
         self.leave_after: float | None = None
+        self.node = ""
 
     @classmethod
     async def connect(cls, url: str, on_push: PushListener, on_end: EndListener) -> "GameSocket":

@@ -36,7 +36,7 @@ from gameserver.transport.draining import Draining
 from gameserver.transport.http.following import tracing_with
 from gameserver.transport.http.middleware import Handler, wrap_request
 from gameserver.transport.http.replies import large_json_response
-from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER, Readiness
+from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER, NodeName, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
 from gameserver.transport.socket.memory import MemoryLimits
@@ -59,7 +59,8 @@ def build_app(core: Core) -> web.Application:
     app[COMMANDS] = core.commands
     app[RULES] = core.rules
     app[CLOCK] = core.commands.accounts.policy.now
-    app[READINESS] = Readiness(problems=core.databases.problems, primaries=core.databases.primaries)
+    name, databases = NodeName.of(core.settings.node.name), core.databases
+    app[READINESS] = Readiness(node=name, problems=databases.problems, primaries=databases.primaries)
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = _sockets(core.settings, app[BOARD_PAGES])
     app[ORIGINS] = Origins(core.settings.node.origins)

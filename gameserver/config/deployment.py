@@ -16,7 +16,7 @@ class NodeSettings(SettingsSection):
     """A node."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
-    """What operators see; the node's address if it has no name."""
+    """What operators see; the node's address if it has no name. Clients see a name, too: in `Server`, and at hello."""
     host: str = "127.0.0.1"
     port: Port = 8080
     own_port: Port | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from aiohttp import web
 
@@ -10,14 +11,30 @@ from gameserver.commands.commands import Commands
 from gameserver.rules.editions import RulesInForce
 from gameserver.tracing.tracer import Tracer
 
+PRODUCT = "heroledger"
+"""How a node calls itself in `Server`, which says nothing of its software."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeName:
+    """The name that operators gave this node, if any, and how HTTP's header `Server` says it."""
+
+    name: str | None = None
+    server: str = PRODUCT
+
+    @classmethod
+    def of(cls, name: str | None) -> Self:
+        return cls() if name is None else cls(name, f"{PRODUCT} ({name})")
+
 
 @dataclass(slots=True)
 class Readiness:
-    """Whether the node takes new work; off while it drains."""
+    """Whether the node takes new work, off while it drains; and who it is, since every request looks here."""
 
     ready: bool = False
     stopping: bool = False
     """Whether the process is about to end, so that no order makes it ready again."""
+    node: NodeName = NodeName()
     in_flight: int = 0
     """HTTP requests being answered."""
     problems: Callable[[], Mapping[str, str]] = dict

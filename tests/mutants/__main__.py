@@ -22,7 +22,7 @@ from rich.table import Table
 from bots.count.document import VIOLATED
 from tests.mutants.events import EVENTS
 from tests.mutants.mutant import Mutant
-from tests.mutants.mutants import HONEST, MUTANTS
+from tests.mutants.mutants import HONEST, LATE, MUTANTS
 from tests.mutants.stack import START_SECONDS, MutantStack, planted
 from tests.support.repository import ROOT
 
@@ -57,7 +57,7 @@ async def run(mutant: Mutant, keep: Path | None = None) -> Catch:
         began = time.monotonic()
         try:
             async with asyncio.TaskGroup() as group:
-                playing = group.create_task(_play(stack, mutant.seconds))
+                playing = group.create_task(_play(stack, mutant))
                 for number, name in enumerate(mutant.meanwhile):
                     group.create_task(_happen(stack, name, 3.0 * number))
         finally:
@@ -88,13 +88,14 @@ async def _happen(stack: MutantStack, name: str, later: float) -> None:
     await event.carry_out(stack)
 
 
-async def _play(stack: MutantStack, seconds: int) -> tuple[dict[str, Any], str]:
+async def _play(stack: MutantStack, mutant: Mutant) -> tuple[dict[str, Any], str]:
     """Returns the report of the bots and what they printed."""
+    urls = [word for url in stack.urls for word in ("--url", url)]
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bots", "run", "--url", stack.url, "--admin-url", stack.operators,
-            "--admin-key-file", str(stack.admin_key), "--players", str(PLAYERS), "--seconds", str(seconds),
-            "--rate", str(RATE), "--patience", "20", "--probes", "--json", report.name,
+            sys.executable, "-m", "bots", "run", *urls, "--admin-url", stack.operators, "--admin-key-file",
+            str(stack.admin_key), "--players", str(PLAYERS), "--seconds", str(mutant.seconds),
+            "--rate", str(RATE), "--mix", mutant.mix, "--patience", "20", "--probes", "--json", report.name,
             "--history", str(stack.folder / HISTORY),
             cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
@@ -151,7 +152,7 @@ async def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="put the histories of the runs here")
     options = parser.parse_args()
-    everything = {mutant.name: mutant for mutant in (HONEST, *MUTANTS)}
+    everything = {mutant.name: mutant for mutant in (HONEST, LATE, *MUTANTS)}
     if unknown := [name for name in options.names if name not in everything]:
         parser.error(f"there is no mutant {unknown[0]}: {', '.join(everything)}")
     catches = []

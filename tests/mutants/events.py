@@ -4,24 +4,21 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 
 from gameserver.stack.processes import process_table
-from gameserver.storage.ids import slot_of
-from tests.mutants.stack import MutantStack
+from tests.mutants.stack import SLOTS, MutantStack
 
 LAG_SECONDS = 4.0
 """How long the replica doesn't replay: less than the age beyond which no node asks it."""
-FROZEN_SECONDS = 3.0
-MOVE_SECONDS, PATIENCE_SECONDS = 12.0, 30.0
-SLOTS = "0-127"
-SLOTS_OF_ONE = 512
-"""Slots below it are on the first database at the beginning."""
-SOME_PLAYERS, ENOUGH_MOVED = 16, 3
+SLOTS_OF_ONE = f"0-{SLOTS // 2 - 1}"
+"""Those that are on the first database at the beginning."""
+MOVES = "/admin/v1/moves"
+REFUSED, BUSY = 400, 503
+WANDERING_SECONDS = 20.0
 REPLAYING = "postgres: startup recovering"
 """How the process of a replica that replays the log calls itself."""
 
@@ -46,60 +43,59 @@ async def kill_a_node(stack: MutantStack) -> None:
     os.kill(a_node(stack), signal.SIGKILL)
 
 
-async def freeze_a_node(stack: MutantStack) -> None:
-    """Again and again, for less time than its clients wait; it wakes with the slot map of before."""
-    node = a_node(stack)
-    for _ in range(3):
-        os.kill(node, signal.SIGSTOP)
-        try:
-            await asyncio.sleep(FROZEN_SECONDS)
-        finally:
-            os.kill(node, signal.SIGCONT)
-        await asyncio.sleep(1)
+async def move_back_and_forth(stack: MutantStack) -> None:
+    """All slots of the first database to the second, and back, over and over, by orders of an operator.
 
-
-async def move_slots(stack: MutantStack) -> None:
-    """An eighth of the players' slots to the second database, and back; what takes longer is left to the nodes."""
-    with suppress(TimeoutError):
-        for target in ("two", "one"):
-            await stack.command("slots", "move", SLOTS, "--to", target, seconds=MOVE_SECONDS)
-
-
-async def move_who_plays(stack: MutantStack) -> None:
-    """The slots of those who play and are on the first database, to the second; the mover is killed on its way.
-
-    Until a node goes on with it, both databases have the rows of what has moved.
+    From a slot's flip until the end of its move both databases have its rows.
     """
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(ids := await _who_has_played(stack)) < SOME_PLAYERS:  # noqa: ASYNC110 (it is another process's doing)
-            await asyncio.sleep(0.2)
-    slots = [str(slot) for slot in sorted({slot_of(player_id) for player_id in ids}) if slot < SLOTS_OF_ONE]
-    assert len(slots) >= ENOUGH_MOVED, "some play on the first database"
-    moving = asyncio.create_task(stack.command("slots", "move", ",".join(slots), "--to", "two"))
-    try:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while not moving.done() and await _moved(stack) < ENOUGH_MOVED:  # noqa: ASYNC110 (the same)
-                    await asyncio.sleep(0.02)
-    finally:
-        moving.cancel()
-        await asyncio.wait([moving])
+    with suppress(TimeoutError):
+        async with asyncio.timeout(WANDERING_SECONDS):
+            while True:
+                for target in ("two", "one"):
+                    await _order(stack, target)
+                    while await _has_open_moves(stack):  # noqa: ASYNC110 (it is another process's doing)
+                        await asyncio.sleep(0.1)
 
 
-async def _who_has_played(stack: MutantStack) -> list[int]:
-    entries = (await _asked(stack, "/admin/v1/rankings?by=exp&limit=100"))["entries"]
-    return [int(entry["player"]["id"]) for entry in entries if entry["player"]["exp"]]
+async def _order(stack: MutantStack, target: str) -> None:
+    """Again while it is refused, as for slots that are there already."""
+    order = {"reason": "a mutant's moves", "group": "players", "slots": SLOTS_OF_ONE, "target": target}
+    while await _answer_to(stack, order) >= REFUSED:  # noqa: ASYNC110 (the same)
+        await asyncio.sleep(0.3)
 
 
-async def _moved(stack: MutantStack) -> int:
-    """How many slots have moved."""
-    return sum(move["moved"] for move in (await _asked(stack, "/admin/v1/moves"))["moves"])
+async def _has_open_moves(stack: MutantStack) -> bool:
+    async with _operator(stack) as session, session.get(stack.operators + MOVES) as answer:
+        return any(move["ended_at"] is None for move in (await answer.json())["moves"])
 
 
-async def _asked(stack: MutantStack, path: str) -> Any:
-    headers = {"Authorization": f"Bearer {stack.admin_key.read_text('utf-8').strip()}"}
-    async with aiohttp.ClientSession(headers=headers) as session, session.get(stack.operators + path) as answer:
-        return await answer.json()
+async def _answer_to(stack: MutantStack, order: Mapping[str, str]) -> int:
+    async with _operator(stack) as session, session.post(stack.operators + MOVES, json=order) as answer:
+        return answer.status
+
+
+async def end_who_plays(stack: MutantStack) -> None:
+    """An operator has one of those who play erased, and another one deleted."""
+    async with _operator(stack) as session:
+        async with session.get(f"{stack.operators}/admin/v1/rankings?by=exp&limit=2") as answer:
+            first, second = [entry["player"]["id"] for entry in (await answer.json())["entries"]]
+        players, because = f"{stack.operators}/admin/v1/players", {"reason": "a mutant's erasure"}
+        await _until_done(lambda: session.post(f"{players}/{first}/erasure", json=because))
+        await _until_done(lambda: session.delete(f"{players}/{second}", params=because))
+
+
+async def _until_done(ask: Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]) -> None:
+    """Again while the answer is to ask again, as it is while letters are on their way. AssertionError if refused."""
+    while True:
+        async with ask() as answer:
+            if answer.status < REFUSED:
+                return
+            assert answer.status == BUSY, await answer.text()
+        await asyncio.sleep(0.5)
+
+
+def _operator(stack: MutantStack) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(headers={"Authorization": f"Bearer {stack.admin_key.read_text('utf-8').strip()}"})
 
 
 async def close_the_season(stack: MutantStack) -> None:
@@ -122,9 +118,8 @@ async def let_the_replica_lag(stack: MutantStack) -> None:
 
 EVENTS: Mapping[str, Event] = {
     "kill": Event(4.0, kill_a_node),
-    "freeze": Event(3.0, freeze_a_node),
-    "move": Event(2.0, move_slots),
-    "move-players": Event(1.0, move_who_plays),
-    "season": Event(0.5, close_the_season),
+    "end": Event(5.0, end_who_plays),
+    "wander": Event(0.0, move_back_and_forth),
+    "season": Event(0.0, close_the_season),
     "lag": Event(2.0, let_the_replica_lag),
 }

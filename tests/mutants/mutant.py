@@ -45,6 +45,8 @@ class Mutant:
     replicated: bool = False
     seconds: int = 15
     """How long the swarm plays."""
+    mix: str = "player=1"
+    """Its habits and their shares. Who sends no letters leaves none to wait for, so the verdict comes sooner."""
 
 
 def plant(mutant: Mutant, folder: Path) -> None:

@@ -31,6 +31,8 @@ letters_per_sender = {{ per_minute = 60000, burst = 10000 }}
 letters_per_pair = {{ per_minute = 60000, burst = 10000 }}
 letters_per_recipient = {{ per_minute = 60000, burst = 10000 }}
 """
+SLOTS = 128
+"""Of the players, fewer than usual: all of a database's move within seconds."""
 HEAD = (
     """
 game = "game.toml"
@@ -58,7 +60,8 @@ embedded = {{ port = {two} }}
 databases = ["one", "two"]
 [groups.players]
 databases = ["one", "two"]
-"""
+slots = """
+    + str(SLOTS)
 )
 REPLICATED = (
     HEAD
@@ -98,8 +101,9 @@ class MutantStack(RunningUp):
         return self.popen.pid
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def urls(self) -> list[str]:
+        """Each node's own, so that a player's requests go to both."""
+        return [f"http://127.0.0.1:{self.port + number}" for number in (1, 2)]
 
     @property
     def operators(self) -> str:

@@ -8,11 +8,11 @@ import pytest
 from bots.proof import invariants
 from tests.mutants.events import EVENTS
 from tests.mutants.mutant import Mutant, Patch, StalePatchError
-from tests.mutants.mutants import HONEST, MUTANTS
+from tests.mutants.mutants import HONEST, LATE, MUTANTS
 from tests.support.repository import ROOT
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [LATE, *MUTANTS], ids=lambda mutant: mutant.name)
 def test_a_mutant_applies_to_the_server_of_today(mutant: Mutant) -> None:
     texts: dict[str, str] = {}
     for patch in mutant.patches:
@@ -24,7 +24,7 @@ def test_a_mutant_applies_to_the_server_of_today(mutant: Mutant) -> None:
 
 
 def test_mutants_have_names_of_their_own_and_break_invariants_that_there_are() -> None:
-    assert len({mutant.name for mutant in (*MUTANTS, HONEST)}) == len(MUTANTS) + 1
+    assert len({mutant.name for mutant in (*MUTANTS, HONEST, LATE)}) == len(MUTANTS) + 2
     assert len(MUTANTS) >= 15
     for mutant in MUTANTS:
         assert mutant.invariants

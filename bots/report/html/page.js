@@ -3,7 +3,10 @@
 (() => {
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const drawn = [];
+  const drawn = [], fits = [];
+  // A page of A4 between its margins.
+  const PAPER = { width: 680, height: 190 };
+  let onPaper = false;
   let style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue("--" + name).trim();
 
@@ -77,7 +80,7 @@
     const time = !chart.nines;
     const options = {
       width: Math.max(260, place.clientWidth), height: place.clientWidth < 520 ? 210 : 250,
-      padding: [chart.events.length ? 18 : 8, 8, 0, 0],
+      padding: [chart.events.length ? 18 : 8, 16, 0, 0],
       scales: {
         x: { time: false },
         y: chart.log ? { distr: 3, range: [10 ** Math.floor(Math.log10(least)), 10 ** Math.ceil(Math.log10(most * 1.001))] }
@@ -101,10 +104,12 @@
     if (!place) continue;
     const plot = draw(place, chart);
     drawn.push(plot);
-    new ResizeObserver(() => {
+    const fit = () => {
       const width = Math.max(260, place.clientWidth);
-      if (width !== plot.width) plot.setSize({ width, height: width < 520 ? 210 : 250 });
-    }).observe(place);
+      if (!onPaper && width !== plot.width) plot.setSize({ width, height: width < 520 ? 210 : 250 });
+    };
+    fits.push(fit);
+    new ResizeObserver(fit).observe(place);
   }
 
   const redraw = () => {
@@ -112,15 +117,21 @@
     for (const plot of drawn) plot.redraw(false, true);
   };
   dark.addEventListener("change", redraw);
-  // On paper everything is light and every table open.
+  // On paper everything is light, charts are as wide as the page, and tables are open.
   let opened = [];
   addEventListener("beforeprint", () => {
+    onPaper = true;
+    document.documentElement.classList.add("paper");
     opened = [...document.querySelectorAll("details:not([open])")];
     for (const each of opened) each.open = true;
+    for (const plot of drawn) plot.setSize(PAPER);
     redraw();
   });
   addEventListener("afterprint", () => {
+    onPaper = false;
+    document.documentElement.classList.remove("paper");
     for (const each of opened) each.open = false;
+    for (const fit of fits) fit();
     redraw();
   });
 })();

@@ -40,7 +40,7 @@ def page(document: RunDocument, title: str = TITLE) -> str:
         element("div", [drawn(parts[key]) for key in ("operations", "tails") if key in parts], class_="pair"),
         element("h2", "Distribution") if spread else None,
         element("div", [drawn(chart) for chart in spread], class_="pair"),
-        element("h2", "DurationSpread") if {"nodes", "databases"} & parts.keys() else None,
+        element("h2", "Spread") if {"nodes", "databases"} & parts.keys() else None,
         element("div", [drawn(parts[key]) for key in ("nodes", "databases") if key in parts], class_="pair"),
         element("h2", "The generator") if health else None,
         element("div", [drawn(chart) for chart in health], class_="pair"),

@@ -7,7 +7,6 @@ streams and knows cookies.
 from aiohttp import HttpVersion10, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.helpers import rfc822_formatted_time
-from aiohttp.http import SERVER_SOFTWARE
 
 from gameserver.transport import answers
 
@@ -15,7 +14,10 @@ JSON = "application/json"
 
 
 class JsonAnswer(web.StreamResponse):
-    """An answer without cookies that is never compressed; of aiohttp's it overrides only public names."""
+    """An answer without cookies that is never compressed; of aiohttp's it overrides only public names.
+
+    `Server` is left to what is done around every request.
+    """
 
     def __init__(self, answer: object, status: int = 200) -> None:
         super().__init__(status=status, headers={hdrs.CONTENT_TYPE: JSON})
@@ -41,7 +43,6 @@ class JsonAnswer(web.StreamResponse):
         headers, version, writer = self.headers, request.version, request.writer
         headers[hdrs.CONTENT_LENGTH] = str(len(self._json))
         headers[hdrs.DATE] = rfc822_formatted_time()
-        headers[hdrs.SERVER] = SERVER_SOFTWARE
         if not self._keeps:
             headers[hdrs.CONNECTION] = "close"
         elif version == HttpVersion10:

@@ -67,6 +67,7 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
         seconds = time.perf_counter() - started
         telemetry.REQUEST_SECONDS.of(route, method).observe(seconds)
         response.headers[REQUEST_ID] = request_id
+        response.headers[hdrs.SERVER] = readiness.node.server
         response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
         if (origin := headers.get(hdrs.ORIGIN)) is not None:
             request.app[ORIGINS].mark(origin, response.headers)

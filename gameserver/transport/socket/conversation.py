@@ -81,7 +81,8 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
 def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversation:
     app = request.app
     paces = callers.action_pacing(request), callers.read_pacing(request), callers.hello_pacing(request)
-    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULES], app[CLOCK], *paces, app[TRACER])
+    doors = app[SOCKETS], app[COMMANDS], app[RULES], app[CLOCK]
+    return Conversation(player_socket, *doors, *paces, app[TRACER], app[READINESS].node.name)
 
 
 def _check_origin(request: web.Request) -> None:
@@ -206,6 +207,7 @@ async def _hello(conversation: Conversation, frame: dict[str, Any]) -> None:
         "server_time": rfc3339(conversation.now()),
         "resumed": opened.resumed,
         "mail_skipped": opened.mail_skipped,
+        "node": conversation.node,
     }
     player_socket.answer_hello({"id": hello.id, "ok": state}, player.version, opened)
 

@@ -33,6 +33,7 @@ class Conversation:
     reads: ActionPacing | None
     hellos: ActionPacing | None
     tracer: Tracer | None
+    node: str | None
 
     def session(self) -> Session:
         """The session as it was last checked. Raises NotAuthenticated before hello."""

@@ -1,5 +1,6 @@
 """What a rung's run is boiled down to, and how it is shown."""
 
+import re
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
@@ -13,7 +14,7 @@ from bots.ladder.rungs import RUNGS
 from bots.ladder.standing import RungError, require
 from bots.proof import invariants
 from tests.bots.report.sample import OPERATIONS, document
-from tests.support.repository import CONFIG
+from tests.support.repository import CONFIG, DOCS
 
 LOST = InvariantVerdict(invariants.KEPT, VIOLATED, 3, ("one is gone",))
 
@@ -89,3 +90,9 @@ def test_a_rung_has_its_settings_in_the_repository(rung: object) -> None:
     assert require(replace(rung, needs={}), CONFIG).is_file()
     with pytest.raises(RungError, match="needs the package nothing"):
         require(replace(rung, needs={"no-such-program": "nothing"}), CONFIG)
+
+
+def test_the_picture_of_the_readme_has_every_step_and_both_schemes() -> None:
+    shown = (DOCS / "ladder.svg").read_text("utf-8")
+    assert re.findall(r'class="step"[^>]*>([^<]+)<', shown) == [rung.title for rung in RUNGS]
+    assert "prefers-color-scheme: dark" in shown

@@ -11,12 +11,18 @@ from gameserver.transport.http.replies import json_response
 ANSWER = {"name": "Ann", "level": 3}
 
 
+def named(response: web.StreamResponse) -> web.StreamResponse:
+    """As what is done around every request names the node."""
+    response.headers["Server"] = "heroledger (node-1)"
+    return response
+
+
 async def own(_: web.Request) -> web.StreamResponse:
-    return JsonAnswer(ANSWER, status=201)
+    return named(JsonAnswer(ANSWER, status=201))
 
 
 async def library(_: web.Request) -> web.StreamResponse:
-    return json_response(ANSWER, status=201)
+    return named(json_response(ANSWER, status=201))
 
 
 async def closing(_: web.Request) -> web.StreamResponse:

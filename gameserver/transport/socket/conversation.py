@@ -81,7 +81,10 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
 def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversation:
     app = request.app
     paces = callers.action_pacing(request), callers.read_pacing(request), callers.hello_pacing(request)
-    return Conversation(player_socket, app[SOCKETS], app[COMMANDS], app[RULES], app[CLOCK], *paces, app[TRACER])
+    count_entries = callers.entry_counter(request)
+    return Conversation(
+        player_socket, app[SOCKETS], app[COMMANDS], app[RULES], app[CLOCK], *paces, count_entries, app[TRACER]
+    )
 
 
 def _check_origin(request: web.Request) -> None:

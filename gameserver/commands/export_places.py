@@ -13,7 +13,7 @@ from gameserver.rules.errors import Overloaded, RateLimited
 
 PLACES = 32
 PARTS_A_SECOND = 20
-"""One of 200 rows of the ledger costs a node some 4 ms of a core, and Postgres less than 1."""
+"""One of 100 rows of the ledger costs a node some 3 ms of a core, and Postgres 1."""
 LONGEST_SECONDS = 900.0
 
 

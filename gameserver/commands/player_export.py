@@ -22,7 +22,8 @@ from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.seasons.records import PastPlace, SeasonRecords
 from gameserver.storage.sessions.sessions import Session
 
-PAGE = 200
+PAGE = 100
+"""Rows of a part: they hold up a node's other work for some 3 ms."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport
 	tests/fuzz/test_parsers.py tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-compare bench-boards bench-hostile bench-replication bench-sizes mutants psql redis-cli profile lock \
+.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-compare bench-boards bench-hostile bench-prices bench-replication bench-sizes mutants psql redis-cli profile lock \
 	wheels system-packages clean
 
 help: ## list the targets
@@ -66,7 +66,7 @@ format: $(VENV)/ready ## format the code and sort its imports
 bots: $(VENV)/ready ## let 200 bots play on the running stack of CONFIG for 30 seconds, and prove the result
 	@$(BIN)/python .ci/running.py bots $(CONFIG)
 
-bench bench-hostile bench-sizes: CONFIG = config/one.toml
+bench bench-hostile bench-prices bench-sizes: CONFIG = config/one.toml
 bench: $(VENV)/ready ## measure every door: BENCH="--doors act-http,read-http --json FILE" and more (docs/benchmarks.md)
 	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench $(BENCH)
 
@@ -85,6 +85,9 @@ bench-replication: $(VENV)/ready ## what replicas cost and give, and what a kill
 
 bench-hostile: $(VENV)/ready ## what honest players notice while one address or account attacks: KINDS="network ledger"
 	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench.hostile $(KINDS)
+
+bench-prices: $(VENV)/ready ## what each attack takes of a core from the servers: KINDS="ranks ledger" SECONDS=6
+	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench.prices $(KINDS)
 
 psql: $(VENV)/ready ## psql on the control database of the running stack of CONFIG
 	@$(BIN)/python .ci/running.py psql $(CONFIG)

@@ -242,7 +242,7 @@ def _commands(
         admins=admins_of(settings, rooms.operators, policy.now),
         corrections=corrections_of(play, slots, leaderboards, audit),
         player_pages=pages,
-        player_exports=PlayerExports(pages, accounts, rooms.seasons.records),
+        player_exports=PlayerExports(pages, accounts, rooms.seasons.records, play.history),
         erasures=erasures_of(rooms, accounts, slots, leaderboards),
         player_changes=changes,
         campaigns=campaigns_of(settings, changes, rooms.operators, policy.now),

@@ -117,6 +117,8 @@ def _callers(settings: Settings) -> Callers:
         address_frames=_pacing(limits, "frames_per_address"),
         actions=actions,
         reads=_pacing(limits, "reads_per_player", "Too many reads of what is this player's own."),
+        exports=_pacing(limits, "exports_per_player", "Too many exports of this player."),
+        entries=_pacing(limits, "entries_per_address", "Too many players are looked up from this address."),
         key_changes=_pacing(limits, "key_changes_per_player", f"Too many {keys}.", longer=actions),
         list_changes=_pacing(limits, "list_changes_per_player", f"Too many {lists}.", longer=actions),
         hellos=_pacing(limits, "hellos_per_player", "Too many sockets of this player were opened."),

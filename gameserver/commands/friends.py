@@ -74,6 +74,16 @@ async def blocks(social: Friendships, session: Session) -> tuple[Sequence[Block]
         return await social.room.blocks.of(session.player_id), social.room.blocks.most
 
 
+def most_friends(social: Friendships) -> int:
+    """How many a player may have, which is what reading them costs at the most."""
+    return social.room.friends.most
+
+
+def most_blocks(social: Friendships) -> int:
+    """How many a player may block, which is what reading them costs at the most."""
+    return social.room.blocks.most
+
+
 async def friends(social: Friendships, session: Session) -> tuple[Sequence[Player], int]:
     """The caller's friends that still exist, by name, and how many it may have.
 

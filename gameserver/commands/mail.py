@@ -25,9 +25,8 @@ async def inbox(play: Play, session: Session, limit: int, cursor: str | None) ->
     if cursor is not None and not is_ledger_id(cursor):
         raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the inbox")])
     async with play.turns.read(session.player_id, "inbox"):
-        mails = await play.inbox.page(session.player_id, limit + 1, cursor)
-    more = len(mails) > limit
-    return MailPage(mails[:limit], mails[limit - 1].mail_id if more else None)
+        page = await play.inbox.page(session.player_id, limit, cursor)
+    return MailPage(page.rows, page.cursor)
 
 
 async def forget(play: Play, session: Session, mail_id: str) -> None:

@@ -1,4 +1,4 @@
-"""How often each player may act on this node.
+"""How often each player may act on this node, or how much each address may read.
 
 Law: a fully recovered player equals an unknown one, so an entry is needed no longer than a burst takes to recover.
 Entries of the present and of the previous such period are in two tables; the older one is dropped whole, which costs
@@ -35,7 +35,7 @@ class ActionPacing:
         What is admitted must be so by `longer`, too, which bounds longer times.
         """
         self._pace, self._clock, self._limit, self._refused = pace, clock, limit, refused
-        self._interval, self._tolerance = pace.interval, pace.tolerance
+        self._interval, self._tolerance, self._burst = pace.interval, pace.tolerance, pace.burst
         self._longer = longer
         self._present: dict[Hashable, int] = {}
         self._past: dict[Hashable, int] = {}
@@ -44,10 +44,11 @@ class ActionPacing:
     def __len__(self) -> int:
         return len(self._present) + len(self._past)
 
-    def spend(self, who: Hashable) -> None:
+    def spend(self, who: Hashable, weight: int = 1) -> None:
         """Counts one action of a player, or one attempt of an address. Raises RateLimited.
 
-        The arithmetic of `rules.pacing.Pace` written out, which saves every action two calls.
+        One of a `weight` counts as so many, all or none, and at the most as the whole burst. The arithmetic of
+        `rules.pacing.Pace` written out, which saves every action two calls.
         """
         now = self._clock()
         present = self._present
@@ -58,12 +59,13 @@ class ActionPacing:
             rest = self._past.get(who, now)
         if rest < now:
             rest = now
-        elif rest - now > self._tolerance:
+        more = 0 if weight == 1 else (min(weight, self._burst) - 1) * self._interval
+        if rest - now + more > self._tolerance:
             denied(self._limit).inc()
-            raise refusal(self._refused, self._pace.wait(rest, now))
+            raise refusal(self._refused, self._pace.wait(rest, now) + more)
         if self._longer is not None:
-            self._longer.spend(who)
-        present[who] = rest + self._interval
+            self._longer.spend(who, weight)
+        present[who] = rest + self._interval + more
 
     def _age(self, now: int) -> dict[Hashable, int]:
         self._past, self._present = self._present, {}

@@ -123,9 +123,8 @@ async def history(play: Play, session: Session, limit: int, cursor: str | None) 
     if cursor is not None and not is_ledger_id(cursor):
         raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the ledger")])
     async with play.turns.read(session.player_id, "ledger"):
-        entries = await play.history.page(session.player_id, limit + 1, cursor)
-    more = len(entries) > limit
-    return HistoryPage([_shown(entry) for entry in entries[:limit]], entries[limit - 1].command_id if more else None)
+        page = await play.history.page(session.player_id, limit, cursor)
+    return HistoryPage([_shown(entry) for entry in page.rows], page.cursor)
 
 
 def _shown(entry: HistoryEntry) -> HistoryEntry:

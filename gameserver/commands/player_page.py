@@ -91,7 +91,7 @@ async def page(pages: PlayerPages, player_id: int) -> PlayerPage:
             pages.social.blocks.of(player_id),
         ),
         asyncio.gather(
-            pages.play.inbox.page(player_id, LETTERS, None),
+            _letters(pages, player_id),
             pages.play.players.items(player_id),
             pages.bans.of(player_id),
             pages.notes.of(player_id),
@@ -141,6 +141,10 @@ async def note(pages: PlayerPages, player_id: int, admin: str, text: str, comman
 
 async def _player(past: Past) -> Player:
     return past.player
+
+
+async def _letters(pages: PlayerPages, player_id: int) -> Sequence[Mail]:
+    return (await pages.play.inbox.page(player_id, LETTERS, None)).rows
 
 
 async def _sessions(pages: PlayerPages, player_id: int, epoch: int) -> Sequence[Listed] | None:

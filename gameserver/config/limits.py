@@ -73,7 +73,14 @@ class LimitSettings(SettingsSection):
     hellos_per_player: PerMinute = PerMinute(per_minute=30, burst=20)
     """Sockets that a player opens, on each node."""
     reads_per_player: PerSecond = PerSecond(per_second=50, burst=500)
-    """A player's ledger, inbox, export, items, friends, blocks, feed, devices and sessions. On each node."""
+    """A player's ledger, inbox, export, items, friends, blocks, feed, devices and sessions. On each node.
+
+    A page counts as one for every 50 rows that were asked for.
+    """
+    exports_per_player: PerMinute = PerMinute(per_minute=1, burst=5)
+    """Exports that a player begins, on each node."""
+    entries_per_address: PerSecond = PerSecond(per_second=5000, burst=20_000)
+    """Places on boards that are looked up for an address, and players that it reads in lists, on each node."""
     key_changes_per_player: PerMinute = PerMinute(per_minute=6, burst=60)
     """Renames, and devices added or taken away, on each node."""
     list_changes_per_player: PerMinute = PerMinute(per_minute=300, burst=600)

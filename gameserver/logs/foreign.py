@@ -1,7 +1,8 @@
 """Brings what libraries log (aiohttp, asyncio and all others that use `logging`) into our lines.
 
 Law: one line a record, and of one kind (`repeats`) at the most one at a time: a client that sends malformed requests
-costs a line now and then. Those have no traceback, since the fault is the client's; other errors have theirs.
+costs a line now and then. Those have no traceback, since the fault is the client's, nor anything of what it sent, which
+may hold a token; other errors have theirs.
 """
 
 import logging
@@ -24,7 +25,7 @@ class ForeignRecords(logging.Handler):
         try:
             if error is not None and type(error).__module__.startswith(MALFORMED):
                 remote = record.args[0] if isinstance(record.args, tuple) and record.args else None
-                log.warning("malformed request", logger=record.name, remote=remote, error=_described(error))
+                log.warning("malformed request", logger=record.name, remote=remote, kind=type(error).__name__)
             else:
                 self._pass_on(record, error)
         except Exception:

@@ -57,6 +57,11 @@ class BoardPages:
         self._pages: OrderedDict[Key, BoardPage] = OrderedDict()
         self._reading: dict[Key, asyncio.Task[BoardPage]] = {}
 
+    def has(self, key: Key) -> bool:
+        """Whether reading it now looks nothing up for the caller."""
+        page = self._pages.get(key)
+        return key in self._reading or (page is not None and time.monotonic() < page.until)
+
     async def read(self, key: Key, read: Callable[[], Awaitable[BoardAnswer]]) -> BoardPage:
         """The cached page while it is young, or one that `read` gets.
 

@@ -35,7 +35,13 @@ CHANGES = (
     errors.RateLimited,
     *WRITES,
 )
-BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
+BOARDS = (
+    errors.BoardNotFound,
+    errors.SeasonNotFound,
+    errors.BoardUnavailable,
+    errors.DatabaseUnavailable,
+    errors.RateLimited,
+)
 PLACES = (errors.NotOnBoard, errors.NotAuthenticated, errors.SessionsUnavailable, *BOARDS)
 READS = (errors.DatabaseUnavailable,)
 PLAYER_READS = (wire.BadConsistencyToken, *READS)
@@ -55,7 +61,7 @@ ROUTES = (
            errors.SessionsUnavailable, errors.RateLimited, errors.PlayerNotFound, errors.OutcomeUnknown, *WRITES),
            takes_command_id=True, gives_token=True),
     player("GET", "/v1/players", players.read_players, "Read up to 100 players", query=wire.PlayersQuery,
-           answer=answers.PlayersAnswer, errors=PLAYER_READS, takes_token=True),
+           answer=answers.PlayersAnswer, errors=(errors.RateLimited, *PLAYER_READS), takes_token=True),
     player("GET", "/v1/players/me", players.read_me, "Read the caller's player", query=wire.PlayerQuery,
            answer=answers.PlayerAnswer, errors=(errors.PlayerNotFound, *PLAYER_READS), takes_token=True,
            gives_token=True),
@@ -135,7 +141,7 @@ ROUTES = (
            query=wire.SeasonQuery, answer=answers.RankAnswer, errors=PLACES),
     player("GET", "/v1/boards/{board}/friends", social.read_board_of_friends,
            "The caller and the caller's friends on a board",
-           answer=answers.BoardAnswer, errors=(errors.RateLimited, *BOARDS)),
+           answer=answers.BoardAnswer, errors=BOARDS),
     public("GET", "/v1/socket", conversation.socket, "The WebSocket (see docs/socket.md)", status=101,
            errors=(errors.Forbidden, errors.RateLimited, errors.Unavailable)),
     *OPERATOR_ROUTES,

@@ -1,8 +1,8 @@
-"""One attacker: `python -m tests.bench.attacker URL SOURCE SECONDS`, with what it knows as a JSON line.
+"""One attacker: `python -m tests.bench.attacker URL SOURCE SECONDS [eager]`, with what it knows as a JSON line.
 
 For every further line on stdin, the name of a kind, it does that for so long, from its source address, with what the
-processor has left over, since attackers have machines of their own. Then it prints how often it was answered what, as a
-JSON line.
+processor has left over, since attackers have machines of their own; an eager one takes what it needs. Then it prints
+how often it was answered what, as a JSON line.
 """
 
 import os
@@ -20,8 +20,9 @@ from tests.bench.worker import next_line, say
 KINDS = {**HOSTILE, **GREEDY}
 
 
-async def main(url: str, source: str, seconds: float) -> None:
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+async def main(url: str, source: str, seconds: float, *, eager: bool) -> None:
+    if not eager:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     knowledge = orjson.loads(await next_line())
     while line := await next_line():
         connector = TCPConnector(limit=0, local_addr=(source, 0))
@@ -32,4 +33,4 @@ async def main(url: str, source: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+    uvloop.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), eager="eager" in sys.argv[4:]))

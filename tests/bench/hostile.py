@@ -140,14 +140,7 @@ class Crowd:
 
 
 async def main(kinds: list[str]) -> None:
-    allow_files(FILES)
-    for name, limit in LimitSettings.model_fields.items():
-        if name != "exempt":
-            os.environ[f"GAMESERVER_LIMITS__{name.upper()}"] = orjson.dumps(limit.default, default=_plain).decode()
-    # Only the honest address is exempt, the nodes know the attacker's behind HAProxy, and nobody signs in too often.
-    os.environ["GAMESERVER_LIMITS__EXEMPT"] = '["127.0.0.1/32"]'
-    os.environ["GAMESERVER_NODE__TRUSTED_PROXIES"] = '["127.0.0.1/32"]'
-    os.environ["GAMESERVER_SESSIONS__PER_PLAYER"] = "1000"
+    default_limits()
     os.sched_setaffinity(0, {SERVERS})  # the nodes count their processors as they start
     async with (
         running(CONFIG) as stack,
@@ -168,6 +161,18 @@ async def main(kinds: list[str]) -> None:
             }
             await measure(crowd, kind, (proxy.url, f"127.0.1.{number + 1}"), known)
         playing.cancel()
+
+
+def default_limits() -> None:
+    """The limits that are given by default, for every node that is started from now on, but for the honest address."""
+    allow_files(FILES)
+    for name, limit in LimitSettings.model_fields.items():
+        if name != "exempt":
+            os.environ[f"GAMESERVER_LIMITS__{name.upper()}"] = orjson.dumps(limit.default, default=_plain).decode()
+    # Only the honest address is exempt, the nodes know the attacker's behind HAProxy, and nobody signs in too often.
+    os.environ["GAMESERVER_LIMITS__EXEMPT"] = '["127.0.0.1/32"]'
+    os.environ["GAMESERVER_NODE__TRUSTED_PROXIES"] = '["127.0.0.1/32"]'
+    os.environ["GAMESERVER_SESSIONS__PER_PLAYER"] = "1000"
 
 
 def separate(servers: Iterable[int], proxy: int) -> None:

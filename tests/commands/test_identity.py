@@ -329,7 +329,7 @@ async def test_a_deleted_player_is_gone_its_ledger_stays_and_its_name_and_device
         with pytest.raises(WrongCredentials):
             await back
     assert (await core.rooms.operators.reports.count())[0] == []
-    entries = await core.commands.play.history.page(ann.player.id, 10, None)
+    entries = (await core.commands.play.history.page(ann.player.id, 10, None)).rows
     assert [(entry.action, entry.version) for entry in entries] == [
         ("delete", 4), ("hunt", 3), ("rename", 2), ("sign_up", 1),
     ]  # fmt: skip

@@ -20,9 +20,9 @@ class Clock:
         return self.now
 
 
-def admits(paced: ActionPacing, player_id: int) -> bool:
+def admits(paced: ActionPacing, player_id: int, weight: int = 1) -> bool:
     try:
-        paced.spend(player_id)
+        paced.spend(player_id, weight)
     except RateLimited:
         return False
     return True
@@ -43,6 +43,33 @@ def test_each_player_is_held_to_the_law_as_if_he_were_alone_and_never_forgotten(
         if expected:
             rests[player_id] = pace.spent(rests.get(player_id, 0), clock.now)
         assert admits(paced, player_id) == expected
+
+
+@given(st.integers(1, 50), st.integers(1, 8), st.lists(st.tuples(st.integers(1, 10), st.integers(0, 300))))
+def test_one_of_a_weight_counts_as_so_many_all_or_none_and_never_more_than_the_burst(
+    interval: int, burst: int, steps: Sequence[tuple[int, int]]
+) -> None:
+    pace, clock = Pace(interval, burst), Clock()
+    paced, rest = ActionPacing(pace, clock), 0
+    for weight, pause in steps:
+        clock.now += pause
+        after: int | None = rest
+        for _ in range(min(weight, burst)):
+            after = None if after is None or pace.wait(after, clock.now) > 0 else pace.spent(after, clock.now)
+        assert admits(paced, 7, weight) == (after is not None)
+        rest = rest if after is None else after
+
+
+def test_whoever_is_denied_a_weight_is_told_when_all_of_it_is_admitted() -> None:
+    clock = Clock()
+    paced = ActionPacing(Pace(2_000_000_000, 3), clock)
+    paced.spend(7, 2)
+    with pytest.raises(RateLimited) as denied:
+        paced.spend(7, 3)
+    clock.now += int((denied.value.retry_after or 0) * 1e9) - 1
+    assert not admits(paced, 7, 3)
+    clock.now += 1
+    assert admits(paced, 7, 3)
 
 
 def test_players_at_rest_are_let_go() -> None:

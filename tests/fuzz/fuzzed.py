@@ -27,6 +27,8 @@ LIMITS = {
     "actions_per_player": A_SECOND,
     "hellos_per_player": A_MINUTE,
     "reads_per_player": A_SECOND,
+    "exports_per_player": A_MINUTE,
+    "entries_per_address": A_SECOND,
     "key_changes_per_player": A_MINUTE,
     "list_changes_per_player": A_MINUTE,
     "frames_per_socket": A_SECOND,

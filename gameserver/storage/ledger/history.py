@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import RowMapping
 
 from gameserver.storage.postgres import statements
-from gameserver.storage.slots.pages import Pages
+from gameserver.storage.slots.scanned_pages import Scanned, ScannedPages
 from gameserver.storage.slots.slot_map import Slots
 
 SQL = statements.load(__package__, "history.sql")
@@ -33,10 +33,10 @@ class History:
     """Reads the ledgers of the databases that own the players, and what is kept of dropped partitions."""
 
     def __init__(self, slots: Slots) -> None:
-        self._pages = Pages(slots, SQL["page"], _entry)
+        self._pages = ScannedPages(slots, SQL["page"], _entry)
 
-    async def page(self, player_id: int, limit: int, before: str | None) -> list[HistoryEntry]:
-        """At most `limit` commands that took effect, from the newest id; `before` is the last one of the previous page.
+    async def page(self, player_id: int, limit: int, before: str | None) -> Scanned[HistoryEntry]:
+        """At most `limit` commands that took effect, from the newest id; `before` is the previous page's cursor.
 
         Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable, Overloaded.
         """

@@ -18,6 +18,7 @@ from gameserver.rules.errors import PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.player_data import NO_DATA, PlayerData, accepted
 from gameserver.storage.ids import LARGEST_ID, slot_of
+from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.postgres import statements
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
@@ -59,7 +60,7 @@ class Undone:
     ranges: list[tuple[int, int]] = field(default_factory=list)
     """Versions between which, both left out, everything was rolled back."""
 
-    def __contains__(self, row: PastRow) -> bool:
+    def __contains__(self, row: PastRow | HistoryEntry) -> bool:
         return row.command_id in self.ids or any(first < row.version < last for first, last in self.ranges)
 
 

@@ -31,7 +31,7 @@ from (
 order by version desc limit :limit
 
 -- name: corrections
--- Everything that has undone something, from the newest.
+-- Everything that has undone something, from the newest, by the index `ledger_corrections`.
 select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
        version, at, seed
 from ledger

@@ -13,7 +13,7 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.owner import on_owner
-from gameserver.storage.slots.pages import Pages
+from gameserver.storage.slots.scanned_pages import Scanned, ScannedPages
 from gameserver.storage.slots.slot_map import Slots
 
 SQL = statements.load(__package__, "inbox.sql")
@@ -40,10 +40,10 @@ class Inbox:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._pages = Pages(slots, SQL["page"], _mail)
+        self._pages = ScannedPages(slots, SQL["page"], _mail)
 
-    async def page(self, player_id: int, limit: int, before: str | None) -> list[Mail]:
-        """At most `limit` letters, newest first; `before` is the last mail id of the page before."""
+    async def page(self, player_id: int, limit: int, before: str | None) -> Scanned[Mail]:
+        """At most `limit` letters, newest first; `before` is the cursor of the page before."""
         return await self._pages.of(player_id, limit, before)
 
     async def forget(self, player_id: int, mail_id: str) -> None:

@@ -3,7 +3,8 @@
 Law: a returned feed is complete up to the player's version. An entry carries the version that it led to, and versions
 have no gaps; a list whose newest entry isn't of the present version, or that Redis has lost, is read again from the
 ledger. So the list may be behind or lost at any time, and no action waits for it: only feeds that were lately read on
-this node are kept up to date, by one pipeline for everything that was done meanwhile.
+this node are kept up to date, by one pipeline for everything that was done meanwhile. What is read again is the newest
+SCANNED commands by their ids, refused ones among them: a feed lacks what lies behind these.
 """
 
 import asyncio
@@ -20,13 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import FriendsUnavailable
 from gameserver.storage import tables
 from gameserver.storage.ledger.history import entry_of
-from gameserver.storage.ledger.refusals import TOOK_EFFECT
 from gameserver.storage.ledger.rows import rows_of
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import LOST, described, translated
 from gameserver.storage.redis.scripts import Script
 from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.slots.scanned_pages import SCANNED
 from gameserver.storage.slots.slot_map import Slots
 
 log = structlog.get_logger()
@@ -141,17 +142,18 @@ class Feeds:
 
 async def _newest(connection: AsyncConnection, player_id: int, version: int) -> list[dict[str, Any]]:
     """The entries of the highest versions. Mostly those of the newest command ids, which the ledger has in order."""
-    rows_of_player = select(LEDGER).where(rows_of(player_id), TOOK_EFFECT)
-    rows = (
-        (await connection.execute(rows_of_player.order_by(LEDGER.c.command_id.desc()).limit(2 * LENGTH)))
-        .mappings()
-        .all()
-    )
-    entries = sorted((_entry(row) for row in rows), key=lambda entry: -entry["version"])[:LENGTH]
-    if len(rows) < 2 * LENGTH or [entry["version"] for entry in entries] == list(range(version, version - LENGTH, -1)):
+    entries = await _looked_at(connection, player_id, 2 * LENGTH)
+    if [entry["version"] for entry in entries] == [*range(version, max(0, version - LENGTH), -1)]:
         return entries
-    late = rows_of_player.order_by(LEDGER.c.version.desc()).limit(LENGTH)
-    return [_entry(row) for row in (await connection.execute(late)).mappings()]
+    return await _looked_at(connection, player_id, SCANNED)
+
+
+async def _looked_at(connection: AsyncConnection, player_id: int, rows: int) -> list[dict[str, Any]]:
+    """The highest versions among so many of the player's newest rows."""
+    newest = select(LEDGER).where(rows_of(player_id)).order_by(LEDGER.c.command_id.desc()).limit(rows).subquery()
+    found = await connection.execute(select(newest).where(newest.c.seed >= 0))
+    entries = [_entry(row) for row in found.mappings()]
+    return sorted(entries, key=lambda entry: -entry["version"])[:LENGTH]
 
 
 def _entry(row: RowMapping) -> dict[str, Any]:

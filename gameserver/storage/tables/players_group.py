@@ -126,6 +126,12 @@ ledger = Table(
     Column("txid", BigInteger, nullable=False, server_default=TXID),
     Column("rules", SmallInteger),
     Index("ledger_txid", "txid", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
+    Index(
+        "ledger_corrections",
+        "slot",
+        "player_id",
+        postgresql_where=text("action in ('operator:undo', 'operator:roll_back')"),
+    ),
     postgresql_partition_by="RANGE (command_id)",
 )
 """`rules` is the number of the rulebook (control_group.py) that the command took effect under, or was refused by; null

@@ -9,6 +9,7 @@ from gameserver.commands.results import (
     Ban,
     Block,
     ExportPart,
+    HistoryEntry,
     Listed,
     Note,
     PastPlace,
@@ -178,7 +179,7 @@ def _ban(ban: Ban) -> BanEntry:
     }
 
 
-def _entry(row: PastRow, *, undone: bool) -> TimelineEntry:
+def _entry(row: PastRow | HistoryEntry, *, undone: bool) -> TimelineEntry:
     return {
         "command_id": row.command_id,
         "action": row.action,
@@ -192,7 +193,7 @@ def _entry(row: PastRow, *, undone: bool) -> TimelineEntry:
     }
 
 
-def _state(row: PastRow) -> StateAnswer:
+def _state(row: PastRow | HistoryEntry) -> StateAnswer:
     outcome = row.outcome
     return {
         "name": outcome["name"],
@@ -215,8 +216,7 @@ def export_part(part: ExportPart, game: Game) -> list[dict[str, Any]]:
     lines += [{"part": "device", **device(each)} for each in part.devices]
     lines += [{"part": "past_place", **_past_place(place)} for place in part.places]
     lines += [{"part": "letter", **shown(letter)} for letter in part.letters]
-    if part.timeline is not None:
-        lines += [{"part": "ledger", **entry} for entry in timeline(part.timeline)["entries"]]
+    lines += [{"part": "ledger", **_entry(row, undone=row in part.undone)} for row in part.history]
     return lines + [{"part": "audit", **audit_entry(entry)} for entry in part.audit]
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from aiohttp import hdrs, web
@@ -25,6 +26,8 @@ from gameserver.transport.callers.sources import Sources
 HEADER = istr("X-Backend-Key")
 LONGEST_LABEL = 64
 MOST_PROXIES = 100
+A_READ = 50
+"""Rows of a page that count as one read."""
 LONGEST_WAIT = 30.0
 """Seconds that a long answer waits for its next page."""
 log = structlog.get_logger()
@@ -136,22 +139,42 @@ def read_pacing(request: web.Request) -> ActionPacing | None:
     return None if is_backend(request) else request.app[CALLERS].reads
 
 
-def count_read(request: web.Request, session: Session) -> None:
-    """Counts a read of what is the player's own, other than the player itself. Raises RateLimited."""
+def count_read(request: web.Request, session: Session, rows: int = A_READ) -> None:
+    """Counts a read of what is the player's own, other than the player itself. Raises RateLimited.
+
+    One of at most so many `rows` counts as one for every A_READ of them.
+    """
     if (pacing := read_pacing(request)) is not None:
-        pacing.spend(session.player_id)
+        pacing.spend(session.player_id, -(-rows // A_READ))
 
 
-async def await_read(request: web.Request, session: Session) -> None:
+async def await_read(request: web.Request, session: Session, rows: int) -> None:
     """Counts a further page of a long answer, as soon as the player may read it. Raises RateLimited after a while."""
     end = time.monotonic() + LONGEST_WAIT
     while True:
         try:
-            return count_read(request, session)
+            return count_read(request, session, rows)
         except RateLimited as error:
             if error.retry_after is None or time.monotonic() + error.retry_after > end:
                 raise
             await asyncio.sleep(error.retry_after)
+
+
+def count_export(request: web.Request, session: Session) -> None:
+    """Counts an export that a player begins. Raises RateLimited."""
+    if not is_backend(request):
+        request.app[CALLERS].exports.spend(session.player_id)
+
+
+def entry_counter(request: web.Request) -> Callable[[int], None]:
+    """Counts so many places of a board, or players, that are looked up for the caller's address.
+
+    Raises RateLimited; never for a back end or an exempt address.
+    """
+    who = address(request)
+    if who is None:
+        return lambda _: None
+    return partial(request.app[CALLERS].entries.spend, who)
 
 
 def count_key_change(request: web.Request, session: Session) -> None:
@@ -184,6 +207,10 @@ class Callers:
     """The pacing of each player's actions."""
     reads: ActionPacing
     """The pacing of each player's reads of what is its own."""
+    exports: ActionPacing
+    """The pacing of each player's exports, as they are begun."""
+    entries: ActionPacing
+    """The pacing of places and players that are looked up for each address."""
     key_changes: ActionPacing
     """The pacing of each player's changes of its name and devices; each counts as an action, too."""
     list_changes: ActionPacing

@@ -5,6 +5,7 @@ from aiohttp import web
 from gameserver.commands import boards
 from gameserver.transport import answers, wire
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPage
+from gameserver.transport.callers import callers
 from gameserver.transport.http.inputs import path_player_or_me, query
 from gameserver.transport.http.replies import (
     SMALLEST,
@@ -30,10 +31,12 @@ async def read_board(request: web.Request) -> web.Response:
     async def read() -> answers.BoardAnswer:
         return answers.board(await boards.top(leaderboards, name, fields.season, fields.limit, fields.cursor))
 
+    key, pages = (name, fields.season, fields.limit), request.app[BOARD_PAGES]
+    if fields.cursor is not None or not pages.has(key):
+        callers.entry_counter(request)(fields.limit)
     if fields.cursor is not None:
         return large_json_response(request, await read())
-    page = await request.app[BOARD_PAGES].read((name, fields.season, fields.limit), read)
-    return _response(request, page)
+    return _response(request, await pages.read(key, read))
 
 
 def _response(request: web.Request, page: BoardPage) -> web.Response:
@@ -49,6 +52,7 @@ def _response(request: web.Request, page: BoardPage) -> web.Response:
 async def read_around(request: web.Request) -> web.Response:
     fields, name = query(request, wire.AroundQuery), request.match_info["board"]
     leaderboards, player = request.app[COMMANDS].leaderboards, await path_player_or_me(request)
+    callers.entry_counter(request)(2 * fields.radius + 1)
     ranked = await boards.around(leaderboards, name, fields.season, player, fields.radius)
     return large_json_response(request, answers.board(ranked))
 
@@ -56,6 +60,7 @@ async def read_around(request: web.Request) -> web.Response:
 async def read_ranks(request: web.Request) -> web.Response:
     fields, name = query(request, wire.RanksQuery), request.match_info["board"]
     ids = [int(text) for text in fields.ids]
+    callers.entry_counter(request)(len(ids))
     ranked = await boards.ranks(request.app[COMMANDS].leaderboards, name, fields.season, ids)
     return large_json_response(request, answers.ranks(ranked))
 

@@ -4,7 +4,8 @@ Law: a request that aiohttp refuses before any handler sees it gets the same for
 that hasn't sent the whole head of a request HEAD_SECONDS after its first byte, or after it was opened, is closed;
 bodies have a deadline of their own (`inputs`). A client that leaves much unread for UNREAD_SECONDS is cut. One that
 shuts its sending side is answered all that it has asked. What isn't HTTP counts as a request of its address, in the
-limits and in the turns of the loop. A connection beyond what its address may have is answered 429 and closed before
+limits and in the turns of the loop. Nothing that it holds is logged, for that may be a token: a client whose socket was
+refused may say hello nevertheless. A connection beyond what its address may have is answered 429 and closed before
 anything is read or made for it.
 """
 
@@ -27,8 +28,6 @@ UNREAD_SECONDS = 30.0
 """How long a client may leave more than 64 KiB unread."""
 LONGEST_LINE, LONGEST_HEADER = 8190, 8189
 """Bytes; they differ so that aiohttp's error tells which one it was."""
-LONGEST_TEXT = 300
-"""Characters of the parser's error in the log."""
 log = structlog.get_logger()
 
 
@@ -141,9 +140,8 @@ class Connection(web.RequestHandler):
         """Takes its turn and counts as every request of the address does: it costs as much."""
         try:
             await self._take_turn()
-            fault = unreadable.fault
-            log.warning("malformed request", remote=request.remote, error=" ".join(f"{fault}".split())[:LONGEST_TEXT])
-            response = _refusal(_error_of(fault))
+            response = _refusal(_error_of(unreadable.fault))
+            log.warning("malformed request", remote=request.remote, kind=type(unreadable.fault).__name__)
         except RateLimited as error:
             response = _refusal(error)
         telemetry.request_answered("none", "any", response.status).inc()

@@ -13,7 +13,7 @@ from gameserver.transport.keys import COMMANDS
 
 async def read_inbox(request: web.Request, session: Session) -> web.Response:
     fields = query(request, wire.InboxQuery)
-    callers.count_read(request, session)
+    callers.count_read(request, session, fields.limit)
     page = await mail.inbox(request.app[COMMANDS].play, session, fields.limit, fields.cursor)
     return large_json_response(request, answers.inbox(page))
 

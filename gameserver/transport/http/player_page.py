@@ -54,6 +54,7 @@ async def export_player(request: web.Request, _: str) -> web.StreamResponse:
 
 async def export_me(request: web.Request, session: Session) -> web.StreamResponse:
     callers.count_read(request, session)
+    callers.count_export(request, session)
     parts = player_export.own(request.app[COMMANDS].player_exports, session)
     return await _exported(request, _paced(request, session, parts))
 
@@ -65,7 +66,7 @@ async def _paced(
     async with contextlib.aclosing(parts):
         async for part in parts:
             yield part
-            await callers.await_read(request, session)
+            await callers.await_read(request, session, max(1, part.rows))
 
 
 async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None]) -> web.StreamResponse:

@@ -48,6 +48,7 @@ async def read_player(request: web.Request, _: Session) -> web.StreamResponse:
 async def read_players(request: web.Request, _: Session) -> web.Response:
     fields = query(request, wire.PlayersQuery)
     ids = [int(text) for text in fields.ids]
+    callers.entry_counter(request)(len(ids))
     wanted = consistency.wanted(request, ids, fields.max_staleness)
     players = await play.read_many(request.app[COMMANDS].play, ids, wanted)
     return large_json_response(request, answers.player_list(players, request.app[RULES].game))
@@ -71,7 +72,7 @@ async def act(request: web.Request, session: Session) -> web.StreamResponse:
 
 async def read_ledger(request: web.Request, session: Session) -> web.Response:
     fields = query(request, wire.LedgerQuery)
-    callers.count_read(request, session)
+    callers.count_read(request, session, fields.limit)
     page = await play.history(request.app[COMMANDS].play, session, fields.limit, fields.cursor)
     return large_json_response(request, answers.ledger(page))
 

@@ -40,20 +40,23 @@ async def unblock(request: web.Request, session: Session) -> web.Response:
 
 
 async def list_blocks(request: web.Request, session: Session) -> web.Response:
-    callers.count_read(request, session)
-    entries, most = await friends.blocks(request.app[COMMANDS].friends, session)
+    social = request.app[COMMANDS].friends
+    callers.count_read(request, session, friends.most_blocks(social))
+    entries, most = await friends.blocks(social, session)
     return large_json_response(request, answers.blocks(entries, most))
 
 
 async def list_friends(request: web.Request, session: Session) -> web.Response:
-    callers.count_read(request, session)
-    players, most = await friends.friends(request.app[COMMANDS].friends, session)
+    social = request.app[COMMANDS].friends
+    callers.count_read(request, session, friends.most_friends(social))
+    players, most = await friends.friends(social, session)
     return large_json_response(request, answers.friends(players, most, request.app[RULES].game))
 
 
 async def read_board_of_friends(request: web.Request, session: Session) -> web.Response:
-    callers.count_read(request, session)
-    ranked = await friends.board_of_friends(request.app[COMMANDS].friends, session, request.match_info["board"])
+    social = request.app[COMMANDS].friends
+    callers.count_read(request, session, friends.most_friends(social))
+    ranked = await friends.board_of_friends(social, session, request.match_info["board"])
     return large_json_response(request, answers.board(ranked))
 
 

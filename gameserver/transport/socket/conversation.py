@@ -82,7 +82,8 @@ def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversa
     app = request.app
     paces = callers.action_pacing(request), callers.read_pacing(request), callers.hello_pacing(request)
     doors = app[SOCKETS], app[COMMANDS], app[RULES], app[CLOCK]
-    return Conversation(player_socket, *doors, *paces, app[TRACER], app[READINESS].node.name)
+    counted = (*paces, callers.entry_counter(request))
+    return Conversation(player_socket, *doors, *counted, app[TRACER], app[READINESS].node.name)
 
 
 def _check_origin(request: web.Request) -> None:

@@ -32,6 +32,8 @@ class Conversation:
     actions: ActionPacing | None
     reads: ActionPacing | None
     hellos: ActionPacing | None
+    count_entries: Callable[[int], None]
+    """Counts what is looked up of boards for the socket's address; raises RateLimited."""
     tracer: Tracer | None
     node: str | None
 
@@ -91,14 +93,17 @@ async def _board(conversation: Conversation, frame: wire.BoardFrame) -> object:
     async def read_page() -> answers.BoardAnswer:
         return answers.board(await boards.top(leaderboards, frame.board, frame.season, frame.limit, frame.cursor))
 
+    key, pages = (frame.board, frame.season, frame.limit), conversation.sockets.pages
+    if frame.cursor is not None or not pages.has(key):
+        conversation.count_entries(frame.limit)
     if frame.cursor is not None:
         return await read_page()
-    page = await conversation.sockets.pages.read((frame.board, frame.season, frame.limit), read_page)
-    return answers.encoded(page.body)
+    return answers.encoded((await pages.read(key, read_page)).body)
 
 
 async def _around(conversation: Conversation, frame: wire.AroundFrame) -> object:
     leaderboards, player_id = conversation.commands.leaderboards, conversation.session().player_id
+    conversation.count_entries(2 * frame.radius + 1)
     return answers.board(await boards.around(leaderboards, frame.board, frame.season, player_id, frame.radius))
 
 

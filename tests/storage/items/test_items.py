@@ -129,7 +129,7 @@ async def test_a_lack_of_items_is_final_for_its_command_once_nothing_more_is_on_
 
 async def _found(core: Core, player_id: int) -> int:
     """The potions that hunts brought in."""
-    entries = await core.commands.play.history.page(player_id, 200, None)
+    entries = (await core.commands.play.history.page(player_id, 200, None)).rows
     events = [event for entry in entries if entry.action == "hunt" for event in entry.outcome["events"]]
     return sum(event["items"].get("potion", 0) for event in events if event["type"] == "items_granted")
 
@@ -298,7 +298,7 @@ async def test_a_node_with_a_stale_idea_of_the_placement_still_takes_and_grants_
         await give(second, player.id, "potion")
         await core.slots.refresh()
         await assert_sums(core, player.id)
-    taken = Counter(entry.action for entry in await core.commands.play.history.page(player.id, 50, None))["burn"]
+    taken = Counter(entry.action for entry in (await core.commands.play.history.page(player.id, 50, None)).rows)["burn"]
     assert await held(second, player.id) == {"herb": 10 - taken, "potion": taken}
 
 

@@ -78,15 +78,15 @@ async def test_the_last_state_and_the_sign_up_outlive_their_partition(core: Core
     for _ in range(3):
         await act(core, player.id, "hunt", foe="slime")
     history = History(core.slots)
-    before = await history.page(player.id, 10, None)
+    before = (await history.page(player.id, 10, None)).rows
     await drop_present(core)
-    assert await history.page(player.id, 10, None) == [before[0], before[-1]]
+    assert (await history.page(player.id, 10, None)).rows == [before[0], before[-1]]
     await act(core, player.id, "hunt", foe="slime")
-    after = await history.page(player.id, 10, None)
+    after = (await history.page(player.id, 10, None)).rows
     assert after[1:] == [before[0], before[-1]]
-    assert await history.page(player.id, 1, after[0].command_id) == [before[0]]
+    assert (await history.page(player.id, 1, after[0].command_id)).rows == [before[0]]
     await drop_present(core)
-    assert await history.page(player.id, 10, None) == [after[0], before[-1]]
+    assert (await history.page(player.id, 10, None)).rows == [after[0], before[-1]]
 
 
 async def test_a_device_stays_its_players_and_is_free_once_that_is_deleted(core: Core) -> None:
@@ -210,7 +210,7 @@ async def test_a_move_that_begins_is_waited_for_and_loses_nothing(core: Core, on
     assert (record.step, [slot.step for slot in record.slots]) == (Step.DONE, [SlotStep.MOVED] * len(slots))
     await moving.assert_settled(core)
     for player in players:
-        assert [entry.action for entry in await History(core.slots).page(player.id, 10, None)] == ["sign_up"]
+        assert [entry.action for entry in (await History(core.slots).page(player.id, 10, None)).rows] == ["sign_up"]
 
 
 async def test_a_move_that_waits_is_let_through_before_the_next_chunk(one: Database) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -54,8 +54,8 @@ async def duels(core: Core, sender: Player, recipient: Player, count: int) -> Co
     return Counter("sent" if isinstance(answer, Receipt) else answer.code for answer in answers)
 
 
-async def letters_of(core: Core, player: Player, limit: int = 1000) -> list[Mail]:
-    return await core.commands.play.inbox.page(player.id, limit, None)
+async def letters_of(core: Core, player: Player, limit: int = 1000) -> Sequence[Mail]:
+    return (await core.commands.play.inbox.page(player.id, limit, None)).rows
 
 
 async def kinds_of(core: Core, player: Player) -> Counter[str]:

@@ -99,7 +99,7 @@ async def test_a_spell_heals_a_player_of_another_database_once_and_lies_in_its_i
     assert (after.hp, after.version) == (target.hp + cast["points"], target.version + 1)
     (row,) = await mail_of(core, target)
     assert (row["key"], row["action"]) == (sent["mail_id"], "mail:healed")
-    (mail,) = await core.commands.play.inbox.page(target.id, 10, None)
+    (mail,) = (await core.commands.play.inbox.page(target.id, 10, None)).rows
     assert (mail.mail_id, mail.kind, mail.sender) == (sent["mail_id"], "healed", priest.id)
     assert mail.events == [{"type": "healed", "by": str(priest.id), "hp": cast["points"]}]
     assert await mail_of(core, priest) == []
@@ -124,7 +124,7 @@ async def test_a_letter_to_a_player_that_does_not_exist_comes_back_once(core: Co
         await act(core, priest.id, "heal_other", player=str(recipient))
     async with carrying(core):
         await drained(core)
-    mails = await core.commands.play.inbox.page(priest.id, 10, None)
+    mails = (await core.commands.play.inbox.page(priest.id, 10, None)).rows
     assert [(mail.kind, mail.args["reason"]) for mail in mails] == [("returned", "player_not_found")] * 4
     assert [row["action"] for row in await mail_of(core, priest)] == ["mail:returned"] * 4
 
@@ -134,8 +134,8 @@ async def test_a_letter_that_its_rule_refuses_comes_back_and_isnt_tried_again(co
     async with carrying(core):
         await drained(core)
     await spells.assert_ended_once(core)
-    assert await core.commands.play.inbox.page(spells.down.id, 10, None) == []
-    (mail,) = await core.commands.play.inbox.page(spells.priest.id, 10, None)
+    assert (await core.commands.play.inbox.page(spells.down.id, 10, None)).rows == []
+    (mail,) = (await core.commands.play.inbox.page(spells.priest.id, 10, None)).rows
     returned = (mail.args["reason"], mail.args["to"], mail.args["kind"])
     assert returned == ("player_is_down", str(spells.down.id), "healed")
 
@@ -438,16 +438,16 @@ async def test_mail_is_forgotten_when_its_reader_says_so_or_when_it_is_old(core:
         for _ in range(4):
             await act(core, one.id, "duel", player=str(two.id))
         await drained(core)
-    mails = await core.commands.play.inbox.page(two.id, 10, None)
+    mails = (await core.commands.play.inbox.page(two.id, 10, None)).rows
     assert [mail.mail_id for mail in mails] == sorted((mail.mail_id for mail in mails), reverse=True)
-    assert await core.commands.play.inbox.page(two.id, 2, mails[1].mail_id) == mails[2:]
+    assert (await core.commands.play.inbox.page(two.id, 2, mails[1].mail_id)).rows == mails[2:]
     await core.commands.play.inbox.forget(two.id, mails[0].mail_id)
     await core.commands.play.inbox.forget(one.id, mails[1].mail_id)
-    assert await core.commands.play.inbox.page(two.id, 10, None) == mails[1:]
+    assert (await core.commands.play.inbox.page(two.id, 10, None)).rows == mails[1:]
     async with connected(core.databases["two"].url) as connection:
         old = "update inbox set at = at - interval '40 days' where mail_id = any($1::uuid[])"
         await connection.execute(old, [mail.mail_id for mail in mails[2:]])
     databases = core.slots.databases("players")
     assert await loops.forget_old_mail(core.commands.accounts.policy.now(), databases, 30 * 86400) == 2
-    assert await core.commands.play.inbox.page(two.id, 10, None) == mails[1:2]
+    assert (await core.commands.play.inbox.page(two.id, 10, None)).rows == mails[1:2]
     assert len(await mail_of(core, two)) == 4, "the ledger keeps it"

@@ -143,7 +143,7 @@ async def test_nothing_that_shows_a_player_of_a_missing_class_fails(core: Core, 
         key = command_id()
         with pytest.raises(ClassMissing):
             await act(old, bard.id, key=key)
-        entries = await History(old.slots).page(bard.id, 5, None)
+        entries = (await History(old.slots).page(bard.id, 5, None)).rows
         assert [entry.action for entry in entries] == ["sign_up"]
         change = BanChange(command_id(), bard.id, banned=True, reason="Tests.")
         assert (await moderation.change_ban(old.commands.operations, "tests", change)).banned
@@ -183,7 +183,7 @@ async def test_letters_of_a_kind_that_the_game_no_longer_has_are_counted_and_can
     async with working(withdrawn) as newer, carrying(newer):
         await game_names.require(newer.rooms.operators.names, newer.rulebook.game)
         await wait_until(lambda: _none_waits(newer), what="the letter has gone back")
-        (returned,) = await Inbox(newer.slots).page(priest.id, 5, None)
+        (returned,) = (await Inbox(newer.slots).page(priest.id, 5, None)).rows
     assert (returned.kind, returned.args["kind"], returned.args["reason"]) == ("returned", "healed", "letter_withdrawn")
 
 

@@ -71,7 +71,7 @@ async def test_words_and_events_of_any_characters_are_stored_and_replayed_as_the
     first = await act(core, player.id, "say", key, words=words)
     again = await act(core, player.id, "say", key, words=words)
     assert list(first.events) == list(again.events) == [{"type": "said", "words": words + "\0\\u0000"}]
-    kept, _ = await core.commands.play.history.page(player.id, 2, None)
+    kept, _ = (await core.commands.play.history.page(player.id, 2, None)).rows
     assert kept.args == {"words": words}
 
 

@@ -44,7 +44,7 @@ async def _read(core: Core, player: Player) -> object:
 
 
 async def _history(core: Core, player: Player) -> object:
-    return len(await core.commands.play.history.page(player.id, 10, None)) + 1
+    return len((await core.commands.play.history.page(player.id, 10, None)).rows) + 1
 
 
 async def _end_sessions(core: Core, player: Player) -> object:

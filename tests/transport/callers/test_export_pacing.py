@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 import aiohttp
 import pytest
 
-from gameserver.config.limits import PerSecond
+from gameserver.config.limits import PerMinute, PerSecond
 from gameserver.config.settings import Settings
 from tests.support.client import Api
 from tests.support.nodes import start_node
@@ -15,16 +15,19 @@ BURST, PARTS = 20, 4
 """An export has more parts than that: the player, its devices, its places and its history."""
 
 
-def paced(settings: Settings, pace: PerSecond) -> Settings:
-    return settings.model_copy(update={"limits": settings.limits.model_copy(update={"reads_per_player": pace})})
+def paced(settings: Settings, **paces: PerSecond | PerMinute) -> Settings:
+    return settings.model_copy(update={"limits": settings.limits.model_copy(update=paces)})
 
 
-async def test_each_page_of_an_export_counts_as_a_read(settings: Settings) -> None:
+async def test_an_export_and_each_page_of_it_counts(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        node = await start_node(stack, paced(settings, PerSecond(per_second=0.001, burst=BURST)))
+        one = PerMinute(per_minute=0.001, burst=1)
+        reads = PerSecond(per_second=0.001, burst=BURST)
+        node = await start_node(stack, paced(settings, reads_per_player=reads, exports_per_player=one))
         api = await stack.enter_async_context(Api(node.url))
         who, other = await api.sign_up(), await api.sign_up()
         assert (await api.ask("GET", EXPORT, token=who.token)).status == 200
+        assert (await api.ask("GET", EXPORT, token=who.token)).code == "rate_limited"
         left = 0
         while (await api.ask("GET", "/v1/players/me/items", token=who.token)).status == 200:
             left += 1
@@ -34,12 +37,12 @@ async def test_each_page_of_an_export_counts_as_a_read(settings: Settings) -> No
 
 async def test_an_export_waits_for_its_next_page_and_breaks_off_where_that_takes_too_long(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        node = await start_node(stack, paced(settings, PerSecond(per_second=20, burst=1)))
+        node = await start_node(stack, paced(settings, reads_per_player=PerSecond(per_second=20, burst=1)))
         api = await stack.enter_async_context(Api(node.url))
         answer = await api.ask("GET", EXPORT, token=(await api.sign_up()).token)
         assert (answer.status, b'"part":"ledger"' in answer.body) == (200, True)
     async with AsyncExitStack() as stack:
-        node = await start_node(stack, paced(settings, PerSecond(per_second=0.001, burst=2)))
+        node = await start_node(stack, paced(settings, reads_per_player=PerSecond(per_second=0.001, burst=2)))
         api = await stack.enter_async_context(Api(node.url))
         token = (await api.sign_up()).token
         with pytest.raises(aiohttp.ClientError):

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from gameserver.transport.http import connections
 from gameserver.waiting import cancel_and_wait
@@ -143,3 +144,24 @@ async def ended(reader: asyncio.StreamReader) -> bool:
         return await reader.read() == b""
     except ConnectionError:
         return True
+
+
+SECRET = b"250333707275098127.a-secret-of-a-player"
+WITH_SECRET = (
+    b'\x81\xb0\x00\x00\x00\x00{"id": 1, "op": "hello", "token": "' + SECRET + b'"}\r\n\r\n',
+    b"GET /v1/players/me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + SECRET + b"\x01\r\n\r\n",
+    b"GET /v1/players/me HTTP/1.1\r\nHost: a\r\nAuthorization : " + SECRET + b"\r\n\r\n",
+    b"GET /" + SECRET + b" \x01 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nX: " + SECRET + b"x" * 20_000 + b"\r\n\r\n",
+    b"POST /v1/players HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + SECRET + b"\r\n",
+)
+"""What a client sends that goes on after its upgrade was refused, or that has a slip in a header."""
+
+
+@pytest.mark.parametrize("sent", WITH_SECRET)
+async def test_of_what_isnt_http_nothing_is_logged_but_the_kind_of_its_fault(api: Api, sent: bytes) -> None:
+    with capture_logs() as lines:
+        (reply,) = await exchange(api.url, sent, half_close=True)
+    assert reply[0] in (400, 431)
+    assert [line["event"] for line in lines if line["log_level"] != "info"] == ["malformed request"]
+    assert SECRET.decode() not in repr(lines)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gameserver.config.limits import PerSecond
 from gameserver.config.sections import FriendSettings
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import SessionRevoked
@@ -115,6 +116,8 @@ async def friends_keys(node: InProcessNode) -> list[Any]:
 
 async def test_friends_are_never_read_as_they_were_before_an_answered_change(settings: Settings) -> None:
     """Two nodes change and read at once; a read after an answered change sees that change."""
+    wide = settings.limits.model_copy(update={"reads_per_player": PerSecond(per_second=10_000, burst=100_000)})
+    settings = settings.model_copy(update={"limits": wide})
     async with AsyncExitStack() as stack:
         nodes = [await start_node(stack, node_settings) for node_settings in (settings, on_another_port(settings))]
         here, there = [await stack.enter_async_context(Api(node.url)) for node in nodes]

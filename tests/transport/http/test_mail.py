@@ -165,7 +165,7 @@ async def test_letters_to_a_deleted_player_come_back_and_its_own_mail_is_gone(ap
     await until_delivered(api, other, 1)
     await until_delivered(api, one, 1)
     assert (await api.ask("DELETE", "/v1/players/me", token=other.token)).status == 204
-    assert await node.core.commands.play.inbox.page(int(other.id), 10, None) == []
+    assert (await node.core.commands.play.inbox.page(int(other.id), 10, None)).rows == []
     assert (await api.act(one, "duel", player=other.id)).status == 200
     await until_delivered(api, one, 2)
     back = (await inbox(api, one))["entries"][0]

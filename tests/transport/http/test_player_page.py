@@ -145,6 +145,9 @@ def lines_of(answer: Answer) -> dict[str, list[dict[str, Any]]]:
 
 async def test_an_export_is_everything_but_what_operators_say_among_themselves(api: Api) -> None:
     who, friend = await api.sign_up("mage"), await api.sign_up("priest")
+    corrected = await admin(api, "POST", f"{who.id}/corrections", hp=1, reason="a secret reason")
+    undone = corrected.body["command_id"]
+    await admin(api, "POST", f"{who.id}/undo", command_id=undone, reason="a secret reason, too")
     await admin(api, "POST", f"{who.id}/corrections", hp=1, reason="a secret reason")
     await admin(api, "POST", f"{who.id}/notes", text="A secret note.")
     await api.act(friend, "heal_other", player=who.id)
@@ -161,7 +164,9 @@ async def test_an_export_is_everything_but_what_operators_say_among_themselves(a
     assert "a secret" in str(everything).lower()
     assert "a secret" not in str(shown).lower()
     versions = [entry["version"] for entry in shown["ledger"]]
-    assert versions == [entry["version"] for entry in everything["ledger"]] == [3, 2, 1]
+    assert versions == [entry["version"] for entry in everything["ledger"]] == [5, 4, 3, 2, 1]
+    assert [entry["command_id"] for entry in shown["ledger"] if entry["undone"]] == [undone]
+    assert everything["ledger"] == (await admin(api, "GET", f"{who.id}/ledger")).body["entries"]
     assert shown["player"][0]["player"]["name"] == who.name
     assert (await api.ask("GET", "/v1/players/me/export")).status == 401
     assert (await api.ask("GET", "/admin/v1/players/5/export", token=ADMIN_KEY)).code == "player_not_found"

@@ -1,0 +1,39 @@
+"""Exports of players by themselves: how many are under way, for how long, and how fast their parts are read."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from gameserver.commands import export_places
+from gameserver.commands.export_places import PARTS_A_SECOND, PLACES, ExportPlaces
+from gameserver.rules.errors import Overloaded, RateLimited
+
+
+async def test_a_player_has_one_export_under_way_and_a_node_a_bounded_number() -> None:
+    places = ExportPlaces()
+    async with AsyncExitStack() as stack:
+        for player_id in range(1, PLACES):
+            await stack.enter_async_context(places.place(player_id))
+        with pytest.raises(RateLimited):
+            await stack.enter_async_context(places.place(1))
+        async with places.place(PLACES):
+            with pytest.raises(Overloaded):
+                await stack.enter_async_context(places.place(PLACES + 1))
+        await stack.enter_async_context(places.place(PLACES + 1))
+
+
+async def test_an_export_that_takes_too_long_ends_and_its_place_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_places, "LONGEST_SECONDS", 0.01)
+    places = ExportPlaces()
+    with pytest.raises(TimeoutError):
+        async with places.place(1):
+            await asyncio.Event().wait()
+    async with places.place(1):
+        pass
+
+
+async def test_however_many_exports_there_are_their_parts_come_one_after_the_other() -> None:
+    places, began = ExportPlaces(), asyncio.get_running_loop().time()
+    await asyncio.gather(*(places.turn() for _ in range(5)))
+    assert asyncio.get_running_loop().time() - began >= 0.99 * 4 / PARTS_A_SECOND

@@ -1,0 +1,80 @@
+"""What one page of a player's past costs is bounded, however much the player has done, and whatever was refused."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+
+from gameserver.app import Core
+from gameserver.storage.ids import new_command_id, slot_of
+from gameserver.storage.ledger.history import SQL, History
+from gameserver.storage.ledger.past import SQL as PAST
+from gameserver.storage.slots.scanned_pages import NEWEST, SCANNED
+from tests.support.deployment import act, connected, enlist
+
+ROWS = 6_000
+FILL = """
+insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at)
+select l.slot, l.player_id, (left($2, 19) || '8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'hunt', '{}', $3, l.outcome,
+       n + 1, now()
+from ledger l, generate_series(1, $4::int) n where l.player_id = $1 and l.version = 1 and l.seed >= 0
+"""
+"""Rows whose ids follow each other."""
+MOST_BLOCKS = 150
+"""A page's own rows are some tens of blocks; all of the player's are over 300, and twice as many index entries."""
+
+
+@pytest.fixture
+async def one(core: Core) -> AsyncIterator[asyncpg.Connection]:
+    async with connected(core.databases["one"].url) as connection:
+        yield connection
+
+
+async def filled(core: Core, one: asyncpg.Connection, *, seed: int) -> int:
+    """A player with ROWS more, and statistics that know of them."""
+    player = await enlist(core, database="one")
+    await one.execute(FILL, player.id, new_command_id(int(core.rooms.clock.now().timestamp() * 1000)), seed, ROWS)
+    await one.execute("analyze ledger")
+    return player.id
+
+
+async def blocks(one: asyncpg.Connection, statement: str, *arguments: object) -> int:
+    """How many blocks a statement looks at."""
+    (row,) = await one.fetch(f"explain (analyze, buffers, format json) {statement}", *arguments)
+    plan: dict[str, Any] = orjson.loads(row[0])[0]["Plan"]
+    return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
+
+
+async def test_a_page_of_the_ledger_costs_its_own_rows_wherever_it_begins(core: Core, one: asyncpg.Connection) -> None:
+    player_id = await filled(core, one, seed=5)
+    middle = await one.fetchval(
+        "select command_id::text from ledger where player_id = $1 and version = $2", player_id, 9
+    )
+    for before in (NEWEST, middle):
+        arguments = ([slot_of(player_id)], [player_id], [201], [before], [SCANNED])
+        assert await blocks(one, SQL["page"], *arguments) < MOST_BLOCKS
+    corrections = str(PAST["corrections"]).replace(":slot", str(slot_of(player_id))).replace(":id", str(player_id))
+    assert await blocks(one, corrections) < MOST_BLOCKS
+
+
+async def test_commands_that_were_refused_are_passed_over_page_by_page(core: Core, one: asyncpg.Connection) -> None:
+    player_id = await filled(core, one, seed=-1)
+    history, actions, cursor, pages = History(core.slots), list[str](), None, 0
+    while pages == 0 or cursor is not None:
+        page = await history.page(player_id, 5, cursor)
+        actions += [entry.action for entry in page.rows]
+        cursor, pages = page.cursor, pages + 1
+    assert (actions, pages) == (["sign_up"], ROWS // SCANNED + 1)
+    arguments = ([slot_of(player_id)], [player_id], [6], [NEWEST], [SCANNED])
+    assert await blocks(one, SQL["page"], *arguments) < MOST_BLOCKS
+
+
+async def test_a_feed_is_made_of_the_newest_commands_though_most_were_refused(
+    core: Core, one: asyncpg.Connection
+) -> None:
+    player_id = await filled(core, one, seed=-1)
+    version = (await act(core, player_id)).player.version
+    feed = await core.rooms.social.feeds.of(player_id, version, 50)
+    assert [entry["action"] for entry in feed] == ["hunt"], "the sign-up lies behind what is looked at"

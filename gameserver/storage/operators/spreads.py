@@ -23,7 +23,7 @@ from gameserver.storage.operators.questions import MOMENTS, By, Question, Segmen
 from gameserver.storage.operators.reports import PLAYERS, Part, Reports, gathered
 from gameserver.storage.operators.steps import Step
 
-STEPS = 8192
+STEPS = 4096
 """Steps in which everyone is counted; between half as many and as many, if there are so many values."""
 FINE = 16
 """Steps in a bar, at the least: a bar ends where a step does, so their widths differ by a few per cent."""

@@ -21,7 +21,7 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.operators import steps as counting
 from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment, value_of
 from gameserver.storage.operators.reports import PLAYERS, Part, Reports, gathered
-from gameserver.storage.operators.steps import Step
+from gameserver.storage.operators.steps import ValueStep
 
 STEPS = 4096
 """Steps in which everyone is counted; between half as many and as many, if there are so many values."""
@@ -122,7 +122,7 @@ async def _spread(parts: Sequence[Part], question: SpreadQuestion) -> Spread:
     return Spread(players, values[1], values[players], percentiles, _histogram(edges, steps), as_of)
 
 
-async def _everyone(parts: Sequence[Part], question: SpreadQuestion) -> tuple[int, list[Step]]:
+async def _everyone(parts: Sequence[Part], question: SpreadQuestion) -> tuple[int, list[ValueStep]]:
     """Everyone by steps, which are fine enough for the bars, or the narrowest; and their width."""
     by, segment, most = question.by, question.segment, max(STEPS, 2 * FINE * question.bars)
     low, high = await counting.guessed_bounds(parts, by, segment)
@@ -138,18 +138,18 @@ async def _everyone(parts: Sequence[Part], question: SpreadQuestion) -> tuple[in
         low, high = steps[0].first, steps[-1].last
 
 
-def _of_ranks(steps: Sequence[Step], ranks: Collection[int]) -> dict[int, Step]:
+def _of_ranks(steps: Sequence[ValueStep], ranks: Collection[int]) -> dict[int, ValueStep]:
     """Which step the players of these ranks are in."""
     reached = list(accumulate(step.players for step in steps))
     return {rank: steps[bisect_left(reached, rank)] for rank in ranks}
 
 
-def _wider(by: By, steps: Collection[Step]) -> list[Step]:
+def _wider(by: By, steps: Collection[ValueStep]) -> list[ValueStep]:
     """Those of the steps that may have several values, in order."""
     return sorted({step for step in steps if step.last - step.first >= counting.narrowest(by)})
 
 
-def _narrower(by: By, steps: Sequence[Step]) -> int:
+def _narrower(by: By, steps: Sequence[ValueStep]) -> int:
     """The width of the next steps: the narrowest, unless there would be too many of them."""
     widths = [step.last - step.first + 1 for step in steps]
     values = sum(min(step.players, width // counting.narrowest(by)) for step, width in zip(steps, widths, strict=True))
@@ -168,7 +168,7 @@ def _edges(least: int, most: int, bars: int, grid: int) -> list[int]:
     return [least, *sorted(edge for edge in inner if least < edge <= most), most + 1]
 
 
-def _histogram(edges: Sequence[int], steps: Sequence[Step]) -> list[Bar]:
+def _histogram(edges: Sequence[int], steps: Sequence[ValueStep]) -> list[Bar]:
     firsts, below = [step.first for step in steps], [0, *accumulate(step.players for step in steps)]
     counts = [below[bisect_left(firsts, edge)] for edge in edges]
     return [Bar(first, end - 1, n - m) for (first, end), (m, n) in zip(pairwise(edges), pairwise(counts), strict=True)]

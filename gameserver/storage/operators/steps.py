@@ -23,7 +23,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _HOUR = 3600 * 1_000_000
 
 
-class Step(NamedTuple):
+class ValueStep(NamedTuple):
     """How many players have a value from `first` to `last`."""
 
     first: int
@@ -45,8 +45,8 @@ def width_for(span: int, by: By, steps: int) -> int:
 
 
 async def counted_by_steps(
-    parts: Sequence[Part], by: By, segment: Segment, width: int, within: Sequence[Step] = ()
-) -> list[Step] | None:
+    parts: Sequence[Part], by: By, segment: Segment, width: int, within: Sequence[ValueStep] = ()
+) -> list[ValueStep] | None:
     """The steps that aren't empty, in order, `within` some of one greater width only; None if there are more than MANY.
 
     Raises DatabaseUnavailable.
@@ -60,7 +60,7 @@ async def counted_by_steps(
         if len(starts or ()) > MANY:
             return None
         counts.update(dict(zip(starts or (), players or (), strict=True)))
-    return [Step(first, first + width - 1, counts[first]) for first in sorted(counts)]
+    return [ValueStep(first, first + width - 1, counts[first]) for first in sorted(counts)]
 
 
 async def bounds(parts: Sequence[Part], by: By, segment: Segment) -> tuple[int, int]:
@@ -105,7 +105,7 @@ def _start(by: By, width: int) -> ColumnElement[Any]:
     return cast(value, BigInteger) // width if width > 1 else cast(value, BigInteger)
 
 
-def _within(by: By, steps: Sequence[Step]) -> ColumnElement[bool]:
+def _within(by: By, steps: Sequence[ValueStep]) -> ColumnElement[bool]:
     """Whether a row is in one of these steps: by ranges where there is an index, by the step's number else."""
     if by in MOMENTS:
         return or_(*(value_of(by).between(_moment(step.first), _moment(step.last)) for step in steps))

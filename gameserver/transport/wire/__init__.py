@@ -7,6 +7,7 @@ Door: everything is imported from here (`wire.Act`); the parts are `errors`, `fi
 from gameserver.transport.wire.campaigns import AgreedCampaign, CampaignFilter, CampaignsQuery, NewCampaign
 from gameserver.transport.wire.errors import (
     LARGEST_BODY,
+    LARGEST_GAME_BODY,
     STATUSES,
     BadConsistencyToken,
     BadJson,
@@ -96,6 +97,7 @@ from gameserver.transport.wire.rules import PublishRules, SwitchRules
 __all__ = [
     "HEARTBEAT_SECONDS",
     "LARGEST_BODY",
+    "LARGEST_GAME_BODY",
     "RANK_TOPIC",
     "STATUSES",
     "SUBPROTOCOL",

@@ -11,11 +11,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Interval, bindparam, cast, extract, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Interval, bindparam, case, cast, extract, func, literal, or_, select
 
 from gameserver.storage.operators.questions import MOMENTS, By, Segment, array_of, value_of
 from gameserver.storage.operators.reports import PLAYERS, Part, gathered
 
+SINGLES = 2048
+"""Values that are counted one by one, as beginners are many: a power of two."""
 MANY = 32_768
 """Steps of one database, and no more: their width was guessed far too small then."""
 _START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,18 +51,26 @@ async def counted_by_steps(
 ) -> list[ValueStep] | None:
     """The steps that aren't empty, in order, `within` some of one greater width only; None if there are more than MANY.
 
-    Raises DatabaseUnavailable.
+    Unless `within` is given, steps below SINGLES are of one value each, if they aren't wider than that. Raises
+    DatabaseUnavailable.
     """
-    conditions = segment.conditions()
+    conditions, singles = segment.conditions(), 0
     if within:
         conditions.append(_within(by, within))
-    answers = await gathered(part.ask(_query(by, width, [part.counted(), *conditions])) for part in parts)
+    elif by not in MOMENTS and 1 < width <= SINGLES:
+        singles = SINGLES
+    start = _start(by, width)
+    if singles:
+        start = case((value_of(by) < singles, value_of(by)), else_=start)
+    answers = await gathered(part.ask(_query(by, start, [part.counted(), *conditions])) for part in parts)
     counts = Counter[int]()
     for starts, players in chain(*answers):
         if len(starts or ()) > MANY:
             return None
         counts.update(dict(zip(starts or (), players or (), strict=True)))
-    return [ValueStep(first, first + width - 1, counts[first]) for first in sorted(counts)]
+    return [
+        ValueStep(first, first if first < singles else first + width - 1, counts[first]) for first in sorted(counts)
+    ]
 
 
 async def bounds(parts: Sequence[Part], by: By, segment: Segment) -> tuple[int, int]:
@@ -89,28 +99,30 @@ async def guessed_bounds(parts: Sequence[Part], by: By, segment: Segment) -> tup
     return _number(min(moments, default=_START)), _number(max(moments, default=_START))
 
 
-def _query(by: By, width: int, conditions: Sequence[ColumnElement[bool]]) -> Any:
-    start, players = _start(by, width).label("start"), func.count().label("players")
-    steps = select(start, players).where(*conditions).group_by("start").limit(MANY + 1).subquery()
-    number = cast(extract("epoch", steps.c.start) * 1_000_000, BigInteger) if by in MOMENTS else steps.c.start * width
+def _query(by: By, start: ColumnElement[Any], conditions: Sequence[ColumnElement[bool]]) -> Any:
+    """The beginnings of steps, and how many players are in each."""
+    players = func.count().label("players")
+    steps = select(start.label("start"), players).where(*conditions).group_by("start").limit(MANY + 1).subquery()
+    number = cast(extract("epoch", steps.c.start) * 1_000_000, BigInteger) if by in MOMENTS else steps.c.start
     return select(func.array_agg(number), func.array_agg(steps.c.players))
 
 
 def _start(by: By, width: int) -> ColumnElement[Any]:
-    """Which step a row is in: where it begins; of what isn't a moment, the number of the step."""
+    """Where the step begins that a row is in."""
     value = value_of(by)
     if by in MOMENTS:
         stride = cast(bindparam(None, timedelta(microseconds=width), Interval, unique=True), Interval)
         return func.date_bin(stride, value, literal(_START)) if width > 1 else value
-    return cast(value, BigInteger) // width if width > 1 else cast(value, BigInteger)
+    number = cast(value, BigInteger)
+    return number.bitwise_and(-width) if width > 1 else number
 
 
 def _within(by: By, steps: Sequence[ValueStep]) -> ColumnElement[bool]:
-    """Whether a row is in one of these steps: by ranges where there is an index, by the step's number else."""
+    """Whether a row is in one of these steps: by ranges where there is an index, by the step's beginning else."""
     if by in MOMENTS:
         return or_(*(value_of(by).between(_moment(step.first), _moment(step.last)) for step in steps))
     width = steps[0].last - steps[0].first + 1
-    return _start(by, width) == func.any(array_of([step.first // width for step in steps], BigInteger))
+    return _start(by, width) == func.any(array_of([step.first for step in steps], BigInteger))
 
 
 def _number(value: int | datetime) -> int:

@@ -165,13 +165,13 @@ async def test_an_order_left_half_way_holds_its_databases_only_from_its_moment_o
     assert core.rulebook.number != left.rulebook
 
 
-async def left_half_way(core: Core) -> RuleOrder:
+async def left_half_way(core: Core, lead: timedelta = SOON) -> RuleOrder:
     """An order of which every database knows, and that isn't decided."""
     context, key = core.commands.rollouts, command_id()
     number, present = (await context.library.loaded(read(EASIER))).number, core.rulebook.number
     assert number is not None
     assert present is not None
-    await context.orders.insert(NewRuleOrder(number, present, core.rooms.clock.now() + SOON, key, "ann", "a test"))
+    await context.orders.insert(NewRuleOrder(number, present, core.rooms.clock.now() + lead, key, "ann", "a test"))
     left = await context.orders.find(key)
     assert left is not None
     assert await context.editions.tell(left, ahead=True) == []
@@ -191,7 +191,7 @@ async def cancelled_since(core: Core, order: RuleOrder, number: int) -> None:
 
 
 async def test_a_database_left_undecided_hears_the_end_however_many_orders_came_later(core: Core) -> None:
-    left = await left_half_way(core)
+    left = await left_half_way(core, timedelta(seconds=60))
     assert await core.commands.rollouts.orders.step(left, rule_orders.CANCELLED)
     await cancelled_since(core, left, 30)
     assert await states(core) == {(left.edition, "undecided")}

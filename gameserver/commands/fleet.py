@@ -158,17 +158,11 @@ async def order_node(fleet: FleetOrders, name: str, by: ChangedBy, *, drain: boo
     if await fleet.sharding.audit.done_before(entry) is not None:
         return found
     async with fleet.sharding.audit.recorded(entry):
-        if drain:
-            await _require_another(fleet, found)
-        await fleet.live.vitals.order(found.node.address, by.command_id, drain=drain)
+        address = found.node.address
+        others = [each.address for each in await fleet.live.presence.nodes() if each.address != address]
+        if not await fleet.live.vitals.order(address, others, by.command_id, drain=drain):
+            raise Conflict(f"{name} is the last node that takes new work.")
     return found
-
-
-async def _require_another(fleet: FleetOrders, leaving: NodeCondition) -> None:
-    """Raises Conflict if every other node drains, too."""
-    others = [each for each in await nodes(fleet) if each.node.address != leaving.node.address]
-    if all(each.figures.get("draining", False) for each in others):
-        raise Conflict(f"{leaving.node.name} is the last node that takes new work.")
 
 
 async def cancel(fleet: FleetOrders, move_id: int, by: ChangedBy) -> MoveRecord:

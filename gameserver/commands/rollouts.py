@@ -6,6 +6,7 @@ one that can't reach them all before its moment doesn't happen. Databases refuse
 moment on, whatever a node knows (players/judging.py).
 """
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +43,8 @@ When = datetime | timedelta
 """A moment of the control database's clock, or how long after the order has been judged."""
 RECENT = 50
 """Orders that are listed."""
+_LONG_NAME = re.compile(r"""(?:[ \t]*\.[ \t]*(?:[\w-]+|"[^"\n]*"|'[^'\n]*')){32}""")
+"""A name in TOML with so many dots as no game has; reading it takes time that grows by the square of their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,8 @@ async def settle(rollouts: Rollouts, order: RuleOrder) -> None:
 
 def read_game(text: str) -> dict[str, Any]:
     """The content of a game.toml. Raises BadInput."""
+    if _LONG_NAME.search(text):
+        raise BadInput("These rules can't be read.", errors=[FieldProblem("game", "has a name of over 32 parts")])
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -17,7 +17,7 @@ RULES_ROUTES = (
     admin(VIEWER, "GET", "/admin/v1/rules/{first}/changes/{second}", rules.compare_rules,
            "What differs between two rulebooks", answer=answers.RulesChangesAnswer, errors=(errors.NotFound, *READS)),
     admin(OPERATOR, "POST", "/admin/v1/rules", rules.publish_rules,
-           "Put a game.toml in force on every node at one moment, or say what that would change",
+           "Put a game.toml in force on every node at one moment, or say what that would change; up to 256 KiB",
            body=wire.PublishRules, query=wire.PreviewQuery, answer=answers.RulesOrderedAnswer, errors=ORDERS,
            takes_command_id=True),
     admin(OPERATOR, "POST", "/admin/v1/rules/revert", rules.revert_rules,

@@ -7,7 +7,7 @@ that an order was left half-way, or that a database of players hasn't been told,
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
 RECENT = 5
-"""Orders that are looked at."""
+"""Orders that are looked at, besides those that this node or a database may not know the end of."""
 SURE_SECONDS = 10.0
 """How long a database counts as told: one that was restored, or is new, is told again."""
 
@@ -43,6 +43,8 @@ class RulesUpkeep:
     _shown: int | None = None
     """The edition whose being in force was told."""
     _compared: float = -SURE_SECONDS
+    _open: Collection[int] = ()
+    """Editions of which a database may not know the end, as far as was heard when they were asked last."""
     _told: dict[tuple[int, int], float] = field(default_factory=dict)
     """By edition and step: when every database knew of it."""
 
@@ -73,7 +75,9 @@ class RulesUpkeep:
 
     async def look(self) -> float:
         """One look at the orders; seconds until the next. Raises DatabaseUnavailable."""
-        orders = await self.context.orders.newest(RECENT)
+        rules = self.context.rules
+        ahead_of = [number for number in rules.numbers() if number > rules.edition.number]
+        orders = await self.context.orders.newest(RECENT, {*ahead_of, *self._open})
         for order in reversed(orders):
             await self._follow(order)
         self._switch()
@@ -85,14 +89,15 @@ class RulesUpkeep:
         return min([POLL_SECONDS, *(seconds for seconds in ahead if seconds > 0)])
 
     async def compare(self) -> None:
-        """Takes back editions that the control database, restored to an earlier moment, knows nothing of.
+        """Asks the databases what they know; takes back editions that the control database doesn't know.
 
-        Databases are asked first: an order is in the control database before it is in any of them. A node that has such
-        an edition in force has to be restarted. Raises DatabaseUnavailable.
+        That was restored to an earlier moment then. Databases are asked first: an order is in the control database
+        before it is in any of them. A node that has such an edition in force has to be restarted. Raises
+        DatabaseUnavailable.
         """
         if time.monotonic() - self._compared < SURE_SECONDS:
             return
-        newest = await self.context.editions.newest()
+        newest, self._open = await self.context.editions.known()
         known = max((order.edition for order in await self.context.orders.newest(1)), default=0)
         if newest > known:
             log.error("the control database knows less of the rules: it went back", edition=newest, known=known)
@@ -130,14 +135,15 @@ class RulesUpkeep:
             log.info("rules are in force", edition=edition.number, rulebook=edition.rulebook.number)
 
     async def _tell(self, orders: Sequence[RuleOrder]) -> None:
-        """Tells databases that don't know of the order in force, of the one ahead, or of one that was cancelled."""
+        """Tells databases that don't know of the order in force, of the one ahead, or how another one ended."""
         in_force = next((order for order in orders if order.in_force), None)
         for order in orders:
-            if order is in_force or order.state == CANCELLED or (order.state == ORDERED and order.pending):
+            is_told = order is in_force or order.pending or order.edition in self._open
+            if order.state == CANCELLED or (order.state == ORDERED and is_told):
                 key = order.edition, order.step
                 if time.monotonic() - self._told.get(key, -SURE_SECONDS) < SURE_SECONDS:
                     continue
-                if await self.context.editions.behind(order):
-                    await self.context.editions.tell(order)
+                if behind := await self.context.editions.behind(order):
+                    await self.context.editions.tell(order, only=behind)
                 else:
                     self._told[key] = time.monotonic()

@@ -90,10 +90,12 @@ async def others(core: Core) -> list[tuple[str, str, dict[str, str]]]:
         ("by name", "players", {"name": player.name}),
         ("beginning of the name", "players", {"name_begins": player.name[:5]}),
         ("part of the name", "players", {"name_part": player.name[2:6]}),
+        ("part that many have", "players", {"name_part": player.name[1:4]}),
         ("part that nobody has", "players", {"name_part": "qqqq"}),
         ("banned", "players", {"banned": "true"}),
         ("rank of one", f"players/{player.id}/rank", {}),
         ("percentiles and bars", "rankings/spread", {}),
+        ("the same of levels", "rankings/spread", {"by": "level"}),
     ]
 
 

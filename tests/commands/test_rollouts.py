@@ -147,16 +147,7 @@ async def test_a_node_that_hears_of_it_too_late_goes_on_by_the_new_rules(core: C
 async def test_an_order_left_half_way_holds_its_databases_only_from_its_moment_on_and_is_taken_back(
     core: Core, other: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    player, context = await enlist(core), other.commands.rollouts
-    number = (await context.library.loaded(read(EASIER))).number
-    assert number is not None
-    assert core.rulebook.number is not None
-    key = command_id()
-    at = core.rooms.clock.now() + SOON
-    await context.orders.insert(NewRuleOrder(number, core.rulebook.number, at, key, "ann", "a test"))
-    left = await context.orders.find(key)
-    assert left is not None
-    assert await context.editions.tell(left, ahead=True) == []
+    player, left = await enlist(core), await left_half_way(other)
     await act(core, player.id)
     await passed(core, left)
     for node in (core, other):
@@ -171,7 +162,55 @@ async def test_an_order_left_half_way_holds_its_databases_only_from_its_moment_o
 
     await wait_until(acts, what="the order is taken back")
     assert await states(core) == {(left.edition, "cancelled")}
-    assert core.rulebook.number != number
+    assert core.rulebook.number != left.rulebook
+
+
+async def left_half_way(core: Core, lead: timedelta = SOON) -> RuleOrder:
+    """An order of which every database knows, and that isn't decided."""
+    context, key = core.commands.rollouts, command_id()
+    number, present = (await context.library.loaded(read(EASIER))).number, core.rulebook.number
+    assert number is not None
+    assert present is not None
+    await context.orders.insert(NewRuleOrder(number, present, core.rooms.clock.now() + lead, key, "ann", "a test"))
+    left = await context.orders.find(key)
+    assert left is not None
+    assert await context.editions.tell(left, ahead=True) == []
+    return left
+
+
+async def cancelled_since(core: Core, order: RuleOrder, number: int) -> None:
+    """So many later orders, all of them cancelled."""
+    async with connected(core.databases[core.settings.control.database].url) as connection:
+        await connection.execute(
+            "insert into rule_orders (rulebook, prior, at, state, command_id, admin, reason)"
+            " select $1, $2, now(), 'cancelled', gen_random_uuid(), 'ann', 'a test' from generate_series(1, $3)",
+            order.rulebook,
+            order.prior,
+            number,
+        )
+
+
+async def test_a_database_left_undecided_hears_the_end_however_many_orders_came_later(core: Core) -> None:
+    left = await left_half_way(core, timedelta(seconds=60))
+    assert await core.commands.rollouts.orders.step(left, rule_orders.CANCELLED)
+    await cancelled_since(core, left, 30)
+    assert await states(core) == {(left.edition, "undecided")}
+    node = upkeep(core)
+    for _ in range(2):
+        await node.look()
+    assert (left.edition, "cancelled") in await states(core)
+    assert (left.edition, "undecided") not in await states(core)
+
+
+async def test_a_node_drops_what_was_cancelled_while_it_was_away_however_many_orders_came_later(core: Core) -> None:
+    node, context = upkeep(core), core.commands.rollouts
+    found = await rollouts.publish(context, read(EASIER), timedelta(seconds=60), by())
+    await node.look()
+    assert core.rules.has(found.edition)
+    await rollouts.cancel(context, by())
+    await cancelled_since(core, found, 30)
+    await node.look()
+    assert not core.rules.has(found.edition)
 
 
 async def test_a_cancelled_order_never_happens(core: Core, other: Core) -> None:
@@ -197,13 +236,7 @@ async def test_what_is_in_force_stays_known_however_many_orders_are_cancelled_af
 ) -> None:
     player, found = await enlist(core), await published(other)
     await passed(core, found)
-    async with connected(core.databases[core.settings.control.database].url) as connection:
-        await connection.execute(
-            "insert into rule_orders (rulebook, prior, at, state, command_id, admin, reason)"
-            " select $1, $2, now(), 'cancelled', gen_random_uuid(), 'ann', 'a test' from generate_series(1, 100)",
-            found.rulebook,
-            found.prior,
-        )
+    await cancelled_since(core, found, 100)
     await upkeep(core).look()
     async with working(settings) as started:
         for node in (core, started):

@@ -1,12 +1,13 @@
 """How each node is doing, as it tells Redis itself, and what it is told in turn: whether it is to drain.
 
 Law: the figures are for people. They are as old as PERIOD_SECONDS, and a node that can't reach Redis tells nothing. An
-order is for the process that runs: one that starts later takes new work.
+order is for the process that runs: one that starts later takes new work. Which order a node has heard last is told with
+its figures, so an order that it hasn't heard yet counts already when another node is to drain.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import structlog
@@ -16,6 +17,7 @@ from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live.presence import AWAY
 from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import LOST, described, translated
+from gameserver.storage.redis.scripts import Script
 
 log = structlog.get_logger()
 
@@ -25,7 +27,17 @@ KEPT_MS = 6000
 PREFIX, ORDER = "gs:{presence}:vitals:", "gs:{presence}:order:"
 ORDER_MS = 60_000
 """How long an order waits for a node that can't reach Redis."""
+HEARD = "heard"
+"""Among the figures of a node: the command id of the last order that it knows of."""
 NOTHING = b""
+
+
+class NodeOrderCall(NamedTuple):
+    order: str
+    others: Sequence[str]
+    said: bytes
+    lasts_ms: int
+    is_drain: int
 
 
 class Vitals:
@@ -33,17 +45,19 @@ class Vitals:
 
     def __init__(self, redis: Redis, address: str) -> None:
         self._redis, self._address = redis, address
+        self._order = Script(redis, __package__, "node_order", NodeOrderCall)
 
     async def tell_for_ever(self, figures: Callable[[], Mapping[str, Any]], obey: Callable[[bool], None]) -> None:
         """Tells this node's figures again and again; while Redis is away they are lost.
 
         Hears whether it is to drain, and gives that to `obey`; an order from before this process isn't for it.
         """
-        heard: object = None
+        heard: bytes | str | None = None
         while True:
             try:
+                told = {**figures(), HEARD: orjson.loads(heard)["id"] if heard else None}
                 async with clients.in_time():
-                    await self._redis.set(PREFIX + self._address, orjson.dumps(figures()), px=KEPT_MS)
+                    await self._redis.set(PREFIX + self._address, orjson.dumps(told), px=KEPT_MS)
                     order = await self._redis.get(ORDER + self._address)
                 if order != heard and heard is not None and order is not None:
                     obey(bool(orjson.loads(order)["drain"]))
@@ -54,18 +68,21 @@ class Vitals:
                 log.exception("how this node is doing can't be counted")
             await asyncio.sleep(PERIOD_SECONDS)
 
-    async def order(self, address: str, command_id: str, *, drain: bool) -> None:
+    async def order(self, address: str, others: Sequence[str], command_id: str, *, drain: bool) -> bool:
         """Tells a node to drain, or to take new work again; it hears of it in about a second.
 
-        Raises PresenceUnavailable.
+        `others` are the addresses of the other nodes. False, and nothing is told, if it is to drain and each of them
+        drains, or has been told to. Raises PresenceUnavailable.
         """
-        order = orjson.dumps({"id": command_id, "drain": drain})
+        keys = [key for other in others for key in (ORDER + other, PREFIX + other)]
+        said = orjson.dumps({"id": command_id, "drain": drain})
         with translated(PresenceUnavailable, AWAY):
             async with clients.in_time():
-                await self._redis.set(ORDER + address, order, px=ORDER_MS)
+                return bool(await self._order(NodeOrderCall(ORDER + address, keys, said, ORDER_MS, int(drain))))
 
     async def read(self, addresses: Sequence[str]) -> list[Mapping[str, Any]]:
         """Each node's figures, empty for one that hasn't told any. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
             answers = await clients.send_all(self._redis, [("GET", PREFIX + address) for address in addresses])
-        return [orjson.loads(answer) if isinstance(answer, bytes) else {} for answer in answers]
+        figures = [orjson.loads(answer) if isinstance(answer, bytes) else {} for answer in answers]
+        return [{name: value for name, value in each.items() if name != HEARD} for each in figures]

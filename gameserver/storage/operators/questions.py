@@ -1,7 +1,7 @@
 """What operators ask of all players: which of them, and in which order."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -48,6 +48,19 @@ class Segment:
     def goes_by_name(self) -> bool:
         return self.name_part is not None or self.name_begins is not None
 
+    def whatever_name(self) -> "Segment":
+        """The same, of any name."""
+        return replace(self, name_begins=None, name_part=None)
+
+    def fits_name(self, name: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+        """The conditions on a name alone, compared character by character."""
+        folded, conditions = func.name_folded(name), list[ColumnElement[bool]]()
+        if self.name_part is not None:
+            conditions.append(func.strpos(folded, func.name_folded(self.name_part)) > 0)
+        if self.name_begins is not None:
+            conditions.append(func.starts_with(folded, func.name_folded(self.name_begins)))
+        return conditions
+
     def conditions(self) -> list[ColumnElement[bool]]:
         """The same as conditions on a row of `players`."""
         columns = PLAYERS.c
@@ -63,11 +76,10 @@ class Segment:
         )
         conditions: list[ColumnElement[bool]] = [test(value) for value, test in tests if value is not None]
         if self.name_part is not None:
-            found = func.strpos(func.name_folded(columns.name), func.name_folded(self.name_part)) > 0
-            conditions += [_has_words(self.name_part, is_beginning=False), found]
+            conditions.append(_has_words(self.name_part, is_beginning=False))
         if self.name_begins is not None:
-            found = func.starts_with(func.name_folded(columns.name), func.name_folded(self.name_begins))
-            conditions += [_has_words(self.name_begins, is_beginning=True), found]
+            conditions.append(_has_words(self.name_begins, is_beginning=True))
+        conditions += self.fits_name(columns.name)
         for among in (self.online, self.ids):
             if among is not None:
                 conditions += [columns.slot == _any_of(_slots(among), SmallInteger), columns.id == _any_of(among)]

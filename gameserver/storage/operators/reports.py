@@ -51,6 +51,8 @@ OPEN_SECONDS = 1.5
 STEPS, STEPS_BY_NAME = 3, 2
 """How many histogram bounds a search spans, of about a hundred: a few per cent of the players. Comparing each
 one's name takes longer than looking at it."""
+COMMON = 0.25
+"""The share of players with a name beyond which it is quicker to sort first, and to compare names in that order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class Count:
 class Part:
     """One database's part of a question over all of them: its snapshot.
 
-    `leftovers` are slots that it has rows of but doesn't own; `bounds` are the histogram bounds of the ranked column.
+    `leftovers` are slots that it has rows of but doesn't own; `bounds` are the histogram bounds of the ranked column,
+    and `rows` is about how many there are.
     """
 
     report: Report
@@ -95,6 +98,7 @@ class Part:
     as_of: datetime
     leftovers: Sequence[int]
     bounds: Sequence[int]
+    rows: int
 
     async def ask(self, statement: Any, **arguments: Any) -> Sequence[Any]:
         """Raises DatabaseUnavailable."""
@@ -121,7 +125,7 @@ class Reports:
 
     async def rank(self, question: Question) -> Ranking:
         """One page of players, in their order."""
-        others = replace(question.segment, class_name=None, name_begins=None, name_part=None)
+        others = replace(question.segment.whatever_name(), class_name=None)
         bounds_of = question.by if question.by not in MOMENTS and others == EVERYONE else None
         return await self.over_all(lambda parts: _rank(parts, question), bounds_of)
 
@@ -205,7 +209,7 @@ async def _opened(stack: AsyncExitStack, database: Database, arguments: Mapping[
     report = await stack.enter_async_context(database.report(opening))
     (row,) = await report.ask(SQL["open"], arguments)
     report.extend(deadline)
-    return Part(report, database.name, row.slots, row.as_of, row.leftovers, row.bounds)
+    return Part(report, database.name, row.slots, row.as_of, row.leftovers, row.bounds, row.rows)
 
 
 async def _answering(
@@ -250,11 +254,22 @@ async def _page(part: Part, question: Question) -> Sequence[Any]:
     The first search ends at a value shortly behind the page's beginning, which spares sorting the rest of the table. If
     it finds too few, because statistics are old or the class is rare, a second one has no such limit.
     """
-    if (until := _until(question, part.bounds)) is not None:
-        rows = await part.ask(_keys(question, part.counted(), until))
+    until = _until(question, part.bounds)
+    keys = _keys
+    if until is not None and question.segment.goes_by_name() and await is_common(part, question):
+        keys = _keys_in_order
+    if until is not None:
+        rows = await part.ask(keys(question, part.counted(), until))
         if len(rows) > question.limit:
             return rows
-    return await part.ask(_keys(question, part.counted()))
+    return await part.ask(keys(question, part.counted()))
+
+
+async def is_common(part: Part, question: Question) -> bool:
+    """Whether many players have such a name, by Postgres's statistics of parts."""
+    (row,) = await part.ask(SQL["named"], part=question.segment.name_part, beginning=question.segment.name_begins)
+    expected: float = row[0][0]["Plan"]["Plan Rows"]
+    return expected >= COMMON * part.rows
 
 
 def _until(question: Question, bounds: Sequence[int]) -> int | None:
@@ -284,7 +299,22 @@ async def _count(parts: Sequence[Part]) -> tuple[list[Count], datetime]:
 
 def _keys(question: Question, counted: ColumnElement[bool], until: int | None = None) -> Any:
     value = value_of(question.by)
-    conditions = [counted]
-    if until is not None:
-        conditions.append(value >= until if question.descending else value <= until)
+    conditions = _conditions(question, counted, until)
     return question.select((PLAYERS.c.id, value.label("value")), conditions).limit(question.limit + 1)
+
+
+def _keys_in_order(question: Question, counted: ColumnElement[bool], until: int | None = None) -> Any:
+    """As `_keys`, but sorts first, and compares only the names until the page is full: `offset 0` keeps them apart."""
+    anyone, value = replace(question, segment=question.segment.whatever_name()), value_of(question.by)
+    columns = (PLAYERS.c.id, value.label("value"), PLAYERS.c.name)
+    rows = anyone.select(columns, _conditions(question, counted, until)).offset(0).subquery().c
+    ordered = rows.value.desc() if question.descending else rows.value.asc()
+    chosen = select(rows.id, rows.value).where(*question.segment.fits_name(rows.name))
+    return chosen.order_by(ordered, rows.id).limit(question.limit + 1)
+
+
+def _conditions(question: Question, counted: ColumnElement[bool], until: int | None) -> list[ColumnElement[bool]]:
+    if until is None:
+        return [counted]
+    value = value_of(question.by)
+    return [counted, value >= until if question.descending else value <= until]

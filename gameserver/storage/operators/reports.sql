@@ -3,7 +3,8 @@
 -- name: open
 -- :size how many slots the group has, :by the column whose histogram bounds are wanted, or ''.
 -- `slots` are those that the database owns; `leftovers` those that it has rows of all the same (one index probe each);
--- `bounds` values of the column with about as many rows between any two neighbours, from Postgres's last statistics.
+-- `bounds` values of the column with about as many rows between any two neighbours, and `rows` how many there are, from
+-- Postgres's last statistics.
 select array(select slot from players_owned_slots where owned) as slots,
        clock_timestamp() as as_of,
        array(
@@ -18,7 +19,15 @@ select array(select slot from players_owned_slots where owned) as slots,
                                      || coalesce(cast(cast(s.most_common_vals as text) as bigint[]), '{}')) as bound
            where s.schemaname = current_schema and s.tablename = 'players' and s.attname = :by
            order by bound
-       ) as bounds
+       ) as bounds,
+       (select cast(reltuples as bigint) from pg_class where oid = cast('players' as regclass)) as rows
+
+-- name: named
+-- :part and :beginning of a name, null for any: the plan, which says how many players are expected to have it.
+explain (format json)
+select from players
+where (cast(:part as text) is null or name_parts(name) @@ name_query(cast(:part as text), false))
+  and (cast(:beginning as text) is null or name_parts(name) @@ name_query(cast(:beginning as text), true))
 
 -- name: players
 -- :slots and :ids: the whole rows of these players, found one by one through the key, whatever the statistics say.

@@ -5,7 +5,8 @@ before, with an earlier time, or reads it. While it isn't decided, nothing is ju
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.operators.rule_orders import CANCELLED, ORDERED, RuleOrder
@@ -19,29 +20,39 @@ SETTINGS = {"lock_timeout": "2000", "statement_timeout": "3000", "idle_in_transa
 UNDECIDED = "undecided"
 
 
+class KnownEditions(NamedTuple):
+    """The newest edition that a database knows, 0 if none; those of which one may not know the end are `open`."""
+
+    newest: int
+    open: frozenset[int]
+
+
 class RuleEditions:
     """`members` gives the databases of players."""
 
     def __init__(self, members: Callable[[], Sequence[Database]]) -> None:
         self._members = members
 
-    async def tell(self, order: RuleOrder, *, ahead: bool = False) -> list[str]:
-        """Tells every database of an order; sentences about those that weren't told.
+    async def tell(self, order: RuleOrder, *, ahead: bool = False, only: Collection[str] | None = None) -> list[str]:
+        """Tells every database of an order, or `only` some; sentences about those that weren't told.
 
         With `ahead` a database whose clock has reached the order's moment isn't told.
         """
-        answers = await asyncio.gather(*(_told(database, order, ahead=ahead) for database in self._members()))
+        chosen = [database for database in self._members() if only is None or database.name in only]
+        answers = await asyncio.gather(*(_told(database, order, ahead=ahead) for database in chosen))
         return [answer for answer in answers if answer is not None]
 
     async def behind(self, order: RuleOrder) -> list[str]:
         """The databases that don't know of this step of an order, or don't answer."""
-        answers = await asyncio.gather(*(_knows(database, order) for database in self._members()))
-        return [database.name for database, knows in zip(self._members(), answers, strict=True) if not knows]
+        members = self._members()
+        answers = await asyncio.gather(*(_knows(database, order) for database in members))
+        return [database.name for database, knows in zip(members, answers, strict=True) if not knows]
 
-    async def newest(self) -> int:
-        """The newest edition that a database knows; of those that answer."""
-        answers = await asyncio.gather(*map(_newest, self._members()))
-        return max(answers, default=0)
+    async def known(self) -> KnownEditions:
+        """What the databases that answer know."""
+        answers = await asyncio.gather(*map(_known, self._members()))
+        newest = max((answer.newest for answer in answers), default=0)
+        return KnownEditions(newest, frozenset().union(*(answer.open for answer in answers)))
 
     async def disown(self, known: int) -> None:
         """Takes back every edition above the newest one that the control database knows, which has gone back.
@@ -83,11 +94,12 @@ async def _told(database: Database, order: RuleOrder, *, ahead: bool) -> str | N
     return None
 
 
-async def _newest(database: Database) -> int:
+async def _known(database: Database) -> KnownEditions:
     try:
-        return int((await database.ask(SQL["newest"]))[0].edition)
+        (row,) = await database.ask(SQL["newest"])
     except DatabaseUnavailable:
-        return 0
+        return KnownEditions(0, frozenset())
+    return KnownEditions(row.edition, frozenset(row.open))
 
 
 async def _knows(database: Database, order: RuleOrder) -> bool:

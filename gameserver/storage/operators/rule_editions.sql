@@ -18,8 +18,13 @@ delete from players_editions where edition < $1 and at < clock_timestamp() - int
     and edition < (select max(r.edition) from players_editions r where r.at <= clock_timestamp() and r.state = 'ordered')
 
 -- name: newest
--- The newest edition that the database knows, 0 if none.
-select coalesce(max(edition), 0) as edition from players_editions
+-- The newest edition that the database knows, 0 if none; and in `open` those of which it may not know the end: undecided
+-- ones, and what it takes for ordered from the one in force on.
+select coalesce(max(e.edition), 0) as edition,
+       coalesce(array_agg(e.edition) filter (where e.state = 'undecided' or (e.state = 'ordered' and e.edition >= coalesce(
+           (select max(r.edition) from players_editions r where r.at <= clock_timestamp() and r.state = 'ordered'), 0))),
+           '{}') as open
+from players_editions e
 
 -- name: strange
 -- $1 edition: every later one is none any more. A step that no order reaches, so nothing brings them back.

@@ -6,6 +6,7 @@ is decided any more, then `cancelled`. Its step rises with each of these; what a
 that it had then, and only rises. One order is open at a time, so editions are in force in the order of their numbers.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -84,9 +85,9 @@ class RuleOrders:
         """Gives the next order a later edition than this."""
         await self._control.ask(SQL["skip"], edition)
 
-    async def newest(self, limit: int) -> list[RuleOrder]:
-        """So many, from the newest; and the one in force, however old it is."""
-        return await self._read("newest", limit)
+    async def newest(self, limit: int, editions: Collection[int] = ()) -> list[RuleOrder]:
+        """So many, from the newest; and the one in force and those of `editions`, however old they are."""
+        return await self._read("newest", limit, list(editions))
 
     async def find(self, command_id: str) -> RuleOrder | None:
         """The order of a command."""
@@ -101,5 +102,5 @@ class RuleOrders:
         lead = DECISION_LEAD_SECONDS if ahead else None
         return bool(await self._control.ask(SQL["step"], order.edition, order.step, state, problem, lead))
 
-    async def _read(self, name: str, argument: object) -> list[RuleOrder]:
-        return [RuleOrder(**row._mapping) for row in await self._control.ask(SQL[name], argument)]
+    async def _read(self, name: str, *arguments: object) -> list[RuleOrder]:
+        return [RuleOrder(**row._mapping) for row in await self._control.ask(SQL[name], *arguments)]

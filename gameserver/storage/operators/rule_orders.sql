@@ -24,12 +24,13 @@ returning edition
 select setval(pg_get_serial_sequence('rule_orders', 'edition'), $1::bigint)
 
 -- name: newest
--- $1 limit; the one in force is among them, however many have been cancelled since.
+-- $1 limit, $2 editions; these and the one in force are among them, however many have been cancelled since.
 select edition, rulebook, prior, at, state, step, command_id::text, admin, reason, problem, ordered_at,
        clock_timestamp() as now
 from rule_orders
 where edition in (select edition from rule_orders order by edition desc limit $1)
    or edition = (select max(edition) from rule_orders where state = 'ordered' and at <= clock_timestamp())
+   or edition = any($2::int[])
 order by edition desc
 
 -- name: find

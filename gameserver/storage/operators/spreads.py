@@ -1,31 +1,34 @@
 """Where one player stands among those of a segment, and how they are spread: percentiles and a histogram.
 
-Law: all figures are exact over all databases, of the snapshots of one report (reports.py). A database returns only
-counts: a percentile is found by counting who is below a thousand values, again between the two that enclose it, and
-once few players are left there, by their values. So neither memory nor the network carry more for a million players.
+Law: all figures are exact over all databases, of the snapshots of one report (reports.py). Everyone is counted in some
+thousand steps first (steps.py), whose width follows from Postgres's statistics; then, in narrower steps down to single
+values, only who is in the steps of a percentile or an extreme. So databases look at their players twice, as a rule, and
+once where there are few values.
 """
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, DateTime, and_, cast, func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.storage.ids import slot_of
-from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment, array_of, value_of
+from gameserver.storage.operators import steps as counting
+from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment, value_of
 from gameserver.storage.operators.reports import PLAYERS, Part, Reports, gathered
+from gameserver.storage.operators.steps import ValueStep
 
-POINTS = 1000
-"""Values between which a percentile is looked for in one question."""
+STEPS = 4096
+"""Steps in which everyone is counted; between half as many and as many, if there are so many values."""
+FINE = 16
+"""Steps in a bar, at the least: a bar ends where a step does, so their widths differ by a few per cent."""
 FETCHED = 20_000
-"""Players whose values are read one by one once no more are left."""
-_START = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+"""Values that are counted one by one; where there may be more, they are counted by narrower steps first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class Spreads:
 
     async def spread(self, question: SpreadQuestion) -> Spread:
         """How the values of a segment's players are spread."""
-        return await self._reports.over_all(lambda parts: _spread(parts, question))
+        bounds_of = None if question.by in MOMENTS else question.by
+        return await self._reports.over_all(lambda parts: _spread(parts, question), bounds_of)
 
 
 async def _place(parts: Sequence[Part], question: Question, player_id: int) -> RankedPlace:
@@ -101,122 +105,73 @@ async def _place(parts: Sequence[Part], question: Question, player_id: int) -> R
 
 
 async def _spread(parts: Sequence[Part], question: SpreadQuestion) -> Spread:
-    value, as_of = value_of(question.by), min(part.as_of for part in parts)
-    bounds = select(func.min(value), func.max(value), func.count())
-    rows = [rows[0] for rows in await _ask(parts, bounds, question) if rows[0][2]]
-    players = sum(row[2] for row in rows)
-    if not players:
+    as_of = min(part.as_of for part in parts)
+    grid, steps = await _everyone(parts, question)
+    if not (players := sum(step.players for step in steps)):
         return Spread(0, None, None, {}, (), as_of)
-    least, most = min(_number(row[0]) for row in rows), max(_number(row[1]) for row in rows)
     ranks = {percentile: _rank(percentile, players) for percentile in question.percentiles}
-    search = _Search(dict.fromkeys(ranks.values(), (least, most)), {least: 0, most + 1: players})
-    edges = _edges(least, most, question.bars)
-    search.narrow(await _below(parts, question, sorted({*edges[1:], *search.points()})))
-    while search.left() > FETCHED:
-        search.narrow(await _below(parts, question, search.points()))
-    search.finish(await _values(parts, question, search.between()))
-    percentiles = {percentile: search.found(rank) for percentile, rank in ranks.items()}
-    return Spread(players, least, most, percentiles, _histogram([*edges, most + 1], search.below), as_of)
+    wanted = {1, players, *ranks.values()}
+    while wide := _wider(question.by, _of_ranks(steps, wanted).values()):
+        width = _narrower(question.by, wide)
+        narrow = await counting.counted_by_steps(parts, question.by, question.segment, width, wide)
+        assert narrow is not None, "wider steps of one width have no more narrow ones than are looked at"
+        steps = sorted({*steps}.difference(wide).union(narrow))
+    values = {rank: step.first for rank, step in _of_ranks(steps, wanted).items()}
+    percentiles = {percentile: values[rank] for percentile, rank in ranks.items()}
+    edges = _edges(values[1], values[players], question.bars, grid)
+    return Spread(players, values[1], values[players], percentiles, _histogram(edges, steps), as_of)
 
 
-class _Search:
-    """Looks for the values that players of some ranks have: by rank the lowest and the highest that it can be.
+async def _everyone(parts: Sequence[Part], question: SpreadQuestion) -> tuple[int, list[ValueStep]]:
+    """Everyone by steps, which are fine enough for the bars, or the narrowest; and their width."""
+    by, segment, most = question.by, question.segment, max(STEPS, 2 * FINE * question.bars)
+    low, high = await counting.guessed_bounds(parts, by, segment)
+    while True:
+        width = counting.width_for(high - low + 1, by, most)
+        steps = await counting.counted_by_steps(parts, by, segment, width)
+        if steps is None:
+            low, high = await counting.bounds(parts, by, segment)
+            continue
+        span = steps[-1].last - steps[0].first if steps else 0
+        if not steps or width == counting.narrowest(by) or span >= FINE * question.bars * width:
+            return width, steps
+        low, high = steps[0].first, steps[-1].last
 
-    `below` says how many players are below some values, the ends of what is left among them.
+
+def _of_ranks(steps: Sequence[ValueStep], ranks: Collection[int]) -> dict[int, ValueStep]:
+    """Which step the players of these ranks are in."""
+    reached = list(accumulate(step.players for step in steps))
+    return {rank: steps[bisect_left(reached, rank)] for rank in ranks}
+
+
+def _wider(by: By, steps: Collection[ValueStep]) -> list[ValueStep]:
+    """Those of the steps that may have several values, in order."""
+    return sorted({step for step in steps if step.last - step.first >= counting.narrowest(by)})
+
+
+def _narrower(by: By, steps: Sequence[ValueStep]) -> int:
+    """The width of the next steps: the narrowest, unless there would be too many of them."""
+    widths = [step.last - step.first + 1 for step in steps]
+    values = sum(min(step.players, width // counting.narrowest(by)) for step, width in zip(steps, widths, strict=True))
+    if values <= FETCHED:
+        return counting.narrowest(by)
+    return min(counting.width_for(sum(widths), by, STEPS), min(widths) // 2)
+
+
+def _edges(least: int, most: int, bars: int, grid: int) -> list[int]:
+    """The lowest values of so many bars, and what is behind the last one; between two bars always a multiple of `grid`.
+
+    They are of about equal width, and fewer if there aren't so many values.
     """
-
-    def __init__(self, between: dict[int, tuple[int, int]], below: dict[int, int]) -> None:
-        self._between, self.below = between, below
-
-    def between(self) -> list[tuple[int, int]]:
-        """The ranges of values that have to be looked at."""
-        return sorted({(low, high) for low, high in self._between.values() if low < high})
-
-    def left(self) -> int:
-        """How many players are in these ranges."""
-        return sum(self.below[high + 1] - self.below[low] for low, high in self.between())
-
-    def points(self) -> list[int]:
-        """The values below which players have to be counted."""
-        return sorted({point for low, high in self.between() for point in _edges(low, high, POINTS)[1:]})
-
-    def narrow(self, below: dict[int, int]) -> None:
-        """Takes how many players are below each point."""
-        self.below |= below
-        for rank, (low, high) in self._between.items():
-            reached = [point - 1 for point, count in below.items() if count >= rank and low < point <= high]
-            missed = [point for point, count in below.items() if count < rank and low < point <= high]
-            self._between[rank] = max([low, *missed]), min([high, *reached])
-
-    def finish(self, counts: dict[int, int]) -> None:
-        """Takes how many players have each value of the ranges."""
-        for rank, (low, high) in self._between.items():
-            before = self.below[low]
-            for value in sorted(value for value in counts if low <= value <= high) if low < high else ():
-                before += counts[value]
-                if before >= rank:
-                    self._between[rank] = value, value
-                    break
-
-    def found(self, rank: int) -> int:
-        return self._between[rank][0]
-
-
-def _edges(least: int, most: int, parts: int) -> list[int]:
-    """The lowest values of so many parts of about equal width, or of fewer if there aren't so many values."""
     width = most - least + 1
-    return sorted({least + width * number // parts for number in range(parts)})
+    inner = {(least + width * number // bars + grid // 2) // grid * grid for number in range(1, bars)}
+    return [least, *sorted(edge for edge in inner if least < edge <= most), most + 1]
 
 
-def _histogram(edges: Sequence[int], below: dict[int, int]) -> list[Bar]:
-    return [Bar(first, end - 1, below[end] - below[first]) for first, end in pairwise(edges)]
-
-
-async def _below(parts: Sequence[Part], question: SpreadQuestion, points: Sequence[int]) -> dict[int, int]:
-    """How many players are below each of the points, which are in order."""
-    if not points:
-        return {}
-    thresholds = array_of([_value(question.by, point) for point in points], _kind(question.by))
-    bucket = func.width_bucket(_column(question.by), thresholds).label("bucket")
-    counts = Counter[int]()
-    for rows in await _ask(parts, select(bucket, func.count()).group_by(bucket), question):
-        counts.update(dict(tuple(row) for row in rows))
-    return dict(zip(points, accumulate(counts[number] for number in range(len(points))), strict=True))
-
-
-async def _values(parts: Sequence[Part], question: SpreadQuestion, ranges: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """How many players have each value of these ranges."""
-    if not ranges:
-        return {}
-    value, by = value_of(question.by), question.by
-    within = or_(*(value.between(_value(by, low), _value(by, high)) for low, high in ranges))
-    counts = Counter[int]()
-    for rows in await _ask(parts, select(value, func.count()).where(within).group_by(value), question):
-        counts.update({_number(row[0]): row[1] for row in rows})
-    return counts
-
-
-async def _ask(parts: Iterable[Part], query: Any, question: SpreadQuestion) -> Sequence[Sequence[Any]]:
-    conditions = question.segment.conditions()
-    return await gathered(part.ask(query.where(part.counted(), *conditions)) for part in parts)
-
-
-def _number(value: int | datetime) -> int:
-    """A value as an integer; moments in Unix microseconds."""
-    return value if isinstance(value, int) else (value - _START) // _MICROSECOND
-
-
-def _value(by: By, number: int) -> int | datetime:
-    """The value that a number stands for."""
-    return _START + number * _MICROSECOND if by in MOMENTS else number
-
-
-def _kind(by: By) -> Any:
-    return DateTime(timezone=True) if by in MOMENTS else BigInteger
-
-
-def _column(by: By) -> ColumnElement[Any]:
-    return value_of(by) if by in MOMENTS else cast(value_of(by), BigInteger)
+def _histogram(edges: Sequence[int], steps: Sequence[ValueStep]) -> list[Bar]:
+    firsts, below = [step.first for step in steps], [0, *accumulate(step.players for step in steps)]
+    counts = [below[bisect_left(firsts, edge)] for edge in edges]
+    return [Bar(first, end - 1, n - m) for (first, end), (m, n) in zip(pairwise(edges), pairwise(counts), strict=True)]
 
 
 def _rank(percentile: float, players: int) -> int:

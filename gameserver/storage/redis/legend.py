@@ -38,7 +38,7 @@ _LANGUAGE = frozenset(
     re.findall(
         r"\w+",
         "and break do else elseif end false for function if in local nil not or repeat return then true until while "
-        "ipairs math pairs redis string struct table tonumber tostring type unpack KEYS ARGV",
+        "cjson ipairs math pairs redis string struct table tonumber tostring type unpack KEYS ARGV",
     )
 )
 

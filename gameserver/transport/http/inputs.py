@@ -41,10 +41,15 @@ async def session(request: web.Request) -> Session:
     return await sessions.authenticate(request.app[COMMANDS].accounts, bearer(request))
 
 
-async def body(request: web.Request, model: type[Model]) -> Model:
-    """The decoded body. Raises UnsupportedMediaType, BadJson, BadInput, TooLarge, TooSlow."""
+async def body(request: web.Request, model: type[Model], largest: int = wire.LARGEST_BODY) -> Model:
+    """The decoded body, of `largest` bytes at the most.
+
+    Only a handler that is called once the key was checked may allow more than LARGEST_BODY. Raises BadJson, BadInput,
+    UnsupportedMediaType, TooLarge, TooSlow.
+    """
     require_json(request)
-    raw = _arrived_body(request) if request.content.is_eof() else await _read_slow_body(request)
+    raw = request.content.read_nowait() if request.content.is_eof() else await _read_slow_body(request, largest)
+    _require_size(raw, largest)
     return wire.parse(model, wire.parse_json(raw))
 
 
@@ -63,21 +68,23 @@ def require_json(request: web.Request) -> None:
         raise wire.UnsupportedMediaType("A body may not be compressed.")
 
 
-def _arrived_body(request: web.Request) -> bytes:
-    """A body that is here already, as most are. Raises TooLarge."""
-    raw = request.content.read_nowait()
-    if len(raw) > wire.LARGEST_BODY:
-        raise wire.TooLarge(f"A body may have at most {wire.LARGEST_BODY} bytes.")
-    return raw
-
-
-async def _read_slow_body(request: web.Request) -> bytes:
-    """A body that hasn't fully arrived yet."""
+async def _read_slow_body(request: web.Request, largest: int) -> bytes:
+    """A body that hasn't fully arrived yet. Raises TooLarge, TooSlow."""
+    raw = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
+            while part := await request.content.readany():
+                raw += part
+                _require_size(raw, largest)
     except TimeoutError:
         raise wire.TooSlow(f"The body didn't arrive within {BODY_SECONDS:g} s.") from None
+    return bytes(raw)
+
+
+def _require_size(raw: bytes | bytearray, largest: int) -> None:
+    """Raises TooLarge."""
+    if len(raw) > largest:
+        raise wire.TooLarge(f"A body may have at most {largest} bytes.")
 
 
 def query(request: web.Request, model: type[Model]) -> Model:

@@ -1,5 +1,7 @@
 """The game's rules over time over HTTP; `name` is the name of the admin key."""
 
+import asyncio
+
 from aiohttp import web
 
 from gameserver.commands import fleet, rollouts
@@ -28,8 +30,9 @@ async def compare_rules(request: web.Request, _: str) -> web.Response:
 
 
 async def publish_rules(request: web.Request, name: str) -> web.Response:
-    fields, context = await inputs.body(request, wire.PublishRules), request.app[COMMANDS].rollouts
-    game = rollouts.read_game(fields.game)
+    fields = await inputs.body(request, wire.PublishRules, wire.LARGEST_GAME_BODY)
+    context = request.app[COMMANDS].rollouts
+    game = await asyncio.to_thread(rollouts.read_game, fields.game)  # a large one takes a tenth of a second
     if _is_preview(request):
         return large_json_response(request, answers.rules_plan(await rollouts.preview(context, game)))
     by, at = _by(request, name, fields), rollouts.when(fields.at, fields.in_seconds)

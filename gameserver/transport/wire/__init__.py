@@ -8,6 +8,7 @@ from gameserver.transport.wire.admin_keys import KeyNamePath, NewAdminKey, Rotat
 from gameserver.transport.wire.campaigns import AgreedCampaign, CampaignFilter, CampaignsQuery, NewCampaign
 from gameserver.transport.wire.errors import (
     LARGEST_BODY,
+    LARGEST_GAME_BODY,
     STATUSES,
     BadConsistencyToken,
     BadJson,
@@ -97,6 +98,7 @@ from gameserver.transport.wire.rules import PublishRules, SwitchRules
 __all__ = [
     "HEARTBEAT_SECONDS",
     "LARGEST_BODY",
+    "LARGEST_GAME_BODY",
     "RANK_TOPIC",
     "STATUSES",
     "SUBPROTOCOL",

@@ -17,6 +17,8 @@ from gameserver.rules.errors import (
 
 LARGEST_BODY = 16 * 1024
 """Bytes of a request's body, and of a frame."""
+LARGEST_GAME_BODY = 256 * 1024
+"""Bytes of a body that has a whole game.toml in it."""
 
 
 class BadJson(BadInput):
@@ -26,7 +28,7 @@ class BadJson(BadInput):
 
 
 class TooLarge(BadInput):
-    """The body or the frame has more than LARGEST_BODY bytes."""
+    """The body or the frame has more bytes than it may."""
 
     code = "too_large"
 

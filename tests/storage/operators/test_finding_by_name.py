@@ -1,6 +1,7 @@
 """Players are found by parts and beginnings of their names, exactly, whatever these consist of, and by an index."""
 
 import asyncio
+from dataclasses import replace
 from unicodedata import normalize
 
 import asyncpg
@@ -74,9 +75,21 @@ async def test_a_part_that_many_have_is_paged_through_by_bounds(core: Core) -> N
     crowd = crowd_of([f"Demo {number:05}" for number in range(1, 2000)])
     await put(core, crowd)
     for segment in (Segment(name_part="EMO 0"), Segment(name_begins="demo")):
-        assert await walk(core, Question("exp", 90, segment=segment)) == ranked(crowd)
+        question = Question("exp", 90, segment=segment)
+        assert await are_common(core, question) == [True, True]
+        assert await walk(core, question) == ranked(crowd)
+        assert await walk(core, replace(question, descending=False)) == sorted(crowd, key=lambda p: (p.exp, p.id))
     few = [player for player in crowd if "77" in player.name]
-    assert await walk(core, Question("exp", 7, segment=Segment(name_part="77"))) == ranked(few)
+    question = Question("exp", 7, segment=Segment(name_part="77"))
+    assert await are_common(core, question) == [False, False]
+    assert await walk(core, question) == ranked(few)
+
+
+async def are_common(core: Core, question: Question) -> list[bool]:
+    """Whether each database takes the name for one that many have, and so compares names in the page's order."""
+    return await core.rooms.operators.reports.over_all(
+        lambda parts: reports.gathered(reports.is_common(part, question) for part in parts)
+    )
 
 
 @pytest.mark.parametrize(

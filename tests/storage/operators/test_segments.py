@@ -16,7 +16,7 @@ from gameserver.rules.errors import Overloaded, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.operators import exports as exports_module
-from gameserver.storage.operators import spreads
+from gameserver.storage.operators import spreads, steps
 from gameserver.storage.operators.questions import By, Question, Segment
 from gameserver.storage.operators.spreads import SpreadQuestion
 from tests.storage.operators.test_reports import CLASSES, START, crowds, put, value_of, walk
@@ -126,7 +126,7 @@ async def test_percentiles_of_many_are_narrowed_down_and_stay_exact(
     core: Core, by: By, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spreads, "FETCHED", 10)
-    monkeypatch.setattr(spreads, "POINTS", 3)
+    monkeypatch.setattr(spreads, "STEPS", 3)
     crowd = [
         Player(
             (1 << 40) + (each % 64 << 10) + each // 64, "Ann", "mage", 1, 1, each**3, 1,
@@ -139,6 +139,34 @@ async def test_percentiles_of_many_are_narrowed_down_and_stay_exact(
     values = [number(value_of(player, by)) for player in crowd]
     assert spread.percentiles == {0.1: values[0], 25: values[124], 50: values[249], 99.9: values[499], 100: values[499]}
     assert sum(bar.players for bar in spread.histogram) == 500
+    assert (spread.least, spread.most) == (values[0], values[-1])
+    ideal = (values[-1] - values[0] + 1) / 7
+    assert all(abs(bar.last - bar.first + 1 - ideal) <= ideal / spreads.FINE + 1 for bar in spread.histogram)
+
+
+@pytest.mark.parametrize("by", ["exp", "created_at"])
+async def test_a_spread_is_exact_whatever_statistics_say(core: Core, by: By, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are of three players with little EXP, while there are now many with much, and one with far more."""
+    for module, name, limit in ((steps, "MANY", 250), (spreads, "FETCHED", 100), (spreads, "STEPS", 100)):
+        monkeypatch.setattr(module, name, limit)
+    few = [player_with(each) for each in range(3)]
+    await put(core, few)
+    crowd = [*(player_with(1000 + 50 * each) for each in range(600)), player_with(10**9)]
+    await put(core, crowd, analyzed=False)
+    for bars, part in ((5, crowd), (200, crowd[:100])):
+        segment = Segment(created_until=None if part is crowd else part[-1].created_at + timedelta(microseconds=1))
+        spread = await core.rooms.operators.spreads.spread(SpreadQuestion(by, segment, (50,), bars))
+        values = [number(value_of(player, by)) for player in part]
+        assert (spread.players, spread.least, spread.most) == (len(part), values[0], values[-1])
+        assert spread.percentiles == {50: values[math.ceil(len(part) / 2) - 1]}
+        assert [sum(bar.first <= value <= bar.last for value in values) for bar in spread.histogram] == [
+            bar.players for bar in spread.histogram
+        ]
+
+
+def player_with(number: int) -> Player:
+    player_id = (1 << 40) + (number % 64 << 10) + number // 64 % 1024
+    return Player(player_id, "Ann", "mage", 1, 1, number, 1, START + timedelta(seconds=number), START)
 
 
 async def test_a_segment_can_be_who_is_connected_or_who_isnt(core: Core) -> None:

@@ -1,5 +1,6 @@
 """Operators drain a node over HTTP, through any node, and let it take new work again."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -88,6 +89,28 @@ async def test_a_node_drains_and_takes_new_work_again(two: tuple[Api, Api]) -> N
     assert [(entry["action"], entry["target"], entry["ended"]) for entry in entries] == [
         ("node_resume", "b", "done"), ("node_drain", "a", "conflict"), ("node_drain", "b", "done")
     ]  # fmt: skip
+
+
+async def test_two_orders_at_once_dont_drain_the_last_two_nodes(two: tuple[Api, Api]) -> None:
+    one, other = two
+    orders = [order(api, node, command_id(), reason="a test") for api, node in ((one, "a"), (other, "b"), (one, "b"))]
+    answers = await asyncio.gather(*orders)
+    drained = {answer.body["name"] for answer in answers if answer.status == 200}
+    assert len(drained) == 1, [answer.body for answer in answers]
+    assert {answer.code for answer in answers if answer.status != 200} == {"conflict"}
+    (node,) = drained
+    drains, stays = (one, other) if node == "a" else (other, one)
+
+    async def has_left() -> bool:
+        return not await is_ready(drains)
+
+    await wait_until(has_left, what="the one node drains")
+    assert await is_ready(stays)
+    # A node that was told to take new work counts from then on, before it has heard of it.
+    assert (await order(stays, node, command_id(), "DELETE", "?reason=a%20test")).status == 200
+    assert (await order(drains, "ab".replace(node, ""), command_id(), reason="a test")).status == 200
+    assert (await order(drains, node, command_id(), reason="a test")).status == 409
+    await wait_until(lambda: is_ready(drains), what="it takes new work again")
 
 
 async def connected(api: Api) -> bool:

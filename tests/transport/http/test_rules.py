@@ -1,8 +1,10 @@
 """Rules over HTTP: previewed, published once per command id, listed with who is ready, cancelled, compared."""
 
+import json
 from typing import Any
 
 from gameserver.config.settings import Settings
+from gameserver.transport.wire import LARGEST_GAME_BODY
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
@@ -38,6 +40,21 @@ async def test_rules_are_published_once_and_every_node_tells_whether_it_is_ready
     assert (await post(api, "/revert", in_seconds=60)).code == "conflict"
     audited = [(each["action"], each["ended"]) for each in (await api.admin("audit", limit=50)).body["entries"]]
     assert audited == [("rules_cancel", "done"), ("rules_publish", "conflict"), ("rules_publish", "done")]
+
+
+async def test_a_game_of_up_to_256_kib_is_taken_from_an_operator_alone(api: Api, settings: Settings) -> None:
+    body = {"reason": "a test", "game": settings.game.read_text("utf-8").replace("exp = 5\n", "exp = 6\n") + "\n#"}
+    body["game"] += "x" * (LARGEST_GAME_BODY - len(json.dumps(body)))
+    path, full = "/admin/v1/rules?preview=true", json.dumps(body).encode()
+    assert len(full) == LARGEST_GAME_BODY
+    foreseen = await api.ask("POST", path, token=ADMIN_KEY, data=full)
+    assert foreseen.body["plan"]["changes"] == [{"value": "foes.slime.exp", "old": 5, "new": 6}]
+    assert (await api.ask("POST", path, token=ADMIN_KEY, data=full + b" ")).code == "too_large"
+    assert (await api.ask("POST", path, token="none", data=full)).code == "forbidden"
+    other = await api.ask("POST", "/admin/v1/rules/revert?preview=true", token=ADMIN_KEY, data=full)
+    assert other.code == "too_large"
+    endless = await post(api, game="a" + ".a" * 100_000 + " = 1", in_seconds=60)
+    assert endless.body["errors"] == [{"field": "game", "problem": "has a name of over 32 parts"}]
 
 
 async def test_bad_orders_name_their_fields_and_change_nothing(api: Api, settings: Settings) -> None:

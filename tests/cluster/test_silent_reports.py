@@ -15,7 +15,7 @@ from gameserver.commands.sign_up import enroll
 from gameserver.config.settings import Settings
 from gameserver.storage.accounts.claims import Key
 from gameserver.storage.ids import slot_of, slot_of_key
-from gameserver.storage.operators import reports
+from gameserver.storage.operators import parts, reports
 from tests.support.client import Answer, Api, command_id
 from tests.support.devices import device_of
 from tests.support.freezing import frozen
@@ -52,7 +52,7 @@ async def test_rankings_beside_a_frozen_database_hold_up_no_sign_up_and_end_by_t
     servers: Servers, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reports, "SECONDS", SECONDS)
-    monkeypatch.setattr(reports, "OPEN_SECONDS", SECONDS * 0.3)
+    monkeypatch.setattr(parts, "OPEN_SECONDS", SECONDS * 0.3)
     rankings: list[tuple[float, Answer]] = []
 
     async def rank(api: Api) -> None:

@@ -22,8 +22,8 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 from gameserver.rules.errors import Overloaded
 from gameserver.storage import tables
+from gameserver.storage.operators.parts import SQL, counted
 from gameserver.storage.operators.questions import PLAYERS, SEEN, Question
-from gameserver.storage.operators.reports import SQL, counted
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import translated

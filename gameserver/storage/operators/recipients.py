@@ -20,8 +20,9 @@ from sqlalchemy import func, or_, select
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.operators.campaigns import CampaignPage, CampaignRecord
+from gameserver.storage.operators.parts import Part, gathered
 from gameserver.storage.operators.questions import Segment
-from gameserver.storage.operators.reports import Part, Reports, gathered
+from gameserver.storage.operators.reports import Reports
 from gameserver.storage.slots.slot_map import Slots
 
 PLAYERS = tables.player_rows.c

@@ -18,36 +18,28 @@ commits in another order than the primary did.
 import asyncio
 import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, func, select, text
+from sqlalchemy import ColumnElement, func, select
 
-from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
-from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
+from gameserver.storage.operators.parts import PLAYERS, SQL, Part, answering, gathered, part_of
 from gameserver.storage.operators.questions import EVERYONE, MOMENTS, By, Question, value_of
-from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import REPORTS, Database
-from gameserver.storage.postgres.replica import Replica, Replicas
-from gameserver.storage.postgres.report import Report
+from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import player_with_data_of
 
 T = TypeVar("T")
-SQL = {name: text(statement) for name, statement in statements.load(__package__, "reports.sql").items()}
-PLAYERS = tables.player_rows
-OWNED = tables.players_owned_slots
 SECONDS = 5.0
 """How long an answer over all databases may take, with waiting for its turn."""
-OPEN_SECONDS = 1.5
-"""How long the opening may take: shorter than the others' transactions may be idle (`TIMEOUTS`)."""
 STEPS, STEPS_BY_NAME = 3, 2
 """How many histogram bounds a search spans, of about a hundred: a few per cent of the players. Comparing each
 one's name takes longer than looking at it."""
@@ -84,37 +76,6 @@ class Count:
     players: int
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One database's part of a question over all of them: its snapshot.
-
-    `leftovers` are slots that it has rows of but doesn't own; `bounds` are the histogram bounds of the ranked column,
-    and `rows` is about how many there are.
-    """
-
-    report: Report
-    database: str
-    slots: Sequence[int]
-    as_of: datetime
-    leftovers: Sequence[int]
-    bounds: Sequence[int]
-    rows: int
-
-    async def ask(self, statement: Any, **arguments: Any) -> Sequence[Any]:
-        """Raises DatabaseUnavailable."""
-        return await self.report.ask(statement, arguments)
-
-    def counted(self) -> ColumnElement[bool]:
-        """Which rows count. A join with the owned slots would double the time of the scan, so it lists the others."""
-        return counted(self.leftovers)
-
-
-def counted(leftovers: Sequence[int]) -> ColumnElement[bool]:
-    """Which rows are players of slots that the database owns; `leftovers` are the others that it has rows of."""
-    exists = ~PLAYERS.c.void
-    return and_(exists, PLAYERS.c.slot.not_in(leftovers)) if leftovers else exists
-
-
 class Reports:
     """Every method raises DatabaseUnavailable, also when slots move for too long, and Overloaded."""
 
@@ -148,7 +109,7 @@ class Reports:
         async with self._turn() as deadline:
             while True:
                 async with AsyncExitStack() as stack:
-                    parts = await _answering(stack, databases, self._arguments(""), deadline)
+                    parts = await answering(stack, databases, self._arguments(""), deadline)
                     owned = [*chain(*(part.slots for part in parts))]
                     if len(owned) == len(set(owned)):
                         silent = {database.name for database in databases} - {part.database for part in parts}
@@ -181,57 +142,12 @@ class Reports:
             async with AsyncExitStack() as stack:
                 databases = self._slots.databases("players")
                 sources = [(database, self._replicas.fresh(database.name, oldest)) for database in databases]
-                parts = await gathered(_part(stack, *source, arguments, deadline) for source in sources)
+                parts = await gathered(part_of(stack, *source, arguments, deadline) for source in sources)
                 if sorted(chain(*(part.slots for part in parts))) == every_slot:
                     return await work(parts)
             # Replicas show a move at different times: ask their primaries.
             oldest = 0
             await self._slots.moved(deadline)
-
-
-async def _part(
-    stack: AsyncExitStack, database: Database, replica: Replica | None, arguments: Mapping[str, Any], deadline: float
-) -> Part:
-    """A database's part, from a replica if one is given and answers. Raises DatabaseUnavailable."""
-    if replica is not None:
-        age = timedelta(seconds=replica.age())
-        try:
-            part = await _opened(stack, replica.database, arguments, deadline)
-            return replace(part, as_of=part.as_of - age, database=database.name)
-        except DatabaseUnavailable as error:
-            replica.distrust(error.detail)
-    return await _opened(stack, database, arguments, deadline)
-
-
-async def _opened(stack: AsyncExitStack, database: Database, arguments: Mapping[str, Any], deadline: float) -> Part:
-    """The part that this server has, as of its first statement. Raises DatabaseUnavailable."""
-    opening = min(deadline, asyncio.get_running_loop().time() + OPEN_SECONDS)
-    report = await stack.enter_async_context(database.report(opening))
-    (row,) = await report.ask(SQL["open"], arguments)
-    report.extend(deadline)
-    return Part(report, database.name, row.slots, row.as_of, row.leftovers, row.bounds, row.rows)
-
-
-async def _answering(
-    stack: AsyncExitStack, databases: Sequence[Database], arguments: Mapping[str, Any], deadline: float
-) -> list[Part]:
-    """The parts of the databases that answer."""
-    opened = await asyncio.gather(
-        *(_opened(stack, database, arguments, deadline) for database in databases), return_exceptions=True
-    )
-    for answer in opened:
-        if isinstance(answer, BaseException) and not isinstance(answer, DatabaseUnavailable):
-            raise answer
-    return [answer for answer in opened if not isinstance(answer, BaseException)]
-
-
-async def gathered(questions: Iterable[Awaitable[T]]) -> list[T]:
-    """Every answer. Raises the first error once all have ended, since the others still use their connections."""
-    answers = await asyncio.gather(*questions, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
 async def _rank(parts: Sequence[Part], question: Question) -> Ranking:

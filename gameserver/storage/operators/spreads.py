@@ -19,8 +19,9 @@ from sqlalchemy import and_, func, or_, select
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.storage.ids import slot_of
 from gameserver.storage.operators import steps as counting
+from gameserver.storage.operators.parts import PLAYERS, Part, gathered
 from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment, value_of
-from gameserver.storage.operators.reports import PLAYERS, Part, Reports, gathered
+from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.steps import ValueStep
 
 STEPS = 4096

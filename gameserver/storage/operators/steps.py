@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Interval, bindparam, case, cast, extract, func, literal, or_, select
 
+from gameserver.storage.operators.parts import PLAYERS, Part, gathered
 from gameserver.storage.operators.questions import MOMENTS, By, Segment, array_of, value_of
-from gameserver.storage.operators.reports import PLAYERS, Part, gathered
 
 SINGLES = 2048
 """Values that are counted one by one, as beginners are many: a power of two."""

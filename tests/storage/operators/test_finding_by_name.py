@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gameserver.app import Core
 from gameserver.rules.player import Player
 from gameserver.storage.ids import SEQUENCE_BITS, SLOT_BITS, slot_of
-from gameserver.storage.operators import reports
+from gameserver.storage.operators import parts, reports
 from gameserver.storage.operators.exports import driver_form
 from gameserver.storage.operators.questions import PLAYERS, Question, Segment
 from gameserver.storage.postgres.link import HOT_PATH, Link
@@ -88,7 +88,7 @@ async def test_a_part_that_many_have_is_paged_through_by_bounds(core: Core) -> N
 async def are_common(core: Core, question: Question) -> list[bool]:
     """Whether each database takes the name for one that many have, and so compares names in the page's order."""
     return await core.rooms.operators.reports.over_all(
-        lambda parts: reports.gathered(reports.is_common(part, question) for part in parts)
+        lambda opened: parts.gathered(reports.is_common(part, question) for part in opened)
     )
 
 
@@ -98,7 +98,7 @@ async def are_common(core: Core, question: Question) -> list[bool]:
 async def test_a_part_that_few_have_is_looked_up_in_the_index(core: Core, segment: Segment) -> None:
     """Alone a plan can show it: by time both would be quick here."""
     await put(core, crowd_of([f"Demo {number:05}" for number in range(1, 8000)]))
-    keys = Question("exp", 100, segment=segment).select([PLAYERS.c.id], [reports.counted([])])
+    keys = Question("exp", 100, segment=segment).select([PLAYERS.c.id], [parts.counted([])])
     query, arguments = driver_form(keys)
     async with connected(core.databases["one"].url) as connection:
         await connection.execute("vacuum players")

@@ -13,7 +13,7 @@ from gameserver.config.sections import WriteSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage.operators import campaigns as records
-from gameserver.storage.operators import recipients, reports
+from gameserver.storage.operators import parts, recipients
 from gameserver.storage.operators.campaigns import CampaignPage, CampaignRecord, CampaignRecords
 from gameserver.upkeep import campaigns as sending
 from gameserver.upkeep.campaigns import Sending
@@ -33,7 +33,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "BEGIN_SECONDS", 0.0)
     monkeypatch.setattr(sending, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(recipients, "SILENT_SECONDS", 0.5)
-    monkeypatch.setattr(reports, "OPEN_SECONDS", 0.5)
+    monkeypatch.setattr(parts, "OPEN_SECONDS", 0.5)
 
 
 async def everyone(api: Api, core: Core) -> tuple[list[Signed], list[Signed]]:

@@ -116,4 +116,4 @@ async def test_a_run_in_which_players_are_corrected_and_banned_is_proved_and_say
     assert outcome.code == 0, outcome.output
     proof = outcome.report["summary"]["proof"]
     assert (proof["banned"], proof["boards_proved"], outcome.report["ok"]) == (1, True, True)
-    assert "1 banned players could not be read" in outcome.output
+    assert "players that could not be read and were not compared: banned 1" in outcome.output

@@ -6,7 +6,9 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.support.wait import wait_until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
@@ -32,3 +34,12 @@ async def chromium() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+async def is_no_wider_than_its_window(page: Page) -> None:
+    """Charts follow the window's width a moment later. AssertionError if the page scrolls sideways."""
+
+    async def fits() -> object:
+        return await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    await wait_until(fits, 5, "no page scrolls sideways")

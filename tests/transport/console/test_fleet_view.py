@@ -10,6 +10,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.roles import Role
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage.operators.admin_keys import NewKey
+from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import Api
 from tests.support.nodes import InProcessNode, start_node
 from tests.transport.console.conftest import sign_in, violations
@@ -70,7 +71,7 @@ async def test_a_node_is_drained_and_takes_new_work_again(signed_in: Page, setti
         assert not await violations(page)
         await page.screenshot(path=tmp_path / "fleet.png", full_page=True)
         await page.set_viewport_size({"width": 390, "height": 844})
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await is_no_wider_than_its_window(page)
         await back.click()
         await dialog.get_by_label("Reason").fill("a test")
         await dialog.get_by_role("button", name="Take new work").click()

@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 from gameserver.commands import admins
 from gameserver.rules.roles import Role
 from gameserver.storage.operators.admin_keys import NewKey
+from tests.support.browser import is_no_wider_than_its_window
 from tests.support.nodes import InProcessNode
 from tests.transport.console.conftest import sign_in, violations
 
@@ -65,7 +66,7 @@ async def test_a_key_is_made_shown_once_rotated_and_revoked_by_keyboard(
         for width in (1280, 390):
             await page.set_viewport_size({"width": width, "height": 844})
             assert not await violations(page)
-            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            await is_no_wider_than_its_window(page)
             await page.screenshot(path=tmp_path / f"keys-{scheme}-{width}.png")
 
 

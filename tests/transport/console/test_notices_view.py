@@ -5,6 +5,7 @@ import io
 
 from playwright.async_api import Page, expect
 
+from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import ADMIN_KEY, Api
 from tests.transport.console.conftest import violations
 
@@ -46,7 +47,7 @@ async def test_the_audit_log_is_searched_and_exported_as_it_is_shown(signed_in: 
     rows = page.locator("tr[data-at]")
     await expect(rows).to_have_count(2)
     assert not await violations(page)
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "a phone scrolls no page sideways"
+    await is_no_wider_than_its_window(page)
     await page.get_by_role("button", name="Filters (1)").click()
     assert not await violations(page)
     await page.get_by_label("Reason contains").fill("=1")

@@ -30,6 +30,9 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("real servers")
 
+END_SECONDS = 0.01
+"""In which connections that a test left open hear that they have ended."""
+
 
 class EndingLoop(uvloop.Loop):
     """The loop that the nodes run on, whose end doesn't wait for a connection that a killed server's client left open.
@@ -38,17 +41,22 @@ class EndingLoop(uvloop.Loop):
     """
 
     def close(self) -> None:
-        for link in Path("/proc/self/fd").iterdir():
-            with contextlib.suppress(OSError):
-                if os.readlink(link).startswith("socket:"):
-                    _shut_down(int(link.name))
+        left = [_shut_down(int(link.name)) for link in Path("/proc/self/fd").iterdir()]
+        if any(left) and not self.is_closed():
+            # A transport that hears of its end only in a closed loop can't tell its protocol any more.
+            self.run_until_complete(asyncio.sleep(END_SECONDS))
         super().close()
 
 
-def _shut_down(number: int) -> None:
-    with socket.socket(fileno=os.dup(number)) as left:
-        if left.family in (socket.AF_INET, socket.AF_INET6):
-            left.shutdown(socket.SHUT_RDWR)
+def _shut_down(number: int) -> bool:
+    """Whether it was a socket of a network that is connected."""
+    with contextlib.suppress(OSError):
+        if os.readlink(f"/proc/self/fd/{number}").startswith("socket:"):
+            with socket.socket(fileno=os.dup(number)) as left:
+                if left.family in (socket.AF_INET, socket.AF_INET6):
+                    left.shutdown(socket.SHUT_RDWR)
+                    return True
+    return False
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -39,6 +39,8 @@ from tests.support.wait import wait_until
 TEXT = GAME.read_text("utf-8")
 EASIER = TEXT.replace("exp = 5\n", "exp = 6\n")
 SOON = timedelta(seconds=1)
+CLOCK_ERROR = timedelta(seconds=0.2)
+"""By how much a node may know its databases' clocks wrongly while other tests keep the machine busy."""
 
 
 @pytest.fixture(autouse=True)
@@ -345,15 +347,16 @@ async def test_a_control_database_that_went_back_takes_back_what_it_knows_nothin
 
 async def test_commands_of_many_players_are_judged_by_time_in_one_process(core: Core, other: Core) -> None:
     players = await enlist_many(core, 10)
-    found, seen = await published(other), list[GameError]()
+    found, seen = await published(other), list[timedelta]()
 
     async def play(player_id: int) -> None:
-        while other.rooms.clock.now() < found.at + timedelta(seconds=0.3):
+        while (now := other.rooms.clock.now()) < found.at + 4 * CLOCK_ERROR:
             try:
                 await act(other, player_id)
-            except GameError as error:
-                seen.append(error)
+            except RulesChanging:
+                seen.append(abs(now - found.at))
+            except GameError:
                 await asyncio.sleep(0.01)
 
     await asyncio.gather(*(play(player.id) for player in players))
-    assert not [error for error in seen if isinstance(error, RulesChanging)]
+    assert max(seen, default=timedelta()) < CLOCK_ERROR

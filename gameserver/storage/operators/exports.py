@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -30,10 +30,11 @@ from gameserver.storage.postgres.faults import translated
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.waiting import cancel_and_wait, next_part
 
-CHUNK = 2000
+CHUNK = 500
 """Rows of a database that wait to be merged."""
-PART = 250
-"""Rows that are handed on at a time: a reader holds up the node's other work for no longer than these take."""
+PART = 25
+"""Rows that are merged and handed on at a time: an export holds up the node's other work for no longer than these take.
+An action goes through the event loop some ten times, and waits for a part each time."""
 OPEN_SECONDS, IDLE_SECONDS, LONGEST_SECONDS, CLOSE_SECONDS = 5.0, 30.0, 900.0, 2.0
 SETTINGS = {
     "idle_in_transaction_session_timeout": str(int(IDLE_SECONDS * 1000)),
@@ -164,9 +165,9 @@ async def _merged(streams: Sequence[_Ahead], question: Question) -> AsyncIterato
     while any(heads):
         until = min(key(rows[-1]) for rows in heads if rows)
         cuts = [bisect_right(rows, until, key=key) for rows in heads]
-        merged = [*heapq.merge(*(rows[:cut] for rows, cut in zip(heads, cuts, strict=True)), key=key)]
-        for first in range(0, len(merged), PART):
-            yield merged[first : first + PART]
+        merged = heapq.merge(*(rows[:cut] for rows, cut in zip(heads, cuts, strict=True)), key=key)
+        while part := [*islice(merged, PART)]:
+            yield part
             await asyncio.sleep(0)
         rest = [rows[cut:] for rows, cut in zip(heads, cuts, strict=True)]
         heads = [rows or await stream.take() for rows, stream in zip(rest, streams, strict=True)]

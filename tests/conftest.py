@@ -15,6 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from gameserver import app as application
+from gameserver import garbage
 from gameserver.app import Core
 from gameserver.config.settings import Settings
 from gameserver.logs.setup import console_lines
@@ -62,6 +63,11 @@ def _shut_down(number: int) -> bool:
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The tests run on the loop that the nodes run on."""
     return {"uvloop": EndingLoop}
+
+
+def pytest_collection_finish() -> None:
+    """What collecting the tests has made stays for the whole run: the collector needn't look at it after each."""
+    garbage.settle()
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ from gameserver.storage.slots.attendance import attend
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
 from tests.support.devices import device_of
-from tests.support.servers import SLOTS, Servers
+from tests.support.servers import SLOTS, Servers, database_of
 from tests.support.wait import wait_until
 
 FENCE = FENCES["players"]
@@ -72,7 +72,7 @@ async def connected(url: SecretStr) -> AsyncIterator[asyncpg.Connection]:
 @asynccontextmanager
 async def superuser(servers: Servers, core: Core, database: str) -> AsyncIterator[asyncpg.Connection]:
     """A superuser's connection to a database of the deployment."""
-    name = core.databases[database].url.get_secret_value().rsplit("/", 1)[1]
+    name = database_of(core.databases[database].url)
     url = servers.postgres[database].superuser_url.rsplit("/", 1)[0] + f"/{name}"
     async with connected(SecretStr(url)) as connection:
         yield connection

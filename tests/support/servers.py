@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvloop
 from pydantic import SecretStr
@@ -32,13 +33,15 @@ from tests.support.administration import Administration
 from tests.support.repository import CONFIG
 
 GAME = CONFIG / "game.toml"
-FAST = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "100"}
+FAST = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "100", "scram_iterations": "1"}
 NAMES = ("one", "two")
 SLOTS = 64
 EXEMPT = ("127.0.0.0/8",)
 """Tests sign up far more players from this machine than a client may."""
 BUSY = PerSecond(per_second=5000, burst=10_000)
 """Of tests that act as fast as they can with one player."""
+PLAIN = "?sslmode=disable"
+"""Their servers have no TLS; to ask for it would take a context for each connection."""
 OTHER_REDIS = "GAMESERVER_TESTS_REDIS"
 ROOM = 2 << 30
 _numbers = count(1)
@@ -73,7 +76,7 @@ class Servers:
 
     def settings(self, database: str, port: int | None = None, **more: object) -> Settings:
         """Settings of a deployment whose tables are in this database of every instance."""
-        urls = {name: server.url.rsplit("/", 1)[0] + f"/{database}" for name, server in self.postgres.items()}
+        urls = {name: server.url.rsplit("/", 1)[0] + f"/{database}{PLAIN}" for name, server in self.postgres.items()}
         own = {
             "databases": {name: DatabaseSettings(url=SecretStr(url), allow_unsafe=True) for name, url in urls.items()},
             "node": NodeSettings(port=port or free_port(), drain_seconds=3),
@@ -135,6 +138,11 @@ class Servers:
         client = clients.connect(self.redis_url)
         await client.flushall()
         await client.aclose()
+
+
+def database_of(url: SecretStr) -> str:
+    """The name of the database that a URL leads to."""
+    return urlsplit(url.get_secret_value()).path.removeprefix("/")
 
 
 def _create(database: str) -> str:

@@ -16,16 +16,14 @@ from pydantic import SecretStr
 ROLE = "gameserver"
 SUPERUSER = "postgres"
 CONNECT_SECONDS = 30
-_ITERATIONS = 4096
-"""What Postgres itself takes."""
 
 
-def verifier(password: SecretStr, salt: bytes) -> str:
+def verifier(password: SecretStr, salt: bytes, iterations: int) -> str:
     """What Postgres stores for a password of ASCII letters, digits, `-` and `_`."""
-    salted = hashlib.pbkdf2_hmac("sha256", password.get_secret_value().encode(), salt, _ITERATIONS)
+    salted = hashlib.pbkdf2_hmac("sha256", password.get_secret_value().encode(), salt, iterations)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server = hmac.digest(salted, b"Server Key", "sha256")
-    return f"SCRAM-SHA-256${_ITERATIONS}:{_text(salt)}${_text(stored)}:{_text(server)}"
+    return f"SCRAM-SHA-256${iterations}:{_text(salt)}${_text(stored)}:{_text(server)}"
 
 
 async def connect_first(address: tuple[str, int], passwords: Sequence[SecretStr]) -> asyncpg.Connection:
@@ -75,7 +73,8 @@ async def _connect(role: str, password: SecretStr, address: tuple[str, int]) -> 
 
 
 async def _set_password(connection: asyncpg.Connection, role: str, password: SecretStr) -> None:
-    await connection.execute(f"alter role {role} password '{verifier(password, os.urandom(16))}'")
+    iterations = int(await connection.fetchval("show scram_iterations"))
+    await connection.execute(f"alter role {role} password '{verifier(password, os.urandom(16), iterations)}'")
 
 
 def _text(content: bytes) -> str:

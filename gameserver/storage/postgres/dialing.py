@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from gameserver.config import postgres_url
 from gameserver.config.postgres_url import Place
-from gameserver.storage.postgres import passfile
+from gameserver.storage.postgres import array_types, passfile
 from gameserver.storage.postgres.causes import NoPrimary, Unfit, explained
 from gameserver.storage.postgres.driver import DriverConnection, Lineage
 from gameserver.telemetry import PRIMARY
@@ -130,6 +130,7 @@ class Dialer:
         )
         try:
             connection.address = place.address
+            array_types.introduce(connection)
             await self._examine(connection)
         except BaseException:
             connection.terminate()

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from gameserver.storage.postgres import array_types
+
 _COMMITS = re.compile(r"(?:^|;)\s*commit\b", re.IGNORECASE)
 _WAITING = "SyncRepWaitForLSN"
 """The function of Postgres that waits for synchronous standbys: unlike the text, it is in no language."""
@@ -61,6 +63,11 @@ class DriverConnection(asyncpg.Connection):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.add_log_listener(_hear)
+
+    async def set_type_codec(self, *arguments: Any, **options: Any) -> None:
+        """As the driver's."""
+        await super().set_type_codec(*arguments, **options)
+        array_types.introduce(self)
 
     def is_usable(self) -> bool:
         """Whether it is open, and to the primary as far as is known."""

@@ -17,7 +17,7 @@ from tests.support.client import Api, Signed, command_id
 from tests.support.deployment import act, carrying, connected, drained, enlist, enlist_many, owner, working
 from tests.support.devices import device_of
 from tests.support.nodes import start_node
-from tests.support.servers import Servers
+from tests.support.servers import Servers, database_of
 from tests.support.uniqueness import identities, sweep_all
 
 AGE = "update item_ledger set at = at - interval '1 minute' where not settled"
@@ -26,7 +26,7 @@ AGE = "update item_ledger set at = at - interval '1 minute' where not settled"
 @asynccontextmanager
 async def undone(servers: Servers, settings: Settings, name: str) -> AsyncIterator[None]:
     """What the block does on this database is undone at its end. Nobody is connected to it then, nor before."""
-    database = settings.database_url(name).get_secret_value().rsplit("/", 1)[1]
+    database = database_of(settings.database_url(name))
     url = SecretStr(servers.postgres[name].superuser_url.rsplit("/", 1)[0] + "/postgres")
     async with connected(url) as connection:
         await connection.execute(f"create database {database}_back template {database} owner gameserver")

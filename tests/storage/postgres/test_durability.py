@@ -13,7 +13,7 @@ from gameserver.storage.tables.migrations import OutdatedDatabase
 from tests.support.client import ADMIN_KEY, Api, command_id
 from tests.support.deployment import connected, working
 from tests.support.nodes import InProcessNode
-from tests.support.servers import NAMES, Servers
+from tests.support.servers import NAMES, Servers, database_of
 
 DEFERRED = "synchronous_commit = off"
 REFUSE_DEFERRED = """
@@ -40,12 +40,12 @@ end $$
 async def deferring(servers: Servers, settings: Settings) -> Settings:
     """The role and the databases defer commits, and a trigger on every table refuses a write that would be deferred."""
     for name in NAMES:
-        url = settings.database_url(name).get_secret_value()
-        database = url.rsplit("/", 1)[1]
+        url = settings.database_url(name)
+        database = database_of(url)
         async with connected(SecretStr(servers.postgres[name].superuser_url)) as superuser:
             await superuser.execute(f"alter database {database} set {DEFERRED}")
             await superuser.execute(f"alter role gameserver in database {database} set {DEFERRED}")
-        async with connected(SecretStr(url)) as connection:
+        async with connected(url) as connection:
             await connection.execute(REFUSE_DEFERRED)
     return settings
 

@@ -14,7 +14,7 @@ from gameserver.storage.postgres.database import CONNECT_SECONDS, Database
 from gameserver.storage.sharding import provision
 from gameserver.storage.tables.migrations import OutdatedDatabase
 from tests.support.deployment import connected, working
-from tests.support.servers import Servers
+from tests.support.servers import Servers, database_of
 
 
 def problem(error: DatabaseUnavailable) -> str:
@@ -87,7 +87,7 @@ async def test_silence_is_called_silence() -> None:
 
 
 async def test_a_search_path_of_the_database_or_the_role_hides_no_tables(servers: Servers, settings: Settings) -> None:
-    name = settings.database_url("one").get_secret_value().rsplit("/", 1)[1]
+    name = database_of(settings.database_url("one"))
     async with connected(SecretStr(servers.postgres["one"].superuser_url)) as superuser:
         await superuser.execute(f"alter database {name} set search_path = elsewhere")
         await superuser.execute(f"alter role gameserver in database {name} set search_path = anywhere")

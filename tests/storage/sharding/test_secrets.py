@@ -69,7 +69,7 @@ async def test_a_subscription_that_fails_leaves_no_password_in_the_servers_log(
 
 @pytest.mark.usefixtures("talkative")
 async def test_a_whole_move_leaves_no_password_in_the_servers_logs(servers: Servers, settings: Settings) -> None:
-    marked = verifier(SecretStr("a-marked-password"), b"salt")
+    marked = verifier(SecretStr("a-marked-password"), b"salt", 4096)
     for name in NAMES:
         async with connected(SecretStr(servers.postgres[name].superuser_url)) as superuser:
             await superuser.execute(f"alter role gameserver password '{marked}'")
@@ -143,7 +143,7 @@ async def test_a_database_that_joins_is_stored_without_its_password_and_used_wit
         await moving.move(core, moving.slot_with([player]), "one")
 
 
-@pytest.mark.parametrize("form", ["{full}", "{bare}?password=test"])
+@pytest.mark.parametrize("form", ["{full}", "{bare}&password=test"])
 async def test_a_password_in_the_address_is_refused_with_the_reason(
     settings: Settings, joined: Settings, form: str
 ) -> None:

@@ -22,6 +22,7 @@ class Agenda:
         self._heap: list[tuple[float, int, Begin]] = []
         self._numbers = count()
         self._timer: asyncio.Handle | None = None
+        self._loop = asyncio.get_running_loop()
         self._rings_at = float("inf")
         self.is_open = True
 
@@ -46,9 +47,9 @@ class Agenda:
     def _set_timer(self, due: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        loop, ahead = asyncio.get_running_loop(), due - time.monotonic()
+        ahead = due - time.monotonic()
         self._rings_at = due
-        self._timer = loop.call_later(ahead, self._ring) if ahead > 0 else loop.call_soon(self._ring)
+        self._timer = self._loop.call_later(ahead, self._ring) if ahead > 0 else self._loop.call_soon(self._ring)
 
     def _ring(self) -> None:
         self._timer, self._rings_at = None, float("inf")

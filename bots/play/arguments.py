@@ -1,23 +1,26 @@
 """Arguments for an action, drawn at random from the JSON schema that the server publishes for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
 Schema = Mapping[str, Any]
-Words = Mapping[str, Sequence[str]]
+Words = Callable[[str], Sequence[str]]
 
 
 class CannotFillError(Exception):
     """The schema requires an argument for which no value is known."""
 
 
-def draw(schema: Schema, words: Words, random: Random) -> dict[str, Any]:
-    """Draw every required argument; free strings come from `words`, by argument. Raises CannotFillError."""
-    definitions = schema.get("$defs", {})
-    required = schema.get("required", ())
-    properties = schema.get("properties", {})
-    return {name: _value(name, _follow(properties[name], definitions), words, random) for name in required}
+def required(schema: Schema) -> dict[str, Schema]:
+    """Return the schema of every required argument, with its references followed; raises CannotFillError."""
+    definitions, properties = schema.get("$defs", {}), schema.get("properties", {})
+    return {name: _follow(properties[name], definitions) for name in schema.get("required", ())}
+
+
+def draw(schemas: Mapping[str, Schema], words: Words, random: Random) -> dict[str, Any]:
+    """Draw an argument for each schema; free strings come from `words`, by argument. Raises CannotFillError."""
+    return {name: _value(name, schema, words, random) for name, schema in schemas.items()}
 
 
 def _follow(schema: Schema, definitions: Schema) -> Schema:
@@ -35,10 +38,10 @@ def _follow(schema: Schema, definitions: Schema) -> Schema:
 def _value(name: str, schema: Schema, words: Words, random: Random) -> Any:
     if "const" in schema:
         return schema["const"]
-    if schema.get("enum"):
-        return random.choice(schema["enum"])
-    if schema.get("type") == "string" and words.get(name):
-        return random.choice(words[name])
+    if values := schema.get("enum"):
+        return random.choice(values)
+    if schema.get("type") == "string" and (known := words(name)):
+        return random.choice(known)
     if schema.get("type") == "integer":
         low = int(schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1))
         return random.randint(low, int(schema.get("maximum", low + 9)))

@@ -5,12 +5,13 @@ was lost because the stack was full; there is nothing else. Pure.
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bots.wire.bodies import events_of_type
 from bots.wire.errors import BadAnswerError
 
 GRANTED, TAKEN = "items_granted", "items_taken"
+SIGNS: Mapping[Any, int] = {GRANTED: 1, TAKEN: -1}
 
 
 class Belongings:
@@ -18,16 +19,19 @@ class Belongings:
 
     def __init__(self) -> None:
         self._sums: Counter[str] = Counter()
+        self._owned: list[str] = []
 
     def add(self, events: Any) -> None:
         """Add the changes of an acknowledged command or of a ledger entry; raises BadAnswerError."""
-        for event_type, sign in ((GRANTED, 1), (TAKEN, -1)):
-            for item, count in _changes(events, event_type):
-                self._sums[item] += sign * count
+        for event in events or ():
+            if isinstance(event, dict) and (sign := SIGNS.get(event.get("type"), 0)):
+                for item, count in _changes(event):
+                    self._sums[item] += sign * count
+                self._owned = sorted(item for item, count in self._sums.items() if count > 0)
 
-    def owned(self) -> list[str]:
+    def owned(self) -> Sequence[str]:
         """The items of which there should be at least one."""
-        return sorted(item for item, count in self._sums.items() if count > 0)
+        return self._owned
 
     def faults(self, body: Any) -> list[str]:
         """Compare with the server's list of stacks, a sentence for each difference; raises BadAnswerError."""
@@ -39,12 +43,10 @@ class Belongings:
         ]
 
 
-def _changes(events: Any, event_type: str) -> list[tuple[str, int]]:
-    changes = [
-        change for event in events_of_type(events, event_type) for change in dict(event.get("items") or {}).items()
-    ]
+def _changes(event: Mapping[str, Any]) -> list[tuple[str, int]]:
+    changes = [*dict(event.get("items") or {}).items()]
     if not all(isinstance(count, int) and count > 0 for _, count in changes):
-        raise BadAnswerError(f"an event of type {event_type} has no counts: {changes!r:.200}")
+        raise BadAnswerError(f"an event of type {event['type']} has no counts: {changes!r:.200}")
     return changes
 
 

@@ -81,7 +81,6 @@ class Bot:
             await self._commands.resend(self._random)
         assert self.record.latest is not None
         choice = self._chooser.choose(self.record.latest, self.record.belongings.owned())
-        boards = self._catalogue.boards_of(self.record.latest.class_name)
         timing = self._begin(choice.name, planned)
         if choice.args is not None:
             await self._commands.act(choice.name, choice.args, timing, self._random)
@@ -89,7 +88,7 @@ class Bot:
                 await self._read(self._begin("read", time.monotonic()))
         elif choice.name == "items":
             await self._read_items(timing)
-        elif choice.name != "read" and boards:
+        elif choice.name != "read" and (boards := self._catalogue.boards_of(self.record.latest.class_name)):
             await self._read_board(choice.name, self._random.choice(boards).name, timing)
         else:
             await self._read(timing)

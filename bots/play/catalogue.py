@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bots.play import arguments
+from bots.play.arguments import Schema
 from bots.wire import requests
 from bots.wire.channel import Channel
 from bots.wire.errors import BadAnswerError, UnreachableError
@@ -35,6 +37,15 @@ class Catalogue:
     words: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tables: dict[tuple[Any, ...], tuple[list[str], list[int]]] = field(default_factory=dict, compare=False)
     """What the habits' weights come to in each kind of state; they fill it."""
+    required: dict[str, Mapping[str, Schema]] = field(default_factory=dict, compare=False)
+    """What `required_of` returned before."""
+
+    def required_of(self, action: str) -> Mapping[str, Schema]:
+        """The schemas of an action's required arguments; raises CannotFillError."""
+        schemas = self.required.get(action)
+        if schemas is None:
+            schemas = self.required[action] = arguments.required(self.actions[action])
+        return schemas
 
     def boards_of(self, class_name: str) -> list[ExpBoard]:
         """The boards that rank players of this class."""

@@ -10,6 +10,8 @@ from bots.play.habits import BUILT_IN, READS, Choice, Habit, Situation
 from bots.play.plan import EVERYDAY
 from bots.wire.bodies import State
 
+NOTHING: frozenset[str] = frozenset()
+
 
 class Chooser:
     """Chooses for one bot; the same seed, states and catalogue give the same choices."""
@@ -24,7 +26,7 @@ class Chooser:
 
         `owned` are the items that the player has. Raises BadHabitError.
         """
-        situation, without = Situation(state, owned, self._catalogue, self._random), frozenset[str]()
+        situation, without = Situation(state, owned, self._catalogue, self._random), NOTHING
         while True:
             choice = self._habit.choose(situation, without)
             if choice.name in READS or choice.args is not None:
@@ -35,15 +37,22 @@ class Chooser:
             without |= {choice.name}
 
     def _arguments(self, name: str, state: State, owned: Sequence[str]) -> Mapping[str, Any] | None:
-        words = dict(self._catalogue.words)
-        words["foe"] = self._catalogue.foes[: max(2, state.level // 4 + 1)]
-        words["item"] = owned
-        if self._habit.skewed and words.get("player"):
-            words["player"] = (hot(words["player"], self._random),)
+        def words(argument: str) -> Sequence[str]:
+            return self._words(argument, state, owned)
+
         try:
-            return arguments.draw(self._catalogue.actions[name], words, self._random)
+            return arguments.draw(self._catalogue.required_of(name), words, self._random)
         except arguments.CannotFillError:
             return None
+
+    def _words(self, argument: str, state: State, owned: Sequence[str]) -> Sequence[str]:
+        """Return the values from which a free argument is drawn."""
+        if argument == "foe":
+            return self._catalogue.foes[: max(2, state.level // 4 + 1)]
+        if argument == "item":
+            return owned
+        known = self._catalogue.words.get(argument, ())
+        return (hot(known, self._random),) if known and argument == "player" and self._habit.skewed else known
 
 
 def hot(players: Sequence[str], random: Random) -> str:

@@ -6,7 +6,8 @@ under way then is awaited. What was planned before the end and not begun is unse
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from functools import partial
 from itertools import accumulate
 from random import Random
 from typing import Any
@@ -35,6 +36,7 @@ class Driver:
         self._begins, self._ends = begins, begins + self._plan.seconds
         self._step = 1.0 / self._plan.rate if self._plan.rate else 0.0
         self._agenda = Agenda(self._tally.health.lateness)
+        self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._crowds: list[Crowd] = []
         self._arriving: list[Iterator[float]] = []
@@ -59,7 +61,8 @@ class Driver:
             self._arrive(moments(self._plan.steps(), random), lambda due: self._share_out(random, sums, due))
         else:
             for bot in self._swarm.signed_up:
-                self._plan_closed(bot, self._begins + random.random() * (self._step or SPREAD_SECONDS))
+                due = self._begins + random.random() * (self._step or SPREAD_SECONDS)
+                self._agenda.at(due, partial(self._begin_closed, bot))
         for number, storm in enumerate(self._plan.storms):
             self._plan_storm(storm, Random(f"{self._plan.seed}:storm {number}"))
 
@@ -80,15 +83,15 @@ class Driver:
 
     # The closed model: a player's next turn is planned when its last one has ended.
 
-    def _plan_closed(self, bot: Bot, due: float) -> None:
-        self._agenda.at(due, lambda due: self._run(bot, bot.turn(due), lambda: self._plan_next(bot, due)))
+    def _begin_closed(self, bot: Bot, due: float) -> None:
+        self._run(bot, bot.turn(due), partial(self._plan_next, bot, due))
 
     def _plan_next(self, bot: Bot, due: float) -> None:
         planned = due + self._step if self._step else time.monotonic()
         if bot.stopped or planned >= self._ends:
             return
         if self._agenda.is_open:
-            self._plan_closed(bot, planned)
+            self._agenda.at(planned, partial(self._begin_closed, bot))
         elif self._step and not self._swarm.stop.is_set():
             self._leave_unsent(1 + int((self._ends - planned) / self._step))
 
@@ -114,7 +117,7 @@ class Driver:
             random.choices(self._crowds, cum_weights=sums)[0].arrive(due)
 
     def _begin_open(self, bot: Bot, planned: float) -> None:
-        self._run(bot, bot.turn(planned), lambda: self._free(bot))
+        self._run(bot, bot.turn(planned), partial(self._free, bot))
 
     def _free(self, bot: Bot) -> None:
         """Give a player back to its crowd; one that broke the contract stops."""
@@ -144,12 +147,11 @@ class Driver:
 
     def _run(self, bot: Bot, doing: Coroutine[Any, Any, object], then: Callable[[], None]) -> None:
         """Begin what a player does; `then` is called at its end, unless the play is abandoned."""
-        task = asyncio.create_task(guarded(bot, doing))
+        task = self._loop.create_task(_one_after_the_other(guarded(bot, doing), then))
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-        def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            if not task.cancelled():
-                then()
 
-        task.add_done_callback(ended)
+async def _one_after_the_other(doing: Awaitable[object], then: Callable[[], None]) -> None:
+    await doing
+    then()

@@ -5,11 +5,12 @@ Situation and returns a Choice (docs/bots.md).
 """
 
 import importlib
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bots.play.catalogue import Catalogue
 from bots.play.plan import EVERYDAY
@@ -25,8 +26,7 @@ class BadHabitError(ValueError):
     """A habit isn't known, or a function of a studio's own isn't one; the text says which and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A read, or an action with its arguments; reads have none.
 
     An action whose arguments are None gets arguments drawn from its schema.
@@ -36,8 +36,7 @@ class Choice:
     args: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """What a player knows when it decides: its state, the items that it has, and what the game offers.
 
     `random` is the only chance that a habit may use, so that a seed tells what happens.
@@ -87,7 +86,7 @@ class WeightedHabit:
             names = [name for name in situation.catalogue.actions if name not in without]
             return Choice(random.choice(names) if names else "read")
         names, sums = self._table(situation, without)
-        return Choice(random.choices(names, cum_weights=sums)[0] if names else "read")
+        return Choice(names[bisect(sums, random.random() * sums[-1])] if names else "read")
 
     def _table(self, situation: Situation, without: frozenset[str]) -> tuple[list[str], list[int]]:
         """Return what may be drawn, and the running sums of the weights; the same for all players in like states."""

@@ -5,9 +5,9 @@ HTTP status.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 NEEDS_LOGIN = frozenset({"not_authenticated", "session_revoked"})
 RETRYABLE = frozenset(
@@ -71,8 +71,12 @@ class AnswerKind(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+OK, RETRY, LOGIN = AnswerKind.OK, AnswerKind.RETRY, AnswerKind.LOGIN
+"""The kinds that every answer is compared with: an enumeration takes longer to look its members up than a module."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Answer(NamedTuple):
     """One answer; `retry_after` is in seconds.
 
     `uncertain` means that the request may have taken effect, or still may, whatever the answer says. `lost` stands
@@ -81,7 +85,7 @@ class Answer:
 
     kind: AnswerKind
     code: str = ""
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = NOTHING
     retry_after: float | None = None
     uncertain: bool = False
     detail: str = ""
@@ -91,7 +95,7 @@ class Answer:
     @property
     def ok(self) -> bool:
         """Whether the request succeeded."""
-        return self.kind is AnswerKind.OK
+        return self.kind is OK
 
 
 class LostError(Exception):

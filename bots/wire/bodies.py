@@ -1,6 +1,7 @@
 """Reads the bodies of answers: a player's id and state, and the letters that a command sent."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from bots.wire.errors import BadAnswerError
@@ -15,6 +16,11 @@ class State(NamedTuple):
     hp: int
     max_hp: int
     exp: int
+
+
+EXPECTED = {"version": int, "class": str, "level": int, "hp": int, "max_hp": int, "exp": int}
+"""The fields of a player that make a State, in its order, and their types."""
+FIELDS, TYPES = itemgetter(*EXPECTED), [*EXPECTED.values()]
 
 
 class MailSent(NamedTuple):
@@ -40,20 +46,22 @@ def player_id(player: Any) -> str:
 
 def parse_state(player: Any) -> State:
     """Read a player's state; raises BadAnswerError naming the field that is missing or of another type."""
+    try:
+        state = State(*FIELDS(player))
+    except (KeyError, TypeError):
+        raise _bad_player(player) from None
+    if [*map(type, state)] != TYPES:
+        raise _bad_player(player)
+    return state
+
+
+def _bad_player(player: Any) -> BadAnswerError:
     if not isinstance(player, Mapping):
-        raise BadAnswerError(f"expected a player, got {player!r:.80}")
-    numbers = {name: _number(player, name) for name in ("version", "level", "hp", "max_hp", "exp")}
-    class_name = player.get("class")
-    if not isinstance(class_name, str):
-        raise BadAnswerError(f"player.class is {class_name!r:.80}, expected a name")
-    return State(class_name=class_name, **numbers)
-
-
-def _number(player: Mapping[str, Any], name: str) -> int:
-    value = player.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise BadAnswerError(f"player.{name} is {value!r:.80}, expected a whole number")
-    return value
+        return BadAnswerError(f"expected a player, got {player!r:.80}")
+    wrong = {name: kind for name, kind in EXPECTED.items() if type(player.get(name)) is not kind}
+    name, kind = next(iter(wrong.items()))
+    what = "a name" if kind is str else "a whole number"
+    return BadAnswerError(f"player.{name} is {player.get(name)!r:.80}, expected {what}")
 
 
 def parse_letters(events: Any) -> tuple[MailSent, ...]:
@@ -70,4 +78,4 @@ def _letter(event: Mapping[str, Any]) -> MailSent:
 
 def events_of_type(events: Any, event_type: str) -> list[Mapping[str, Any]]:
     """Return a command's events of one type; a command without events has none."""
-    return [event for event in events or () if isinstance(event, Mapping) and event.get("type") == event_type]
+    return [event for event in events or () if isinstance(event, dict) and event.get("type") == event_type]

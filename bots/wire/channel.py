@@ -8,3 +8,7 @@ class Channel(Enum):
 
     HTTP = "http"
     SOCKET = "socket"
+
+
+SOCKET = Channel.SOCKET
+"""The same, looked up faster: for what every request asks."""

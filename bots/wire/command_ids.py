@@ -32,5 +32,5 @@ class CommandIds:
         else:
             self._random += 1 + self._entropy(32)
         value = self._millisecond << 80 | _VERSION | (self._random >> 62) << 64 | _VARIANT | self._random & _LOW
-        digits = f"{value:032x}"
+        digits = "%032x" % value  # noqa: UP031 (it takes two thirds of an f-string's time)
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -7,8 +7,7 @@ the next request, after a pause with full jitter, since many players lose theirs
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -49,12 +48,16 @@ class PlayerConnection:
         self._moving: asyncio.Task[None] | None = None
         self._closings: set[asyncio.Task[None]] = set()
 
-    async def send(self, op: str, fields: Mapping[str, Any], seconds: float) -> Answer:
+    def send(self, op: str, fields: Mapping[str, Any], seconds: float) -> Awaitable[Answer]:
         """Send a request over the present socket or the next; `seconds` begin when it is open. Raises LostError."""
         socket = self._socket
         if socket is None or socket.ended or self._opening.locked():
-            async with self._opening:
-                socket = await self._present()
+            return self._send_over_next(op, fields, seconds)
+        return socket.send(op, fields, seconds)
+
+    async def _send_over_next(self, op: str, fields: Mapping[str, Any], seconds: float) -> Answer:
+        async with self._opening:
+            socket = await self._present()
         return await socket.send(op, fields, seconds)
 
     @property
@@ -112,7 +115,7 @@ class PlayerConnection:
             await self._subscribe(socket)
         except LostError as error:
             await socket.close()
-            raise LostError(replace(error.answer, uncertain=False)) from error
+            raise LostError(error.answer._replace(uncertain=False)) from error
         except BaseException:
             await socket.close()
             raise

@@ -8,16 +8,16 @@ effect.
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 
 from bots.count.tally import Tally
 from bots.history.lines import FAIL, INFO, OK
+from bots.history.writer import HistoryWriter
 from bots.wire import http, requests
-from bots.wire.answers import Answer, AnswerKind, LostError
+from bots.wire.answers import LOGIN, RETRY, Answer, AnswerKind, LostError
 from bots.wire.backoff import Backoff
-from bots.wire.channel import Channel
+from bots.wire.channel import SOCKET, Channel
 from bots.wire.connection import PlayerConnection
 from bots.wire.errors import BadAnswerError
 from bots.wire.interruptions import LOST
@@ -26,6 +26,7 @@ from bots.wire.requests import Request
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
+SHORTEST_ATTEMPT = 0.1
 
 
 class Reply(NamedTuple):
@@ -47,7 +48,7 @@ class Reply(NamedTuple):
     @property
     def uncertain(self) -> bool:
         """Whether a failed attempt may have taken effect, whatever the final answer says."""
-        return any(attempt.uncertain for attempt in self.failures)
+        return bool(self.failures) and any(attempt.uncertain for attempt in self.failures)
 
     @property
     def last_code(self) -> str:
@@ -78,7 +79,7 @@ class PlayerClient:
 
     async def send(self, request: Request, channel: Channel) -> Reply:
         """Send a request until there is a final answer or the time limit has passed."""
-        operation = self._begin(request)
+        operation = 0 if self._network.history is None else self._begin(request, self._network.history)
         reply = await self._send_until_final(request, channel)
         if self._network.history is not None:
             self._network.history.end(self.process, operation, _end(reply), request.name, _told(reply))
@@ -86,22 +87,22 @@ class PlayerClient:
             self._count_action(reply)
         return reply
 
-    def _begin(self, request: Request) -> int:
+    def _begin(self, request: Request, history: HistoryWriter) -> int:
         """Write into the history that a request is about to be sent; returns its number there."""
-        if self._network.history is None:
-            return 0
         value = {"method": request.method, "path": request.path, **(request.body or {})}
         if request.key is not None:
             value["command_id"] = request.key
         if request.token is not None:
             value["at_least"] = request.fields.get("at_least")
-        return self._network.history.invoke(self.process, request.name, value)
+        return history.invoke(self.process, request.name, value)
 
     async def _send_until_final(self, request: Request, channel: Channel) -> Reply:
-        now = asyncio.get_running_loop().time
+        now = time.monotonic
         deadline = now() + self._network.patience_seconds
-        answer = await self._once(request, channel, self._network.patience_seconds)
-        if answer.kind is not AnswerKind.RETRY:
+        answer = await self._attempt(request, channel, self._network.patience_seconds)
+        if answer.kind is LOGIN:
+            answer = await self._admitted(request, answer, deadline)
+        if answer.kind is not RETRY:
             return Reply(answer)
         backoff, failures = Backoff(self._random, FIRST_PAUSE, LONGEST_PAUSE), [answer]
         while True:
@@ -110,19 +111,18 @@ class PlayerClient:
                 return Reply(None, failures)
             await asyncio.sleep(pause)
             channel = self._next_channel(request, channel)
-            answer = await self._once(request, channel, deadline - now())
-            if answer.kind is not AnswerKind.RETRY:
+            answer = await self._attempt(request, channel, deadline - now())
+            if answer.kind is LOGIN:
+                answer = await self._admitted(request, answer, deadline)
+            if answer.kind is not RETRY:
                 return Reply(answer, failures)
             failures.append(answer)
 
-    async def _once(self, request: Request, channel: Channel, seconds: float) -> Answer:
-        """Make one attempt, with another session if this one has ended; the answer says whether to make another."""
-        began = time.monotonic()
-        answer = await self._attempt(request, channel, seconds)
-        if answer.kind is AnswerKind.LOGIN:
-            self._tally.fail(request.name, answer.code, time.monotonic())
-            answer = await self._renew(answer, seconds - (time.monotonic() - began))
-        return answer
+    async def _admitted(self, request: Request, denied: Answer, deadline: float) -> Answer:
+        """Open another session after one has ended; returns an answer that says whether to make another attempt."""
+        now = time.monotonic()
+        self._tally.fail(request.name, denied.code, now)
+        return await self._renew(denied, deadline - now)
 
     def _count_action(self, reply: Reply) -> None:
         """Count what went wrong before an action's final answer, and end an interruption."""
@@ -160,9 +160,10 @@ class PlayerClient:
         await self._connection.close()
 
     async def _attempt(self, request: Request, channel: Channel, seconds: float) -> Answer:
-        seconds = max(0.1, min(seconds, self._network.attempt_seconds))
+        longest = self._network.attempt_seconds
+        seconds = longest if seconds >= longest else max(SHORTEST_ATTEMPT, seconds)
         try:
-            if channel is Channel.SOCKET and request.op:
+            if channel is SOCKET and request.op:
                 answer = await self._connection.send(request.op, request.fields, seconds)
                 node = self._connection.node
             else:
@@ -172,11 +173,11 @@ class PlayerClient:
             self._tally.recorder.came_from(node, time.monotonic())
         except LostError as error:
             answer = error.answer
-            if answer.kind is AnswerKind.RETRY:
+            if answer.kind is RETRY:
                 self._connection.interruption.begin(LOST)
-            if channel is Channel.SOCKET and answer.code == "timeout":
+            if channel is SOCKET and answer.code == "timeout":
                 await self.close()
-        if answer.kind is AnswerKind.RETRY:
+        if answer.kind is RETRY:
             self._tally.fail(request.name, answer.code, time.monotonic())
             self._tally.happened["retries"] += 1
         return answer
@@ -192,11 +193,11 @@ class PlayerClient:
     async def _renew(self, denied: Answer, seconds: float) -> Answer:
         """Log in again after a denial; returns an answer that says to retry, or the log-in's failure."""
         if self._device is None:
-            return replace(denied, kind=AnswerKind.FAILED)
+            return denied._replace(kind=AnswerKind.FAILED)
         answer = await self._attempt(requests.log_in(self._device), Channel.HTTP, seconds)
         if not answer.ok:
             kind = AnswerKind.FAILED if answer.kind is AnswerKind.LOGIN else answer.kind
-            return replace(answer, kind=kind, uncertain=denied.uncertain)
+            return answer._replace(kind=kind, uncertain=denied.uncertain)
         self._tally.happened["logins"] += 1
         self.open_session(answer.body)
         await self.close()

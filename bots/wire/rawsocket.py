@@ -28,7 +28,7 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
     """Make one whole client frame."""
     length = len(payload)
     if length < 126:
-        return bytes((0x80 | opcode, 0x80 | length)) + b"\0\0\0\0" + payload
+        return b"%c%c\0\0\0\0%b" % (0x80 | opcode, 0x80 | length, payload)
     if length < 65536:
         return bytes((0x80 | opcode, 0xFE)) + length.to_bytes(2, "big") + b"\0\0\0\0" + payload
     return bytes((0x80 | opcode, 0xFF)) + length.to_bytes(8, "big") + b"\0\0\0\0" + payload

@@ -1,14 +1,14 @@
 """The requests that the bots send, each in both of its forms, so that a retry may go over either channel."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 SUBPROTOCOL = "gameserver.v1"
+NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request: `key` is the command id; `op` is its name on a socket, empty where only HTTP has it.
 
     `token` is what HTTP sends as Consistency-Token.
@@ -18,7 +18,7 @@ class Request:
     method: str
     path: str
     op: str = ""
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = NO_FIELDS
     body: Mapping[str, Any] | None = None
     key: str | None = None
     token: str | None = None
@@ -38,7 +38,7 @@ def log_in(device: str | None) -> Request:
 def act(command_id: str, action: str, args: Mapping[str, Any]) -> Request:
     """Ask for an action under a command id that the client made."""
     body = {"action": action, "args": args}
-    fields = {"command_id": command_id, **body}
+    fields = {"command_id": command_id, "action": action, "args": args}
     return Request(action, "POST", "/v1/players/me/actions", "act", fields, body, command_id)
 
 
@@ -49,7 +49,7 @@ def read_me() -> Request:
 
 def read_back(player_id: str, version: int) -> Request:
     """Ask for a state of the player that is at least of this version, whoever has it."""
-    return replace(read_me(), fields={"at_least": version}, token=f"{player_id}:{version}")
+    return read_me()._replace(fields={"at_least": version}, token=f"{player_id}:{version}")
 
 
 def read_items() -> Request:

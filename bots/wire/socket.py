@@ -5,14 +5,15 @@ Each has a deadline, and all of them share one timer: most are answered long bef
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from bots.wire import answers
-from bots.wire.answers import Answer, AnswerKind
+from bots.wire.answers import OK, Answer
 from bots.wire.connecting import Endpoint, connect_socket
 from bots.wire.errors import BadAnswerError
 from bots.wire.http import CONNECT_SECONDS
@@ -24,6 +25,18 @@ PING_FRAME = frame(b"", PING)
 
 PushListener = Callable[["GameSocket", Mapping[str, Any]], None]
 EndListener = Callable[["GameSocket"], None]
+
+
+class WaitingRequest(NamedTuple):
+    """A request that was sent: its answer to come, until its deadline on the monotonic clock."""
+
+    answer: asyncio.Future[Answer]
+    deadline: float
+
+    def end_lost(self, code: str) -> None:
+        """End it without an answer, unless nobody waits for one any more."""
+        if not self.answer.done():
+            self.answer.set_exception(answers.lost(code, arrived=True))
 
 
 class GameSocket:
@@ -39,9 +52,9 @@ class GameSocket:
         self._on_end = on_end
         self._ids = count(1)
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._deadlines: dict[int, float] = {}
+        self._waiting: dict[int, WaitingRequest] = {}
         self._expiry: asyncio.TimerHandle | None = None
+        self._rings_at = float("inf")
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._connection: SocketConnection | None = None
         self._beat: asyncio.TimerHandle | None = None
@@ -63,22 +76,19 @@ class GameSocket:
         socket._beat = socket._loop.call_later(HEARTBEAT_SECONDS, socket._check)
         return socket
 
-    async def send(self, op: str, fields: Mapping[str, Any], seconds: float) -> Answer:
-        """Send one request and wait for its answer; raises LostError if none arrives in time."""
+    def send(self, op: str, fields: Mapping[str, Any], seconds: float) -> asyncio.Future[Answer]:
+        """Send one request and return its answer to come; LostError, here or there, if none arrives in time."""
         if self.ended or self._connection is None:
             raise answers.lost("disconnected", arrived=False)
         number = next(self._ids)
-        waiting: asyncio.Future[Answer] = self._loop.create_future()
-        self._waiting[number] = waiting
-        self._deadlines[number] = deadline = self._loop.time() + seconds
-        if self._expiry is None or deadline < self._expiry.when():
+        data = frame(orjson.dumps({"id": number, "op": op, **fields}))
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        deadline = time.monotonic() + seconds
+        self._waiting[number] = WaitingRequest(answer, deadline)
+        if deadline < self._rings_at:
             self._ring_at(deadline)
-        try:
-            self._connection.send(frame(orjson.dumps({"id": number, "op": op, **fields})))
-            return await waiting
-        finally:
-            self._waiting.pop(number, None)
-            self._deadlines.pop(number, None)
+        self._connection.send(data)
+        return answer
 
     async def until_ended(self, seconds: float) -> None:
         """Wait until the connection has ended, for at most `seconds`."""
@@ -86,7 +96,7 @@ class GameSocket:
 
     async def quiet(self) -> None:
         """Wait until every request has been answered or given up."""
-        while waiting := [answer for answer in self._waiting.values() if not answer.done()]:
+        while waiting := [request.answer for request in self._waiting.values() if not request.answer.done()]:
             await asyncio.wait(waiting)
 
     async def close(self) -> None:
@@ -111,8 +121,8 @@ class GameSocket:
             self._on_push(self, frame)
             return
         waiting = self._waiting.pop(frame.get("id", 0), None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(read_answer(frame))
+        if waiting is not None and not waiting.answer.done():
+            waiting.answer.set_result(read_answer(frame))
 
     def _check(self) -> None:
         """Ping a silent server; one that was silent since the last ping is lost."""
@@ -129,17 +139,16 @@ class GameSocket:
     def _ring_at(self, deadline: float) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
-        self._expiry = self._loop.call_at(deadline, self._expire)
+        self._rings_at = deadline
+        self._expiry = self._loop.call_later(deadline - time.monotonic(), self._expire)
 
     def _expire(self) -> None:
         """End what has waited too long, and ring again for the rest; a socket without requests has no timer."""
-        now, self._expiry = self._loop.time(), None
-        for number, deadline in self._deadlines.items():
-            waiting = self._waiting.get(number)
-            if deadline <= now and waiting is not None and not waiting.done():
-                waiting.set_exception(answers.lost("timeout", arrived=True))
-        if left := [deadline for deadline in self._deadlines.values() if deadline > now]:
-            self._ring_at(min(left))
+        now, self._expiry, self._rings_at = time.monotonic(), None, float("inf")
+        for number in [number for number, request in self._waiting.items() if request.deadline <= now]:
+            self._waiting.pop(number).end_lost("timeout")
+        if self._waiting:
+            self._ring_at(min(request.deadline for request in self._waiting.values()))
 
     def _end(self, code: str) -> None:
         unexpected, self.ended = not self.ended and self._connection is not None, True
@@ -147,9 +156,8 @@ class GameSocket:
             self._beat.cancel()
         if self._expiry is not None:
             self._expiry.cancel()
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(answers.lost(code, arrived=True))
+        for request in self._waiting.values():
+            request.end_lost(code)
         self._waiting.clear()
         if not self._over.done():
             self._over.set_result(None)
@@ -160,6 +168,6 @@ class GameSocket:
 def read_answer(frame: Mapping[str, Any]) -> Answer:
     """Read the answer in a frame: `ok` or `error`."""
     if "ok" in frame:
-        return Answer(AnswerKind.OK, body=frame["ok"] or {})
+        return Answer(OK, body=frame["ok"] or {})
     error = frame.get("error") or {}
     return answers.refusal(error, None, error.get("retry_after"))

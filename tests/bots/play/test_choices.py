@@ -29,6 +29,10 @@ WORDS = {"foe": ("slime", "wolf"), "class_name": ("mage", "priest")}
 CATALOGUE = Catalogue(ACTIONS, ("mage", "priest"), (), ("slime", "wolf"), WORDS)
 
 
+def unknown(_argument: str) -> tuple[str, ...]:
+    return ()
+
+
 def player(hp: int) -> State:
     return State(3, "mage", 1, hp, 100, 40)
 
@@ -77,13 +81,13 @@ def test_an_unknown_action_without_arguments_is_tried() -> None:
 )
 def test_arguments_are_drawn_from_the_schema(schema: dict[str, Any], drawn: object) -> None:
     whole = {"properties": {"of": schema, "more": {}}, "required": ["of"], "$defs": {"Foe": {"enum": ["wolf"]}}}
-    assert arguments.draw(whole, {}, Random(1)) == {"of": drawn}
+    assert arguments.draw(arguments.required(whole), unknown, Random(1)) == {"of": drawn}
 
 
 def test_a_schema_whose_references_form_a_circle_is_given_up() -> None:
     whole = {"properties": {"of": {"$ref": "#/$defs/A"}}, "required": ["of"], "$defs": {"A": {"$ref": "#/$defs/A"}}}
     with pytest.raises(arguments.CannotFillError):
-        arguments.draw(whole, {}, Random(1))
+        arguments.required(whole)
 
 
 def test_boards_and_classes_are_read_by_their_names() -> None:

@@ -60,7 +60,7 @@ async def overload(plan: OverloadPlan, show: Callable[[DoorVerdict], object]) ->
         network = Network(session, plan.urls)
         cast = await _cast(plan, network)
         try:
-            async with memory.watched(session, plan.operators_urls, plan.memory_mib) as result.memory:
+            async with memory.watched(session.client, plan.operators_urls, plan.memory_mib) as result.memory:
                 for name in plan.doors:
                     result.doors.append(await _overload(DOORS[name], cast, plan))
                     show(result.doors[-1])

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import aiohttp
-
 from bots.history.writer import HistoryWriter
+from bots.wire.http import HttpSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +14,7 @@ class Network:
     that is sent and answered, if there is one.
     """
 
-    session: aiohttp.ClientSession
+    session: HttpSession
     urls: tuple[str, ...]
     attempt_seconds: float = 5.0
     patience_seconds: float = 60.0

@@ -178,6 +178,21 @@ MUTANTS = (
         mix="grinder=1",
     ),
     Mutant(
+        "ownership-unread",
+        "a batch locks players without asking whether the database owns them, and one node learns late of moves",
+        [
+            Patch(
+                "migrations/players/versions/0023_editions.py",
+                "    where not p.void and (select o.owned from players_owned_slots o where o.slot = wanted.slot)\n",
+                "    where not p.void\n",
+            ),
+            *LATE_MAP,
+        ],
+        [invariants.KEPT, invariants.ANSWERS, invariants.CHAIN, invariants.STATE, invariants.FRESH, invariants.SEEN],
+        ["wander"],
+        mix="grinder=1",
+    ),
+    Mutant(
         "ban-leaks",
         "a banned player stays on the boards",
         [

@@ -11,6 +11,8 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bots.count.document import VIOLATED
+from bots.waiting import cancel_and_wait
 from tests.mutants.events import EVENTS
 from tests.mutants.mutant import Mutant
 from tests.mutants.mutants import HONEST, LATE, MUTANTS
@@ -57,9 +60,11 @@ async def run(mutant: Mutant, keep: Path | None = None) -> Catch:
         began = time.monotonic()
         try:
             async with asyncio.TaskGroup() as group:
-                playing = group.create_task(_play(stack, mutant))
-                for number, name in enumerate(mutant.meanwhile):
+                happening = [
                     group.create_task(_happen(stack, name, 3.0 * number))
+                    for number, name in enumerate(mutant.meanwhile)
+                ]
+                playing = group.create_task(_play(stack, mutant, happening))
         finally:
             seconds = time.monotonic() - began
             await stack.stop()
@@ -88,7 +93,9 @@ async def _happen(stack: MutantStack, name: str, later: float) -> None:
     await event.carry_out(stack)
 
 
-async def _play(stack: MutantStack, mutant: Mutant) -> tuple[dict[str, Any], str]:
+async def _play(
+    stack: MutantStack, mutant: Mutant, happening: Sequence[asyncio.Task[None]]
+) -> tuple[dict[str, Any], str]:
     """Returns the report of the bots and what they printed."""
     urls = [word for url in stack.urls for word in ("--url", url)]
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
@@ -100,9 +107,19 @@ async def _play(stack: MutantStack, mutant: Mutant) -> tuple[dict[str, Any], str
             cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         async with asyncio.timeout(BOTS_SECONDS):
+            ending = asyncio.create_task(_interrupt_after(process, happening)) if mutant.plays_on else None
             output, _ = await process.communicate()
+        if ending is not None:
+            await cancel_and_wait(ending)
         text = Path(report.name).read_bytes()
     return orjson.loads(text) if text else {}, output.decode()
+
+
+async def _interrupt_after(process: asyncio.subprocess.Process, happening: Sequence[asyncio.Task[None]]) -> None:
+    """Ends the play by Ctrl-C once all that happens meanwhile is over; the swarm goes on to its proof."""
+    await asyncio.wait(happening)
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGINT)
 
 
 async def _judged_again(history: Path) -> list[str]:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
@@ -19,6 +20,8 @@ SLOTS_OF_ONE = f"0-{SLOTS // 2 - 1}"
 MOVES = "/admin/v1/moves"
 REFUSED, BUSY = 400, 503
 WANDERING_SECONDS = 20.0
+BOARD = "dragons_weekly"
+NEXT_SEASON_SECONDS = 6.0
 REPLAYING = "postgres: startup recovering"
 """How the process of a replica that replays the log calls itself."""
 
@@ -99,8 +102,18 @@ def _operator(stack: MutantStack) -> aiohttp.ClientSession:
 
 
 async def close_the_season(stack: MutantStack) -> None:
-    """It ends some seconds later."""
-    await stack.command("seasons", "close", "dragons_weekly", "--reason", "a mutant's season")
+    """An order, its moment some seconds later, and the first seconds of the next season."""
+    await stack.command("seasons", "close", BOARD, "--reason", "a mutant's season")
+    while not await _has_ended(stack):  # noqa: ASYNC110 (it is another process's doing)
+        await asyncio.sleep(0.2)
+
+
+async def _has_ended(stack: MutantStack) -> bool:
+    """Whether a season of the board ended so long ago that some of the next one was played."""
+    async with _operator(stack) as session, session.get(f"{stack.operators}/admin/v1/seasons") as answer:
+        seasons = (await answer.json())["seasons"]
+    over = datetime.now(UTC) - timedelta(seconds=NEXT_SEASON_SECONDS)
+    return any(season["board"] == BOARD and datetime.fromisoformat(season["end"]) < over for season in seasons)
 
 
 async def let_the_replica_lag(stack: MutantStack) -> None:

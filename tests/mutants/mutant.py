@@ -45,6 +45,8 @@ class Mutant:
     replicated: bool = False
     seconds: int = 15
     """How long the swarm plays."""
+    plays_on: bool = False
+    """Whether it plays until what happens meanwhile is over, however slow the machine is; `seconds` are its bound."""
     mix: str = "player=1"
     """Its habits and their shares. Who sends no letters leaves none to wait for, so the verdict comes sooner."""
 

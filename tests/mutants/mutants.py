@@ -222,7 +222,8 @@ MUTANTS = (
         ],
         [invariants.POINTS],
         ["season"],
-        seconds=25,
+        seconds=60,
+        plays_on=True,
     ),
     Mutant(
         "push-lost",
@@ -296,7 +297,8 @@ MUTANTS = (
         ],
         [invariants.REWARDS],
         ["season"],
-        seconds=25,
+        seconds=60,
+        plays_on=True,
     ),
     Mutant(
         "grant-lost",

@@ -85,7 +85,7 @@ class BotRecord:
         if self.latest is None or state.version > self.latest.version:
             self.latest = state
         elif state.version == self.latest.version and state != self.latest:
-            self.contradictions.append(f"version {state.version} was answered as {self.latest} and as {state}")
+            self.contradictions.append(f"one version was answered in two ways: {self.latest} and {state}")
 
     def see_player(self, player: Any) -> None:
         """Record the player of a hello or a push."""

@@ -138,7 +138,8 @@ def _judge_acknowledged(record: BotRecord, entries: Mapping[str, LedgerEntry], v
             told = f"{command_id} was answered with {state}, the ledger has {entry.state}"
             verdict.unexplained.append(_fault(invariants.ANSWERS, record, told))
         if entry.letters != record.letters.get(command_id, ()):
-            told = f"{command_id} was answered with other letters than {entry.letters}"
+            letters = ", ".join(map(str, entry.letters)) or "no letters"
+            told = f"{command_id} was answered with other letters than the ledger has: {letters}"
             verdict.unexplained.append(_fault(invariants.ANSWERS, record, told))
 
 
@@ -200,7 +201,7 @@ def _judge_present(record: BotRecord, present: State, ledger: Sequence[LedgerEnt
     """The present state is the ledger's last, and not older than the latest answer or push."""
     last = ledger[0].state if ledger else record.first
     if present != last:
-        told = f"the player is {present}, the ledger ends in {last}"
+        told = f"the player is at {present}, the ledger ends in {last or 'nothing'}"
         verdict.unexplained.append(_fault(invariants.STATE, record, told))
     latest = record.latest
     if latest is None or present == latest:
@@ -209,7 +210,7 @@ def _judge_present(record: BotRecord, present: State, ledger: Sequence[LedgerEnt
         told = f"version {latest.version} was answered, the player is back at {present.version}"
         verdict.lost.append(_fault(invariants.SEEN, record, told))
     elif present.version == latest.version:
-        told = f"the player is {present}, the latest answer was {latest}"
+        told = f"the player is at {present}, the latest answer was {latest}"
         verdict.unexplained.append(_fault(invariants.SEEN, record, told))
     elif verdict.landed + _others_since(latest, ledger) < present.version - latest.version:
         told = f"version {latest.version} was the latest answer, the player is at {present.version}"
@@ -227,7 +228,7 @@ def _judge_seen(record: BotRecord, ledger: Sequence[LedgerEntry], verdict: Playe
         if record.first is not None and version <= record.first.version:
             continue
         if (stored := states.get(version)) != state:
-            told = f"version {version} was shown as {state}, the ledger has {stored}"
+            told = f"{state} was shown, the ledger has {stored or 'no such version'}"
             verdict.unexplained.append(_fault(invariants.SEEN, record, told, around(version, ledger)))
 
 

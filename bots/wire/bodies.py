@@ -17,6 +17,10 @@ class State(NamedTuple):
     max_hp: int
     exp: int
 
+    def __str__(self) -> str:
+        hp = f"hp {self.hp} of {self.max_hp}"
+        return f"version {self.version} ({self.class_name}, level {self.level}, {hp}, exp {self.exp})"
+
 
 EXPECTED = {"version": int, "class": str, "level": int, "hp": int, "max_hp": int, "exp": int}
 """The fields of a player that make a State, in its order, and their types."""
@@ -29,6 +33,9 @@ class MailSent(NamedTuple):
     mail_id: str
     to: str
     kind: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} to {self.to} ({self.mail_id})"
 
 
 def player_of(body: Any) -> Any:

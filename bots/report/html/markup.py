@@ -40,12 +40,15 @@ def _name(key: str) -> str:
 
 
 def table(heads: Sequence[Content], rows: Iterable[Sequence[Content]], *, words: int = 1, caption: str = "") -> Markup:
-    """A table that scrolls by itself where it is too wide; its first `words` columns hold words, the others numbers."""
+    """A table that scrolls by itself where it is too wide; its first `words` columns hold words, the others numbers.
+
+    A row may be an element of its own.
+    """
 
     def cells(kind: str, row: Sequence[Content]) -> Markup:
         return element("tr", [element(kind, cell, class_=None if at < words else "n") for at, cell in enumerate(row)])
 
     head = element("thead", cells("th", heads))
-    body = element("tbody", [cells("td", row) for row in rows])
+    body = element("tbody", [row if isinstance(row, Markup) else cells("td", row) for row in rows])
     title = element("caption", caption) if caption else None
     return element("div", element("table", title, head, body), class_="scroll", tabindex="0")

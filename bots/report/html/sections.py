@@ -1,14 +1,14 @@
 """The parts of a report that are no charts: the key figures, operations, faults, invariants, the set-up."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bots.chaos.nemesis import SKIPPED
 from bots.count.document import HELD, VIOLATED, RunDocument
 from bots.count.latencies import Latencies
 from bots.report.html.charts import shown
-from bots.report.html.markup import Markup, element, table, text
+from bots.report.html.markup import Content, Markup, element, table, text
 from bots.report.html.verdict import RunVerdict
 
 TONES = {HELD: "good", VIOLATED: "bad"}
@@ -110,11 +110,13 @@ def _number(number: int) -> Markup:
 
 def invariants(document: RunDocument) -> Markup:
     """Each invariant with its verdict and, where it was violated, the story."""
-    rows = []
+    rows: list[Sequence[Content]] = []
     for row in sorted(document.proof, key=lambda each: (each.verdict == HELD, each.verdict != VIOLATED)):
         badge = element("span", row.verdict, class_=f"verdict {TONES.get(row.verdict, 'warn')}")
-        story = element("pre", "\n".join(row.story)) if row.story else None
-        rows.append([text(row.invariant, story), badge, f"{row.checked:,}"])
+        rows.append([row.invariant, badge, f"{row.checked:,}"])
+        if row.story:
+            story = element("pre", "\n".join(row.story))
+            rows.append(element("tr", element("td", story, colspan="3"), class_="story"))
     shown_rows = (
         table(["what must hold", "verdict", "checked"], rows, words=2) if rows else element("p", "None was checked.")
     )

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from importlib.resources import files
 
@@ -137,3 +138,11 @@ def test_uplot_is_the_file_that_its_hash_says() -> None:
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == expected
     assert "MIT" in (folder / "LICENSE").read_text()
     assert re.search(r"uPlot \d+\.\d+\.\d+", (folder / "README.md").read_text())
+
+
+def test_a_violations_story_has_the_whole_width_below_its_invariant() -> None:
+    told = ("player 7: c1 was acknowledged as version 3 and isn't in the ledger", "and 2 more")
+    proof = [InvariantVerdict("kept", VIOLATED, 1, told), InvariantVerdict("once", HELD, 1)]
+    whole = page(replace(document(), proof=proof))
+    assert f'<tr class="story"><td colspan="3"><pre>{escape(told[0])}\n{told[1]}</pre></td></tr>' in whole
+    assert whole.count('class="story"') == 1

@@ -13,7 +13,7 @@ FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport
 	tests/fuzz/test_parsers.py tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-compare bench-boards bench-hostile bench-prices bench-replication bench-sizes mutants psql redis-cli profile lock \
+.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-bots bench-compare bench-boards bench-hostile bench-prices bench-replication bench-sizes mutants psql redis-cli profile lock \
 	wheels system-packages clean
 
 help: ## list the targets
@@ -69,6 +69,9 @@ bots: $(VENV)/ready ## let 200 bots play on the running stack of CONFIG for 30 s
 bench bench-hostile bench-prices bench-sizes: CONFIG = config/one.toml
 bench: $(VENV)/ready ## measure every door: BENCH="--doors act-http,read-http --json FILE" and more (docs/benchmarks.md)
 	CONFIG=$(CONFIG) $(BIN)/python -m tests.bench $(BENCH)
+
+bench-bots: $(VENV)/ready ## what the bots themselves cost: processor time an answer, and a thousand more of them
+	$(BIN)/python -m tests.bench.bots
 
 bench-compare: $(VENV)/ready ## the ratios of two runs: A=before.json B=after.json
 	$(BIN)/python -m tests.bench.compare $(A) $(B)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -14,10 +15,22 @@ DEFAULTS = SwarmPlan(players=200, seconds=30.0, sockets=0.5, rate=5.0, seed=1, n
 
 
 def _urls(values: list[str]) -> list[str]:
-    for value in values:
-        if not value.startswith(("http://", "https://")):
-            raise typer.BadParameter(f"{value!r} isn't an address such as {DEFAULT_URL}")
-    return [value.rstrip("/") for value in values]
+    return [_url(value) for value in values]
+
+
+def _url(value: str) -> str:
+    try:
+        url = urlsplit(value)
+        is_whole = url.scheme in ("http", "https") and url.hostname and url.port != 0 and not url.query + url.fragment
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise typer.BadParameter(f"{value!r} isn't an address such as {DEFAULT_URL}")
+    return value.rstrip("/")
+
+
+def url_or_none(value: str | None) -> str | None:
+    return None if value is None else _url(value)
 
 
 def urls_or_none(values: list[str] | None) -> list[str] | None:
@@ -56,7 +69,10 @@ AdminKey = Annotated[
     str | None, typer.Option(envvar="BOTS_ADMIN_KEY", metavar="KEY", help="An admin key, to prove the boards.")
 ]
 AdminKeyFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A file that holds the admin key.")]
-AdminUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where the admin key is valid, if not at --url.")]
+AdminUrl = Annotated[
+    str | None,
+    typer.Option(callback=url_or_none, metavar="URL", help="Where the admin key is valid, if not at --url."),
+]
 Prefix = Annotated[
     str, typer.Option("--name-prefix", callback=_prefix, metavar="TEXT", help="First letters of the players' names.")
 ]

@@ -62,3 +62,12 @@ def test_a_comparison_ends_with_1_only_where_that_is_asked_for_and_something_is_
     assert CliRunner().invoke(app, ["compare", *sides, "--fail-if-worse"]).exit_code == 1
     assert CliRunner().invoke(app, ["compare", *reversed(sides), "--fail-if-worse"]).exit_code == 0
     assert "at least 5" in said("compare", *[str(tmp_path / "a" / "0.json")] * 2)
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "ftp://x", "http://", "http://:80", "http://x:99999", "http://x:0", "http://[x", "http://x?y=1"]
+)
+@pytest.mark.parametrize("option", ["--url", "--admin-url"])
+def test_what_isnt_an_address_is_said_at_once(option: str, url: str) -> None:
+    done = CliRunner().invoke(app, ["run", option, url])
+    assert (done.exit_code, "isn't an address such as" in " ".join(done.output.split())) == (2, True), done.output

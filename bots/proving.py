@@ -61,11 +61,12 @@ async def prove(result: RunResult, target: Target, ground: ProbeGround, proof: P
     """Enter the proof into the result, or why it couldn't be carried out."""
     result.failure = "the proof was abandoned"
     result.findings = ground.findings
+    misled = next((bot.misled for bot in result.swarm.signed_up if bot.misled), "")
     try:
         await _prove_all(result, target, ground)
-        result.failure = ""
+        result.failure = misled
     except (pages.NotProvedError, BadAnswerError) as error:
-        result.failure = str(error)
+        result.failure = misled or str(error)
     records = [bot.record for bot in result.swarm.signed_up]
     others = {"a reward": result.points.checked[REWARDS], **ground.findings.happened}
     result.sightings = sometimes.sightings(result.swarm.tally, records, result.mail, others, proof.expected)

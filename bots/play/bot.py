@@ -31,7 +31,7 @@ READS_BY_TOKEN = 0.7
 
 
 class Bot:
-    """A player of the swarm."""
+    """A player of the swarm; `misled` says how its habit failed, if it did."""
 
     def __init__(
         self, identity: BotIdentity, client: PlayerClient, ids: CommandIds, tally: Tally, random: Random
@@ -39,7 +39,7 @@ class Bot:
         self.identity = identity
         self.client = client
         self.record = BotRecord()
-        self.stopped = False
+        self.stopped, self.misled = False, ""
         self._at_work = asyncio.Lock()
         self._commands = CommandSender(identity, client, self.record, ids, tally)
         self._ids = ids

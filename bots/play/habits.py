@@ -113,8 +113,11 @@ class OwnHabit:
     skewed: bool = False
 
     def choose(self, situation: Situation, without: frozenset[str]) -> Choice:
-        """Ask the function; raises BadHabitError if it doesn't return a Choice that the game knows."""
-        choice = self.function(situation)
+        """Ask the function; raises BadHabitError if it fails or doesn't return a Choice that the game knows."""
+        try:
+            choice = self.function(situation)
+        except Exception as error:
+            raise BadHabitError(f"the habit {self.name} failed: {error!r:.200}") from error
         if not isinstance(choice, Choice) or choice.name not in {*READS, *situation.catalogue.actions}:
             raise BadHabitError(f"the habit {self.name} returned {choice!r:.100}, not a Choice of what the game knows")
         return Choice("read") if choice.name in without else choice

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from bots.count.tally import Tally
 from bots.play.bot import Bot
+from bots.play.habits import BadHabitError
 from bots.play.placement import Placement
 from bots.play.plan import SwarmPlan
 
@@ -41,9 +42,14 @@ class Swarm:
 
 
 async def guarded(bot: Bot, doing: Awaitable[object]) -> None:
-    """Run one bot so that its failure stops no other; the failure goes to its record, which fails the proof."""
+    """Run one bot so that its failure stops no other; the failure goes to its record, which fails the proof.
+
+    A habit of the user's own that fails is no fault of the server's.
+    """
     try:
         await doing
+    except BadHabitError as error:
+        bot.stopped, bot.misled = True, str(error)
     except Exception as error:
         bot.stopped = True
         bot.record.problems.append(f"{bot.identity.name} stopped: {error!r}")

@@ -74,6 +74,12 @@ def test_a_studios_own_habit_is_a_function_of_the_situation() -> None:
     assert chosen(f"{__name__}:collector") == {"hunt": 1000}
 
 
+def test_a_habit_that_fails_is_named() -> None:
+    habit = OwnHabit("mine", lambda _: 1 // 0)
+    with pytest.raises(BadHabitError, match="the habit mine failed: ZeroDivisionError"):
+        Chooser(CATALOGUE, Random(1), habit).choose(State(3, "priest", 1, 1, 1, 1))
+
+
 @pytest.mark.parametrize("returned", [None, "hunt", Choice("fly")])
 def test_a_habit_that_returns_what_the_game_does_not_know_is_refused(returned: object) -> None:
     habit = OwnHabit("mine", lambda _: returned)

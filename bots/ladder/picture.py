@@ -18,7 +18,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue"
 .head { font-size: 11.5px; fill: #5d6675; } .faint { fill: #5d6675; } .step { font-weight: 600; }
 .paper { fill: #ffffff; } .rule { stroke: #dfe3e9; } .rate { fill: #2563c9; } .node { fill: #a67c00; }
 .database { fill: #d9541e; } .good { fill: #11734b; } .bad { fill: #b3261e; font-weight: 700; }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   text { fill: #e8ebf0; } .head, .faint { fill: #9aa5b5; } .paper { fill: #14171c; } .rule { stroke: #323946; }
   .rate { fill: #74a8ff; } .node { fill: #e3bd4b; } .database { fill: #ff9461; } .good { fill: #6fd6a4; }
   .bad { fill: #ff9a90; }

@@ -19,18 +19,22 @@ class Agenda:
 
     def __init__(self, lateness: list[float]) -> None:
         self._lateness = lateness
-        self._heap: list[tuple[float, int, Begin]] = []
+        self._heap: list[tuple[float, int, Begin, float]] = []
         self._numbers = count()
         self._timer: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
         self._rings_at = float("inf")
         self.is_open = True
 
-    def at(self, due: float, begin: Begin) -> None:
-        """Put something on the agenda; after `close` nothing happens."""
+    def at(self, due: float, begin: Begin, known: float = 0.0) -> None:
+        """Put something on the agenda; after `close` nothing happens.
+
+        What was due before anybody could know of it, as a player's next turn is when its last answer came late, is late
+        for this process's own reasons from `known` on.
+        """
         if not self.is_open:
             return
-        heappush(self._heap, (due, next(self._numbers), begin))
+        heappush(self._heap, (due, next(self._numbers), begin, max(due, known)))
         if due < self._rings_at:
             self._set_timer(due)
 
@@ -57,8 +61,8 @@ class Agenda:
         for _ in range(BURST):
             if not heap or heap[0][0] > now:
                 break
-            due, _, begin = heappop(heap)
-            self._lateness.append(now - due)
+            due, _, begin, known = heappop(heap)
+            self._lateness.append(max(0.0, now - known))
             begin(due)
         if heap and self.is_open and heap[0][0] < self._rings_at:
             self._set_timer(heap[0][0])

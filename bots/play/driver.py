@@ -87,11 +87,12 @@ class Driver:
         self._run(bot, bot.turn(due), partial(self._plan_next, bot, due))
 
     def _plan_next(self, bot: Bot, due: float) -> None:
-        planned = due + self._step if self._step else time.monotonic()
+        now = time.monotonic()
+        planned = due + self._step if self._step else now
         if bot.stopped or planned >= self._ends:
             return
         if self._agenda.is_open:
-            self._agenda.at(planned, partial(self._begin_closed, bot))
+            self._agenda.at(planned, partial(self._begin_closed, bot), now)
         elif self._step and not self._swarm.stop.is_set():
             self._leave_unsent(1 + int((self._ends - planned) / self._step))
 

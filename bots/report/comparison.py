@@ -125,7 +125,7 @@ def _remarks(before: Sequence[RunDocument], after: Sequence[RunDocument]) -> lis
     facts: Sequence[tuple[str, Callable[[RunDocument], object]]] = (
         ("the plan", lambda document: document.setup.plan),
         ("the machine", lambda document: {**document.setup.machine, "load": None}),
-        ("the length", lambda document: document.setup.seconds),
+        ("the length", lambda document: round(document.setup.seconds, 1)),
     )
     for what, fact in facts:
         values = [fact(document) for document in (*before, *after)]

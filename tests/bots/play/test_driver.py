@@ -109,3 +109,11 @@ async def test_a_storm_comes_on_top_of_either_model() -> None:
     storms = [planned for bot in paced.rows[0] for planned in bot.storms]
     assert 25 < len(storms) < 80
     assert max(storms) - min(storms) <= 0.5
+
+
+async def test_in_the_closed_model_a_slow_server_makes_turns_late_and_not_the_generator() -> None:
+    paced = await played(plan(1.0, rate=20.0), count=5, seconds=0.3)
+    assert max(begun - planned for planned, begun in turns(paced)) > 0.2
+    lateness = paced.swarm.tally.health.lateness
+    assert len(lateness) == len(turns(paced))
+    assert sorted(lateness)[len(lateness) // 2] < 0.1

@@ -16,12 +16,17 @@ from gameserver.storage.players.pending import CommitLimits, Pending, queue_full
 from gameserver.storage.players.returning import Returning
 from gameserver.storage.players.transactions import LOCKED_PAUSE, MakeBatch, Transactions
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.link import Link
 from gameserver.telemetry import QUEUED
 from gameserver.tracing.tracer import Tracer
 from gameserver.waiting import Bell
 
 SECOND_TRANSACTION = 64
 """Ready players that make a second transaction worth its cost; fewer wait for the one in flight and share the next."""
+BUSY_BATCH = 4
+"""A batch of so many commands is probably followed by another one soon."""
+BEGUN_SECONDS = 0.05
+"""How long a transaction that was begun in advance waits for its first command."""
 PER_PLAYER = 32
 """Commands of one player in one batch, at the most."""
 EXPIRY_SECONDS = 0.1
@@ -76,7 +81,8 @@ class Committer:
         self._busy: set[int] = set()
         """Players with commands in flight, or locked by another transaction a moment ago."""
         self._queued = self._in_flight = 0
-        self._wake = asyncio.Event()
+        self._idle: list[asyncio.Future[None]] = []
+        """Workers that wait for work; the one that worked last has the warmest connection, and is woken first."""
         self._closed = False
         self._quiet = QuietWaits()
         self._returning = Returning()
@@ -132,36 +138,53 @@ class Committer:
         link = self._transactions.link()
         try:
             while True:
-                # Wait for work. A transaction begun ahead of need holds a snapshot, so it ends before the wait.
-                if not self._wake.is_set():
-                    await link.rest()
-                    await self._wake.wait()
-                self._in_flight += 1
-                self._signal()
+                await self._turn(link)
                 if len(self._ready) < SECOND_TRANSACTION:
                     await self._returning.wait(self._ready)
                 if batch := self._take():
                     # What is still ready may be worth a second worker.
                     self._signal()
                     began = time.monotonic()
-                    unanswered = await self._transactions.run(link, batch, lambda: bool(self._ready))
+                    unanswered = await self._transactions.run(link, batch, lambda: self._goes_on(batch))
                     self._returning.note(len(self._busy) + len(self._ready), time.monotonic() - began)
                     self._put_back(batch, unanswered)
                 self._in_flight -= 1
-                self._signal()
         finally:
             await link.close()
 
+    async def _turn(self, link: Link) -> None:
+        """Waits until there is work for this worker, which then counts as in flight."""
+        if self._has_work():
+            self._in_flight += 1
+            self._signal()
+            return
+        woken = asyncio.get_running_loop().create_future()
+        self._idle.append(woken)
+        # A transaction that was begun in advance ends if nothing comes for a while.
+        if link.is_in_transaction:
+            await asyncio.wait([woken], timeout=BEGUN_SECONDS)
+            if not woken.done():
+                await link.rest()
+        await woken
+
+    def _goes_on(self, batch: Sequence[Pending]) -> bool:
+        """Whether another transaction will probably follow this batch's, so that it may begin at once."""
+        return bool(self._ready) or len(batch) >= BUSY_BATCH
+
+    def _has_work(self) -> bool:
+        """Whether what is ready is worth another transaction."""
+        return bool(self._ready) and (not self._in_flight or len(self._ready) >= SECOND_TRANSACTION)
+
     def _make_ready(self, player_id: int) -> None:
         self._ready.append(player_id)
+        self._returning.see(len(self._ready))
         self._signal()
 
     def _signal(self) -> None:
-        """Wakes a worker if there is work for it."""
-        if self._ready and (not self._in_flight or len(self._ready) >= SECOND_TRANSACTION):
-            self._wake.set()
-        else:
-            self._wake.clear()
+        """Wakes as many idle workers as there is work for."""
+        while self._idle and self._has_work():
+            self._in_flight += 1
+            self._idle.pop().set_result(None)
 
     def _take(self) -> list[Pending]:
         """The next batch: the commands of the players that have been ready longest."""

@@ -11,7 +11,6 @@ import time
 from collections.abc import Sized
 
 LONGEST_SECONDS = 0.02
-STEP_SECONDS = 0.001
 
 
 class Returning:
@@ -20,13 +19,28 @@ class Returning:
     def __init__(self) -> None:
         self._expected = 0
         self._until = 0.0
+        self._waiting: set[asyncio.Future[None]] = set()
 
     def note(self, players: int, seconds: float) -> None:
         """A transaction that took this long has just ended; so many players may act next."""
         self._expected = players
         self._until = time.monotonic() + min(seconds / 2, LONGEST_SECONDS)
 
+    def see(self, ready: int) -> None:
+        """So many players are ready now."""
+        if self._waiting and ready >= self._expected:
+            for waiting in self._waiting:
+                if not waiting.done():
+                    waiting.set_result(None)
+
     async def wait(self, ready: Sized) -> None:
         """Waits until as many players are ready as may act next, or it is time to begin."""
-        while len(ready) < self._expected and time.monotonic() < self._until:  # noqa: ASYNC110 (what it waits for is time)
-            await asyncio.sleep(STEP_SECONDS)
+        rest = self._until - time.monotonic()
+        if len(ready) >= self._expected or rest <= 0:
+            return
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiting)
+        try:
+            await asyncio.wait([waiting], timeout=rest)
+        finally:
+            self._waiting.discard(waiting)

@@ -30,6 +30,11 @@ class Link:
         self._settings = settings
         self._connection: DriverConnection | None = None
 
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction is open, as far as is known."""
+        return self._connection is not None and self._connection.is_in_transaction()
+
     async def open(self) -> DriverConnection:
         """Raises one of LOST."""
         if self._connection is not None and not self._connection.is_usable():

@@ -24,12 +24,13 @@ from gameserver.storage.boards.ledger_reader import SQL, LedgerChanges, LedgerRe
 from gameserver.storage.boards.loading import BoardLoad
 from gameserver.storage.boards.rows import ranked_player_of, stored_score_arguments
 from gameserver.storage.boards.traces import BoardTraces
+from gameserver.storage.boards.whereabouts import Whereabouts
 from gameserver.storage.boards.writer import BoardWriter, Generation
 from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
 from gameserver.storage.live.presence import CHANGED, Presence
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import LOST
-from gameserver.storage.postgres.link import Link
+from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.postgres.locks import FOLLOWING
 from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
 from gameserver.tracing.tracer import Tracer
@@ -38,6 +39,8 @@ log = structlog.get_logger()
 
 SHORTEST_PAUSE, BUSY_PAUSE, QUIET_PAUSE = 0.02, 0.05, 0.1
 """Seconds between turns: the least, and the most after a turn that brought something, and after one that didn't."""
+PAUSE_SHARE = 5
+"""A pause is so many times as long as the turn before it: a player that acts in the meantime is written once."""
 LOADING_SECONDS = 0.005
 STATE_SECONDS = 0.5
 BUILDING_SECONDS = 0.1
@@ -54,8 +57,7 @@ CHUNK = 5_000
 PART = 1_000
 """Changed players written in one call, at the most."""
 SETTINGS = {
-    "enable_seqscan": "off",
-    "plan_cache_mode": "force_custom_plan",
+    **HOT_PATH,
     "lock_timeout": "100",
     "statement_timeout": "5000",
     "idle_session_timeout": "10000",
@@ -65,11 +67,11 @@ SETTINGS = {
 def pause_after(before: float, lasted: float, *, busy: bool) -> float:
     """Seconds until the next turn, after a pause and a turn.
 
-    A board lags by a pause and two turns, so both are short; turns that take long have longer pauses. While nothing
-    happens, each pause is twice as long as the one before it.
+    A board lags by a pause and two turns, so both are short; a follower works for at most a sixth of its time, unless
+    turns take long. While nothing happens, each pause is twice as long as the one before it.
     """
     if busy:
-        return min(max(lasted / 2, SHORTEST_PAUSE), BUSY_PAUSE)
+        return min(max(PAUSE_SHARE * lasted, SHORTEST_PAUSE), BUSY_PAUSE)
     return min(2 * before, QUIET_PAUSE)
 
 
@@ -96,6 +98,7 @@ class Follower:
         self._ledger = LedgerReader(database.name)
         self._load: BoardLoad | None = None
         self._followed: list[tuple[Contest, Generation]] = []
+        self._whereabouts = Whereabouts()
         self._points: dict[tuple[str, int], Snapshot] = {}
         """By generation and its loads: what its followers have to catch up with before it may become live."""
         self._starting, self._building, self._stumbles = True, False, 0
@@ -130,6 +133,7 @@ class Follower:
         source = Source(row["system"], row["timeline"], secrets.token_hex(6))
         self._load, self._looked, self._followed = None, 0.0, []
         self._points.clear()
+        self._whereabouts.forget()
 
         pause = SHORTEST_PAUSE
         while True:
@@ -144,7 +148,7 @@ class Follower:
                 # What no board waits for is part of the pause: which generations there are now, and the index.
                 await self._look(connection, source)
                 if busy:
-                    await self._ledger.summarize(connection)
+                    await self._ledger.tend(connection)
                 self._stumbles = 0
             except (RedisError, PresenceUnavailable) as error:
                 await self._stumble(error)
@@ -153,6 +157,7 @@ class Follower:
     async def _stumble(self, error: Exception) -> None:
         """Goes on from where it was, also in a load; but lets another node try when Redis doesn't answer this one."""
         self._stumbles, self._looked = self._stumbles + 1, 0.0
+        self._whereabouts.forget()
         if self._stumbles > STUMBLES:
             raise error
         log.warning("follower stumbles", database=self._database.name, error=f"{type(error).__name__}: {error}")
@@ -256,17 +261,22 @@ class Follower:
         """Part by part; the checkpoints move with the last one."""
         checkpoint, name, done = changes.reached.dump(), self._database.name, 0
         followed = self._followed
-        while len(changes.players) - done > PART:
-            await self._writer.apply(followed, name, "", changes.players[done : done + PART])
+        self._whereabouts.follow(followed)
+        players = self._whereabouts.marked(changes.players)
+        while len(players) - done > PART:
+            await self._writer.apply(followed, name, "", players[done : done + PART])
             done += PART
         as_of = None if changes.more else changes.as_of
-        written = await self._writer.apply(followed, name, checkpoint, changes.players[done:], as_of)
+        written = await self._writer.apply(followed, name, checkpoint, players[done:], as_of)
 
         # Where another follower has moved the checkpoint, Redis is asked again.
-        if not all(written):
+        if all(written):
+            self._whereabouts.note(players)
+        else:
             self._looked = 0.0
+            self._whereabouts.forget()
         self._followed = [
             (contest, replace(generation, checkpoint=checkpoint) if fine else generation)
             for (contest, generation), fine in zip(followed, written, strict=True)
         ]
-        FOLLOWED.labels(self._database.name).inc(len(changes.players))
+        FOLLOWED.labels(self._database.name).inc(len(players))

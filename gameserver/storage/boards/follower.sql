@@ -21,23 +21,23 @@ select pg_current_snapshot()::text
 -- $1 lowest transaction id of interest, $2 one more than the last to read, $3 xmax and $4 in-progress ids of the
 -- snapshot that was read last, $5 boards and $6 seasons whose scores are stored: the present state of the players whose
 -- ledger rows became visible since (a negative seed marks a refusal, which changes nobody), also of deleted ones, who
--- are void, and of all in slots that were granted to this database since, and the ledger's time. Of weeks that were
--- dropped since, each player's last row is kept. Only slots that it owns: others' rows are copies, older or newer.
+-- are void, and of all in slots that were granted to this database since (`moved`), and the ledger's time. Of weeks that
+-- were dropped since, each player's last row is kept. Only slots that it owns: others' rows are copies, older or newer.
 select change.*, now.snapshot, now.at
 from (select pg_current_snapshot()::text as snapshot, statement_timestamp() as at) as now
 left join lateral (
     select p.id, p.name, p.class, p.level, p.hp, p.exp, p.version, p.created_at, p.exp_reached_at,
            coalesce(p.level_reached_at, p.created_at) as level_reached_at, p.banned or p.deleted as gone,
-           stored.wanted, stored.scores, stored.reached, l.txid
+           stored.wanted, stored.scores, stored.reached, l.txid, l.granted as moved
     from (
-        select slot, player_id, max(txid) as txid from (
-            select slot, player_id, txid from ledger
+        select slot, player_id, max(txid) as txid, bool_or(granted) as granted from (
+            select slot, player_id, txid, false as granted from ledger
             where txid >= $1 and txid < $2 and (txid >= $3 or txid = any($4::bigint[])) and seed >= 0
             union all
-            select slot, player_id, ledger_txid from ledger_kept
+            select slot, player_id, ledger_txid, false from ledger_kept
             where ledger_txid >= $1 and ledger_txid < $2 and (ledger_txid >= $3 or ledger_txid = any($4::bigint[]))
             union all
-            select g.slot, m.id, g.txid from players_owned_slots g join players m on m.slot = g.slot
+            select g.slot, m.id, g.txid, true from players_owned_slots g join players m on m.slot = g.slot
             where g.txid >= $1 and g.txid < $2 and (g.txid >= $3 or g.txid = any($4::bigint[]))
         ) as news
         group by slot, player_id
@@ -72,6 +72,10 @@ limit $3
 -- Without this the newest pages, which no autovacuum has seen, would be read at every turn.
 select brin_summarize_new_values(i.inhrelid::regclass)
 from pg_inherits i where i.inhparent = 'ledger_txid'::regclass
+
+-- name: forget_plans
+-- Statements are planned anew when they run next, for the ledger as large as it is by then.
+discard plans
 
 -- name: traced
 -- $1 lowest transaction id of interest, $2 one more than the last, $3 xmax and $4 in-progress ids of the snapshot that

@@ -21,7 +21,7 @@ TRANSACTIONS = 2_000
 FEW_TRANSACTIONS = 16
 """Read in the first turn: each of a bulk load's may have written thousands of players."""
 MANY_PLAYERS = 5_000
-SUMMARIZE_SECONDS = 2.0
+TEND_SECONDS = 1.0
 
 
 class LedgerChanges(NamedTuple):
@@ -39,7 +39,7 @@ class LedgerReader:
     def __init__(self, database: str) -> None:
         self._database = database
         self._span = FEW_TRANSACTIONS
-        self._summarized = 0.0
+        self._tended = 0.0
 
     def fail(self) -> None:
         """After a failure, which may come of too large a step: the next ones are smaller."""
@@ -65,12 +65,16 @@ class LedgerReader:
         as_of = int(rows[0]["at"].timestamp() * 1000)
         return LedgerChanges(reached, [ranked_player_of(row, contests) for row in changes], as_of, seen.xmax > until)
 
-    async def summarize(self, connection: asyncpg.Connection) -> None:
-        """Now and then: the ledger's index learns its newest pages, which every turn would read otherwise."""
-        if time.monotonic() - self._summarized < SUMMARIZE_SECONDS:
+    async def tend(self, connection: asyncpg.Connection) -> None:
+        """Now and then, while the ledger grows: its index learns its newest pages, and plans its new size.
+
+        Without the first every turn would read all of those pages; planning at every turn would take half of its time.
+        """
+        if time.monotonic() - self._tended < TEND_SECONDS:
             return
-        self._summarized = time.monotonic()
+        self._tended = time.monotonic()
         try:
             await connection.execute(SQL["summarize"])
         except asyncpg.LockNotAvailableError:
             log.debug("the ledger's index is being vacuumed", database=self._database)
+        await connection.execute(SQL["forget_plans"])

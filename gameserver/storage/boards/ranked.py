@@ -19,8 +19,8 @@ class RankedPlayer(NamedTuple):
     """A player's present state. `stored` are its scores by board and season, None for one that was taken away; `gone`
     takes it off every board.
 
-    `card` is what a board shows of the player, packed, or empty if it isn't packed yet. `moved` says that another
-    database may have written the player to boards.
+    `card` is what a board shows of the player, packed, or empty if it isn't packed yet. `moved` says that boards may have
+    it that it isn't on: another database may have written it there, or it was on them before.
     """
 
     player: Player
@@ -49,17 +49,17 @@ def pack(contest: Contest, players: Iterable[RankedPlayer], *, all_absent: bool 
 
     A player without a stored score has never been on a board of stored scores, so it has a row only when it is gone, or
     when its score was taken away.
-    Without `all_absent`, an absent player has one only if it is gone, or if another database may have written it.
+    Without `all_absent`, an absent player has one only if it is gone, or has `moved`.
     """
     board, sign = contest.board, -1 if contest.board.order == "desc" else 1
-    rows = []
+    rows, lists_absent = [], not board.stores_scores
     for ranked in players:
         score = ranked.score(contest)
         if score is not None:
             card = ranked.card or pack_card(ranked.player)
             at = microseconds(score.reached_at)
             rows.append(pack_row(ranked.player, at, sign * score.score, there=True, card=card))
-        elif ranked.gone or _has_left(ranked, contest) or (not board.stores_scores and (all_absent or ranked.moved)):
+        elif ranked.gone or _has_left(ranked, contest) or (lists_absent and (all_absent or ranked.moved)):
             rows.append(pack_row(ranked.player, 0, 0, there=False, card=b""))
     return b"".join(rows)
 

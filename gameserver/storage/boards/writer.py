@@ -178,12 +178,13 @@ class BoardWriter:
     ) -> list[bool]:
         """Writes what has changed since the checkpoints of the generations; False where it has another one.
 
-        `as_of` is the ledger's time of the reading, in ms.
+        `as_of` is the ledger's time of the reading, in ms. Boards that a player isn't on hear of it if it has `moved`.
         """
         calls = []
         for contest, generation in followed:
             guard = Guard(database, generation.checkpoint, database, checkpoint)
-            call = _call(contest, generation.name, guard, "follow", pack(contest, players), database)
+            rows = pack(contest, players, all_absent=False)
+            call = _call(contest, generation.name, guard, "follow", rows, database)
             calls.append(call if as_of is None else call._replace(ledger_ms=as_of))
         return [bool(answer) for answer in await self._apply.many(calls)]
 

@@ -43,7 +43,7 @@ CLASSES = ("warrior", "fighter", "mage", "priest")
 def test_pauses_are_short_while_players_act_and_long_while_none_does() -> None:
     shortest, busiest, quietest = follower.SHORTEST_PAUSE, follower.BUSY_PAUSE, follower.QUIET_PAUSE
     assert follower.pause_after(quietest, 0.001, busy=True) == shortest
-    assert follower.pause_after(shortest, busiest, busy=True) == busiest / 2
+    assert follower.pause_after(shortest, busiest / 10, busy=True) == busiest / 10 * follower.PAUSE_SHARE
     assert follower.pause_after(shortest, 3.0, busy=True) == busiest
     pauses = [shortest]
     for _ in range(10):

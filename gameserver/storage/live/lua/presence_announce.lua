@@ -9,12 +9,18 @@
 -- include: milliseconds
 local TOGETHER = 1000
 local id_list, number_list, announced = {}, {}, 0
-for id in ids:gmatch('[^,]+') do id_list[#id_list + 1] = id end
-for number in numbers:gmatch('[^,]+') do number_list[#number_list + 1] = number end
+
+-- The lists are taken apart only where somebody is connected.
+local function split_lists()
+  if #id_list > 0 then return end
+  for id in ids:gmatch('[^,]+') do id_list[#id_list + 1] = id end
+  for number in numbers:gmatch('[^,]+') do number_list[#number_list + 1] = number end
+end
 
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', nodes, milliseconds(), '+inf')) do
   local players, changed = players_prefix .. name, {}
   if redis.call('EXISTS', players) == 1 then
+    split_lists()
     for first = 1, #id_list, TOGETHER do
       local last = math.min(first + TOGETHER - 1, #id_list)
       for place, is_here in ipairs(redis.call('SMISMEMBER', players, unpack(id_list, first, last))) do

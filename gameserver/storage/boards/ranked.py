@@ -19,8 +19,8 @@ class RankedPlayer(NamedTuple):
     """A player's present state. `stored` are its scores by board and season, None for one that was taken away; `gone`
     takes it off every board.
 
-    `card` is what a board shows of the player, packed, or empty if it isn't packed yet. `moved` says that boards may have
-    it that it isn't on: another database may have written it there, or it was on them before.
+    `card` is what a board shows of the player, packed, or empty if it isn't packed yet. `moved`: boards that it
+    isn't on may have it, since another database may have written it there, or since it was on them.
     """
 
     player: Player

@@ -93,7 +93,7 @@ async def tombstones(core: Core, player_id: int) -> int:
     """On how many boards there is one of the player."""
     redis, found = core.redis.commands, 0
     async for key in redis.scan_iter("gs:{board:*}:*:gone*"):
-        found += bool(await redis.hexists(key, pack_id(player_id)))  # type: ignore[misc]
+        found += bool(await redis.hexists(key, pack_id(player_id)))
     return found
 
 

@@ -6,13 +6,13 @@ from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from gameserver.timings import Timings
+from gameserver.timings import Count, Counts, Timings
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
-REQUESTS = Counter("gameserver_requests_total", "Answers over HTTP", ["route", "method", "status"])
+REQUESTS = Counts("gameserver_requests_total", "Answers over HTTP", ["route", "method", "status"])
 REQUEST_SECONDS = Timings(
     "gameserver_request_seconds", "Time until an HTTP request was answered, by route", ["route", "method"], FAST
 )
@@ -20,7 +20,7 @@ COMMAND_SECONDS = Timings(
     "gameserver_command_seconds", "Time until a player's action was committed or refused", ["action"], FAST
 )
 REFUSALS = Counter("gameserver_refusals_total", "Requests over HTTP that were answered with an error", ["code"])
-FRAMES = Counter("gameserver_socket_requests_total", "Answers over sockets", ["op", "code"])
+FRAMES = Counts("gameserver_socket_requests_total", "Answers over sockets", ["op", "code"])
 SOCKETS = Gauge("gameserver_sockets", "Sockets open on this node")
 ONLINE = Gauge("gameserver_online_players", "Players with a socket on this node")
 COMMITS = Histogram("gameserver_commit_seconds", "Time of one group commit", ["database"], buckets=FAST)
@@ -31,7 +31,7 @@ BATCHES = Histogram(
     buckets=[1, 2, 5, 10, 20, 50, 100, 200, 500],
 )
 QUEUED = Gauge("gameserver_commands_queued", "Commands that wait for a group commit", ["database"])
-COMMANDS = Counter("gameserver_commands_total", "Commands, by outcome", ["action", "end"])
+COMMANDS = Counts("gameserver_commands_total", "Commands, by outcome", ["action", "end"])
 SLOW_RULES = Counter("gameserver_slow_rules_total", "Rules that took longer than 50 ms, by action", ["action"])
 RULE_FAULTS = Counter("gameserver_rule_faults_total", "Rules that raised or broke the law of players", ["action"])
 SLOW_COMMITS = Counter("gameserver_slow_commits_total", "Group commits that took longer than 1 s", ["database"])
@@ -97,21 +97,21 @@ MAIL_RETURNED = Counter("gameserver_mail_returned_total", "Letters sent back, or
 
 
 @cache
-def command_ended(action: str, end: str) -> Counter:
+def command_ended(action: str, end: str) -> Count:
     """The counter of an action's commands with this outcome. Cached: a look-up by labels costs more than counting."""
-    return COMMANDS.labels(action, end)
+    return COMMANDS.of(action, end)
 
 
 @cache
-def frame_answered(op: str, code: str) -> Counter:
+def frame_answered(op: str, code: str) -> Count:
     """The counter of an op's socket requests that were answered with this code."""
-    return FRAMES.labels(op, code)
+    return FRAMES.of(op, code)
 
 
 @cache
-def request_answered(route: str, method: str, status: int) -> Counter:
+def request_answered(route: str, method: str, status: int) -> Count:
     """The counter of a route's HTTP requests that were answered with this status."""
-    return REQUESTS.labels(route, method, status)
+    return REQUESTS.of(route, method, str(status))
 
 
 @cache

@@ -1,6 +1,8 @@
-"""Histograms of latencies that the hot path can afford: counting one takes 0.14 us, the library's own 0.75.
+"""Counters, and histograms of latencies, that the hot path can afford: one counts in 0.05 or 0.14 us, the library's own
+in 0.75.
 
-Law: what Prometheus reads is the same as of a histogram of the library: cumulative buckets, a count and a sum.
+Law: what Prometheus reads is the same as of those of the library: a total; cumulative buckets, a count and a sum. They
+are counted on the loop's thread only, so they need no lock.
 """
 
 from bisect import bisect_left
@@ -8,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import REGISTRY
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 
@@ -25,6 +27,45 @@ class Timing:
     def observe(self, seconds: float) -> None:
         self.counts[bisect_left(self._bounds, seconds)] += 1
         self.total += seconds
+
+
+class Count:
+    """The number under one set of labels."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def inc(self) -> None:
+        self.number += 1
+
+
+class Counts(Collector):
+    """A counter with labels, known to the library's registry."""
+
+    def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
+        self._name, self._documentation, self._labels = name, documentation, labels
+        self._children: dict[tuple[str, ...], Count] = {}
+        REGISTRY.register(self)
+
+    def of(self, *values: str) -> Count:
+        """The number under these values of the labels."""
+        child = self._children.get(values)
+        if child is None:
+            child = self._children[values] = Count()
+        return child
+
+    def describe(self) -> list[CounterMetricFamily]:
+        """Its name, so that no other metric gets it."""
+        return [CounterMetricFamily(self._name, self._documentation, labels=self._labels)]
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """What Prometheus reads."""
+        family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)
+        for values, child in self._children.items():
+            family.add_metric(values, child.number)
+        yield family
 
 
 class Timings(Collector):

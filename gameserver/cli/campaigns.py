@@ -76,7 +76,7 @@ def start(
     """Send a letter to everyone who fits, once."""
 
     async def work(core: application.Core) -> None:
-        chosen = command_ids.checked_or_new(command_id, core.commands.campaigns.now(), "command_id")
+        chosen = command_ids.checked_or_new(command_id, core.commands.campaigns.now, "command_id")
         order = CampaignOrder(letter.segment, letter.gift(), expected_count, may_differ_by)
         by = ChangedBy(actor(), reason, chosen)
         console.print(_line(core, await campaigns.start(core.commands.campaigns, order, by)))

@@ -175,7 +175,7 @@ def orders(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FB
 
 
 def _by(core: application.Core, reason: str, command_id: str | None) -> ChangedBy:
-    chosen = command_ids.checked_or_new(command_id, core.commands.rollouts.policy.now(), "command_id")
+    chosen = command_ids.checked_or_new(command_id, core.commands.rollouts.policy.now, "command_id")
     return ChangedBy(actor(), reason, chosen)
 
 

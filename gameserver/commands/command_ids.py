@@ -1,5 +1,6 @@
 """Command ids: a client's, checked, or new ones."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from gameserver.rules.errors import BadInput, FieldProblem
@@ -17,10 +18,10 @@ def new_id(now: datetime) -> str:
     return new_command_id(int(now.timestamp() * 1000))
 
 
-def checked_or_new(given: str | None, now: datetime, field: str) -> str:
-    """The client's command id in lower case, or a new one. Raises BadInput naming `field`."""
+def checked_or_new(given: str | None, clock: Callable[[], datetime], field: str) -> str:
+    """The client's command id in lower case, or a new one of the clock's time. Raises BadInput naming `field`."""
     if given is None:
-        return new_id(now)
+        return new_id(clock())
     lowered = given.lower()
     if not is_command_id(lowered):
         raise BadInput(NO_UUID7, errors=[FieldProblem(field, "must be a UUIDv7")])

@@ -19,6 +19,7 @@ from gameserver.config.deployment import NodeSettings
 from gameserver.config.ports import address as parse_address
 from gameserver.transport.callers.callers import CALLERS
 from gameserver.transport.http.listening import Site
+from gameserver.transport.http.shortcuts import with_shortcuts
 from gameserver.transport.keys import READINESS
 from gameserver.transport.socket.sockets import SOCKETS
 from gameserver.waiting import cancel_and_wait
@@ -63,6 +64,7 @@ async def serving(
     tasks = [asyncio.create_task(_watched(work, stop)) for work in background]
     try:
         await runner.setup()
+        _shorten(runner)
         await _listen(runner, node)
         app[READINESS].ready = True
         log.info("serving", host=node.host, port=node.port, own_port=node.own_port, operators=node.operators_listen)
@@ -78,6 +80,14 @@ async def serving(
             log.warning("background work goes on although it was cancelled", work=str(task.get_coro()))
         elif not task.cancelled() and (error := task.exception()) is not None:
             raise error
+
+
+def _shorten(runner: web.AppRunner) -> None:
+    """Requests for fixed paths take the short way."""
+    server = runner.server
+    if not isinstance(server, web.Server):
+        raise TypeError("the runner isn't set up")
+    server.request_handler = with_shortcuts(runner.app, server.request_handler)
 
 
 async def _drain(runner: web.AppRunner, node: NodeSettings, stop: Stop) -> None:

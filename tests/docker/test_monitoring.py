@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from gameserver import telemetry
-from gameserver.timings import Timings
+from gameserver.timings import Counts, Timings
 from tests.support.repository import ROOT
 
 FOLDER = ROOT / "docker/monitoring"
@@ -28,6 +28,8 @@ def metrics() -> dict[str, set[str]]:
             names, labels = [metric._name + suffix for suffix in SUFFIXES[str(metric._type)]], metric._labelnames
         elif isinstance(metric, Timings):
             names, labels = [metric._name + suffix for suffix in SUFFIXES["histogram"]], tuple(metric._labels)
+        elif isinstance(metric, Counts):
+            names, labels = [metric._name], tuple(metric._labels)
         else:
             continue
         found |= {name: {*labels} for name in names}

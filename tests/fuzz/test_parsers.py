@@ -77,7 +77,7 @@ def test_a_player_id_has_one_spelling(text: str) -> None:
 
 @given(COMMAND_IDS)
 def test_a_command_id_is_refused_or_is_a_uuid7_in_lower_case(text: str) -> None:
-    command_id = _outcome(BadInput, command_ids.checked_or_new, text, NOW, "command_id")
+    command_id = _outcome(BadInput, command_ids.checked_or_new, text, lambda: NOW, "command_id")
     if isinstance(command_id, BadInput):
         assert [fault.field for fault in command_id.errors] == ["command_id"]
         return

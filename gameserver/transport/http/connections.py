@@ -20,6 +20,7 @@ from aiohttp.http_exceptions import LineTooLong
 from gameserver import telemetry
 from gameserver.rules.errors import GameError, RateLimited
 from gameserver.transport.callers.sources import Sources
+from gameserver.transport.http.json_answer import JsonAnswer
 from gameserver.transport.http.middleware import problem_response
 from gameserver.transport.wire import BadRequest, ExpectationFailed, HeadersTooLarge, UriTooLong
 
@@ -116,7 +117,9 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        if isinstance(resp, _Unreadable):
+        if type(resp) is JsonAnswer:  # almost all are
+            pass
+        elif isinstance(resp, _Unreadable):
             resp = await self._answer_unreadable(request, resp)
         elif isinstance(resp, web.HTTPExpectationFailed):
             resp = _refusal(ExpectationFailed("Only `Expect: 100-continue` can be met."))

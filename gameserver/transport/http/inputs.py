@@ -104,7 +104,7 @@ def command_id(request: web.Request) -> str:
     given = single_header(request, IDEMPOTENCY_KEY)
     if given is not None and len(given) > 1 and given[0] == given[-1] == '"':
         given = given[1:-1]
-    return command_ids.checked_or_new(given, request.app[CLOCK](), IDEMPOTENCY_KEY)
+    return command_ids.checked_or_new(given, request.app[CLOCK], IDEMPOTENCY_KEY)
 
 
 def has_command_id(request: web.Request) -> bool:

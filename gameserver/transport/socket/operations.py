@@ -57,7 +57,7 @@ class Operation(Generic[FrameType]):
 
 
 async def _act(conversation: Conversation, frame: wire.ActFrame) -> object:
-    command_id = command_ids.checked_or_new(frame.command_id, conversation.now(), "command_id")
+    command_id = command_ids.checked_or_new(frame.command_id, conversation.now, "command_id")
     session = conversation.session()
     if conversation.actions is not None:
         conversation.actions.spend(session.player_id)

@@ -32,18 +32,26 @@ class Somebody:
 
 
 class Asker:
-    """One kept connection, with one question at a time."""
+    """One kept connection, with one question at a time; opened anew for the first question after it has ended.
 
-    def __init__(self, host: str) -> None:
-        self._host = host
+    A node ends what was idle for as long as other doors take.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self._connection: HttpConnection
         self._answer: asyncio.Future[Answer]
+        self.is_open = False
 
     @classmethod
     async def open(cls, endpoint: Endpoint) -> Self:
-        asker = cls(endpoint.authority)
-        asker._connection = await connect_http(endpoint, asker._take, asker._end)
+        asker = cls(endpoint)
+        await asker._open()
         return asker
+
+    async def _open(self) -> None:
+        self._connection = await connect_http(self._endpoint, self._take, self._end)
+        self.is_open = True
 
     def close(self) -> None:
         self._connection.close()
@@ -59,10 +67,14 @@ class Asker:
         consistency: str = "",
     ) -> Answer:
         """Anything with a body but a sign-in gets a command id. Raises ConnectionError, TimeoutError."""
+        if not self.is_open:
+            await self._open()
         self._answer = asyncio.get_running_loop().create_future()
         key = key or (talk.ids.next() if body is not None and path != "/v1/sessions" else "")
         self._connection.send(
-            talk.request(method, path, self._host, token=token, body=body, key=key, consistency=consistency)
+            talk.request(
+                method, path, self._endpoint.authority, token=token, body=body, key=key, consistency=consistency
+            )
         )
         return await asyncio.wait_for(self._answer, PATIENCE_SECONDS)
 
@@ -82,6 +94,7 @@ class Asker:
             self._answer.set_result((status, orjson.loads(body) if body else None))
 
     def _end(self, reason: str) -> None:
+        self.is_open = False
         if hasattr(self, "_answer") and not self._answer.done():
             self._answer.set_exception(ConnectionError(reason))
 

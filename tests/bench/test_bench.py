@@ -1,5 +1,6 @@
 """The bench measures what it says: doors of a running node, raw limits beside them, and flaws that it doesn't hide."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bots.wire.connecting import Endpoint
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.child import Child
 from tests.bench.compare import compared
+from tests.bench.crowd import Asker
 from tests.bench.line import Line, RawLimit, show
 from tests.bench.processor import seconds_of
 from tests.bench.report import read, write
@@ -22,6 +25,7 @@ from tests.bench.session import Effort, session
 from tests.bench.stack import Stack
 from tests.support.nodes import node_process
 from tests.support.servers import Servers
+from tests.support.wait import wait_until
 
 LINE = Line("read-http", "direct", 2, 0, 64, 30_000, 1000.0, 1.0, 2.0, {"node": 50.0, "generator": 10.0}, 0.3)
 COSTS = {"node", "postgres", "redis", "generator"}
@@ -49,6 +53,27 @@ async def test_doors_are_measured_with_what_an_answer_costs_and_beside_their_raw
         assert set(line.cpu_us) >= COSTS, line
     limits = [line.raw.name for line in measured.lines if line.raw is not None and line.raw.per_second > 0]
     assert limits == ["sign-ups in batches", "acts in batches", "bare handler"]
+
+
+async def test_a_kept_connection_that_the_node_has_ended_is_opened_anew() -> None:
+    ended = asyncio.Queue[None]()
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        ended.put_nowait(None)
+
+    async with await asyncio.start_server(answer_once, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        asker = await Asker.open(Endpoint.parse(f"http://127.0.0.1:{port}"))
+        for _ in range(3):
+            assert await asker.ask("GET", "/") == (200, {})
+            await ended.get()
+            await wait_until(lambda: not asker.is_open, 5, "the end arrives")
+        asker.close()
 
 
 def test_errors_are_a_flaw_and_a_rules_refusals_are_not() -> None:

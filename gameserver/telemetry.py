@@ -6,7 +6,7 @@ from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from gameserver.timings import Count, Counts, Timings
+from gameserver.timings import Counts, LabelledCount, Timings
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -97,19 +97,19 @@ MAIL_RETURNED = Counter("gameserver_mail_returned_total", "Letters sent back, or
 
 
 @cache
-def command_ended(action: str, end: str) -> Count:
+def command_ended(action: str, end: str) -> LabelledCount:
     """The counter of an action's commands with this outcome. Cached: a look-up by labels costs more than counting."""
     return COMMANDS.of(action, end)
 
 
 @cache
-def frame_answered(op: str, code: str) -> Count:
+def frame_answered(op: str, code: str) -> LabelledCount:
     """The counter of an op's socket requests that were answered with this code."""
     return FRAMES.of(op, code)
 
 
 @cache
-def request_answered(route: str, method: str, status: int) -> Count:
+def request_answered(route: str, method: str, status: int) -> LabelledCount:
     """The counter of a route's HTTP requests that were answered with this status."""
     return REQUESTS.of(route, method, str(status))
 

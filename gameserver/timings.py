@@ -29,7 +29,7 @@ class Timing:
         self.total += seconds
 
 
-class Count:
+class LabelledCount:
     """The number under one set of labels."""
 
     __slots__ = ("number",)
@@ -46,14 +46,14 @@ class Counts(Collector):
 
     def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
         self._name, self._documentation, self._labels = name, documentation, labels
-        self._children: dict[tuple[str, ...], Count] = {}
+        self._children: dict[tuple[str, ...], LabelledCount] = {}
         REGISTRY.register(self)
 
-    def of(self, *values: str) -> Count:
+    def of(self, *values: str) -> LabelledCount:
         """The number under these values of the labels."""
         child = self._children.get(values)
         if child is None:
-            child = self._children[values] = Count()
+            child = self._children[values] = LabelledCount()
         return child
 
     def describe(self) -> list[CounterMetricFamily]:

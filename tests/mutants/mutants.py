@@ -198,8 +198,8 @@ MUTANTS = (
         [
             Patch(
                 "gameserver/storage/boards/follower.sql",
-                " p.banned or p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid\n",
-                " p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid\n",
+                " p.banned or p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid,",
+                " p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid,",
             )
         ],
         [invariants.BANS, invariants.BOARDS],

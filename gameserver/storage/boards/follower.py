@@ -58,6 +58,7 @@ PART = 1_000
 """Changed players written in one call, at the most."""
 SETTINGS = {
     **HOT_PATH,
+    "max_parallel_workers_per_gather": "0",
     "lock_timeout": "100",
     "statement_timeout": "5000",
     "idle_session_timeout": "10000",

@@ -41,6 +41,7 @@ class Returning:
         waiting = asyncio.get_running_loop().create_future()
         self._waiting.add(waiting)
         try:
-            await asyncio.wait([waiting], timeout=rest)
+            if not (await asyncio.wait([waiting], timeout=rest))[0]:
+                self._until = 0.0  # a timer may be a little early
         finally:
             self._waiting.discard(waiting)

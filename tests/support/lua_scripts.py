@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from gameserver.storage.boards.layout import CONSTANTS
+from gameserver.storage.redis import lost_keys
 from gameserver.storage.redis.legend import Assembled, assemble
 
 STORAGE = "gameserver.storage"
@@ -15,7 +16,11 @@ def all_scripts() -> Iterator[tuple[str, str, Assembled]]:
     """The room, the script's name, and the script. Raises LegendFault."""
     for room in sorted(Path(str(files(STORAGE))).iterdir()):
         for file in sorted(room.glob("lua/*.lua")):
-            yield room.name, file.stem, assemble(f"{STORAGE}.{room.name}", file.stem, CONSTANTS)
+            yield (
+                room.name,
+                file.stem,
+                assemble(f"{STORAGE}.{room.name}", file.stem, {**CONSTANTS, **lost_keys.CONSTANTS}),
+            )
 
 
 def main(folder: Path) -> None:

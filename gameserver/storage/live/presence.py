@@ -7,7 +7,7 @@ again. A node that was frozen past its lease finds its players gone, and sends t
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +16,9 @@ import structlog
 from redis.asyncio import Redis
 
 from gameserver.rules.errors import Overloaded, PresenceUnavailable
+from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import LOST, described, translated
+from gameserver.storage.redis.objects import fields_of
 from gameserver.storage.redis.scripts import Script
 
 log = structlog.get_logger()
@@ -28,6 +30,8 @@ LEASE_SECONDS = 6.0
 BEAT_SECONDS = 0.25
 RENEW_SECONDS = 2.0
 HEAR_SECONDS = 1.0
+DESCRIBED = frozenset(("name", "address", "started_at", "sockets"))
+"""What a node says of itself."""
 SCANNED = 2000
 """Players that are read from Redis at a time."""
 AWAY = "Who is connected isn't known right now."
@@ -119,8 +123,11 @@ class Presence:
         """
         await self._between_beats.wait()
         try:
-            await self._redis.sadd(PLAYERS + self._key, player_id)
-            await self._redis.pexpire(PLAYERS + self._key, int(LEASE_SECONDS * 1000))  # it may be a new key
+            key = PLAYERS + self._key
+            expiry = ("PEXPIRE", key, int(LEASE_SECONDS * 1000))  # it may be a new key
+            added, _ = await clients.send_all(self._redis, [("SADD", key, player_id), expiry])
+            if isinstance(added, Exception):
+                return False
         except LOST:
             return False
         self._sent.add(player_id)
@@ -208,19 +215,28 @@ class Presence:
         """The live nodes, and where the players asked for are connected. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
             rows = await self._nodes(PresenceNodesCall(NODES, PLAYERS, DESCRIPTION, _list(players)))
-        return [_live_node(*row) for row in rows if row[1]]
+        described = [(fields_of(description), *row) for _, description, *row in rows]
+        return [_live_node(*row) for row in described if row[0].keys() >= DESCRIBED]
 
     async def online(self, most: int) -> list[int]:
         """The players that are connected to any node, `most` at the most. Raises PresenceUnavailable, Overloaded."""
         found: set[int] = set()
         with translated(PresenceUnavailable, AWAY):
-            names: Any = await self._redis.zrange(NODES, 0, -1)
-            for name in names:
-                async for member in self._redis.sscan_iter(PLAYERS.encode() + name, count=SCANNED):
-                    found.add(int(member))
+            for name in await clients.send(self._redis, "ZRANGE", NODES, 0, -1):
+                async for members in self._scanned(PLAYERS.encode() + name):
+                    found.update(members)
                     if len(found) > most:
                         raise Overloaded(f"More than {most:,} players are connected: too many for this question.")
         return sorted(found)
+
+    async def _scanned(self, key: bytes) -> AsyncIterator[list[int]]:
+        """The players of a node, a part at a time."""
+        cursor = 0
+        while True:
+            after, members = await clients.send(self._redis, "SSCAN", key, cursor, "COUNT", SCANNED)
+            yield [int(member) for member in members if member.isdigit()]
+            if not (cursor := int(after)):
+                return
 
     async def announce(self, kind: bytes, numbers: Sequence[tuple[int, int]]) -> int:
         """Tells the nodes what has changed for players connected to them; how many those are.
@@ -238,10 +254,15 @@ def _list(numbers: Iterable[int]) -> str:
     return ",".join(map(str, numbers))
 
 
-def _message(data: bytes) -> Message:
+def _message(data: bytes) -> Message | None:
+    """What no node has sent is taken for a gap."""
     pairs = (pair.split(b":") for pair in data[1:].split(b",") if pair)
-    return Message(data[:1], {int(player_id): int(number) for player_id, number in pairs})
+    try:
+        return Message(data[:1], {int(player_id): int(number) for player_id, number in pairs})
+    except ValueError:
+        return None
 
 
-def _live_node(_: bytes, description: bytes, players: int, here: Sequence[bytes]) -> LiveNode:
-    return LiveNode(**orjson.loads(description), players=players, here=[int(player_id) for player_id in here])
+def _live_node(described: Mapping[str, Any], players: int, here: Sequence[bytes]) -> LiveNode:
+    own = {name: described[name] for name in DESCRIBED}
+    return LiveNode(**own, players=players, here=[int(player_id) for player_id in here])

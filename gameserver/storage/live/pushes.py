@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live.presence import AWAY, EVERYWHERE, NOTICE
+from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Argument, Script
 
@@ -123,13 +124,13 @@ class Pushes:
     async def forget(self, player_id: int) -> int:
         """Deletes a player's stream, and what is stored for it; how many keys. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
-            return int(await self._redis.delete(*_keys(player_id)))
+            return int(await clients.send(self._redis, "UNLINK", *_keys(player_id)))
 
     async def forget_letters(self, player_id: int, sender: int) -> int:
         """Erases what stored letters of one sender say, in another's stream; how many. Raises PresenceUnavailable."""
         tail = _keys(player_id)[1]
         with translated(PresenceUnavailable, AWAY):
-            rows: Any = await self._redis.lrange(tail, 0, -1)
+            rows = await clients.send(self._redis, "LRANGE", tail, 0, -1)
             pairs = [(row, erased) for row in rows if (erased := _without_text(row, sender)) != row]
             for row, erased in pairs:
                 await self._replace(PushReplaceCall(tail=tail, old=row, new=erased))
@@ -210,8 +211,9 @@ class Pushes:
     async def load_notices(self) -> None:
         """Reads the latest notices. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
-            rows: Any = await self._redis.lrange(NOTICES, 0, -1)
-        pairs = [row.split(b" ", 1) for row in rows]
+            rows = await clients.send(self._redis, "LRANGE", NOTICES, 0, -1)
+        # What isn't numbered wasn't stored by the product.
+        pairs = [pair for row in rows if (pair := row.split(b" ", 1))[0].isdigit() and len(pair) == 2]
         self._notices = [part for number, text in pairs for part in (int(number), text)]
         self._newest = int(pairs[-1][0]) if pairs else 0
 

@@ -17,6 +17,7 @@ from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live.presence import AWAY
 from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import LOST, described, translated
+from gameserver.storage.redis.objects import fields_of
 from gameserver.storage.redis.scripts import Script
 
 log = structlog.get_logger()
@@ -56,9 +57,10 @@ class Vitals:
         while True:
             try:
                 told = {**figures(), HEARD: orjson.loads(heard)["id"] if heard else None}
-                async with clients.in_time():
-                    await self._redis.set(PREFIX + self._address, orjson.dumps(told), px=KEPT_MS)
-                    order = await self._redis.get(ORDER + self._address)
+                await clients.send(self._redis, "SET", PREFIX + self._address, orjson.dumps(told), "PX", KEPT_MS)
+                order = await clients.send(self._redis, "GET", ORDER + self._address)
+                if order is not None and "drain" not in fields_of(order):
+                    order = None
                 if order != heard and heard is not None and order is not None:
                     obey(bool(orjson.loads(order)["drain"]))
                 heard = order or heard or NOTHING
@@ -84,5 +86,4 @@ class Vitals:
         """Each node's figures, empty for one that hasn't told any. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
             answers = await clients.send_all(self._redis, [("GET", PREFIX + address) for address in addresses])
-        figures = [orjson.loads(answer) if isinstance(answer, bytes) else {} for answer in answers]
-        return [{name: value for name, value in each.items() if name != HEARD} for each in figures]
+        return [{name: value for name, value in fields_of(answer).items() if name != HEARD} for answer in answers]

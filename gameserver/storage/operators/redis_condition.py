@@ -12,8 +12,9 @@ FULL = 0.9
 OLDEST = "7.0"
 COMMANDS = """
 exists get hdel hexists hget hgetall hincrby hkeys hlen hmget hrandfield hscan hset hsetnx hvals lindex llen lpos
-lpush lrange lrem lset ltrim pexpire pexpireat pexpiretime rename rpush sadd scard set smembers smismember srem unlink
-xadd xrange xrevrange zadd zcard zcount zmscore zrange zrangebyscore zrank zrem zremrangebyrank zremrangebyscore zscore
+lpush lrange lrem lset ltrim pexpire pexpireat pexpiretime rename rpush sadd scard set smembers smismember srem sscan
+unlink xadd xrange xrevrange zadd zcard zcount zmscore zrange zrangebyscore zrank zrem zremrangebyrank zremrangebyscore
+zscore
 """
 """What scripts call on keys, as config/redis.acl allows it."""
 _TRY = """

@@ -31,6 +31,7 @@ from redis.exceptions import TimeoutError as Late
 from gameserver.config import redis_url
 from gameserver.config.errors import ConfigFault
 from gameserver.config.redis_url import RedisAccess, RedisUrl
+from gameserver.storage.redis import lost_keys
 from gameserver.storage.redis.lean_connection import LeanConnection
 
 CONNECTIONS = 64
@@ -137,15 +138,41 @@ async def in_time() -> AsyncIterator[None]:
 async def send_all(redis: Redis, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
     """The replies to commands that go out in one write; the error that a server answers stands in its command's place.
 
-    Commands have their name, such as EVALSHA, as first element. Raises RedisError when replies are lost.
+    Commands have their name, such as EVALSHA, as first element. One whose key has another type deletes that and is sent
+    again, as are those that follow for the same key. Raises RedisError when replies are lost.
     """
     async with in_time():
-        if not isinstance(redis, RedisCluster):
-            return await _send_all(redis, commands)
-        pipeline = redis.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return list(await pipeline.execute(raise_on_error=False))
+        answers = await _sent(redis, commands)
+        refused = set[Any]()
+        for number, command in enumerate(commands):
+            if not command[0].startswith("EVAL") and (command[1] in refused or lost_keys.is_refused(answers[number])):
+                refused.add(command[1])
+                answers[number] = await _again(redis, command)
+        return answers
+
+
+async def send(redis: Redis, *command: Any) -> Any:
+    """The reply to one command, whose key comes after its name. Raises RedisError."""
+    (answer,) = await send_all(redis, [command])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+async def _again(redis: Redis, command: tuple[Any, ...]) -> Any:
+    try:
+        return await lost_keys.command_again(redis, command)
+    except ResponseError as error:
+        return error
+
+
+async def _sent(redis: Redis, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    if not isinstance(redis, RedisCluster):
+        return await _send_all(redis, commands)
+    pipeline = redis.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    return list(await pipeline.execute(raise_on_error=False))
 
 
 async def _send_all(redis: Redis, commands: Sequence[tuple[Any, ...]]) -> list[Any]:

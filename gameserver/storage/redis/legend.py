@@ -37,8 +37,8 @@ _USED = re.compile(r"(?<![\w.:])[A-Za-z_]\w*(?!\w|\s*=[^=])")
 _LANGUAGE = frozenset(
     re.findall(
         r"\w+",
-        "and break do else elseif end false for function if in local nil not or repeat return then true until while "
-        "cjson ipairs math pairs redis string struct table tonumber tostring type unpack KEYS ARGV",
+        "and break do else elseif end error false for function if in local nil not or pcall repeat return then true "
+        "until while cjson ipairs math pairs redis string struct table tonumber tostring type unpack KEYS ARGV",
     )
 )
 

@@ -11,9 +11,9 @@ from hashlib import sha1
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
-from gameserver.storage.redis import clients
+from gameserver.storage.redis import clients, lost_keys
 from gameserver.storage.redis.legend import NO_CONSTANTS, Assembled, Constant, LegendFault, assemble
 
 Argument = str | bytes | int
@@ -43,9 +43,14 @@ class Script(Generic[CallT]):
         """What the script returns. Raises RedisError."""
         packed = self._packed(call)
         try:
-            return await self._redis.evalsha(self._hash, *packed)
-        except NoScriptError:
-            return await self._redis.eval(self._text, *packed)
+            try:
+                return await self._redis.evalsha(self._hash, *packed)
+            except NoScriptError:
+                return await self._redis.eval(self._text, *packed)
+        except ResponseError as error:
+            if lost_keys.is_refused(error):
+                return await lost_keys.again(self._redis, self._text, packed)
+            raise
 
     async def many(self, calls: Sequence[CallT]) -> list[Any]:
         """What each call returns, all sent in one write. Raises RedisError, if only for one of them."""
@@ -67,7 +72,15 @@ class Script(Generic[CallT]):
             again = await self._sent("EVAL", self._text, [calls[number] for number in unknown])
             for number, answer in zip(unknown, again, strict=True):
                 answers[number] = answer
+        for number in [number for number, answer in enumerate(answers) if lost_keys.is_refused(answer)]:
+            answers[number] = await self._again(calls[number])
         return answers
+
+    async def _again(self, call: CallT) -> Any:
+        try:
+            return await lost_keys.again(self._redis, self._text, self._packed(call))
+        except ResponseError as error:
+            return error
 
     async def _sent(self, command: str, script: str, calls: Sequence[CallT]) -> list[Any]:
         return await clients.send_all(self._redis, [(command, script, *self._packed(call)) for call in calls])

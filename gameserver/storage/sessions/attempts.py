@@ -113,7 +113,7 @@ class Attempts:
         key = f"gs:limit:{{sign_in}}:name:{hashed}:address:{address}"
         limits = [_Limit("sign_ins_per_name_and_address", key, pace, detail)]
         with translated(SessionsUnavailable, AWAY):
-            known = await self._redis.zscore(_known(hashed), address)
+            known = await clients.send(self._redis, "ZSCORE", _known(hashed), address)
         if known is None:
             pace, detail = self._paces.sign_ins_per_name, "Too many sign-ins under this name from new addresses."
             key = f"gs:limit:{{sign_in}}:name:{hashed}"
@@ -125,13 +125,15 @@ class Attempts:
         if address is None:
             return
         key = _known(_hashed(name))
+        commands = (
+            ("ZADD", key, repr(time.time()), address),
+            ("ZREMRANGEBYRANK", key, 0, -MOST_KNOWN - 1),
+            ("PEXPIRE", key, KNOWN_SECONDS * 1000),
+        )
         with translated(SessionsUnavailable, AWAY):
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.zadd(key, {address: time.time()})
-            pipeline.zremrangebyrank(key, 0, -MOST_KNOWN - 1)
-            pipeline.pexpire(key, KNOWN_SECONDS * 1000)
-            async with clients.in_time():
-                await pipeline.execute()
+            for answer in await clients.send_all(self._redis, commands):
+                if isinstance(answer, Exception):
+                    raise answer
 
     async def change_password(self, address: str | None, player_id: int) -> None:
         """Counts a change of a player's password, and a sign-in of its address, since it tries a password, too.

@@ -113,7 +113,7 @@ class SessionStore:
         await self._writable.ask(None)
 
     async def _write(self, askers: Sequence[None]) -> Sequence[None]:
-        await self._redis.set(WRITABLE, 1, px=1000)
+        await clients.send(self._redis, "SET", WRITABLE, 1, "PX", 1000)
         return askers
 
     async def open(self, player_id: int, name: str, epoch: int, origin: Origin) -> tuple[Session, list[str]] | None:

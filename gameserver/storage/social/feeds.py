@@ -23,6 +23,7 @@ from gameserver.storage import tables
 from gameserver.storage.ledger.history import entry_of
 from gameserver.storage.ledger.rows import rows_of
 from gameserver.storage.players.command import Receipt
+from gameserver.storage.redis import clients
 from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import LOST, described, translated
 from gameserver.storage.redis.scripts import Script
@@ -122,15 +123,15 @@ class Feeds:
         """Deletes a player's feed from Redis; how many keys. Raises FriendsUnavailable."""
         self._watched_until.pop(player_id, None)
         with translated(FriendsUnavailable, AWAY):
-            return int(await self._redis.delete(_key(player_id)))
+            return int(await clients.send(self._redis, "UNLINK", _key(player_id)))
 
     async def _cached(self, player_id: int, limit: int) -> list[dict[str, Any]]:
-        """An empty list while Redis is away, as if it had lost the feed."""
+        """An empty list while Redis is away, or has something else in its place, as if it had lost the feed."""
         try:
             rows = await self._read(FeedReadCall(_key(player_id), LIFETIME_MS, limit))
-        except LOST:
+            return [orjson.loads(row.partition(b" ")[2]) for row in rows]
+        except (*LOST, orjson.JSONDecodeError):
             return []
-        return [orjson.loads(row.split(b" ", 1)[1]) for row in rows]
 
     async def _fill_cache(self, player_id: int, entries: Sequence[Mapping[str, Any]]) -> None:
         texts = [_text(entry) for entry in entries]

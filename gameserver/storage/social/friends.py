@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from gameserver.rules.errors import FriendsUnavailable, TooManyFriends
 from gameserver.storage.postgres import statements
+from gameserver.storage.redis import clients
 from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
@@ -95,7 +96,7 @@ class Friends:
     async def forget(self, player_id: int) -> int:
         """Deletes what Redis has of a player's friends; how many keys. Raises FriendsUnavailable."""
         with translated(FriendsUnavailable, AWAY):
-            return int(await self._redis.delete(*_keys(player_id)))
+            return int(await clients.send(self._redis, "UNLINK", *_keys(player_id)))
 
     async def _fill_cache(self, player_id: int, token: str, friends: Sequence[int]) -> None:
         """With the player itself, since Redis has no empty sets."""

@@ -11,7 +11,7 @@
 -- By the clock, so that numbers also rise over a loss of everything here.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local number = string.format('%.0f', math.max(now, tonumber(redis.call('GET', last) or 0) + 1))
+local number = string.format('%.0f', math.max(now, (tonumber(redis.call('GET', last) or 0) or 0) + 1))
 redis.call('SET', last, number)
 redis.call('RPUSH', notices, number .. ' ' .. push)
 redis.call('LTRIM', notices, -tonumber(most), -1)

@@ -13,6 +13,13 @@
 -- letters of a sender that sent many were skipped in it.
 -- include: trimmed
 
+-- What isn't numbered stands in the place of pushes that are lost.
+for _ = 1, most do
+  local oldest = redis.call('LINDEX', tail, 0)
+  if not oldest or number_of(oldest) > 0 then break end
+  redis.call('LTRIM', tail, 1, -1)
+end
+
 -- A client that knows a stream has had the notices of its time, so a stream that Redis has lost begins without them.
 if redis.call('HSETNX', stream, 'stream', name) == 1 then
   -- What may be left of a stream that Redis has evicted has numbers of that one.

@@ -10,7 +10,7 @@ local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local arrivals, waits, denied = {}, {}, false
 for number, key in ipairs(limits) do
   local interval, burst = tonumber(paces[3 * number - 2]), tonumber(paces[3 * number - 1])
-  local arrival = math.max(tonumber(redis.call('GET', key) or now), now)
+  local arrival = math.max(tonumber(redis.call('GET', key) or now) or now, now)
   arrivals[number] = math.min(arrival, now + interval * burst)
   waits[number] = arrivals[number] - now - interval * (burst - 1)
   denied = denied or waits[number] > 0

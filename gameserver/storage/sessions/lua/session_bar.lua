@@ -5,6 +5,6 @@
 -- ARGV bar_ms: how long it holds: longer than an opening takes that still knows an earlier epoch
 -- Returns the names, also of some that have gone.
 -- The bar never falls, whichever of two revocations comes first.
-local highest = math.max(tonumber(redis.call('GET', bar) or 0), tonumber(epoch))
+local highest = math.max(tonumber(redis.call('GET', bar) or 0) or 0, tonumber(epoch))
 redis.call('SET', bar, string.format('%.0f', highest), 'PX', bar_ms)
 return redis.call('ZRANGE', sessions, 0, -1)

@@ -13,7 +13,7 @@
 -- ARGV by_password: 1 if the player's password opened it, else 0
 -- Returns the names of those to be ended; nothing when the epoch is barred, so that no session was opened.
 -- include: milliseconds
-if tonumber(epoch) < tonumber(redis.call('GET', bar) or 0) then return false end
+if tonumber(epoch) < (tonumber(redis.call('GET', bar) or 0) or 0) then return false end
 local now, idle, longest = milliseconds(), tonumber(idle_ms), tonumber(longest_ms)
 redis.call('HSET', session, 'epoch', epoch, 'opened', now, 'used', now, 'ends', now + longest,
   'label', label, 'address', address, 'by_password', by_password)

@@ -6,7 +6,7 @@
 -- Returns 1 if it was added. A feed in which something is missing is deleted: the next read fills it from the ledger.
 local head = redis.call('LINDEX', feed, 0)
 if not head then return 0 end
-local missing = tonumber(version) - 1 - tonumber(head:match('^%d+'))
+local missing = tonumber(version) - 1 - tonumber(head:match('^%d+') or 0)
 if missing > 0 then redis.call('UNLINK', feed) end
 if missing ~= 0 then return 0 end
 redis.call('LPUSH', feed, entry)

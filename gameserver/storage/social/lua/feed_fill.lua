@@ -5,7 +5,7 @@
 -- ARGV entries...: the newest first
 -- Returns 1 if it was cached.
 local head = redis.call('LINDEX', feed, 0)
-if head and tonumber(head:match('^%d+')) >= tonumber(version) then return 0 end
+if head and tonumber(head:match('^%d+') or 0) >= tonumber(version) then return 0 end
 redis.call('UNLINK', feed)
 for _, entry in ipairs(entries) do redis.call('RPUSH', feed, entry) end
 redis.call('PEXPIRE', feed, lifetime_ms)

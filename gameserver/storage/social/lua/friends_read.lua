@@ -7,4 +7,6 @@
 local members = redis.call('SMEMBERS', friends)
 if #members > 0 then return { 1, members } end
 if redis.call('SET', guard, token, 'NX', 'PX', leave_ms) then return { 0, token } end
+-- Every guard ends by itself; what doesn't isn't one.
+if redis.call('PEXPIRETIME', guard) == -1 then redis.call('UNLINK', guard) end
 return { 0, '' }

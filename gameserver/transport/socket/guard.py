@@ -2,11 +2,13 @@
 
 Law: a frame that isn't masked ends the socket with 1002 (RFC 6455, 5.1). Frames that don't end a message, and every
 UNIT bytes of a frame, count against the socket's pace like messages, from the first byte on: the reader gives nothing
-to the conversation until a message ends, so nobody else could count them. Of a client that floods a socket which is
-closing no more is read: what it sends waits with it, and it can read why. Only headers are read, never payloads; a
+to the conversation until a message ends, so nobody else could count them. A message or a frame that isn't whole after
+MESSAGE_SECONDS ends the socket with 4408, however much of it arrives meanwhile. Of a client that floods a socket which
+is closing no more is read: what it sends waits with it, and it can read why. Only headers are read, never payloads; a
 chunk that is one small whole message, which is nearly every one, is passed on after one look.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -18,7 +20,9 @@ LATE_BYTES = 4096
 """What is read of a client while its socket closes, its own closing frame among it."""
 UNIT = 4096
 """Bytes that count like a frame."""
-_END, _MASKED, _LENGTH = 0x80, 0x80, 0x7F
+MESSAGE_SECONDS = 10.0
+"""How long a message may take from its first byte to its last: one of 16 KiB needs 13 kbit/s."""
+_END, _MASKED, _LENGTH, _CONTROL = 0x80, 0x80, 0x7F, 0x08
 _REFUSED = (True, b"")
 _IGNORED = (False, b"")
 
@@ -41,7 +45,7 @@ class Guarded(Protocol):
 class FrameGuard:
     """One per socket, between its connection and its reader."""
 
-    __slots__ = ("_channel", "_ended", "_head", "_late", "_pacing", "_payload", "_reader")
+    __slots__ = ("_begun", "_channel", "_deadline", "_ended", "_head", "_late", "_pacing", "_payload", "_reader")
 
     def __init__(self, reader: FrameReader, channel: SocketChannel, pacing: FramePacing) -> None:
         self._reader = reader
@@ -50,24 +54,44 @@ class FrameGuard:
         """The beginning of a header that hasn't fully arrived."""
         self._payload = 0
         """Bytes of the present frame that are still to come."""
+        self._begun = False
+        """Whether a message has begun whose last frame hasn't."""
+        self._deadline: asyncio.TimerHandle | None = None
+        """For what isn't whole."""
         self._ended = False
         self._late = 0
 
     def feed_eof(self) -> None:
+        self._stop_waiting()
         self._reader.feed_eof()
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Passes the data on; returns whether the connection takes no more, as aiohttp's readers do."""
         if self._channel.closing and not self._admits_late(data):
             return _IGNORED
-        if not (self._payload or self._head or self._ended) and len(data) >= 6:
+        if not (self._deadline or self._ended) and len(data) >= 6:
             first, second = data[0], data[1]
             if first & _END and second & _MASKED and len(data) == 6 + (second & _LENGTH) < 132:
                 return self._reader.feed_data(data)
         if self._ended or not self._admits(data):
             self._ended = True
+            self._stop_waiting()
             return _REFUSED
+        if not (self._payload or self._head or self._begun):
+            self._stop_waiting()
+        elif self._deadline is None:
+            self._deadline = asyncio.get_running_loop().call_later(MESSAGE_SECONDS, self._cut)
         return self._reader.feed_data(data)
+
+    def _stop_waiting(self) -> None:
+        """What had begun is whole, or over."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _cut(self) -> None:
+        if not self._channel.closing:
+            self._channel.end(Close.TOO_SLOW, "a message wasn't complete in time")
 
     def _admits_late(self, data: bytes) -> bool:
         """Whether so little comes during the close that it may be looked at; otherwise no more is read."""
@@ -82,6 +106,7 @@ class FrameGuard:
         position = min(self._payload, len(data))
         self._payload -= position
         while len(data) - position >= 2:
+            self._note_end(position)
             first, second = data[position], data[position + 1]
             if not second & _MASKED:
                 self._channel.end(Close.PROTOCOL_ERROR, "a client's frames must be masked")
@@ -92,12 +117,20 @@ class FrameGuard:
             length = second & _LENGTH if size == 6 else int.from_bytes(data[position + 2 : position + size - 4])
             if not self._counts(first, length):
                 return False
+            if not first & _CONTROL:
+                self._begun = not first & _END
             position += size
             taken = min(length, len(data) - position)
             self._payload = length - taken
             position += taken
+        self._note_end(position)
         self._head = data[position:]
         return True
+
+    def _note_end(self, position: int) -> None:
+        """What comes after a message has a deadline of its own."""
+        if position and not (self._begun or self._payload):
+            self._stop_waiting()
 
     def _counts(self, first: int, length: int) -> bool:
         """Counts what the conversation can't; whole messages it counts itself."""

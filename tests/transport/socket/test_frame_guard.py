@@ -1,6 +1,7 @@
 """Frames that aiohttp's reader lets through: without a mask, and without an end."""
 
 import asyncio
+import itertools
 import json
 import struct
 import time
@@ -10,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from gameserver.config.settings import Settings
-from gameserver.transport.socket import conversation
+from gameserver.transport.socket import conversation, guard
 from tests.support.client import Api
 from tests.support.nodes import InProcessNode
 
@@ -110,6 +111,65 @@ async def test_fragments_without_an_end_are_cut_like_too_many_frames(
         assert closing.exception() is not None or closing.result() in (4429, 1009)
         assert time.monotonic() - started < 30, "not only by hello's deadline"
         assert (await api.ask("GET", "/v1/classes")).status == 200
+
+
+START, MORE = frame(b"", end=False), frame(b"", CONTINUATION, end=False)
+DRIPPED = frame(b"x" * 300)
+ENDLESS = {
+    "empty fragments": (START, [MORE]),
+    "fragments of a byte": (START, [frame(b"x", CONTINUATION, end=False)]),
+    "fragments with pings between": (START, [frame(b"", PING), MORE]),
+    "whole pings in a message": (START, [frame(b"", PING)]),
+    "a header without its payload": (DRIPPED[:8], []),
+    "half a header": (DRIPPED[:1], []),
+    "a long header, a byte at a time": (b"", [DRIPPED[place : place + 1] for place in range(7)]),
+    "a payload, a byte at a time": (DRIPPED[:8], [b"x"]),
+    "a ping without its payload": (frame(b"x" * 100, PING)[:6], []),
+    "a message's beginning behind a whole one": (frame(b'{"id": 2, "op": "ping"}') + START, [MORE]),
+}
+
+
+@pytest.mark.parametrize("greeted", [False, True])
+@pytest.mark.parametrize("endless", ENDLESS)
+async def test_a_message_that_isnt_whole_in_time_ends_the_socket(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch, endless: str, greeted: bool
+) -> None:
+    monkeypatch.setattr(conversation, "HELLO_SECONDS", 60)
+    monkeypatch.setattr(guard, "MESSAGE_SECONDS", 0.5)
+    who = await api.sign_up()
+    begun, parts = ENDLESS[endless]
+    async with opened(node) as (reader, writer):
+        if greeted:
+            writer.write(frame(hello(who.token)))
+            await received(reader)
+        closing = asyncio.create_task(closing_code(reader))
+        writer.write(begun)
+        for part in itertools.chain.from_iterable(itertools.repeat(parts, 100)):
+            if closing.done():
+                break
+            writer.write(part)
+            await asyncio.sleep(0.1)
+        code = await asyncio.wait_for(closing, 10)
+        assert code == (4401 if "whole one" in endless and not greeted else 4408)
+
+
+async def test_each_message_has_the_whole_time(api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client whose bytes arrive so that something is always under way goes on."""
+    monkeypatch.setattr(guard, "MESSAGE_SECONDS", 1.0)
+    who = await api.sign_up()
+    message = frame(b'{"id": 2, "op":', end=False) + frame(b' "ping"}', CONTINUATION)
+    many = message * 12
+    places = [0, *(number * len(message) + 1 + 5 * number % (len(message) - 1) for number in range(12)), len(many)]
+    async with opened(node) as (reader, writer):
+        writer.write(frame(hello(who.token)))
+        await received(reader)
+        for place, after in itertools.pairwise(places):
+            assert after == len(many) or after % len(message), "no piece ends with a message"
+            writer.write(many[place:after])
+            await asyncio.sleep(0.25)
+        for _ in range(12):
+            opcode, payload = await received(reader)
+            assert (opcode, "ok" in json.loads(payload)) == (TEXT, True)
 
 
 async def test_fragments_of_honest_clients_are_read_however_they_arrive(

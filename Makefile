@@ -24,9 +24,10 @@ run: $(VENV)/ready ## start the stack of CONFIG (config/local.toml): Postgres, V
 
 # Two at a time, each with servers of its own; a file's tests stay together.
 ifdef ROOM
+IN_ROOM = $(or $(shell find tests -type d -path '*/$(ROOM)' -not -path '*/__pycache__*'), \
+	$(error there is no folder tests/.../$(ROOM)))
 test: $(VENV)/ready
-	$(BIN)/pytest $(or $(shell find tests -type d -path '*/$(ROOM)' -not -path '*/__pycache__*'), \
-		$(error there is no folder tests/.../$(ROOM)))
+	$(BIN)/pytest $(IN_ROOM)
 else
 test: system-packages check ## the gate and every test; ROOM=boards runs the tests of one room only
 	$(BIN)/pytest -n 2 --dist loadfile
@@ -42,9 +43,9 @@ mutants: $(VENV)/ready ## plant faults in copies of the server; the swarm must c
 	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 # Counts what child processes execute, too; what a test kills with SIGKILL writes no figures.
-coverage: $(VENV)/ready system-packages ## every test, counted: prints the coverage by file and in total
+coverage: $(VENV)/ready system-packages ## every test, or those of ROOM, counted: coverage by file and in total
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(IN_ROOM)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

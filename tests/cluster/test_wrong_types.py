@@ -175,14 +175,17 @@ async def prepared(all_of: Played) -> Doors:
     return doors
 
 
+OVERWRITE = "redis.call('UNLINK', KEYS[1]) return redis.call(ARGV[1], KEYS[1], 'something else')"
+"""In one step: the node may make the key again in between."""
+
+
 async def overwrite(server: Server, doors: Doors, command: str, kinds: Collection[str]) -> None:
     """All keys of these kinds hold something else now."""
     by_kind = await keys_by_kind(server, doors.who, doors.api.url.removeprefix("http://"))
     for kind in sorted(kinds):
         assert kind in by_kind, f"there is no {kind}"
         for key in by_kind[kind]:
-            await server.ask("UNLINK", key)
-            await server.ask(command, key, "something else")
+            await server.ask("EVAL", OVERWRITE, 1, key, command)
 
 
 OF_BOARDS = sorted(kind for kind in KINDS if kind.startswith(BOARD))

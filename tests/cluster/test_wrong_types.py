@@ -63,6 +63,7 @@ async def keys_by_kind(server: Server, who: Signed, address: str) -> Mapping[str
         "gs:sessions:writable",
         f"gs:session-bar:{{{who.id}}}",
         f"gs:{{presence}}:order:{address}",
+        f"gs:{{presence}}:players:{address}",
         *(f"gs:limit:{{{kind}}}:address:127.0.0.1" for kind in ("sign_up", "sign_in")),
         of_name,
         f"{of_name}:address:127.0.0.1",

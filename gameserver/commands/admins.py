@@ -102,8 +102,8 @@ async def make(
     """
     details = {"role": new.role, "days": new.days, "one_time_passwords": new.totp is not None}
     change = AuditedChange(actor, "key_create", new.name, reason, details, command_id)
-    await admins.audit.done_before(change)  # raises CommandMismatch; storage knows its own commands
-    async with admins.audit.recorded(change) as end:
+    async with admins.audit.once(change) as end:
+        # No secret is stored: storage knows what this command has made, and refuses to make it again.
         if new.name in admins.settings:
             raise Conflict(f"A key of the settings has the name {new.name}: the audit log couldn't tell them apart.")
         key, secret = await admins.stored.make(new, actor, command_id)
@@ -120,25 +120,24 @@ async def rotate(
     """
     details = {"old_key_ends_in": seconds}
     change = AuditedChange(actor, "key_rotate", name, reason, details, command_id, await _before(admins, name))
-    await admins.audit.done_before(change)
-    async with admins.audit.recorded(change) as end:
+    async with admins.audit.once(change) as end:
         key, secret = await admins.stored.rotate(name, actor, seconds, command_id)
         end.after = _shown([key])
     return key, secret
 
 
 async def revoke(admins: Admins, actor: str, name: str, reason: str, command_id: str | None = None) -> int:
-    """Ends all keys of this name; how many. Sent again under its command id it changes nothing.
+    """Ends all keys of this name; how many, none if they have ended. Sent again under its command id it tells the same.
 
-    Raises NotFound, Conflict if it is the last operator's, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
+    Raises NotFound if there never was one, Conflict if it is the last operator's, CommandMismatch,
+    DatabaseUnavailable, OutcomeUnknown.
     """
     change = AuditedChange(actor, "key_revoke", name, reason, command_id=command_id, before=await _before(admins, name))
-    if (made := await admins.audit.done_before(change)) is not None:
-        return int((made.after or {})["revoked"])
-    async with admins.audit.recorded(change) as end:
-        count = await admins.stored.revoke(name, operators_elsewhere=bool(admins.settings))
-        end.after = {"revoked": count}
-    return count
+    async with admins.audit.once(change) as end:
+        if not end.replayed:
+            count = await admins.stored.revoke(name, operators_elsewhere=bool(admins.settings))
+            end.after = {"revoked": count}
+    return int((end.after or {})["revoked"])
 
 
 async def _before(admins: Admins, name: str) -> dict[str, Any] | None:

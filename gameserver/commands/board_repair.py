@@ -64,12 +64,10 @@ async def rebuild(board_repair: BoardRepair, by: ChangedBy, board: str, season: 
     contest = _followed(board_repair, board, season)
     details = {"season": boards.season_name(contest)}
     entry = AuditedChange(by.admin, "board_rebuild", board, by.reason, details, by.command_id)
-    if (earlier := await board_repair.audit.done_before(entry)) is not None:
-        return str(earlier.after["generation"])
-    async with board_repair.audit.recorded(entry) as end:
-        generation = await board_repair.lifecycle.rebuild(contest)
-        end.after = {"generation": generation}
-    return generation
+    async with board_repair.audit.once(entry) as end:
+        if not end.replayed:
+            end.after = {"generation": await board_repair.lifecycle.rebuild(contest)}
+    return str((end.after or {})["generation"])
 
 
 async def is_live(board_repair: BoardRepair, board: str, season: str, generation: str) -> bool:

@@ -108,9 +108,11 @@ async def agree(campaigns: Campaigns, campaign_id: str, expected: int, by: Chang
         )
     _require_expected(record.counted, expected, 0)
     async with _audited(campaigns, "campaign_agreed", record, by) as end:
-        if not await campaigns.records.agree(campaign_id, by.admin):
-            raise CampaignOver(f"The campaign doesn't wait: it is {await _state(campaigns, record)}.")
-        end.after = {"state": RUNNING}
+        if not end.replayed and not await campaigns.records.agree(campaign_id, by.admin):
+            record = await find(campaigns, campaign_id)
+            if record.agreed_by != by.admin:
+                raise CampaignOver(f"The campaign doesn't wait: it is {_shown_state(record)}.")
+        end.after = end.after or {"state": RUNNING}
     return await find(campaigns, campaign_id)
 
 
@@ -120,13 +122,13 @@ async def revoke(campaigns: Campaigns, campaign_id: str, by: ChangedBy) -> Campa
     Raises CampaignNotFound, CampaignOver, DatabaseUnavailable, OutcomeUnknown.
     """
     record = await find(campaigns, campaign_id)
-    if record.state == REVOKED:
-        return record
     async with _audited(campaigns, "campaign_revoked", record, by) as end:
-        if not await campaigns.records.revoke(campaign_id):
-            raise CampaignOver(f"The campaign can't be revoked: it is {await _state(campaigns, record)}.")
+        is_new = not end.replayed and await campaigns.records.revoke(campaign_id)
         record = await find(campaigns, campaign_id)
-        end.after = {"state": REVOKED, "arrived": record.arrived, "pending": len(record.pending or ())}
+        if record.state != REVOKED:
+            raise CampaignOver(f"The campaign can't be revoked: it is {_shown_state(record)}.")
+        if is_new:
+            end.after = {"state": REVOKED, "arrived": record.arrived, "pending": len(record.pending or ())}
     return record
 
 
@@ -218,11 +220,10 @@ def _require_same(record: CampaignRecord, order: CampaignOrder) -> CampaignRecor
 def _audited(campaigns: Campaigns, action: str, record: CampaignRecord, by: ChangedBy) -> Any:
     before = {"state": record.state, "players": record.counted, "arrived": record.arrived}
     entry = AuditedChange(by.admin, action, record.id, by.reason, {}, by.command_id, before)
-    return campaigns.changes.pages.audit.recorded(entry)
+    return campaigns.changes.pages.audit.once(entry)
 
 
-async def _state(campaigns: Campaigns, record: CampaignRecord) -> str:
-    """What it is by now, for people."""
-    state = (await find(campaigns, record.id)).state
+def _shown_state(record: CampaignRecord) -> str:
+    """For people."""
     until = record.at + timedelta(seconds=AGREE_SECONDS)
-    return f"waiting, but only until {rfc3339(until)}" if state == WAITING else state
+    return f"waiting, but only until {rfc3339(until)}" if record.state == WAITING else record.state

@@ -105,9 +105,8 @@ async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy) -> Order
 
 
 async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy) -> Ordered:
-    """Gives a database no more slots, and orders the moves that take its own away.
+    """Gives a database no more slots, and orders the moves that take its own away: both, or neither.
 
-    If they are refused, it isn't draining; if nobody knows whether they were, it is, and the order may be sent again.
     Raises Conflict, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
     """
     fleet.policy.window.check(by.command_id, fleet.policy.now())
@@ -115,12 +114,7 @@ async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy) -> Order
         return await _told(fleet, ordered)
     plans = await plan_drain(fleet, database)
     async with fleet.sharding.audit.recorded(_entry(by, "database_drain", database, plans)) as end:
-        await fleet.sharding.membership.drain(database)
-        try:
-            ids = await fleet.sharding.moves.order(plans, by.command_id)
-        except Conflict:
-            await fleet.sharding.membership.keep(database)
-            raise
+        ids = await fleet.sharding.moves.order(plans, by.command_id, drained=database)
         end.after = {"moves": ids}
     return await _told(fleet, ids)
 
@@ -155,9 +149,9 @@ async def order_node(fleet: FleetOrders, name: str, by: ChangedBy, *, drain: boo
     before = {"address": found.node.address, "players": found.node.players, "sockets": found.node.sockets}
     action = "node_drain" if drain else "node_resume"
     entry = AuditedChange(by.admin, action, name, by.reason, {}, by.command_id, before)
-    if await fleet.sharding.audit.done_before(entry) is not None:
-        return found
-    async with fleet.sharding.audit.recorded(entry):
+    async with fleet.sharding.audit.once(entry) as end:
+        if end.replayed:
+            return found
         address = found.node.address
         others = [each.address for each in await fleet.live.presence.nodes() if each.address != address]
         if not await fleet.live.vitals.order(address, others, by.command_id, drain=drain):
@@ -166,11 +160,14 @@ async def order_node(fleet: FleetOrders, name: str, by: ChangedBy, *, drain: boo
 
 
 async def cancel(fleet: FleetOrders, move_id: int, by: ChangedBy) -> MoveRecord:
-    """Leaves the slots of a move that haven't moved where they are. Raises Conflict, NotFound, DatabaseUnavailable."""
+    """Leaves the slots of a move that haven't moved where they are; one that was cancelled stays so.
+
+    Raises Conflict if it is over, NotFound, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
+    """
     move = await fleet.sharding.moves.find(move_id)
-    if not move.cancelled:
-        entry = AuditedChange(by.admin, "slots_cancel", str(move_id), by.reason, {}, by.command_id)
-        async with fleet.sharding.audit.recorded(entry):
+    entry = AuditedChange(by.admin, "slots_cancel", str(move_id), by.reason, {}, by.command_id)
+    async with fleet.sharding.audit.once(entry) as end:
+        if not end.replayed and not move.cancelled:
             await fleet.sharding.moves.cancel(move_id)
     return await fleet.sharding.moves.find(move_id)
 

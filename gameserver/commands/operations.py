@@ -56,11 +56,9 @@ async def proclaim(operations: Operations, by: ChangedBy, text: str, player_id: 
     Raises PlayerNotFound, CommandMismatch, PresenceUnavailable, DatabaseUnavailable.
     """
     entry = AuditedChange(by.admin, "notice", str(player_id or "everyone"), by.reason, {"text": text}, by.command_id)
-    if (earlier := await operations.room.audit.done_before(entry)) is not None:
-        return int(earlier.after["number"])
-    if player_id is not None:
-        await play.read(operations.play, player_id)
-    async with operations.room.audit.recorded(entry) as end:
-        number = await live.proclaim(operations.live, text, player_id)
-        end.after = {"number": number}
-    return number
+    async with operations.room.audit.once(entry) as end:
+        if not end.replayed:
+            if player_id is not None:
+                await play.read(operations.play, player_id)
+            end.after = {"number": await live.proclaim(operations.live, text, player_id)}
+    return int((end.after or {})["number"])

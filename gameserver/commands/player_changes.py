@@ -39,8 +39,7 @@ from gameserver.storage.ledger.past import PastRow
 from gameserver.storage.live import presence
 from gameserver.storage.mail.inbox import Mail
 from gameserver.storage.mail.mailbag import LetterSettled, SentLetter, letter_of_server
-from gameserver.storage.operators.audit import DONE, AuditedChange
-from gameserver.storage.operators.audit_log import AuditQuestion
+from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.players.command import Command, Receipt
 
 log = structlog.get_logger()
@@ -100,15 +99,15 @@ async def delete(changes: PlayerChanges, player_id: int, by: ChangedBy) -> Fores
 async def end_sessions(changes: PlayerChanges, player_id: int, listed_id: str | None, by: ChangedBy) -> Foreseen:
     """Ends all sessions of a player, or one, on every node within a second.
 
-    Raises PlayerNotFound, SessionNotFound, SessionsUnavailable, DatabaseUnavailable, OutcomeUnknown.
+    Raises PlayerNotFound, SessionNotFound, CommandMismatch, SessionsUnavailable, DatabaseUnavailable, OutcomeUnknown.
     """
     player = await play.read(changes.pages.play, player_id)
     action = "end_sessions" if listed_id is None else "end_session"
-    if await _is_done(changes, action, player_id, by.command_id):
-        return Foreseen(player, command_id=by.command_id, replayed=True)
     details = {} if listed_id is None else {"session": listed_id}
     entry = AuditedChange(by.admin, action, str(player_id), by.reason, details, by.command_id)
-    async with changes.pages.audit.recorded(entry):
+    async with changes.pages.audit.once(entry) as end:
+        if end.replayed:
+            return Foreseen(player, command_id=by.command_id, replayed=True)
         if listed_id is None:
             await _end_all(changes.accounts, player_id)
         else:
@@ -125,7 +124,7 @@ async def send(changes: PlayerChanges, player_id: int, gift: Gift, by: ChangedBy
     letter = letter_with(gift, player_id, by.command_id, changes.live.now())
     if (earlier := await _arrived(changes, letter)) is not None:
         _require_same(letter, earlier.args)
-        return Foreseen(player, command_id=by.command_id, replayed=True)
+        return Foreseen(player, items=dict(gift.items), command_id=by.command_id, replayed=True)
     changes.accounts.policy.window.check(by.command_id, changes.live.now())
     details, before = {"mail": letter.mail_id, "items": dict(gift.items)}, {"version": player.version}
     entry = AuditedChange(by.admin, "mail", str(player_id), by.reason, details, by.command_id, before)
@@ -152,14 +151,6 @@ async def _end_all(accounts: Accounts, player_id: int) -> None:
     await accounts.room.credentials.raise_session_epoch(player_id)
     with after_commit("The sessions have ended in the database, but some may go on for some seconds: send this again."):
         await accounts.sessions.revoke_all(player_id)
-
-
-async def _is_done(changes: PlayerChanges, action: str, player_id: int, command_id: str) -> bool:
-    """Whether the audit log says that this was done before. Raises CommandMismatch, DatabaseUnavailable."""
-    entries, _ = await changes.pages.audit.log.find(AuditQuestion(20, command_id=command_id))
-    if any((entry.action, entry.target) != (action, str(player_id)) for entry in entries):
-        raise CommandMismatch("The command id was used before, for another command.")
-    return any(entry.ended == DONE for entry in entries)
 
 
 async def _arrived(changes: PlayerChanges, letter: SentLetter) -> PastRow | None:

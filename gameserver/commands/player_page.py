@@ -131,7 +131,7 @@ async def state_at(pages: PlayerPages, player_id: int, at: str) -> PastState:
 
 
 async def note(pages: PlayerPages, player_id: int, admin: str, text: str, command_id: str) -> Note:
-    """Adds a note, once per command id. Raises PlayerNotFound, DatabaseUnavailable."""
+    """Adds a note, once per command id. Raises PlayerNotFound, CommandMismatch, DatabaseUnavailable."""
     await play.read(pages.play, player_id)
     async with pages.audit.recorded(AuditedChange(admin, "note", str(player_id), "a note", {}, command_id)) as end:
         added = await pages.notes.add(player_id, admin, text, command_id)

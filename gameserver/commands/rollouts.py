@@ -126,7 +126,7 @@ async def revert(rollouts: Rollouts, at: When, by: ChangedBy) -> RuleOrder:
 
 
 async def cancel(rollouts: Rollouts, by: ChangedBy) -> RuleOrder:
-    """Takes back an order whose moment lies ahead; all databases must be there. Sent again it tells the same.
+    """Takes back an order whose moment lies ahead; all databases must be there. One that was cancelled stays so.
 
     Raises Conflict if there is none, or its moment is too near, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
     """
@@ -137,11 +137,13 @@ async def cancel(rollouts: Rollouts, by: ChangedBy) -> RuleOrder:
     entry = AuditedChange(
         by.admin, "rules_cancel", str(order.edition), by.reason, {}, by.command_id, {"rulebook": order.rulebook}
     )
-    if await rollouts.audit.done_before(entry) is not None:
-        return order
-    if not order.pending:
-        raise nothing
-    async with rollouts.audit.recorded(entry) as end:
+    async with rollouts.audit.once(entry) as end:
+        if end.replayed:
+            return await rollouts.orders.find(order.command_id) or order
+        if order.state == CANCELLED and order.at > order.now:
+            return order
+        if not order.pending:
+            raise nothing
         if order.state != ORDERED or not await rollouts.orders.step(order, CANCELLING, ahead=True):
             raise Conflict("It is too late, or the order is being decided at this moment.")
         cancelled = await _cancelled(rollouts, _stepped(order, CANCELLING), by)

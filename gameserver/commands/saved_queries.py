@@ -1,6 +1,8 @@
 """Queries of rankings that operators save for each other."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from gameserver.commands import rankings
@@ -30,24 +32,33 @@ async def save(
 ) -> SavedQuery:
     """Saves a query under the change's target, in place of what has this name; `choice` is what the query says.
 
-    Sent again it is saved again: the last one that is sent stays.
-    Raises TooManyQueries, UnknownClass, BadInput, PresenceUnavailable, DatabaseUnavailable.
+    Sent again under its command id it tells the same, also where somebody else has saved another one since.
+    Raises TooManyQueries, UnknownClass, BadInput, CommandMismatch, PresenceUnavailable, DatabaseUnavailable,
+    OutcomeUnknown.
     """
     await rankings.resolved(operations, accounts, choice)
-    async with operations.room.audit.recorded(await _with_before(operations, change)) as end:
-        saved = await operations.room.queries.put(change.target, query, change.admin)
-        end.after = dict(saved.query)
-    return saved
+    entry = replace(await _with_before(operations, change), details={"query": dict(query)})
+    async with operations.room.audit.once(entry) as end:
+        if not end.replayed:
+            end.after = _shown(await operations.room.queries.put(change.target, query, change.admin))
+    made = end.after or {}
+    return SavedQuery(change.target, made["query"], change.admin, datetime.fromisoformat(made["saved_at"]))
 
 
 async def remove(operations: Operations, change: AuditedChange) -> None:
-    """Deletes the query that the change's target names. Raises QueryNotFound, DatabaseUnavailable."""
-    async with operations.room.audit.recorded(await _with_before(operations, change)):
-        if not await operations.room.queries.remove(change.target):
+    """Deletes the query that the change's target names, once per command id.
+
+    Raises QueryNotFound, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
+    """
+    async with operations.room.audit.once(await _with_before(operations, change)) as end:
+        if not end.replayed and not await operations.room.queries.remove(change.target):
             raise QueryNotFound
 
 
 async def _with_before(operations: Operations, change: AuditedChange) -> AuditedChange:
     saved = await operations.room.queries.find(change.target)
-    before: dict[str, Any] | None = None if saved is None else dict(saved.query)
-    return AuditedChange(change.admin, change.action, change.target, change.reason, {}, change.command_id, before)
+    return replace(change, before=None if saved is None else _shown(saved))
+
+
+def _shown(saved: SavedQuery) -> dict[str, Any]:
+    return {"query": dict(saved.query), "saved_by": saved.admin, "saved_at": saved.at.isoformat()}

@@ -8,7 +8,8 @@ from gameserver.transport.route import admin
 
 SUPPORT, OPERATOR = Role.SUPPORT, Role.OPERATOR
 READS = (errors.DatabaseUnavailable,)
-CHANGES = (campaign_errors.CampaignNotFound, campaign_errors.CampaignOver, errors.OutcomeUnknown, *READS)
+CHANGES = (campaign_errors.CampaignNotFound, campaign_errors.CampaignOver, errors.CommandMismatch,
+           errors.OutcomeUnknown, *READS)  # fmt: skip
 
 CAMPAIGN_ROUTES = (
     admin(SUPPORT, "GET", "/admin/v1/campaigns", campaigns.list_campaigns, "Letters to many players, newest first",

@@ -21,7 +21,7 @@ FLEET_ROUTES = (
            query=wire.PreviewQuery, answer=answers.MovePlanAnswer, errors=ORDERS, takes_command_id=True),
     admin(OPERATOR, "POST", "/admin/v1/moves/{move}/cancel", fleet.cancel_move,
            "Leave the slots of a move that haven't moved where they are", body=wire.Because,
-           answer=answers.MoveAnswer, errors=(errors.NotFound, *ORDERS), takes_command_id=True),
+           answer=answers.MoveAnswer, errors=(errors.NotFound, errors.CommandMismatch, *ORDERS), takes_command_id=True),
     admin(OPERATOR, "POST", "/admin/v1/databases/{database}/drain", fleet.drain_database,
            "Move all slots away from a database, or say which moves that would be", body=wire.Because,
            query=wire.PreviewQuery, answer=answers.MovePlanAnswer, errors=ORDERS, takes_command_id=True),

@@ -15,6 +15,7 @@ from gameserver.transport.route import admin
 VIEWER, SUPPORT, OPERATOR = Role.VIEWER, Role.SUPPORT, Role.OPERATOR
 BOARDS = (errors.BoardNotFound, errors.SeasonNotFound, errors.BoardUnavailable, errors.DatabaseUnavailable)
 READS = (errors.DatabaseUnavailable,)
+ONCE = (errors.CommandMismatch, errors.OutcomeUnknown)
 BANS = (errors.PlayerNotFound, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown,
               errors.SessionsUnavailable, errors.DatabaseUnavailable)  # fmt: skip
 RANKINGS = (errors.UnknownClass, errors.PresenceUnavailable, errors.Overloaded, *READS)
@@ -43,9 +44,9 @@ OPERATOR_ROUTES = (
            answer=answers.SavedQueriesAnswer, errors=READS),
     admin(SUPPORT, "POST", "/admin/v1/queries/{name}", saved_queries.save_query,
            "Save a query of rankings for all operators, in place of what has the name", body=wire.SaveQuery,
-           answer=answers.SavedQueryAnswer, errors=(errors.TooManyQueries, *RANKINGS), takes_command_id=True),
+           answer=answers.SavedQueryAnswer, errors=(errors.TooManyQueries, *ONCE, *RANKINGS), takes_command_id=True),
     admin(SUPPORT, "DELETE", "/admin/v1/queries/{name}", saved_queries.delete_query, "Delete a saved query",
-           query=wire.ReasonQuery, status=204, errors=(errors.QueryNotFound, *READS), takes_command_id=True),
+           query=wire.ReasonQuery, status=204, errors=(errors.QueryNotFound, *ONCE, *READS), takes_command_id=True),
     admin(VIEWER, "GET", "/admin/v1/stats", operators.read_stats, "Players per class, level and database",
            answer=answers.CountAnswer, errors=READS),
     admin(VIEWER, "GET", "/admin/v1/slots", operators.read_slots, "Which database owns which slots of each group",
@@ -56,7 +57,7 @@ OPERATOR_ROUTES = (
            query=wire.NodesQuery, answer=answers.NodesAnswer, errors=(errors.PresenceUnavailable,)),
     admin(OPERATOR, "POST", "/admin/v1/notices", operators.proclaim, "Send a notice to all players, or to one",
            body=wire.Notice, answer=answers.NoticeAnswer, status=201,
-           errors=(errors.PlayerNotFound, errors.CommandMismatch, errors.PresenceUnavailable, *READS),
+           errors=(errors.PlayerNotFound, errors.PresenceUnavailable, *ONCE, *READS),
            takes_command_id=True),
     admin(SUPPORT, "POST", "/admin/v1/players/{id}/ban", operators.ban,
            "Ban a player: hide it on every board and end its sessions", body=wire.BanPlayer,
@@ -78,5 +79,5 @@ OPERATOR_ROUTES = (
            query=wire.CheckQuery, answer=answers.VerdictAnswer, errors=BOARDS),
     admin(OPERATOR, "POST", "/admin/v1/boards/{board}/rebuild", operators.rebuild_board,
            "Rebuild a board while the present one is served", body=wire.Rebuild, answer=answers.RebuildAnswer,
-           status=202, errors=(errors.CommandMismatch, *BOARDS), takes_command_id=True),
+           status=202, errors=(*ONCE, *BOARDS), takes_command_id=True),
 )  # fmt: skip

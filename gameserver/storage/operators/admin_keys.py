@@ -134,7 +134,9 @@ class AdminKeys:
         return _key(rows[0]), secret
 
     async def revoke(self, name: str, *, operators_elsewhere: bool = True) -> int:
-        """Ends all keys of this name, and with them their sessions; how many. Raises NotFound.
+        """Ends all keys of this name, and with them their sessions; how many, none if they have ended.
+
+        Raises NotFound if no key has ever had the name.
 
         Raises Conflict if no operator's key would be left; `operators_elsewhere` says that the settings have one.
         """
@@ -142,7 +144,7 @@ class AdminKeys:
             if not operators_elsewhere and (await connection.exec_driver_sql(SQL["last"], (name,))).fetchall():
                 raise Conflict(f"{name} has the last operator's key: rotate it, or make another one first.")
             rows = (await connection.exec_driver_sql(SQL["revoke"], (name,))).fetchall()
-            if not rows:
+            if not rows and not (await connection.exec_driver_sql(SQL["named"], (name,))).fetchall():
                 raise NotFound(f"No key has the name {name}.")
         return len(rows)
 

@@ -51,6 +51,10 @@ having bool_and(name = $1)
 update admin_keys set revoked_at = clock_timestamp(), current = false where name = $1 and revoked_at is null
 returning id
 
+-- name: named
+-- $1 name: a row if a key has, or had, the name.
+select 1 from admin_keys where name = $1 limit 1
+
 -- name: listed
 -- $1 how many keys: those that are current, and the newest of the others. The last column: when it last opened a session
 -- of the console, of those that aren't forgotten yet.

@@ -4,24 +4,34 @@ Law: it only grows. An entry is written before the change, so that no change goe
 what was there then, is a row of its own in `audit_ends`. An entry without an end: the node died in between, or the
 control database was away; the ledger says what happened, under the entry's command id.
 No name and no text of a player stands in it, only ids and numbers: so what is erased elsewhere isn't kept here.
+A change that nothing else deduplicates is made `once`: the entry is its command's claim, so that of copies that are
+sent at one instant one is carried out, and the others tell what it has made. The log keeps it for ever.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import CommandMismatch, Unavailable
+from gameserver.rules.errors import CommandMismatch, OutcomeUnknown, Unavailable
 from gameserver.storage import tables
-from gameserver.storage.operators.audit_log import AuditEntry, AuditLog, AuditQuestion
+from gameserver.storage.operators.audit_log import AuditEntry, AuditLog, AuditQuestion, entries_of
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.locks import CLAIMING_COMMAND
 
 DONE, FAILED = "done", "internal"
 MOST_ATTEMPTS = 100
 """Entries of one command that are looked through."""
+COPY_SECONDS, PAUSE = 5.0, 0.05
+"""How long a copy of a command waits for the one that is being carried out, and how often it looks."""
+LAPSED = timedelta(seconds=30)
+"""After this long, a change without an end is one whose node has died: a copy may carry it out."""
 log = structlog.get_logger()
 
 
@@ -40,9 +50,10 @@ class AuditedChange:
 
 @dataclass(slots=True)
 class AuditedEnd:
-    """Is given what there is after the change."""
+    """Is given what there is after the change; has it, if the change is `replayed`: made before by the same command."""
 
     after: Mapping[str, Any] | None = None
+    replayed: bool = False
 
 
 class Audit:
@@ -58,7 +69,39 @@ class Audit:
 
         Raises DatabaseUnavailable before the block, and nothing of its own after it.
         """
-        entry, end, ended = await self._begin(change), AuditedEnd(), FAILED
+        async with self._control.transaction() as connection:
+            entry = await _begun(connection, change)
+        async with self._ended(entry) as end:
+            yield end
+
+    @contextlib.asynccontextmanager
+    async def once(self, change: AuditedChange) -> AsyncIterator[AuditedEnd]:
+        """As `recorded`, and once per command id: if the end is `replayed`, the block has nothing to do.
+
+        Raises DatabaseUnavailable, CommandMismatch for another change under this command id, and OutcomeUnknown if a
+        copy of it isn't carried out in time.
+        """
+        claimed = await self._claimed(change)
+        if isinstance(claimed, AuditEntry):
+            yield AuditedEnd(claimed.after, replayed=True)
+            return
+        async with self._ended(claimed) as end:
+            yield end
+
+    async def _claimed(self, change: AuditedChange) -> AuditEntry | int:
+        """The entry that says that this was done, or the number of a new one."""
+        for _ in range(int(COPY_SECONDS / PAUSE)):
+            async with self._control.transaction() as connection:
+                if change.command_id is None:
+                    return await _begun(connection, change)
+                if (claimed := await _claim(connection, change, change.command_id)) is not None:
+                    return claimed
+            await asyncio.sleep(PAUSE)
+        raise OutcomeUnknown("A copy of this command is being carried out: send it again.")
+
+    @contextlib.asynccontextmanager
+    async def _ended(self, entry: int) -> AsyncIterator[AuditedEnd]:
+        end, ended = AuditedEnd(), FAILED
         try:
             yield end
             ended = DONE
@@ -69,35 +112,6 @@ class Audit:
         finally:
             await self._end(entry, ended, end.after)
 
-    async def done_before(self, change: AuditedChange) -> AuditEntry | None:
-        """The entry of this very change, made before under the same command id; None if it has yet to be made.
-
-        The log keeps it for ever, so no window is needed. Raises DatabaseUnavailable, CommandMismatch for another
-        change.
-        """
-        if change.command_id is None:
-            return None
-        entries, _ = await self.log.find(AuditQuestion(MOST_ATTEMPTS, command_id=change.command_id))
-        asked = (change.admin, change.action, change.target, dict(change.details))
-        for entry in entries:
-            if (entry.admin, entry.action, entry.target, entry.details) != asked:
-                raise CommandMismatch("The command id was used before, for another change.")
-        return next((entry for entry in entries if entry.ended == DONE), None)
-
-    async def _begin(self, change: AuditedChange) -> int:
-        row = {
-            "admin": change.admin,
-            "action": change.action,
-            "target": change.target,
-            "reason": change.reason,
-            "details": dict(change.details),
-            "command_id": change.command_id,
-            "before": None if change.before is None else dict(change.before),
-        }
-        async with self._control.transaction() as connection:
-            found = await connection.execute(insert(tables.audit).values(row).returning(tables.audit.c.id))
-            return int(found.scalar_one())
-
     async def _end(self, entry: int, ended: str, after: Mapping[str, Any] | None) -> None:
         row = {"entry": entry, "ended": ended, "after": None if after is None else dict(after)}
         try:
@@ -105,3 +119,35 @@ class Audit:
                 await connection.execute(insert(tables.audit_ends).values(row))
         except Unavailable as error:
             log.warning("how a change ended isn't in the audit log", entry=entry, ended=ended, error=error.detail)
+
+
+async def _claim(connection: AsyncConnection, change: AuditedChange, command_id: str) -> AuditEntry | int | None:
+    """As `_claimed`; None while a copy of the command is being carried out."""
+    lock = func.pg_advisory_xact_lock(CLAIMING_COMMAND, func.hashtext(command_id))
+    now = (await connection.execute(select(func.clock_timestamp(), lock))).scalar_one()
+    # A statement after the lock's: it sees what the copy that held the lock has written.
+    entries = await entries_of(connection, AuditQuestion(MOST_ATTEMPTS, command_id=command_id))
+    asked = (change.admin, change.action, change.target, dict(change.details))
+    for entry in entries:
+        if (entry.admin, entry.action, entry.target, entry.details) != asked:
+            raise CommandMismatch("The command id was used before, for another change.")
+    if (done := next((entry for entry in entries if entry.ended == DONE), None)) is not None:
+        return done
+    if any(entry.ended is None and now - entry.at < LAPSED for entry in entries):
+        return None
+    return await _begun(connection, change)
+
+
+async def _begun(connection: AsyncConnection, change: AuditedChange) -> int:
+    """The number of a new entry."""
+    row = {
+        "admin": change.admin,
+        "action": change.action,
+        "target": change.target,
+        "reason": change.reason,
+        "details": dict(change.details),
+        "command_id": change.command_id,
+        "before": None if change.before is None else dict(change.before),
+    }
+    found = await connection.execute(insert(tables.audit).values(row).returning(tables.audit.c.id))
+    return int(found.scalar_one())

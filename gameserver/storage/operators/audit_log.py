@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Text, cast, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
@@ -55,8 +56,8 @@ class AuditLog:
     async def find(self, question: AuditQuestion) -> tuple[list[AuditEntry], bool]:
         """A page, newest first, and whether there are more. Raises DatabaseUnavailable."""
         async with self._control.snapshot() as connection:
-            rows: Sequence[Any] = (await connection.execute(_query(question))).all()
-        return [AuditEntry(*row) for row in rows[: question.limit]], len(rows) > question.limit
+            entries = await entries_of(connection, question)
+        return entries[: question.limit], len(entries) > question.limit
 
     async def mentions(self, names: Sequence[str]) -> int:
         """In how many entries one of these names stands, whatever its case. Raises DatabaseUnavailable."""
@@ -67,6 +68,11 @@ class AuditLog:
         query = select(func.count()).select_from(AUDIT.outerjoin(ENDS, ENDS.c.entry == AUDIT.c.id)).where(named)
         async with self._control.snapshot() as connection:
             return int((await connection.execute(query)).scalar_one())
+
+
+async def entries_of(connection: AsyncConnection, question: AuditQuestion) -> list[AuditEntry]:
+    """The question's entries, newest first, and one beyond its limit if there are more."""
+    return [AuditEntry(*row) for row in await connection.execute(_query(question))]
 
 
 def _query(question: AuditQuestion) -> Select[Any]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
+from gameserver.rules.errors import CommandMismatch
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
 
@@ -32,12 +33,16 @@ class Notes:
         self._control = control
 
     async def add(self, player_id: int, admin: str, text: str, command_id: str) -> Note:
-        """Once per command id: a repeat gives the first note."""
+        """Once per command id: a repeat gives the first note. Raises CommandMismatch if that is another one."""
         row = {"player_id": player_id, "admin": admin, "text": text, "command_id": command_id}
         async with self._control.transaction() as connection:
             await connection.execute(insert(NOTES).values(row).on_conflict_do_nothing())
-            found = await connection.execute(select(*NOTE).where(NOTES.c.command_id == command_id))
-            return Note(*found.one())
+            query = select(*NOTE, NOTES.c.player_id).where(NOTES.c.command_id == command_id)
+            *note, of_player = (await connection.execute(query)).one()
+        added = Note(*note)
+        if (of_player, added.admin, added.text) != (player_id, admin, text):
+            raise CommandMismatch("The command id was used before, for another note.")
+        return added
 
     async def of(self, player_id: int) -> list[Note]:
         """The newest 100, newest first."""

@@ -32,3 +32,6 @@ SENDING = 7_710_107
 
 CHANGING_KEYS = 7_710_108
 """Held, on the control database, by whoever makes, rotates or revokes a key of an operator."""
+
+CLAIMING_COMMAND = 7_710_109
+"""With a hash of a command's id, on the control database: held while it is looked for in the audit log."""

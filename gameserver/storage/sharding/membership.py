@@ -62,14 +62,7 @@ class Membership:
     async def drain(self, name: str) -> list[str]:
         """Stops giving slots to a database; returns its groups. Raises Conflict if it is the last one of a group."""
         async with self._control.transaction() as connection:
-            groups = await _groups(connection, name)
-            for group in groups:
-                if not await _others(connection, group, name):
-                    raise Conflict(f"{name} is the last database of {group}: add another one first.")
-            if (await connection.execute(select(MOVES.c.id).where(MOVES.c.target == name, _OPEN))).first():
-                raise Conflict(f"Slots are being moved to {name}: wait, or cancel that (`slots moves`).")
-            await connection.execute(update(MEMBERS).where(MEMBERS.c.database == name).values(draining=True))
-            return groups
+            return await drain(connection, name)
 
     async def keep(self, name: str) -> None:
         """Revokes a drain."""
@@ -89,6 +82,18 @@ class Membership:
             await connection.execute(delete(MEMBERS).where(MEMBERS.c.database == name))
             await connection.execute(delete(DATABASES).where(DATABASES.c.name == name))
             await connection.execute(select(func.pg_notify(CHANNEL, name)))
+
+
+async def drain(connection: AsyncConnection, name: str) -> list[str]:
+    """As `Membership.drain`, in the caller's transaction."""
+    groups = await _groups(connection, name)
+    for group in groups:
+        if not await _others(connection, group, name):
+            raise Conflict(f"{name} is the last database of {group}: add another one first.")
+    if (await connection.execute(select(MOVES.c.id).where(MOVES.c.target == name, _OPEN))).first():
+        raise Conflict(f"Slots are being moved to {name}: wait, or cancel that (`slots moves`).")
+    await connection.execute(update(MEMBERS).where(MEMBERS.c.database == name).values(draining=True))
+    return groups
 
 
 async def _groups(connection: AsyncConnection, name: str) -> list[str]:

@@ -17,6 +17,7 @@ from gameserver.rules import ranges
 from gameserver.rules.errors import Conflict, NotFound
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.sharding.membership import drain
 from gameserver.storage.sharding.move import LeaseLost, MoveRecord, PlannedMove, SlotRecord, SlotStep, Step
 from gameserver.storage.sharding.slot_steps import SlotSteps, under_lease
 
@@ -45,13 +46,16 @@ class MoveRecords:
         except IntegrityError:
             raise Conflict(BUSY) from None
 
-    async def order(self, plans: Sequence[PlannedMove], command_id: str) -> list[int]:
+    async def order(self, plans: Sequence[PlannedMove], command_id: str, *, drained: str | None = None) -> list[int]:
         """Records the moves, all or none, for whichever node is the first to take them; returns their ids.
 
-        Sent again under the same command id it records nothing. Raises Conflict with the reason.
+        With them, the database `drained` is given no more slots. Sent again under the same command id it records
+        nothing. Raises Conflict with the reason.
         """
         try:
             async with self._control.transaction() as connection:
+                if drained is not None:
+                    await drain(connection, drained)
                 return [await _make(connection, plan, NOBODY, (command_id, part)) for part, plan in enumerate(plans)]
         except IntegrityError:
             if ordered := await self.ordered(command_id):

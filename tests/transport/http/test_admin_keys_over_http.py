@@ -56,7 +56,8 @@ async def test_a_command_makes_one_key_and_shows_it_once(
     assert sorted(answer.status for answer in seconds) == [201, 409, 409], [answer.body for answer in seconds]
     assert await states(api, "ann") == [("support", "rotated_out"), ("support", "holds")]
     assert [(await post(api, "/ann/revoke", key=ending)).body["revoked"] for _ in range(2)] == [2, 2]
-    assert (await post(api, "/ann/revoke")).code == "not_found"
+    assert (await post(api, "/ann/revoke")).body == {"revoked": 0}, "by another command: they have ended"
+    assert (await post(api, "/nobody/revoke")).code == "not_found"
     assert await states(api, "ann") == [("support", "revoked")] * 2
     entries = (await api.admin("audit", target="ann", limit=50)).body["entries"]
     done = {entry["action"]: (entry["before"], entry["after"]) for entry in entries if entry["ended"] == "done"}

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.operators.audit import AuditedChange, _begun
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import InProcessNode
 
@@ -58,7 +58,8 @@ async def test_a_change_that_failed_says_how(api: Api) -> None:
 
 async def test_a_change_without_an_end_says_so(node: InProcessNode, api: Api) -> None:
     change = AuditedChange("ann", "notice", "everyone", "left in between", {"text": "hello"})
-    await Audit(node.core.databases["one"])._begin(change)  # what a node has done that dies in between
+    async with node.core.databases["one"].transaction() as connection:
+        await _begun(connection, change)  # what a node has done that dies in between
     (entry,) = await entries(api, admin="ann")
     assert (entry["ended"], entry["after"], entry["details"]) == (None, None, {"text": "hello"})
 

@@ -27,7 +27,8 @@ async def test_a_page_has_everything_about_a_player(api: Api) -> None:
     await admin(api, "POST", f"{who.id}/corrections", exp=60, items={"potion": 2}, reason="a test")
     await api.act(friend, "heal_other", player=who.id)
     noted = await admin(api, "POST", f"{who.id}/notes", text="A <b>regular</b>.", key=(key := command_id()))
-    assert (noted.status, (await admin(api, "POST", f"{who.id}/notes", text="x", key=key)).body) == (201, noted.body)
+    again = await admin(api, "POST", f"{who.id}/notes", text="A <b>regular</b>.", key=key)
+    assert (noted.status, again.body) == (201, noted.body)
 
     async def is_complete() -> bool:
         body = (await admin(api, "GET", who.id)).body

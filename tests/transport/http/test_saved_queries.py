@@ -34,17 +34,25 @@ async def test_a_saved_query_comes_back_as_it_was_and_rankings_take_it(api: Api)
     assert [entry["player"]["name"] for entry in found] == ["Merlin"]
 
 
+def query_of(shown: Any) -> Any:
+    """Of what the audit log shows of a saved query."""
+    return shown and shown["query"]
+
+
 async def test_saving_again_replaces_and_each_change_is_audited_with_before_and_after(api: Api) -> None:
     first, second, last = command_id(), command_id(), command_id()
     await save(api, "mages", QUERY, key=first)
     await save(api, "mages", {"class": "priest"}, key=second)
     assert (await api.admin("queries")).body["queries"][0]["query"] == {"class": "priest"}
     path = "/admin/v1/queries/mages?reason=over"
-    assert (await api.ask("DELETE", path, token=ADMIN_KEY, key=last)).status == 204
+    assert (await save(api, "mages", QUERY, key=first)).body["query"] == QUERY, "the first answer"
+    assert (await api.admin("queries")).body["queries"][0]["query"] == {"class": "priest"}, "and the last one stays"
+    assert (await save(api, "mages", {"class": "priest"}, key=first)).code == "command_mismatch"
+    assert [(await api.ask("DELETE", path, token=ADMIN_KEY, key=last)).status for _ in range(2)] == [204, 204]
     assert (await api.ask("DELETE", path, token=ADMIN_KEY)).code == "query_not_found"
     assert await names(api) == []
     log = (await api.admin("audit", target="mages")).body["entries"]
-    shown = [(each["action"], each["before"], each["after"], each["ended"]) for each in log]
+    shown = [(each["action"], query_of(each["before"]), query_of(each["after"]), each["ended"]) for each in log]
     assert shown == [
         ("delete_query", None, None, "query_not_found"),
         ("delete_query", {"class": "priest"}, None, "done"),

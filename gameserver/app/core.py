@@ -228,7 +228,7 @@ def _commands(
     )
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
-    pages = player_pages_of(rooms, play, slots, leaderboards)
+    pages = player_pages_of(rooms, play, slots, leaderboards, window)
     changes = PlayerChanges(pages, accounts, live)
     return Commands(
         accounts=accounts,

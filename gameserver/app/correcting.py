@@ -9,6 +9,7 @@ from gameserver.commands.play import Play
 from gameserver.commands.player_page import PlayerPages
 from gameserver.storage.accounts.erasure import Erasure
 from gameserver.storage.ledger.past import Pasts
+from gameserver.storage.ledger.window import Window
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.rooms import Rooms
 from gameserver.storage.seasons.rescoring import Rescoring
@@ -21,7 +22,7 @@ def corrections_of(play: Play, slots: Slots, leaderboards: Leaderboards, audit: 
     return Corrections(play, planning, Pasts(slots), leaderboards, audit)
 
 
-def player_pages_of(rooms: Rooms, play: Play, slots: Slots, leaderboards: Leaderboards) -> PlayerPages:
+def player_pages_of(rooms: Rooms, play: Play, slots: Slots, leaderboards: Leaderboards, window: Window) -> PlayerPages:
     return PlayerPages(
         play,
         rooms.social,
@@ -32,6 +33,7 @@ def player_pages_of(rooms: Rooms, play: Play, slots: Slots, leaderboards: Leader
         Pasts(slots),
         Rescoring(leaderboards.seasons.calendar, play.rules),
         rooms.operators.audit,
+        window,
     )
 
 

@@ -8,18 +8,21 @@ from gameserver.commands import boards, play
 from gameserver.commands.boards import Leaderboards, Ranked
 from gameserver.commands.moments import moment_of
 from gameserver.commands.play import Play
-from gameserver.rules.errors import BoardUnavailable, SessionsUnavailable, StateUnknown
+from gameserver.rules.errors import BadInput, BoardUnavailable, FieldProblem, SessionsUnavailable, StateUnknown
 from gameserver.rules.player import Player
 from gameserver.rules.player_data import PlayerData
 from gameserver.storage.accounts.bans import Ban, Bans
+from gameserver.storage.ids import first_command_id, is_ledger_id
 from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.past import Past, PastRow, Pasts, TimelineFilter, Undone
+from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail.inbox import Mail
 from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.operators.notes import Note, Notes
 from gameserver.storage.rooms import SocialRoom
 from gameserver.storage.seasons.rescoring import Rescoring
 from gameserver.storage.sessions.sessions import Listed, Sessions
+from gameserver.storage.slots.scanned_pages import Scanned
 from gameserver.storage.social.blocks import Block
 
 LETTERS, REPLAYED = 20, 200
@@ -38,6 +41,7 @@ class PlayerPages:
     pasts: Pasts
     rescoring: Rescoring
     audit: Audit
+    window: Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,15 @@ class PlayerPage:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Commands from the newest; `cursor` is the version below which the next page begins, None at the end."""
+    """Commands from the newest, perhaps none; the next page is behind `cursor`, None at the end.
+
+    Pages follow each other by command ids, as a player's own do. In a page the highest version comes first: a client
+    may date its command up to the window's width back.
+    """
 
     rows: Sequence[PastRow]
     undone: Undone
-    cursor: int | None
+    cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +109,25 @@ async def page(pages: PlayerPages, player_id: int) -> PlayerPage:
 
 
 async def timeline(pages: PlayerPages, player_id: int, wanted: TimelineFilter) -> Timeline:
-    """A page of the player's ledger. Raises PlayerNotFound, DatabaseUnavailable."""
+    """A page of the player's ledger, which looks at a bounded number of its rows.
 
-    async def work(past: Past) -> tuple[list[PastRow], Undone]:
+    Raises PlayerNotFound, BadInput for a malformed cursor, DatabaseUnavailable.
+    """
+    if wanted.before is not None and not is_ledger_id(wanted.before):
+        raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the ledger")])
+
+    behind = [] if wanted.before is None else [wanted.before]
+    if wanted.until is not None:
+        # A command is at the most so much older than its id says.
+        behind.append(first_command_id(int(wanted.until.timestamp() * 1000) + pages.window.ahead + 1))
+    wanted = wanted._replace(before=min(behind, default=None))
+
+    async def work(past: Past) -> tuple[Scanned[PastRow], Undone]:
         return await past.timeline(wanted), await past.undone()
 
-    rows, undone = await pages.pasts.look(player_id, work)
-    shown = rows[: wanted.limit]
-    return Timeline(shown, undone, shown[-1].version if len(rows) > wanted.limit else None)
+    page, undone = await pages.pasts.look(player_id, work)
+    newest_first = sorted(page.rows, key=lambda row: row.version, reverse=True)
+    return Timeline(newest_first, undone, page.cursor)
 
 
 async def state_at(pages: PlayerPages, player_id: int, at: str) -> PastState:

@@ -21,6 +21,7 @@ from gameserver.storage.ids import LARGEST_ID, slot_of
 from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.postgres import statements
 from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.slots.scanned_pages import NEWEST, SCANNED, Scanned, ScannedRow, scanned_page
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import player_with_data_of
 
@@ -43,10 +44,10 @@ class PastRow(NamedTuple):
 
 
 class TimelineFilter(NamedTuple):
-    """A page of at most `limit` commands below version `before`; no `actions` means all."""
+    """A page of at most `limit` commands behind the id `before`; no `actions` means all."""
 
     limit: int
-    before: int | None = None
+    before: str | None = None
     actions: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -104,10 +105,22 @@ class Past:
         """What stands no more of all that the player has done."""
         return undone_by(await self._rows("corrections"))
 
-    async def timeline(self, wanted: TimelineFilter) -> list[PastRow]:
-        """The wanted commands, from the newest: at most one more than the page has."""
-        named = wanted._asdict() | {"actions": list(wanted.actions), "limit": wanted.limit + 1}
-        return await self._rows("timeline", **named)
+    async def timeline(self, wanted: TimelineFilter) -> Scanned[PastRow]:
+        """The wanted ones among SCANNED commands, from the newest id: perhaps none, and a cursor behind them."""
+        named = wanted._asdict() | {
+            "actions": list(wanted.actions),
+            "limit": wanted.limit + 1,
+            "before": wanted.before or NEWEST,
+            "scanned": SCANNED,
+        }
+        chosen = await self.connection.execute(SQL["timeline"], self._named(**named))
+        return scanned_page(
+            [
+                ScannedRow(row["command_id"], row["is_last"], _row(row) if row["fits"] else None)
+                for row in chosen.mappings()
+            ],
+            wanted.limit,
+        )
 
     async def data(self, version: int) -> PlayerData:
         """What the rules remembered of the player when it had that version, as far as the ledger is kept."""

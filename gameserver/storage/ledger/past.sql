@@ -39,24 +39,27 @@ where slot = :slot and player_id = :id and seed >= 0 and action in ('operator:un
 order by version desc
 
 -- name: timeline
--- :limit, :before a version or null, :actions (empty for all), :since and :until moments or null: rows that took effect,
--- from the newest.
+-- :limit, :before a command id, :scanned how many rows are looked at, :actions (empty for all), :since and :until moments or
+-- null: the newest rows that took effect and fit, by command id (slots/scanned_pages.py). What is kept of partitions that
+-- were dropped is older than all that is left.
 select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
-       version, at, seed
+       version, at, seed, fits, place = :scanned as is_last
 from (
-    select command_id, action, args, outcome, version, at, seed from ledger
-    where slot = :slot and player_id = :id and seed >= 0
-    union all
-    select command_id, action, args, outcome, version, at, seed from ledger_kept k
-    where slot = :slot and player_id = :id and seed >= 0
-      and not exists (select from ledger l where l.slot = k.slot and l.player_id = k.player_id
-                                                 and l.command_id = k.command_id)
-) as both_parts
-where (cast(:before as bigint) is null or version < :before)
-  and (cardinality(cast(:actions as text[])) = 0 or action = any(cast(:actions as text[])))
-  and (cast(:since as timestamptz) is null or at >= :since)
-  and (cast(:until as timestamptz) is null or at < :until)
-order by version desc limit :limit
+    select *, seed >= 0
+            and (cardinality(cast(:actions as text[])) = 0 or action = any(cast(:actions as text[])))
+            and (cast(:since as timestamptz) is null or at >= :since)
+            and (cast(:until as timestamptz) is null or at < :until) as fits,
+        row_number() over (order by command_id desc) as place
+    from (
+        (select command_id, action, args, outcome, version, at, seed from ledger
+         where slot = :slot and player_id = :id and command_id < cast(:before as uuid)
+         order by command_id desc limit :scanned)
+        union all
+        (select command_id, action, args, outcome, version, at, seed from ledger_kept
+         where slot = :slot and player_id = :id and command_id < cast(:before as uuid)
+         order by command_id desc limit :scanned)
+    ) as both_parts order by command_id desc limit :scanned
+) as looked_at where fits or place = :scanned order by looked_at.command_id desc limit :limit
 
 -- name: data
 -- :version: what the rules remembered of the player when it had that version, and the version of the row that says so.

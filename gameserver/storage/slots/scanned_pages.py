@@ -29,11 +29,13 @@ class Scanned(Generic[RowT]):
     cursor: str | None
 
 
-class _Row(NamedTuple, Generic[RowT]):
+class ScannedRow(NamedTuple, Generic[RowT]):
+    """A row that was looked at."""
+
     id: str
     is_last: bool
     row: RowT | None
-    """None for what the player doesn't see."""
+    """None for what isn't shown."""
 
 
 class ScannedPages(Generic[RowT]):
@@ -42,8 +44,8 @@ class ScannedPages(Generic[RowT]):
     def __init__(self, slots: Slots, statement: str, row: Callable[..., RowT]) -> None:
         """`row` makes one of its id and the values of a page's columns."""
 
-        def looked_at(id_: str, shown: bool, is_last: bool, *columns: object) -> _Row[RowT]:  # noqa: FBT001
-            return _Row(id_, is_last, row(id_, *columns) if shown else None)
+        def looked_at(id_: str, shown: bool, is_last: bool, *columns: object) -> ScannedRow[RowT]:  # noqa: FBT001
+            return ScannedRow(id_, is_last, row(id_, *columns) if shown else None)
 
         self._pages = Pages(slots, statement, looked_at)
 
@@ -52,9 +54,13 @@ class ScannedPages(Generic[RowT]):
 
         Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable, Overloaded.
         """
-        found = await self._pages.of(player_id, limit + 1, before or NEWEST, SCANNED)
-        shown = [(row.id, row.row) for row in found if row.row is not None]
-        rows = [row for _, row in shown[:limit]]
-        if len(shown) > limit:
-            return Scanned(rows, shown[limit - 1][0])
-        return Scanned(rows, found[-1].id if found and found[-1].is_last else None)
+        return scanned_page(await self._pages.of(player_id, limit + 1, before or NEWEST, SCANNED), limit)
+
+
+def scanned_page(found: Sequence[ScannedRow[RowT]], limit: int) -> Scanned[RowT]:
+    """The page of what a statement has found, which was asked for one row more than `limit`."""
+    shown = [(row.id, row.row) for row in found if row.row is not None]
+    rows = [row for _, row in shown[:limit]]
+    if len(shown) > limit:
+        return Scanned(rows, shown[limit - 1][0])
+    return Scanned(rows, found[-1].id if found and found[-1].is_last else None)

@@ -132,7 +132,7 @@ def player_page(page: PlayerPage, game: Game) -> PlayerPageAnswer:
 
 def timeline(found: Timeline) -> TimelineAnswer:
     entries = [_entry(row, undone=row in found.undone) for row in found.rows]
-    return {"entries": entries, "next_cursor": None if found.cursor is None else str(found.cursor)}
+    return {"entries": entries, "next_cursor": found.cursor}
 
 
 def past_state(found: PastState) -> PastStateAnswer:

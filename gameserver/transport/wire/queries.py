@@ -168,10 +168,10 @@ class SeasonPreviewQuery(QueryModel):
 
 
 class TimelineQuery(QueryModel):
-    """`actions` are names in the ledger, separated by commas; `since` and `until` moments; `cursor` is a version."""
+    """`actions` are names in the ledger, separated by commas; `since` and `until` moments."""
 
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str | None, StringConstraints(pattern=r"^[1-9][0-9]{0,17}$")] = None
+    cursor: Cursor | None = None
     actions: Annotated[list[ShortText], Field(max_length=20), BeforeValidator(split_at_commas)] = Field(
         default_factory=list
     )

@@ -1,6 +1,9 @@
 """What one page of a player's past costs is bounded, however much the player has done, and whatever was refused."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import partial
+from itertools import product
 from typing import Any
 
 import asyncpg
@@ -11,6 +14,8 @@ from gameserver.app import Core
 from gameserver.storage.ids import new_command_id, slot_of
 from gameserver.storage.ledger.history import SQL, History
 from gameserver.storage.ledger.past import SQL as PAST
+from gameserver.storage.ledger.past import Past, PastRow, TimelineFilter
+from gameserver.storage.operators.exports import driver_form
 from gameserver.storage.slots.scanned_pages import NEWEST, SCANNED
 from tests.support.deployment import act, connected, enlist
 
@@ -57,6 +62,51 @@ async def test_a_page_of_the_ledger_costs_its_own_rows_wherever_it_begins(core: 
         assert await blocks(one, SQL["page"], *arguments) < MOST_BLOCKS
     corrections = str(PAST["corrections"]).replace(":slot", str(slot_of(player_id))).replace(":id", str(player_id))
     assert await blocks(one, corrections) < MOST_BLOCKS
+
+
+FILTERS: list[dict[str, object]] = [
+    {},
+    {"actions": ["sign_up", "hunt"]},
+    {"actions": ["rest"]},
+    {"since": datetime(2020, 1, 1, tzinfo=UTC)},
+    {"until": datetime(2020, 1, 1, tzinfo=UTC)},
+]
+"""What an operator may ask of a timeline: all, many, none of the rows fit."""
+
+
+@pytest.mark.parametrize("chosen", FILTERS)
+async def test_a_page_of_an_operators_timeline_is_bounded_and_its_pages_join_up_to_the_whole(
+    core: Core, one: asyncpg.Connection, chosen: dict[str, Any]
+) -> None:
+    player_id = await filled(core, one, seed=5)
+    await one.execute("update ledger set action = 'heal' where player_id = $1 and version % 3 = 0", player_id)
+    rows, pages, wanted = list[PastRow](), 0, TimelineFilter(200, **chosen)
+    while pages == 0 or wanted.before is not None:
+        page = await core.commands.corrections.pasts.look(player_id, partial(Past.timeline, wanted=wanted))
+        rows += page.rows
+        wanted, pages = wanted._replace(before=page.cursor), pages + 1
+        assert len(page.rows) <= wanted.limit
+    every = await one.fetch(
+        "select command_id::text as id, action from ledger where player_id = $1 order by command_id desc", player_id
+    )
+    none_fit = "until" in chosen or chosen.get("actions") == ["rest"]
+    fits = [row["id"] for row in every if not none_fit and row["action"] in chosen.get("actions", [row["action"]])]
+    assert [row.command_id for row in rows] == fits
+    assert pages >= ROWS // SCANNED
+
+
+async def test_a_page_of_an_operators_timeline_costs_its_own_rows_whatever_it_asks_for(
+    core: Core, one: asyncpg.Connection
+) -> None:
+    player_id = await filled(core, one, seed=5)
+    middle = await one.fetchval(
+        "select command_id::text from ledger where player_id = $1 and version = $2", player_id, ROWS // 2
+    )
+    for before, actions in product((NEWEST, middle), ([], ["hunt"], ["rest"])):
+        named = {"slot": slot_of(player_id), "id": player_id, "limit": 201, "before": before, "scanned": SCANNED}
+        filters = {"actions": actions, "since": None, "until": None}
+        query, arguments = driver_form(PAST["timeline"].bindparams(**named, **filters))
+        assert await blocks(one, query, *arguments) < MOST_BLOCKS
 
 
 async def test_commands_that_were_refused_are_passed_over_page_by_page(core: Core, one: asyncpg.Connection) -> None:

@@ -60,9 +60,11 @@ export function usePages(path, query, entriesOf = (answer) => [answer.entries, a
     read(path, { ...query, ...(cursor ? { cursor } : {}) }, own.signal).then(
       (answer) => {
         const [entries, next] = entriesOf(answer);
-        setState((before) => ({
+        // The server looks at a bounded number of rows for a page, of which perhaps none fits.
+        if (!entries.length && next) return load(next);
+        return setState((before) => ({
           entries: cursor ? [...before.entries, ...entries] : entries,
-          first: cursor ? before.first : answer,
+          first: before.first ?? answer,
           cursor: next ?? null,
           error: null,
           loading: false,

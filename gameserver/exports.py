@@ -5,11 +5,12 @@ Law: a text that begins like a formula gets an apostrophe before it, which sprea
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 import orjson
 
+T = TypeVar("T")
 Format = Literal["csv", "ndjson"]
 CONTENT_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -23,6 +24,18 @@ def encoded(rows: Iterable[Mapping[str, Any]], names: Sequence[str], kind: Forma
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerows([_cell(row[name]) for name in names] for row in rows)
     return out.getvalue().encode()
+
+
+def written(
+    row: Callable[[T], Mapping[str, Any]], names: Sequence[str], kind: Format
+) -> Callable[[Sequence[T]], bytes]:
+    """What writes a part of many rows."""
+    return lambda part: encoded(map(row, part), names, kind)
+
+
+def joined(lines: Sequence[str]) -> bytes:
+    """Lines that a database has written."""
+    return "".join(lines).encode()
 
 
 def heading(names: Sequence[str], kind: Format) -> bytes:

@@ -14,8 +14,8 @@ from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import rankings, saved_queries
 from gameserver.commands.rankings import PlayerChoice
-from gameserver.commands.results import Question, Segment
-from gameserver.exports import Format, encoded, heading
+from gameserver.commands.results import PLAYER_COLUMNS, Question, Segment
+from gameserver.exports import Format, heading, joined
 from gameserver.terminal import show, show_json
 from gameserver.transport import answers, wire
 from gameserver.transport.http.rankings import segment_choice
@@ -97,11 +97,11 @@ def _over(query: wire.SegmentFilter, given: PlayerChoice) -> PlayerChoice:
 
 
 async def _export(core: application.Core, question: Question, kind: Format) -> None:
-    out, names = sys.stdout.buffer, answers.PLAYER_COLUMNS
-    out.write(heading(names, kind))
-    async with contextlib.aclosing(rankings.export(core.commands.operations, question)) as parts:
+    out = sys.stdout.buffer
+    out.write(heading(PLAYER_COLUMNS, kind))
+    async with contextlib.aclosing(rankings.export(core.commands.operations, question, kind)) as parts:
         async for part in parts:
-            out.write(encoded(map(answers.exported_player, part), names, kind))
+            out.write(joined(part))
     out.flush()
 
 

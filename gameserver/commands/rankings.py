@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from gameserver.commands import keys
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.operations import Operations
+from gameserver.exports import Format
 from gameserver.rules import names
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.storage.accounts.claims import Key, KeyKind
-from gameserver.storage.operators.exports import ExportedPlayer
 from gameserver.storage.operators.questions import Question, Segment
 from gameserver.storage.operators.reports import Ranking
 from gameserver.storage.operators.spreads import RankedPlace, Spread, SpreadQuestion
@@ -60,9 +60,9 @@ async def spread(operations: Operations, question: SpreadQuestion) -> Spread:
     return await operations.room.spreads.spread(question)
 
 
-def export(operations: Operations, question: Question) -> AsyncGenerator[Sequence[ExportedPlayer], None]:
-    """Everyone in a ranking, in its order; to be closed. Raises DatabaseUnavailable, Overloaded."""
-    return operations.room.exports.ranking(question)
+def export(operations: Operations, question: Question, kind: Format) -> AsyncGenerator[Sequence[str], None]:
+    """Everyone in a ranking, in its order, a line each; to be closed. Raises DatabaseUnavailable, Overloaded."""
+    return operations.room.exports.ranking(question, kind)
 
 
 def _keys(choice: PlayerChoice) -> list[Key]:

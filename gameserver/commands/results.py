@@ -30,7 +30,7 @@ from gameserver.storage.operators.admin_keys import AdminKey, NewKey
 from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
 from gameserver.storage.operators.campaigns import CampaignRecord
-from gameserver.storage.operators.exports import ExportedPlayer
+from gameserver.storage.operators.exports import COLUMNS as PLAYER_COLUMNS
 from gameserver.storage.operators.notes import Note
 from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment
 from gameserver.storage.operators.recipients import Waiting
@@ -51,6 +51,7 @@ from gameserver.storage.social.blocks import Block
 
 __all__ = [
     "MOMENTS",
+    "PLAYER_COLUMNS",
     "AdminKey",
     "AuditEntry",
     "AuditQuestion",
@@ -70,7 +71,6 @@ __all__ = [
     "Device",
     "ErasureReceipt",
     "ExportPart",
-    "ExportedPlayer",
     "Foreseen",
     "GroupUsage",
     "HistoryEntry",

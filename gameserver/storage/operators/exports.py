@@ -1,40 +1,58 @@
 """Everyone in a ranking, in its order: one cursor on each database, merged as the reader takes them.
 
-Law: exact, as a page of it is (reports.py): every slot is owned in exactly one of the snapshots, which all stay open
-until the end. Memory doesn't grow with the number of players: twice CHUNK rows of each database wait at the most
+Law: databases write the lines themselves, when they are fetched, and the node only merges them: to read values into
+Python and to write them as text there was most of an export's work, all in the node's event loop.
+Exact, as a page of it is (reports.py): every slot is owned in exactly one of the snapshots, which all stay open
+until the end. Memory doesn't grow with the number of players: twice CHUNK lines of each database wait at the most
 (the next ones are fetched while some are written), and a reader that stops taking them is cut off by the server after
-IDLE_SECONDS. One export runs on a node at a time, over
-connections of its own, for LONGEST_SECONDS at the most: an open snapshot holds up vacuum.
+IDLE_SECONDS. One export runs on a node at a time, over connections of its own, for LONGEST_SECONDS at the most: an open
+snapshot holds up vacuum.
 """
 
 import asyncio
-import heapq
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import asyncpg
-from sqlalchemy import ClauseElement
+from sqlalchemy import BigInteger, ClauseElement, ColumnElement, Select, cast, extract, literal_column, select
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
+from gameserver.exports import Format
 from gameserver.rules.errors import Overloaded
 from gameserver.storage import tables
 from gameserver.storage.operators.parts import SQL, counted
-from gameserver.storage.operators.questions import PLAYERS, SEEN, Question
+from gameserver.storage.operators.questions import MOMENTS, PLAYERS, SEEN, Question
+from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.waiting import cancel_and_wait, next_part
 
-CHUNK = 500
-"""Rows of a database that wait to be merged."""
-PART = 25
-"""Rows that are merged and handed on at a time: an export holds up the node's other work for no longer than these take.
-An action goes through the event loop some ten times, and waits for a part each time."""
+LINES = statements.load(__package__, "exports.sql")
+COLUMNS = (
+    "id",
+    "name",
+    "class",
+    "level",
+    "hp",
+    "exp",
+    "version",
+    "created_at",
+    "exp_reached_at",
+    "banned",
+    "seen_at",
+)
+"""What a line has, in this order."""
+CHUNK = 250
+"""Lines of a database that wait to be merged. As many of each are merged at a time, which takes half a millisecond: an
+action goes through the event loop some ten times, and may wait for that each time."""
+LINES_A_SECOND = 60_000
+"""However fast the machine is: the rest of it is for play."""
 OPEN_SECONDS, IDLE_SECONDS, LONGEST_SECONDS, CLOSE_SECONDS = 5.0, 30.0, 900.0, 2.0
 SETTINGS = {
     "idle_in_transaction_session_timeout": str(int(IDLE_SECONDS * 1000)),
@@ -47,23 +65,9 @@ STATEMENT_SECONDS = 120.0
 """The first rows come once a database has sorted all of its own."""
 
 Rows = Sequence[asyncpg.Record]
+_PLACE = itemgetter("place", "id")
+"""What sorts the lines of all databases as each database has sorted its own."""
 _DIALECT = dialect.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
-
-
-class ExportedPlayer(NamedTuple):
-    """A player, as exports show it."""
-
-    id: int
-    name: str
-    class_name: str
-    level: int
-    hp: int
-    exp: int
-    version: int
-    created_at: datetime
-    exp_reached_at: datetime
-    banned: bool
-    seen_at: datetime
 
 
 class _Snapshot(NamedTuple):
@@ -82,8 +86,8 @@ class Exports:
         self._slots = slots
         self._turn = asyncio.Lock()
 
-    async def ranking(self, question: Question) -> AsyncGenerator[Sequence[ExportedPlayer], None]:
-        """The ranking's players from its first, or from behind `after`; its limit doesn't count.
+    async def ranking(self, question: Question, kind: Format) -> AsyncGenerator[Sequence[str], None]:
+        """The ranking's players from its first, or from behind `after`, a line each; its limit doesn't count.
 
         Raises DatabaseUnavailable, and Overloaded while another export runs.
         """
@@ -91,11 +95,14 @@ class Exports:
             raise Overloaded("This node has an export under way: it makes one at a time.", retry_after=10)
         async with self._turn, asyncio.timeout(LONGEST_SECONDS), AsyncExitStack() as stack:
             snapshots = await self._open(stack)
-            streams = [_Ahead(_stream(snapshot, question)) for snapshot in snapshots]
+            streams = [_Ahead(_stream(snapshot, question, kind)) for snapshot in snapshots]
             for stream in streams:
                 stack.push_async_callback(stream.close)
-            async for rows in _merged(streams, question):
-                yield [ExportedPlayer(*row) for row in rows]
+            pace: _Pace | None = None
+            async for lines in _merged(streams):
+                yield lines
+                pace = pace or _Pace()  # the first lines waited for the databases to sort
+                await pace.rest(len(lines))
 
     async def _open(self, stack: AsyncExitStack) -> list[_Snapshot]:
         """A snapshot of every database, in which together each slot has exactly one owner."""
@@ -124,14 +131,42 @@ async def _snapshot(database: Database, size: int) -> AsyncIterator[_Snapshot]:
             connection.terminate()
 
 
-async def _stream(snapshot: _Snapshot, question: Question) -> AsyncIterator[Rows]:
-    """The rows of one database in the ranking's order, by chunks."""
-    columns = (*tables.PLAYER, PLAYERS.c.banned, SEEN.label("seen_at"))
-    query, arguments = driver_form(question.select(columns, [counted(snapshot.leftovers)]))
+async def _stream(snapshot: _Snapshot, question: Question, kind: Format) -> AsyncIterator[Rows]:
+    """The lines of one database in the ranking's order, by chunks: `place` and `id` to sort them by, and `line`."""
+    query, arguments = driver_form(lines_of(question, [counted(snapshot.leftovers)], kind))
     with translated(snapshot.database):
         cursor = await snapshot.connection.cursor(query, *arguments, timeout=STATEMENT_SECONDS)
         while rows := await cursor.fetch(CHUNK, timeout=STATEMENT_SECONDS):
             yield rows
+
+
+def lines_of(question: Question, conditions: Sequence[ColumnElement[bool]], kind: Format) -> Select[Any]:
+    """The inner query sorts; a line is written when it is fetched, so that no sort has to carry it."""
+    columns = (*tables.PLAYER, PLAYERS.c.banned, SEEN.label("seen_at"))
+    players = question.select(columns, conditions).subquery("p")
+    value = players.c[question.by]
+    number = cast(extract("epoch", value) * 1_000_000 if question.by in MOMENTS else value, BigInteger)
+    place = (-number if question.descending else number).label("place")
+    ordered = value.desc() if question.descending else value.asc()
+    return select(place, players.c.id, literal_column(LINES[kind]).label("line")).order_by(ordered, players.c.id)
+
+
+class _Pace:
+    """Makes an export wait while it is faster than LINES_A_SECOND, and after each part as long as that took.
+
+    So it takes no more than half of what a busy machine would give it.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rested_at = self._free_at = self._loop.time()
+
+    async def rest(self, lines: int) -> None:
+        """After a part of so many lines was written."""
+        now = self._loop.time()
+        self._free_at = max(now, self._free_at) + lines / LINES_A_SECOND
+        await asyncio.sleep(max(self._free_at - now, now - self._rested_at))
+        self._rested_at = self._loop.time()
 
 
 class _Ahead:
@@ -155,20 +190,14 @@ class _Ahead:
             self._next.exception()
 
 
-async def _merged(streams: Sequence[_Ahead], question: Question) -> AsyncIterator[Rows]:
-    """The rows of all streams in one order: of what is here, those that no stream can still go before."""
-
-    def key(row: asyncpg.Record) -> tuple[int, int]:
-        return question.key(row[question.by], row["id"])
-
+async def _merged(streams: Sequence[_Ahead]) -> AsyncIterator[Sequence[str]]:
+    """The lines of all streams in one order: of what is here, those that no stream can still go before."""
     heads: list[Rows] = [await stream.take() for stream in streams]
     while any(heads):
-        until = min(key(rows[-1]) for rows in heads if rows)
-        cuts = [bisect_right(rows, until, key=key) for rows in heads]
-        merged = heapq.merge(*(rows[:cut] for rows, cut in zip(heads, cuts, strict=True)), key=key)
-        while part := [*islice(merged, PART)]:
-            yield part
-            await asyncio.sleep(0)
+        until = min(_PLACE(rows[-1]) for rows in heads if rows)
+        cuts = [bisect_right(rows, until, key=_PLACE) for rows in heads]
+        here = chain(*(rows[:cut] for rows, cut in zip(heads, cuts, strict=True)))
+        yield [row["line"] for row in sorted(here, key=_PLACE)]
         rest = [rows[cut:] for rows, cut in zip(heads, cuts, strict=True)]
         heads = [rows or await stream.take() for rows, stream in zip(rest, streams, strict=True)]
 

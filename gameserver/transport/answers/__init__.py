@@ -113,12 +113,10 @@ from gameserver.transport.answers.players import (
 )
 from gameserver.transport.answers.problems import Problem, frame_error, problem
 from gameserver.transport.answers.rankings import (
-    PLAYER_COLUMNS,
     RankedPlaceAnswer,
     SavedQueriesAnswer,
     SavedQueryAnswer,
     SpreadAnswer,
-    exported_player,
     ranked_place,
     saved_queries,
     saved_query,
@@ -146,7 +144,6 @@ from gameserver.transport.answers.social import BlocksAnswer, FeedAnswer, Friend
 
 __all__ = [
     "AUDIT_COLUMNS",
-    "PLAYER_COLUMNS",
     "WHAT_IF",
     "ActAnswer",
     "ActionsAnswer",
@@ -243,7 +240,6 @@ __all__ = [
     "erasure",
     "erasure_preview",
     "export_part",
-    "exported_player",
     "feed",
     "fleet",
     "foreseen",

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from typing_extensions import TypedDict
 
-from gameserver.commands.results import MOMENTS, By, ExportedPlayer, RankedPlace, SavedQuery, Spread
+from gameserver.commands.results import MOMENTS, By, RankedPlace, SavedQuery, Spread
 from gameserver.times import rfc3339, rfc3339_of_microseconds
 
 
@@ -55,21 +54,6 @@ class SavedQueriesAnswer(TypedDict):
     queries: list[SavedQueryAnswer]
 
 
-PLAYER_COLUMNS = (
-    "id",
-    "name",
-    "class",
-    "level",
-    "hp",
-    "exp",
-    "version",
-    "created_at",
-    "exp_reached_at",
-    "banned",
-    "seen_at",
-)
-
-
 def ranked_place(found: RankedPlace) -> RankedPlaceAnswer:
     return {
         "rank": found.rank,
@@ -95,22 +79,6 @@ def spread(found: Spread, by: By) -> SpreadAnswer:
             {"first": value(bar.first), "last": value(bar.last), "players": bar.players} for bar in found.histogram
         ],
         "as_of": rfc3339(found.as_of),
-    }
-
-
-def exported_player(player: ExportedPlayer) -> dict[str, Any]:
-    return {
-        "id": str(player.id),
-        "name": player.name,
-        "class": player.class_name,
-        "level": player.level,
-        "hp": player.hp,
-        "exp": player.exp,
-        "version": player.version,
-        "created_at": rfc3339(player.created_at),
-        "exp_reached_at": rfc3339(player.exp_reached_at),
-        "banned": player.banned,
-        "seen_at": rfc3339(player.seen_at),
     }
 
 

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from gameserver.commands import audit
 from gameserver.commands.results import AuditQuestion
+from gameserver.exports import written
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import large_json_response
@@ -21,7 +22,8 @@ async def read_audit(request: web.Request, _: str) -> web.Response:
 async def export_audit(request: web.Request, _: str) -> web.StreamResponse:
     fields = inputs.query(request, wire.AuditExportQuery)
     pages = audit.export(request.app[COMMANDS].operations, _question(fields, 1, None))
-    sheet = Sheet(answers.AUDIT_COLUMNS, answers.audit_entry, fields.format, "audit")
+    names = answers.AUDIT_COLUMNS
+    sheet = Sheet(names, written(answers.audit_entry, names, fields.format), fields.format, "audit")
     return await stream(request, pages, sheet)
 
 

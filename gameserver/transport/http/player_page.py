@@ -8,6 +8,7 @@ from aiohttp import web
 from gameserver.commands import player_export, player_page
 from gameserver.commands.moments import moment_of
 from gameserver.commands.results import ExportPart, Session, TimelineFilter
+from gameserver.exports import written
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http import inputs
@@ -25,7 +26,7 @@ async def read_timeline(request: web.Request, _: str) -> web.Response:
     fields = inputs.query(request, wire.TimelineQuery)
     wanted = TimelineFilter(
         fields.limit,
-        None if fields.cursor is None else int(fields.cursor),
+        fields.cursor,
         fields.actions,
         None if fields.since is None else moment_of(fields.since, "since"),
         None if fields.until is None else moment_of(fields.until, "until"),
@@ -73,4 +74,4 @@ async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None
     game = request.app[RULES].game
     async with contextlib.aclosing(parts):
         lines = (answers.export_part(part, game) async for part in parts)
-        return await stream(request, lines, Sheet((), dict, "ndjson", "player"))
+        return await stream(request, lines, Sheet((), written(dict, (), "ndjson"), "ndjson", "player"))

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from gameserver.commands import rankings
 from gameserver.commands.rankings import PlayerChoice
-from gameserver.commands.results import Question, Segment, SpreadQuestion
+from gameserver.commands.results import PLAYER_COLUMNS, Question, Segment, SpreadQuestion
+from gameserver.exports import joined
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, wire
 from gameserver.transport.http import cursors, inputs
@@ -57,8 +58,8 @@ async def read_spread(request: web.Request, _: str) -> web.Response:
 
 async def export_ranking(request: web.Request, _: str) -> web.StreamResponse:
     fields = inputs.query(request, wire.RankingExportQuery)
-    parts = rankings.export(request.app[COMMANDS].operations, await _question(request, fields))
-    sheet = Sheet(answers.PLAYER_COLUMNS, answers.exported_player, fields.format, "players")
+    parts = rankings.export(request.app[COMMANDS].operations, await _question(request, fields), fields.format)
+    sheet = Sheet(PLAYER_COLUMNS, joined, fields.format, "players")
     return await stream(request, parts, sheet)
 
 

@@ -7,14 +7,14 @@ without the end of its chunks, so that nobody takes a half for the whole.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
 from aiohttp import hdrs, web
 
-from gameserver.exports import CONTENT_TYPES, Format, encoded, heading
+from gameserver.exports import CONTENT_TYPES, Format, heading
 from gameserver.rules.errors import GameError
 from gameserver.waiting import next_part
 
@@ -28,12 +28,9 @@ class Sheet(Generic[T]):
     """How the rows of an answer are written, and what its file is called."""
 
     names: Sequence[str]
-    row: Callable[[T], Mapping[str, Any]]
+    text: Callable[[Sequence[T]], bytes]
     kind: Format
     file: str
-
-    def text(self, part: Iterable[T]) -> bytes:
-        return encoded(map(self.row, part), self.names, self.kind)
 
 
 async def stream(request: web.Request, parts: AsyncGenerator[Sequence[T], None], sheet: Sheet[T]) -> web.StreamResponse:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import get_args
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.app import Core
+from gameserver.exports import encoded
 from gameserver.rules.errors import Overloaded, PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
@@ -19,6 +21,7 @@ from gameserver.storage.operators import exports as exports_module
 from gameserver.storage.operators import spreads, steps
 from gameserver.storage.operators.questions import By, Question, Segment
 from gameserver.storage.operators.spreads import SpreadQuestion
+from gameserver.times import rfc3339
 from tests.storage.operators.test_reports import CLASSES, START, crowds, put, value_of, walk
 from tests.support.deployment import connected
 
@@ -68,6 +71,20 @@ def number(value: int | datetime) -> int:
     return value
 
 
+def shown(player: Player) -> dict[str, object]:
+    """A line of an export."""
+    values = {
+        "id": str(player.id),
+        "name": player.name,
+        "class": player.class_name,
+        "created_at": rfc3339(player.created_at),
+        "exp_reached_at": rfc3339(player.exp_reached_at),
+        "banned": player.id % 2 == 0,
+        "seen_at": rfc3339(value_of(player, "seen_at")),
+    }
+    return {name: values.get(name) or getattr(player, name, False) for name in exports_module.COLUMNS}
+
+
 async def ban_the_even(core: Core) -> None:
     for database in core.slots.databases("players"):
         async with connected(database.url) as connection:
@@ -94,11 +111,12 @@ async def test_pages_places_spreads_and_exports_of_a_segment_agree_with_its_play
     question = Question(by, 3, descending, segment)
     assert await walk(core, question) == wanted
 
-    async with aclosing(core.rooms.operators.exports.ranking(question)) as parts:
-        rows = [row async for part in parts for row in part]
-    assert [(row.id, row.exp, row.banned, row.seen_at) for row in rows] == [
-        (p.id, p.exp, p.id % 2 == 0, value_of(p, "seen_at")) for p in wanted
-    ]
+    async with aclosing(core.rooms.operators.exports.ranking(question, "ndjson")) as parts:
+        rows = [orjson.loads(line) async for part in parts for line in part]
+    assert rows == [shown(player) for player in wanted]
+    async with aclosing(core.rooms.operators.exports.ranking(question, "csv")) as parts:
+        lines = [line async for part in parts for line in part]
+    assert "".join(lines).encode() == encoded(rows, exports_module.COLUMNS, "csv")
 
     for player in crowd[:2]:
         place = await core.rooms.operators.spreads.place(question, player.id)
@@ -197,18 +215,53 @@ async def test_an_export_is_of_one_moment_of_each_database_and_one_runs_at_a_tim
     crowd += [player._replace(id=player.id + place) for place in range(1, 40) for player in crowd]
     await put(core, crowd)
     exports, question = core.rooms.operators.exports, Question("exp", 1)
-    async with aclosing(exports.ranking(question)) as parts:
+    async with aclosing(exports.ranking(question, "ndjson")) as parts:
         rows = list(await anext(parts))
         assert len(rows) < len(crowd)
         with pytest.raises(Overloaded):
-            await anext(exports.ranking(question))
+            await anext(exports.ranking(question, "csv"))
         for database in core.slots.databases("players"):
             async with connected(database.url) as connection:
                 await connection.execute("update players set exp = 0")
         rows += [row async for part in parts for row in part]
-    assert [row.id for row in rows] == [p.id for p in sorted(crowd, key=lambda player: (-player.exp, player.id))]
-    async with aclosing(exports.ranking(replace(question, by="level"))) as parts:
-        assert {row.exp for row in await anext(parts)} == {0}
+    ids = [int(orjson.loads(row)["id"]) for row in rows]
+    assert ids == [p.id for p in sorted(crowd, key=lambda player: (-player.exp, player.id))]
+    async with aclosing(exports.ranking(replace(question, by="level"), "ndjson")) as parts:
+        assert {orjson.loads(row)["exp"] for row in await anext(parts)} == {0}
+
+
+NAMES = (
+    "=1+1",
+    "  @sum(a1)",
+    "+1",
+    "-1",
+    "\uff1d1",
+    "\t=1",
+    'a,"b"',
+    "a,b",
+    "=a,b",
+    "line\nbreak",
+    "  ",
+    "두리",
+    "O'Brien",
+    "\x01",
+)
+
+
+async def test_the_databases_write_lines_as_the_server_would(core: Core) -> None:
+    at = START + timedelta(microseconds=1_999)
+    crowd = [
+        Player((1 << 40) + (each << 10), name, "=mage" if each % 2 else "mage", 1, 1, each, 1, at, at)
+        for each, name in enumerate(NAMES)
+    ]
+    await put(core, crowd)
+    question, exports = Question("exp", 1, descending=False), core.rooms.operators.exports
+    async with aclosing(exports.ranking(question, "ndjson")) as parts:
+        rows = [orjson.loads(line) async for part in parts for line in part]
+    assert [(row["name"], row["created_at"]) for row in rows] == [(name, rfc3339(at)) for name in NAMES]
+    async with aclosing(exports.ranking(question, "csv")) as parts:
+        text = "".join([line async for part in parts for line in part])
+    assert text.encode() == encoded(rows, exports_module.COLUMNS, "csv")
 
 
 async def test_an_export_that_is_left_early_while_it_fetches_ahead_holds_nothing(
@@ -218,7 +271,7 @@ async def test_an_export_that_is_left_early_while_it_fetches_ahead_holds_nothing
     crowd = [Player((1 << 40) + (each << 10), "Ann", "mage", 1, 1, each, 1, START, START) for each in range(9)]
     await put(core, crowd)
     for _ in range(3):
-        async with aclosing(core.rooms.operators.exports.ranking(Question("exp", 1))) as parts:
+        async with aclosing(core.rooms.operators.exports.ranking(Question("exp", 1), "csv")) as parts:
             await anext(parts)
     for database in core.slots.databases("players"):
         async with connected(database.url) as connection:

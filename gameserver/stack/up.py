@@ -19,7 +19,7 @@ from gameserver.stack.clusters import clusters
 from gameserver.stack.errors import StackError
 from gameserver.stack.fleet.front import Front, stop_seconds
 from gameserver.stack.fleet.overview import described, overview
-from gameserver.stack.processes import process_table
+from gameserver.stack.processes import orphans, process_table
 from gameserver.stack.processes.account import for_servers
 from gameserver.stack.processes.child import Child
 from gameserver.stack.processes.supervisor import Supervisor
@@ -168,7 +168,7 @@ async def up(
     children: list[Child] = [*failing_over.deciders, *databases, *followers, *game_nodes]
     children += [front.haproxy] if front else []
     console = Console(stderr=True, width=columns(), quiet=as_json, highlight=False, soft_wrap=True)
-    async with Supervisor(children, lock=settings.data / "up.lock") as supervisor:
+    async with Supervisor(children, lock=settings.data / "up.lock") as supervisor, _reaping(supervisor):
         console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
         await supervisor.start(*failing_over.deciders)
         await supervisor.start(*databases)
@@ -187,6 +187,11 @@ async def up(
                 else:
                     _print(console, children, doors, settings)
                 await supervisor.run()
+
+
+def _reaping(supervisor: Supervisor) -> contextlib.AbstractAsyncContextManager[None]:
+    """What servers leave behind, such as the Postgres of a Patroni, is reaped when it ends."""
+    return orphans.taken_in(lambda: [child.process for child in supervisor.children])
 
 
 def _print(console: Console, children: Sequence[Child], doors: Mapping[str, str], settings: Settings) -> None:

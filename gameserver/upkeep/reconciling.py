@@ -10,19 +10,23 @@ from gameserver.storage.sharding.reconciling import Reconciler
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.05
 """How soon a database that refused a connection is compared; this looks at a flag of this process."""
-PAUSE_SECONDS = 3.0
-"""Before the next try, if a database couldn't be opened."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 3.0
+"""Seconds before the next try, if a database couldn't be opened; each time twice as long."""
 
 
 async def reconcile_for_ever(reconciler: Reconciler) -> None:
     """Reconciles whenever it is needed, until cancelled."""
+    pause = FIRST_PAUSE
     with using(Purpose.UPKEEP):
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if reconciler.is_needed() and not await _reconciles(reconciler):
-                await asyncio.sleep(PAUSE_SECONDS)
+            if not reconciler.is_needed() or await _reconciles(reconciler):
+                pause = FIRST_PAUSE
+            else:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
 
 
 async def _reconciles(reconciler: Reconciler) -> bool:

@@ -62,6 +62,11 @@ class Process:
         return self._popen.pid if self._popen is not None and self._popen.poll() is None else None
 
     @property
+    def latest_pid(self) -> int | None:
+        """Of its latest start, also when it has ended; None before the first."""
+        return self._popen.pid if self._popen is not None else None
+
+    @property
     def status(self) -> int | None:
         """The exit status, negative for a signal; None when it is running or was never started."""
         return self._popen.poll() if self._popen is not None else None

@@ -5,6 +5,8 @@ it. `require` says so in a sentence before anything is started.
 """
 
 import importlib
+import os
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +28,25 @@ def descendants(pid: int) -> list[int]:
         return [child.pid for child in psutil.Process(pid).children(recursive=True)]
     except psutil.Error:
         return []
+
+
+def ended_children() -> list[int]:
+    """Children of this process that have ended, and that nobody has waited for yet."""
+    psutil = _psutil()
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if child.status() == psutil.STATUS_ZOMBIE:
+                found.append(child.pid)
+    return found
+
+
+def session(pid: int) -> int | None:
+    """The session that a process is in; None when it is gone."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def works_in(pid: int, folder: Path) -> bool:

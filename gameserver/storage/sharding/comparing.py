@@ -95,9 +95,11 @@ async def compare(
     name: str,
     *,
     takes_moves: bool,
-    absent: Mapping[str, str] | None = None,
+    earlier: Comparison | None = None,
 ) -> Comparison:
-    """Asks everyone but the `absent`, over connections that `stack` closes; with `takes_moves` no mover goes on.
+    """Asks everyone, over connections that `stack` closes; with `takes_moves` no mover goes on.
+
+    An `earlier` comparison lends its connections, and those who were absent in it aren't asked.
 
     Raises what the driver raises when the control database goes away.
     """
@@ -110,12 +112,16 @@ async def compare(
             await control.execute(_TAKE_MOVES, MOVER, LEASE)
         slots = await control.fetch('select "group", slot, database, epoch from slots')
         moving = await control.fetch(_MOVING)
-    asked = [(databases[member], own) for member, own in groups.items() if member not in (absent or {})]
+    absent, known = (earlier.absent, earlier.compared) if earlier is not None else ({}, {})
+    asked = [(databases[member], own) for member, own in groups.items() if member not in absent]
     told = await asyncio.gather(
-        *(_ask(stack, database, None if forgetful else own, takes_moves) for database, own in asked)
+        *(
+            _ask(stack, database, None if forgetful else own, takes_moves, known.get(database.name))
+            for database, own in asked
+        )
     )
     silent = {database.name: why for (database, _), why in zip(asked, told, strict=True) if isinstance(why, str)}
-    absent = {**(absent or {}), **silent}
+    absent = {**absent, **silent}
     if name in absent:
         raise ConnectionError(absent[name])
     compared = {each.database.name: each for each in told if isinstance(each, Compared)}
@@ -151,12 +157,14 @@ async def _ask(
     database: Database,
     groups: Iterable[str] | None,
     takes_moves: bool,  # noqa: FBT001
+    earlier: Compared | None,
 ) -> Compared | str:
     """What the database has of these groups, or of all whose tables are there; a sentence if it can't be asked."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            connection = await database.connect_unjudged(PATIENCE)
-        stack.callback(connection.terminate)
+        if earlier is not None and earlier.connection.is_usable():
+            connection = earlier.connection
+        else:
+            connection = await _connected(stack, database)
         present = await lineage.present(connection)
         compared = Compared(database, connection, sorted(present if groups is None else groups))
         if takes_moves:
@@ -169,6 +177,14 @@ async def _ask(
     except (*LOST, asyncpg.PostgresError) as error:
         return explained(database.name, error)
     return compared
+
+
+async def _connected(stack: AsyncExitStack, database: Database) -> DriverConnection:
+    """Raises one of LOST."""
+    async with asyncio.timeout(ANSWER_SECONDS):
+        connection = await database.connect_unjudged(PATIENCE)
+    stack.callback(connection.terminate)
+    return connection
 
 
 def _moving_slot(row: asyncpg.Record) -> MovingSlot:

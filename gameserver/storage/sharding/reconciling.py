@@ -93,9 +93,7 @@ class Reconciler:
                 self._is_unsure = False
                 await self._try()
                 return Reconciliation([], [], {}, first.absent)
-            comparison = await compare(
-                stack, control, self._databases, self._control, takes_moves=True, absent=first.absent
-            )
+            comparison = await compare(stack, control, self._databases, self._control, takes_moves=True, earlier=first)
             done = await self._settle(control, comparison, without)
             await settling.release_moves(control, MOVER, done.judgements)
             await self._try()

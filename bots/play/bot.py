@@ -27,7 +27,10 @@ LOGS_IN_AGAIN = 0.2
 READS_BACK = 0.1
 """The share of actions after which the bot reads its player at once."""
 READS_BY_TOKEN = 0.7
-"""The share of reads that say what version they must not be older than; the others go without and must be as new."""
+READS_BY_AGE = 0.15
+"""The shares of reads that say what version, or of what age, they must not be older than; others must be as new."""
+AGES = (1, 2, 5)
+"""Seconds."""
 
 
 class Bot:
@@ -116,14 +119,19 @@ class Bot:
 
     async def _read(self, timing: OperationTiming) -> None:
         assert self.record.latest is not None
-        floor, request = self.record.latest.version, requests.read_me()
-        if by_token := self._random.random() < READS_BY_TOKEN:
-            request = requests.read_back(self.record.player_id, floor)
+        drawn, age = self._random.random(), 0
+        floor, request, how = self.record.latest.version, requests.read_me(), ""
+        if drawn < READS_BY_TOKEN:
+            how, request = "read by token", requests.read_back(self.record.player_id, floor)
+        elif drawn < READS_BY_TOKEN + READS_BY_AGE:
+            how, age = "read by age", self._random.choice(AGES)
+            floor, request = self.record.versions.at(time.monotonic() - age), requests.read_aged(age)
         reply = await self.client.send(request, self.identity.any_channel(self._random))
         if self._succeeded("read", reply, timing):
-            self._tally.happened["read by token"] += by_token
+            if how:
+                self._tally.happened[how] += 1
             self._answered("read", timing)
-            self.record.read_back(parse_state(player_of(reply.body)), floor)
+            self.record.read_back(parse_state(player_of(reply.body)), floor, age)
 
     async def _read_items(self, timing: OperationTiming) -> None:
         """Read the items and compare them with the record, unless the fate of a command is still open."""

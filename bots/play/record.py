@@ -6,10 +6,12 @@ attempts under that id went without an answer: the server owes one answer to one
 id, is certain only if no attempt went without an answer.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from bots.play.belongings import Belongings
+from bots.play.versions import KnownVersions
 from bots.wire.bodies import MailSent, State, parse_state
 from bots.wire.errors import BadAnswerError
 
@@ -30,6 +32,7 @@ class BotRecord:
         self.latest: State | None = None
         self.acknowledged: dict[str, State] = {}
         self.letters: dict[str, tuple[MailSent, ...]] = {}
+        self.versions = KnownVersions()
         self.belongings = Belongings()
         self.refused: set[str] = set()
         self.open: set[str] = set()
@@ -84,6 +87,7 @@ class BotRecord:
     def _advance(self, state: State) -> None:
         if self.latest is None or state.version > self.latest.version:
             self.latest = state
+            self.versions.note(state.version, time.monotonic())
         elif state.version == self.latest.version and state != self.latest:
             self.contradictions.append(f"one version was answered in two ways: {self.latest} and {state}")
 
@@ -94,11 +98,15 @@ class BotRecord:
         except BadAnswerError as error:
             self.problems.append(str(error))
 
-    def read_back(self, state: State, floor: int) -> None:
-        """Record the answer to a read that was sent after version `floor` had been seen: it must not be older."""
+    def read_back(self, state: State, floor: int, age: float = 0) -> None:
+        """Record the answer to a read that must not be older than version `floor`.
+
+        That one had been seen before the read was sent, for a read that allows an `age` so many seconds before.
+        """
         self.reads += 1
         if state.version < floor:
-            self.stale.append(f"a read returned version {state.version} after version {floor} had been answered")
+            before = f" {age:g} s and more before it" if age else ""
+            self.stale.append(f"a read returned version {state.version} after version {floor} had been answered{before}")
         self.see(state)
 
     def compare(self, command_id: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:

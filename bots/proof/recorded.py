@@ -161,7 +161,8 @@ def _invoked(player: RecordedPlayer, line: HistoryLine) -> None:
         player.record.send(str(command_id))
     if line.value.get("path") == LEDGER_PATH:
         player.reads_ledger()
-    if line.f == "read" and player.record.latest is not None:
+    # What may have an age is judged by the run itself, which knows what it knew when.
+    if line.f == "read" and player.record.latest is not None and "?max_staleness=" not in str(line.value.get("path")):
         player.floors[line.index] = player.record.latest.version
 
 

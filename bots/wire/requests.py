@@ -52,6 +52,12 @@ def read_back(player_id: str, version: int) -> Request:
     return read_me()._replace(fields={"at_least": version}, token=f"{player_id}:{version}")
 
 
+def read_aged(seconds: int) -> Request:
+    """Ask for a state of the player that is at the most so old, whoever has it."""
+    age = {"max_staleness": seconds}
+    return replace(read_me(), path=f"/v1/players/me?max_staleness={seconds}", fields=age)
+
+
 def read_items() -> Request:
     """Ask for what the player owns."""
     return Request("items", "GET", "/v1/players/me/items", "items")

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from gameserver.config.settings import Settings, load
 from gameserver.stack.clusters import failover_api
@@ -94,15 +95,22 @@ class RunningCluster(RunningUp):
     async def superuser(self, database: str, member: str = "") -> AsyncIterator[asyncpg.Connection]:
         """A connection to the primary, or to the server that is named; its own writes wait for no standby."""
         found = [each for each in await self.members(database) if (each.name == member if member else each.leads)]
-        password = self.settings.server_password(database, SUPERUSER).get_secret_value()
         connection = await asyncpg.connect(
-            host=HOST, port=found[0].port, user=SUPERUSER, password=password, database=ROLE, timeout=5,
+            host=self.host(found[0].name), port=found[0].port, user=SUPERUSER, database=ROLE, timeout=5,
+            password=self.superuser_password(database).get_secret_value(),
             server_settings={"synchronous_commit": "local"},
         )  # fmt: skip
         try:
             yield connection
         finally:
             connection.terminate()
+
+    def host(self, member: str) -> str:
+        """The address of a server."""
+        return HOST
+
+    def superuser_password(self, database: str) -> SecretStr:
+        return self.settings.server_password(database, SUPERUSER)
 
     async def members(self, database: str) -> list[MemberState]:
         try:
@@ -140,9 +148,13 @@ class RunningCluster(RunningUp):
 
         await wait_until(holds, ELECTED_SECONDS, f"all servers of {database} are in step")
 
+    def home(self, member: str) -> Path:
+        """The folder of a server, with its data and its settings."""
+        return self.folder / "var" / f"postgres-{member}"
+
     def postgres(self, member: str) -> int:
         """The pid of the Postgres of a member."""
-        pid = self._postgres(self.folder / "var" / f"postgres-{member}" / "data")
+        pid = self._postgres(self.home(member) / "data")
         assert pid is not None, f"no Postgres of {member} runs"
         return pid
 

@@ -63,7 +63,10 @@ class RunningMachines(RunningCluster):
     """The nodes' machine, and what is done to the others."""
 
     network: MachineNetwork
-    started: Sequence["subprocess.Popen[bytes]"] = ()
+
+    def __init__(self, folder: Path, settings: str, nodes: int) -> None:
+        super().__init__(folder, settings, nodes)
+        self.started: list[subprocess.Popen[bytes]] = []
 
     @property
     def failing_over(self) -> Sequence[str]:
@@ -75,6 +78,15 @@ class RunningMachines(RunningCluster):
     def machine(self, name: str) -> Machine:
         """That of a server."""
         return self.network.machines[int(name.rpartition("-")[2]) - 1]
+
+    def host(self, member: str) -> str:
+        return self.machine(member).address
+
+    def superuser_password(self, database: str) -> SecretStr:
+        return PASSWORD
+
+    def home(self, member: str) -> Path:
+        return self.folder / "machines" / f"postgres-{member.rpartition('-')[2]}"
 
     def others(self, name: str) -> list[Machine]:
         """The machines of the other servers."""
@@ -102,19 +114,20 @@ class RunningMachines(RunningCluster):
 
     async def start_machines(self) -> None:
         """Starts them, and makes the role and the database of the nodes on the primary."""
-        data = self.folder / "machines"
-        data.mkdir(mode=0o755)
-        machines = self.network.machines
-        self.started = [
-            start(data, number, machine, machines)
-            for start in (start_etcd, start_patroni)
-            for number, machine in enumerate(machines, 1)
-        ]
+        for machine in self.network.machines:
+            self.start_machine(machine)
         await wait_until(self._is_whole, 120, "the machines have a primary whose standbys are in step")
         address = (self.machine(await self.leader(APART)).address, POSTGRES)
         connection = await roles.connect_first(address, (PASSWORD,))
         await roles.provide(connection, address, PASSWORD)
         await connection.close()
+
+    def start_machine(self, machine: Machine) -> None:
+        """Also one that was killed: its disk has what it had."""
+        data, machines = self.folder / "machines", self.network.machines
+        data.mkdir(mode=0o755, exist_ok=True)
+        number = 1 + machines.index(machine)
+        self.started += [start(data, number, machine, machines) for start in (start_etcd, start_patroni)]
 
     def kill(self) -> None:
         super().kill()
@@ -150,7 +163,8 @@ def start_etcd(data: Path, number: int, machine: Machine, machines: Sequence[Mac
 def start_patroni(data: Path, number: int, machine: Machine, machines: Sequence[Machine]) -> "subprocess.Popen[bytes]":
     account = for_servers()
     home = data / f"postgres-{number}"
-    home.mkdir(mode=0o700)
+    home.mkdir(exist_ok=True)
+    home.chmod(0o700)
     datafolder.give_to(home, account)
     names = [f"{APART}-{count}" for count in range(1, len(machines) + 1)]
     place = MemberPlace(

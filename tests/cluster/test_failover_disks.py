@@ -24,20 +24,18 @@ CHUNK, PAGE = 1 << 24, 4096
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RunningCluster]:
     require_etcd()
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a disk in memory")
-    with made(RunningCluster, CONFIG, nodes=2) as run, small_disks(run):
+    with made(RunningCluster, CONFIG, nodes=2) as run, small_disks(run, OF_THREE, OF_TWO):
         asyncio.run(run.start(START_SECONDS))
         yield run
 
 
 @contextmanager
-def small_disks(run: RunningCluster) -> Iterator[None]:
-    """One for each server; all processes are dead when the block is over."""
-    names = [
-        f"{database}-{number}" for database in (OF_THREE, OF_TWO) for number in range(1, run.servers(database) + 1)
-    ]
-    disks = [disk_of(run, name) for name in names]
+def small_disks(run: RunningCluster, *databases: str) -> Iterator[None]:
+    """One for each server of the databases; all processes are dead when the block is over."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a disk in memory")
+    names = [f"{database}-{number}" for database in databases for number in range(1, run.servers(database) + 1)]
+    disks = [run.home(name) for name in names]
     for disk in disks:
         disk.mkdir(parents=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(disk)], check=True)
@@ -47,10 +45,6 @@ def small_disks(run: RunningCluster) -> Iterator[None]:
         run.kill()
         for disk in disks:
             subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def disk_of(cluster: RunningCluster, member: str) -> Path:
-    return cluster.folder / "var" / f"postgres-{member}"
 
 
 @asynccontextmanager
@@ -84,7 +78,7 @@ async def a_full_disk_of_a_standby(cluster: RunningCluster, victim: str) -> None
 
 async def full_for_a_while(cluster: RunningCluster, victim: str, member: str) -> None:
     """With what the log has left of its files used up first."""
-    disk = disk_of(cluster, member)
+    disk = cluster.home(member)
     async with full(disk):
         for _ in range(FULL_SECONDS):
             with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, IndexError):

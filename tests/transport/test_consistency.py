@@ -101,6 +101,34 @@ async def test_a_read_with_a_token_is_as_new_as_its_token_while_the_replica_show
     await is_on_replica(api, young)
 
 
+async def test_a_page_of_the_ledger_and_of_items_is_as_new_as_a_token_while_the_replica_shows_nothing_new(
+    api: Api, node: InProcessNode, replica: PostgresReplica
+) -> None:
+    who = await enter(api, node)
+    await is_on_replica(api, who)
+    async with paused(replica):
+        acted, granted = await granted_something(api, who)
+        token = {"Consistency_Token": acted.headers["Consistency-Token"]}
+        page = await api.ask("GET", "/v1/players/me/ledger?limit=1", token=who.token, **token)
+        assert [entry["version"] for entry in page.body["entries"]] == [acted.body["player"]["version"]]
+        owned = await api.ask("GET", "/v1/players/me/items", token=who.token, **token)
+        assert {stack["item"]: stack["count"] for stack in owned.body["items"]} == granted
+        # The replica is asked meanwhile, and has none of it.
+        assert (await read(api, who, "?max_staleness=60")).body["version"] == 1
+
+
+async def granted_something(api: Api, who: Signed) -> tuple[Answer, dict[str, int]]:
+    """Hunts until something is found, and rests between; the last answer, and what was granted."""
+    while True:
+        for action in ("hunt", "rest"):
+            acted = await api.act(who, action)
+            if acted.status != 200:
+                continue
+            for event in acted.body["events"]:
+                if event["type"] == "items_granted":
+                    return acted, event["items"]
+
+
 async def test_a_read_is_only_as_old_as_it_allows(api: Api, node: InProcessNode, replica: PostgresReplica) -> None:
     who, gone = await enter(api, node), await enter(api, node)
     await is_on_replica(api, gone)

@@ -106,7 +106,9 @@ class BotRecord:
         self.reads += 1
         if state.version < floor:
             before = f" {age:g} s and more before it" if age else ""
-            self.stale.append(f"a read returned version {state.version} after version {floor} had been answered{before}")
+            self.stale.append(
+                f"a read returned version {state.version} after version {floor} had been answered{before}"
+            )
         self.see(state)
 
     def compare(self, command_id: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:

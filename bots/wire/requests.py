@@ -55,7 +55,7 @@ def read_back(player_id: str, version: int) -> Request:
 def read_aged(seconds: int) -> Request:
     """Ask for a state of the player that is at the most so old, whoever has it."""
     age = {"max_staleness": seconds}
-    return replace(read_me(), path=f"/v1/players/me?max_staleness={seconds}", fields=age)
+    return read_me()._replace(path=f"/v1/players/me?max_staleness={seconds}", fields=age)
 
 
 def read_items() -> Request:

@@ -19,6 +19,7 @@ from tests.support.servers import Servers
 from tests.support.wait import wait_until
 from tests.transport.doors import assert_problem, fields_of
 
+TRIES = 300
 LONG = 3600
 """A replica that shows nothing new is asked for so long: only versions tell then."""
 
@@ -118,15 +119,16 @@ async def test_a_page_of_the_ledger_and_of_items_is_as_new_as_a_token_while_the_
 
 
 async def granted_something(api: Api, who: Signed) -> tuple[Answer, dict[str, int]]:
-    """Hunts until something is found, and rests between; the last answer, and what was granted."""
-    while True:
-        for action in ("hunt", "rest"):
-            acted = await api.act(who, action)
+    """Hunts until something is found, and rests between, or rises again; the last answer, and what was granted."""
+    for _ in range(TRIES):
+        for action, args in (("hunt", {"foe": "wolf"}), ("rest", {}), ("revive", {})):
+            acted = await api.act(who, action, **args)
             if acted.status != 200:
                 continue
             for event in acted.body["events"]:
                 if event["type"] == "items_granted":
                     return acted, event["items"]
+    raise AssertionError(f"{TRIES} hunts have found nothing")
 
 
 async def test_a_read_is_only_as_old_as_it_allows(api: Api, node: InProcessNode, replica: PostgresReplica) -> None:

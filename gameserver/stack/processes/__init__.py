@@ -1,5 +1,5 @@
 """Child processes: started, watched, stopped in phases, and never outliving their parent.
 
 Door: `supervisor` (`Supervisor`), `child` (`Child`), `process` (`Process`, `Launch`), `lock` (`FolderLock`),
-`account` (`Account`), `ports`, `process_table`, `unix_paths`.
+`account` (`Account`), `ports`, `process_table`, `unix_paths`, `orphans`.
 """

@@ -29,8 +29,9 @@ from gameserver.telemetry import LEDGER_WEEKS_DROPPED, LEDGER_WEEKS_OVERDUE
 
 SQL = statements.load(__package__, "retention.sql")
 STATEMENT_SECONDS = 60.0
-SETTINGS = {"statement_timeout": "60000", "lock_timeout": "5000"}
-"""In milliseconds: detaching waits for the transactions that are under way."""
+SETTINGS = {"statement_timeout": "60000", "lock_timeout": "5000", "idle_session_timeout": "5000"}
+"""In milliseconds: detaching waits for the transactions that are under way; a node that is frozen while it holds the
+lock loses it, so that moves can begin."""
 WEEK = timedelta(weeks=1)
 PLAYERS = 200
 """Whose rows are kept in one transaction."""

@@ -24,6 +24,7 @@ from gameserver.storage.ledger.retention import SQL, RetentionTerms, forget_old
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.locks import FORGETTING
 from gameserver.storage.sessions.store import Origin
+from gameserver.storage.sharding import copying
 from gameserver.storage.sharding.move import SlotStep, Step
 from gameserver.upkeep import loops
 from tests.storage.sharding import moving
@@ -222,6 +223,16 @@ async def test_a_move_that_waits_is_let_through_before_the_next_chunk(one: Datab
         assert await retention._keep(holder, (await partitions(one))[0]) is None
         await holder.execute("select pg_advisory_unlock($1)", FORGETTING)
         await waiting
+
+
+async def test_a_node_that_is_frozen_while_it_drops_holds_up_no_move(
+    one: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SETTINGS", dict.fromkeys(retention.SETTINGS, "300"))
+    async with retention._alone(one) as frozen, copying.opened(one) as moving_connection:
+        assert frozen is not None
+        async with retention.kept_whole(moving_connection):
+            pass  # it has the lock
 
 
 async def test_nothing_is_dropped_beside_another_node_or_a_move(one: Database) -> None:

@@ -9,6 +9,15 @@ from unicodedata import category, name, normalize
 from gameserver.rules.looks import looks_of
 
 # fmt: off
+OTHER_SCRIPTS = frozenset((
+    "админ", "администратор", "модератор", "поддержка", "техподдержка", "адмін", "адміністратор", "підтримка",
+    "관리자", "운영자", "운영진", "고객센터", "管理员", "管理員", "管理者", "客服", "官方", "版主", "公式", "運営",
+    "運営者", "サポート",
+))
+# fmt: on
+"""Words of STAFF as other languages write them."""
+
+# fmt: off
 RESERVED = frozenset((
     "admin", "administrator", "anonymous", "api", "console", "deleted", "developer", "everyone",
     "gamemaster", "gameserver", "gm", "guest", "help", "info", "me", "mod", "moderator", "myself",
@@ -81,12 +90,12 @@ def _forms(text: str) -> tuple[str, ...]:
 
 @cache
 def _reserved() -> frozenset[str]:
-    return frozenset(look for word in RESERVED for look in looks_of(word))
+    return frozenset(look for word in RESERVED | OTHER_SCRIPTS for look in looks_of(word))
 
 
 @cache
 def _staff() -> frozenset[str]:
-    return frozenset(look for word in STAFF for look in looks_of(word))
+    return frozenset(look for word in STAFF | OTHER_SCRIPTS for look in looks_of(word))
 
 
 @cache

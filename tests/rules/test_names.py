@@ -161,7 +161,8 @@ def test_a_reserved_name_is_refused_in_any_disguise(text):
     ["ADMlN", "Adm1n", "admin1", "Official Support", "GM Kim", "TheAdmin", "OfficialAnn", "I am GM", "admin’s",
      "Support_Ann", "the moderator", "m0derator", "gameserver7", "R00t", "ＡＤＭｌＮ", "\U0001d400dmin", "gаmеmаstеr",
      "ΑDΜΙΝ", "GMKim", "ADMINAnn", "Adm1n Kim", "Kim 0fficial", "GAME MASTER Kim", "Kim Game_Master", "xXADMINXx",
-     "ádmin", "Ann Moderätor", "ᴀᴅᴍɪɴ", "Kim ᴀdmin", "ADMIN2Kim"],
+     "ádmin", "Ann Moderätor", "ᴀᴅᴍɪɴ", "Kim ᴀdmin", "ADMIN2Kim", "Админ", "АДМІН", "Модератор 2",
+     "운영자", "김 운영자", "관리자7", "管理者", "客服", "官方 2", "運営", "サポート", "Kim 公式"],
 )  # fmt: skip
 def test_what_passes_for_the_people_who_run_the_server_is_refused(text):
     assert _problem(text)

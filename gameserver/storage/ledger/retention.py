@@ -29,9 +29,11 @@ from gameserver.telemetry import LEDGER_WEEKS_DROPPED, LEDGER_WEEKS_OVERDUE
 
 SQL = statements.load(__package__, "retention.sql")
 STATEMENT_SECONDS = 60.0
-SETTINGS = {"statement_timeout": "60000", "lock_timeout": "5000", "idle_session_timeout": "5000"}
-"""In milliseconds: detaching waits for the transactions that are under way; a node that is frozen while it holds the
-lock loses it, so that moves can begin."""
+SETTINGS = {"statement_timeout": "60000", "lock_timeout": "5000"}
+"""In milliseconds: detaching waits for the transactions that are under way."""
+SILENCE = timedelta(seconds=4)
+"""After which the one who drops is taken for frozen by a move that waits for it, and loses the lock."""
+LOCK = "select pg_advisory_lock_shared($1)"
 WEEK = timedelta(weeks=1)
 PLAYERS = 200
 """Whose rows are kept in one transaction."""
@@ -99,10 +101,14 @@ def end_of(partition: str) -> datetime:
 async def kept_whole(connection: asyncpg.Connection) -> AsyncIterator[None]:
     """The connection's database drops nothing during the block, in which a move makes itself known there.
 
-    Waits until the one who drops there has noticed. Raises what the driver does, also when the lock isn't free in time.
-    After an error in the block the lock is free once the connection is closed.
+    Waits until the one who drops there has noticed, and ends its session if it is frozen. Raises what the driver does,
+    also when the lock isn't free in time. After an error in the block the lock is free once the connection is closed.
     """
-    await connection.execute("select pg_advisory_lock_shared($1)", FORGETTING)
+    try:
+        await connection.execute(LOCK, FORGETTING)
+    except asyncpg.LockNotAvailableError:
+        await connection.fetch(SQL["end_silent"], FORGETTING, SILENCE)
+        await connection.execute(LOCK, FORGETTING)
     yield
     await connection.execute("select pg_advisory_unlock_shared($1)", FORGETTING)
 

@@ -225,14 +225,31 @@ async def test_a_move_that_waits_is_let_through_before_the_next_chunk(one: Datab
         await waiting
 
 
+@pytest.mark.parametrize("amid", ["", "begin", "a statement"])
 async def test_a_node_that_is_frozen_while_it_drops_holds_up_no_move(
-    one: Database, monkeypatch: pytest.MonkeyPatch
+    one: Database, monkeypatch: pytest.MonkeyPatch, amid: str
 ) -> None:
-    monkeypatch.setattr(retention, "SETTINGS", dict.fromkeys(retention.SETTINGS, "300"))
-    async with retention._alone(one) as frozen, copying.opened(one) as moving_connection:
+    monkeypatch.setitem(copying.PATIENT, "lock_timeout", "300")
+    monkeypatch.setattr(retention, "SILENCE", timedelta(seconds=0.2))
+    async with retention._alone(one) as frozen, copying.opened(one) as mover:
         assert frozen is not None
-        async with retention.kept_whole(moving_connection):
+        if amid == "begin":
+            await frozen.execute("begin")
+        elif amid:
+            # Postgres has the statement, and waits for its arguments.
+            await frozen.prepare("select $1::int")
+        async with retention.kept_whole(mover):
             pass  # it has the lock
+
+
+async def test_a_node_that_drops_and_isnt_frozen_keeps_its_lock(one: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(copying.PATIENT, "lock_timeout", "300")
+    async with retention._alone(one) as dropping, copying.opened(one) as mover:
+        assert dropping is not None
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            async with retention.kept_whole(mover):
+                pass
+        assert await dropping.fetchval("select 1") == 1
 
 
 async def test_nothing_is_dropped_beside_another_node_or_a_move(one: Database) -> None:

@@ -105,10 +105,10 @@ async def kept_whole(connection: asyncpg.Connection) -> AsyncIterator[None]:
     also when the lock isn't free in time. After an error in the block the lock is free once the connection is closed.
     """
     try:
-        await connection.execute(LOCK, FORGETTING)
+        await connection.execute(LOCK, FORGETTING, timeout=STATEMENT_SECONDS)
     except asyncpg.LockNotAvailableError:
         await connection.fetch(SQL["end_silent"], FORGETTING, SILENCE)
-        await connection.execute(LOCK, FORGETTING)
+        await connection.execute(LOCK, FORGETTING, timeout=STATEMENT_SECONDS)
     yield
     await connection.execute("select pg_advisory_unlock_shared($1)", FORGETTING)
 

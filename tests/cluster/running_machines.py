@@ -5,8 +5,8 @@ Nodes, another database and Redis are on a fourth machine, where `gameserver up`
 
 import json
 import subprocess
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -19,8 +19,10 @@ from gameserver.stack.servers.local_http import HOST, BasicLogin
 from gameserver.stack.servers.patroni_api import MemberState
 from gameserver.stack.servers.patroni_settings import API_USER, MemberPasswords, MemberPlace, patroni_settings
 from gameserver.stack.servers.roles import ROLE
-from tests.cluster.machines import Machine, MachineNetwork
-from tests.cluster.running_cluster import RunningCluster
+from tests.cluster.machines import Machine, MachineNetwork, machines
+from tests.cluster.running_cluster import RunningCluster, require_etcd
+from tests.cluster.running_up import made
+from tests.support.command_line import WARM
 from tests.support.wait import wait_until
 
 APART = "one"
@@ -222,3 +224,18 @@ def _member(found: dict[str, object]) -> MemberState:
         timeline=timeline if isinstance(timeline, int) else None,
         lag=None,
     )
+
+
+@contextmanager
+def three_machines() -> Iterator[RunningMachines]:
+    """With two nodes; nothing is started yet. Skips the test where machines or etcd can't be had."""
+    require_etcd()
+    with machines(3) as network:
+        # What commands are forked from has to be on this network, too.
+        WARM.end()
+        try:
+            with made(RunningMachines, config(network), nodes=2) as run:
+                run.network = network
+                yield run
+        finally:
+            WARM.end()

@@ -16,12 +16,8 @@ from tests.cluster import test_failover_disks as disks
 from tests.cluster import test_failover_faults as faults
 from tests.cluster import test_failover_networks as networks
 from tests.cluster.fault_table import Harm, measured
-from tests.cluster.machines import machines
-from tests.cluster.running_cluster import require_etcd
-from tests.cluster.running_machines import APART, RunningMachines, config
-from tests.cluster.running_up import made
+from tests.cluster.running_machines import APART, RunningMachines, three_machines
 from tests.cluster.swarm import Bots
-from tests.support.command_line import WARM
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 AWAY_SECONDS = 5
@@ -30,17 +26,9 @@ AWAY_SECONDS = 5
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RunningMachines]:
     """Each machine has a small disk of its own."""
-    require_etcd()
-    with machines(3) as network:
-        WARM.end()
-        try:
-            with made(RunningMachines, config(network), nodes=2) as run:
-                run.network = network
-                with disks.small_disks(run, APART):
-                    asyncio.run(networks.start(run))
-                    yield run
-        finally:
-            WARM.end()
+    with three_machines() as run, disks.small_disks(run, APART):
+        asyncio.run(networks.start(run))
+        yield run
 
 
 @networks.of_machines

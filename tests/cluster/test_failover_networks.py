@@ -6,12 +6,9 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from tests.cluster.fault_table import HANGS_SECONDS, SLOWER, Harm, measured
-from tests.cluster.machines import machines
-from tests.cluster.running_cluster import START_SECONDS, RunningCluster, require_etcd
-from tests.cluster.running_machines import APART, RunningMachines, config
-from tests.cluster.running_up import made
+from tests.cluster.running_cluster import START_SECONDS, RunningCluster
+from tests.cluster.running_machines import APART, RunningMachines, three_machines
 from tests.cluster.swarm import Bots
-from tests.support.command_line import WARM
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
 CUT_SECONDS = 15
@@ -21,17 +18,9 @@ LEASE = 25
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RunningMachines]:
-    require_etcd()
-    with machines(3) as network:
-        # What commands are forked from has to be on this network, too.
-        WARM.end()
-        try:
-            with made(RunningMachines, config(network), nodes=2) as run:
-                run.network = network
-                asyncio.run(start(run))
-                yield run
-        finally:
-            WARM.end()
+    with three_machines() as run:
+        asyncio.run(start(run))
+        yield run
 
 
 async def start(run: RunningMachines) -> None:

@@ -143,6 +143,8 @@ async def send_all(redis: Redis, commands: Sequence[tuple[Any, ...]]) -> list[An
     """
     async with in_time():
         answers = await _sent(redis, commands)
+        if not any(map(lost_keys.is_refused, answers)):
+            return answers
         refused = set[Any]()
         for number, command in enumerate(commands):
             if not command[0].startswith("EVAL") and (command[1] in refused or lost_keys.is_refused(answers[number])):

@@ -6,10 +6,13 @@ is let pass, since a run retries. Costs two short requests to each address, all 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import metadata
 
 from bots.cli.ending import carry_out, give_up
+from bots.count import slo
+from bots.count.slo import Objective
+from bots.play.catalogue import parse_actions
 from bots.play.plan import SwarmPlan
 from bots.proving import Target
 from bots.wire import http, requests
@@ -25,6 +28,7 @@ NOBODY = ("cannot_connect", "disconnected")
 TITLE = "gameserver"
 DOCUMENT = "/openapi.json"
 WHOSE_KEY = "/admin/v1/session"
+ACTIONS = "/v1/actions"
 SPARE_FILES = 256
 """What a process has open beside its players' connections."""
 
@@ -44,6 +48,28 @@ def require(target: Target, plan: SwarmPlan) -> str:
 def require_servers(urls: Sequence[str]) -> None:
     """End the command unless each address is a game server's that the bots know."""
     carry_out(_ask(urls, (), ""))
+
+
+def require_operations(target: Target, objectives: Sequence[Objective]) -> None:
+    """End the command if an objective is of an operation that neither bots nor the server's game have.
+
+    The server is asked only where the bots' own operations don't answer it.
+    """
+    if slo.unknown(objectives, ()) is None:
+        return
+    actions = carry_out(_actions(target.urls))
+    if actions and (unknown := slo.unknown(objectives, actions)):
+        known = ", ".join(sorted({*slo.NOT_ACTIONS, *slo.SUMS, *actions}))
+        give_up(f"{unknown.text!r}: there is no operation {unknown.operation!r}, but {known}")
+
+
+async def _actions(urls: Sequence[str]) -> Collection[str]:
+    """Return the names of the game's actions; nothing if every server is too busy to tell."""
+    for url in urls:
+        answer = await _get(url, ACTIONS, {})
+        if answer.ok:
+            return parse_actions(answer.body)
+    return ()
 
 
 async def _ask(urls: Sequence[str], admin_urls: Sequence[str], key: str) -> str:

@@ -89,6 +89,7 @@ def run_command(  # noqa: PLR0913 (an option each)
     reached = reaching.target(GivenTarget(url, admin_key, admin_key_file, admin_url, patience, stack))
     nemesis = disturbing.nemesis(chaos, stack, reached[0].urls, chosen.seconds, chosen.seed)
     server = preflight.require(reached[0], chosen)
+    preflight.require_operations(reached[0], wanted)
     disturbance = Disturbance(nemesis, report, csv)
     proof = proof_plan(history, expect, probes=probes, processes=processes)
     course = Course(

@@ -7,7 +7,7 @@ of theirs or were never sent.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bots.count.latencies import Latencies
@@ -15,6 +15,8 @@ from bots.count.operations import OperationCounts, RunCounts
 from bots.count.tally import GAVE_UP
 
 NOT_ACTIONS = frozenset({"read", "items", "board", "around", "sign_up", "sign_in", "reconnect"})
+"""What bots do besides the game's actions."""
+SUMS = frozenset({"act", "all"})
 PATTERN = re.compile(
     r"(?P<operation>\w+)\s+(?P<service>service\s+)?(?P<figure>p\d{1,2}(?:\.\d+)?|max|mean|rate|errors)\s*"
     r"(?P<sign>[<>])\s*(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>us|µs|ms|s|%|/s|)"
@@ -74,6 +76,12 @@ def parse(text: str) -> Objective:
         raise BadObjectiveError(f"{text!r}: `rate` is a number per second, `errors` a share or a number of per cent")
     limit = value * SECONDS[unit] if is_latency else value / 100 if unit == "%" else value
     return Objective(text.strip(), match["operation"], figure, not match["service"], match["sign"] == "<", limit)
+
+
+def unknown(objectives: Iterable[Objective], actions: Iterable[str]) -> Objective | None:
+    """Return the first objective of an operation that no run on a game with these actions can have."""
+    known = NOT_ACTIONS | SUMS | frozenset(actions)
+    return next((objective for objective in objectives if objective.operation not in known), None)
 
 
 def check(objective: Objective, totals: RunCounts, seconds: float) -> ObjectiveVerdict:

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bots.cli import preflight
+from bots.count import slo
 from bots.play.plan import SwarmPlan
 from bots.proving import Target
 from tests.bots.cli.test_bad_reports_and_faults import said
@@ -36,6 +37,8 @@ class Somebody:
             codes = {401: "not_authenticated", 404: "not_found", 503: "overloaded"}
             body = {"code": codes.get(self.key_status), "detail": "there is no such key"}
             return web.json_response(body, status=self.key_status)
+        if request.path == preflight.ACTIONS:
+            return web.json_response({"actions": {"hunt": {"args": {}}}}, status=self.status)
         self.others += 1
         return web.json_response({"code": "bad_input"}, status=422)
 
@@ -86,6 +89,19 @@ async def test_a_game_server_says_its_version_and_one_that_is_busy_is_let_pass()
     async with listening(Somebody(SERVER)) as url, listening(Somebody({}, status=503, key_status=503)) as busy:
         assert await asyncio.to_thread(asked, (busy, url), "key") == OWN
         assert await asyncio.to_thread(asked, (busy,), "key") == ""
+
+
+async def test_an_objective_of_an_operation_that_there_isnt_is_found_before_the_run_begins() -> None:
+    async with listening(Somebody(SERVER)) as url:
+        text = await asyncio.to_thread(said, "run", "--url", url, *SHORT, "--slo", "hunts p99 < 50ms")
+    assert "'hunts p99 < 50ms': there is no operation 'hunts', but act, all, around, board, hunt, items, read" in text
+
+
+async def test_objectives_of_actions_pass_as_do_all_while_the_servers_are_too_busy_to_tell() -> None:
+    wanted = [slo.parse("hunt p99 < 50ms"), slo.parse("all rate > 1/s")]
+    async with listening(Somebody(SERVER)) as url, listening(Somebody({}, status=503)) as busy:
+        for urls in ((url,), (busy, url), (busy,)):
+            await asyncio.to_thread(preflight.require_operations, Target(urls, None, urls, 1.0), wanted)
 
 
 def test_more_players_than_open_files_are_refused_with_both_numbers() -> None:

@@ -16,12 +16,16 @@ OPEN_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a node listens; `authority` is the value of a request's Host header."""
+    """Where a node listens; `authority` is the value of a request's Host header.
+
+    `source` is the own address from which connections go there; the system chooses one if it is None.
+    """
 
     host: str
     port: int
     authority: str
     encrypted: bool
+    source: str | None = None
 
     @classmethod
     @cache
@@ -55,7 +59,8 @@ async def connect_socket(endpoint: Endpoint, on_text: TextListener, on_end: EndL
 async def _connect(endpoint: Endpoint, protocol: asyncio.Protocol) -> None:
     loop = asyncio.get_running_loop()
     context = _tls() if endpoint.encrypted else None
-    await loop.create_connection(lambda: protocol, endpoint.host, endpoint.port, ssl=context)
+    own = None if endpoint.source is None else (endpoint.source, 0)
+    await loop.create_connection(lambda: protocol, endpoint.host, endpoint.port, ssl=context, local_addr=own)
 
 
 @cache

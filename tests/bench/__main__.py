@@ -43,6 +43,7 @@ class Plan:
     seconds: float
     json: Path | None
     sockets: bool
+    counted: bool
 
 
 def numbers(text: str) -> list[int]:
@@ -67,12 +68,13 @@ def parse(words: Sequence[str]) -> Plan:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement, after a warm-up")
     parser.add_argument("--json", type=Path, help="the file that gets the figures")
     parser.add_argument("--sockets", action="store_true", help="only what 10,000 idle sockets cost a node")
+    parser.add_argument("--counted", action="store_true", help="also from addresses that limits count")
     return Plan(**vars(parser.parse_args(words)))
 
 
 async def run(plan: Plan, players: int, nodes: int, ledger: int) -> list[Line]:
     """Measures one stack; what was measured is shown also when a door fails."""
-    effort = Effort(players, max(plan.connections), proxied=PROGRAM.exists(), ledger=ledger)
+    effort = Effort(players, max(plan.connections), proxied=PROGRAM.exists(), ledger=ledger, counted=plan.counted)
     async with running(CONFIG, nodes, players, eager=True) as stack, session(stack, effort) as measured:
         if ledger:
             await fill(stack.settings, ledger)

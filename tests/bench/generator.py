@@ -8,6 +8,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypedDict
 
 import orjson
@@ -27,10 +28,14 @@ IN_FLIGHT = 8
 
 
 class Order(TypedDict):
-    """One measurement: `urls` are where its connections go, times are in seconds."""
+    """One measurement: `urls` are where its connections go, times are in seconds.
+
+    `counted`: each connection comes from an address of its own, which limits count.
+    """
 
     door: str
     urls: list[str]
+    counted: bool
     connections: int
     warm_up: float
     seconds: float
@@ -41,7 +46,10 @@ async def carry_out(order: Order, stage: Stage) -> dict[str, Any]:
     loop_for = await (BARE_DOOR if order["door"] == BARE else DOORS[order["door"]]).open(stage)
     measure = Measure(order["warm_up"], order["seconds"])
     endpoints = [Endpoint.parse(url) for url in order["urls"]]
-    spots = [Spot(number, endpoints[number % len(endpoints)], measure) for number in range(order["connections"])]
+    spots = []
+    for number in range(order["connections"]):
+        endpoint = endpoints[number % len(endpoints)]
+        spots.append(Spot(number, replace(endpoint, source=source(number)) if order["counted"] else endpoint, measure))
     loops = [loop_for(spot) for spot in spots]
     gc.collect()
     gc.freeze()
@@ -50,6 +58,11 @@ async def carry_out(order: Order, stage: Stage) -> dict[str, Any]:
     await telling
     samples = [loop.sample for loop in loops if isinstance(loop, Loop) and loop.sample]
     return measure.result(order["door"]).as_json() | {"sample": samples[0].decode() if samples else ""}
+
+
+def source(number: int) -> str:
+    """An address of the loopback network that is in no exempt network (stack.EXEMPT)."""
+    return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
 async def run(measure: Measure, spots: Sequence[Spot], loops: Sequence[HttpLoop | SocketUse]) -> None:

@@ -31,18 +31,20 @@ SETTLE_SECONDS, STEP_SECONDS, RESTING = 15.0, 0.25, 0.2
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where connections go, and which processes are between."""
+    """Where connections go, and which processes are between; `counted` ones come from addresses that have limits."""
 
     name: str
     urls: Sequence[str]
     pids: Mapping[str, Sequence[int]]
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How many players were loaded before, and how many a crowd of the session's own has; whether HAProxy is tried.
 
-    `warm_up`: the seconds of a load before its window; `ledger`: the ledgers' rows before.
+    `warm_up`: the seconds of a load before its window; `ledger`: the ledgers' rows before; `counted`: whether each
+    door is measured once more from addresses that have limits.
     """
 
     loaded: int
@@ -50,6 +52,7 @@ class Effort:
     proxied: bool = True
     warm_up: float = 0.7
     ledger: int = 0
+    counted: bool = False
 
 
 class Figures(NamedTuple):
@@ -76,6 +79,7 @@ class Session:
     def __init__(self, stack: Stack, effort: Effort, generator: Worker, closing: AsyncExitStack) -> None:
         self._stack, self._effort, self._generator, self._closing = stack, effort, generator, closing
         self._direct = Way("direct", stack.urls, stack.pids())
+        self._counted = replace(self._direct, name="counted", counted=True)
         self._limits: dict[str, RawLimit] = {}
         self._bare: Sequence[Worker] = ()
         self._proxy: Proxy | None = None
@@ -95,6 +99,8 @@ class Session:
             if door.raw == BARE and index == 0:
                 limit = await self._bare_handler(sample, count, seconds / 2)
             self.lines.append(replace(line, raw=limit))
+            if self._effort.counted:
+                self.lines.append((await self._load(name, self._counted, count, seconds))[0])
             if door.proxied and index == 0 and self._effort.proxied:
                 proxied, _ = await self._load(name, await self._through_haproxy(), count, seconds)
                 self.lines.append(proxied)
@@ -112,7 +118,7 @@ class Session:
 
     def _order(self, door: str, way: Way, connections: int, seconds: float) -> None:
         load = {"connections": connections, "warm_up": self._effort.warm_up, "seconds": seconds}
-        self._generator.tell({"door": door, "urls": [*way.urls], **load})
+        self._generator.tell({"door": door, "urls": [*way.urls], "counted": way.counted, **load})
 
     async def _spent(self, way: Way, at_begin: Callable[[], None] = lambda: None) -> dict[str, float]:
         """The seconds of processor time within the window, by kind of process."""

@@ -69,7 +69,7 @@ def build_app(core: Core) -> web.Application:
     for route in ROUTES:
         _add(app, route.method, route.path, route.handler)
 
-    async def read_document(request: web.Request) -> web.Response:
+    async def read_document(request: web.Request) -> web.StreamResponse:
         return large_json_response(request, document)
 
     _add(app, "GET", "/openapi.json", read_document)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from gameserver.commands import boards, play
 from gameserver.commands.boards import Leaderboards, Ranked
@@ -110,8 +109,8 @@ async def board_of_friends(social: Friendships, session: Session, board: str) ->
     return replace(ranked, page=replace(ranked.page, standings=standings))
 
 
-async def feed(social: Friendships, session: Session, limit: int) -> list[dict[str, Any]]:
-    """The caller's last actions, newest first. Raises PlayerNotFound, RateLimited, DatabaseUnavailable."""
+async def feed(social: Friendships, session: Session, limit: int) -> list[bytes]:
+    """The caller's last actions as JSON, newest first. Raises PlayerNotFound, RateLimited, DatabaseUnavailable."""
     player = await play.read(social.play, session.player_id)
     async with social.play.turns.read(session.player_id, "feed"):
         return await social.room.feeds.of(player.id, player.version, limit)

@@ -2,7 +2,8 @@
 
 Processor time holds still where latencies don't, so this says on a busy machine, too, what one hostile address or
 account costs everybody: its rate within the limits that are given by default, times what an answer costs. A first spell
-spends the bursts, the second one is measured; a spell without any attack before it says what the servers do anyhow.
+spends the bursts, the second one is measured; a spell without any attack before it says what the servers do anyhow. The
+account has acted as fast as it may before, for an account without a past is cheap to read, and got most of it refused.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.attacker import KINDS
-from tests.bench.attacks import bystander
+from tests.bench.attacks import bystander, letters
+from tests.bench.greedy import acts
 from tests.bench.hostile import default_limits
 from tests.bench.processor import seconds_of
 from tests.bench.stack import Stack, running
@@ -60,6 +62,8 @@ async def main(kinds: list[str]) -> None:
 
 async def price(stack: Stack, attacker: Worker, kind: str) -> tuple[str, ...]:
     """A row of the table."""
+    await spell(stack, attacker, letters.__name__)
+    await spell(stack, attacker, acts.__name__)
     idle, _, _ = await spell(stack, attacker, bystander.__name__)
     burst, _, _ = await spell(stack, attacker, kind)
     spent, answers, seconds = await spell(stack, attacker, kind)

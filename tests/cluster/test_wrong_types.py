@@ -20,7 +20,7 @@ PARTS = ("order", "members", "gone", "gone_before", "checkpoints", "as_of")
 KINDS = {
     *(f"{BOARD}*:{part}" for part in PARTS),
     f"{BOARD}state",
-    "gs:feed:{*}",
+    "gs:feed:{*}:json",
     "gs:friends:{*}",
     "gs:friends:{*}:guard",
     "gs:known:{*}",

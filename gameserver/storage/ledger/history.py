@@ -1,10 +1,8 @@
 """A player's history, read from the ledger newest first."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
-
-import orjson
-from sqlalchemy import RowMapping
 
 from gameserver.storage.postgres import statements
 from gameserver.storage.slots.scanned_pages import Scanned, ScannedPages
@@ -24,11 +22,6 @@ class HistoryEntry(NamedTuple):
     at: datetime
 
 
-def entry_of(row: RowMapping) -> HistoryEntry:
-    """An entry of a ledger row."""
-    return HistoryEntry(str(row["command_id"]), row["action"], row["args"], row["outcome"], row["version"], row["at"])
-
-
 class History:
     """Reads the ledgers of the databases that own the players, and what is kept of dropped partitions."""
 
@@ -43,6 +36,7 @@ class History:
         return await self._pages.of(player_id, limit, before)
 
 
-def _entry(command_id: str, action: str, args: str, outcome: str, version: int, at: datetime) -> HistoryEntry:
-    """`args` and `outcome` are JSON."""
-    return HistoryEntry(command_id, action, orjson.loads(args), orjson.loads(outcome), version, at)
+def _entry(row: Mapping[str, Any]) -> HistoryEntry:
+    return HistoryEntry(
+        row["id"], row["action"], row["args"], row["outcome"], row["version"], datetime.fromisoformat(row["at"])
+    )

@@ -1,10 +1,9 @@
 """Letters that have arrived, newest first; they stay until the player deletes them or they are too old."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
 from sqlalchemy import delete, select, tuple_
 
 from gameserver.rules.rulebook import MAIL
@@ -70,7 +69,6 @@ def _of(player_id: int) -> Any:
     return (INBOX.slot == slot_of(player_id)) & (INBOX.player_id == player_id) & INBOX.refused.is_(None)
 
 
-def _mail(mail_id: str, kind: str, sender: int, payload: str, sent_at: datetime) -> Mail:
-    """`payload` is JSON."""
-    read = orjson.loads(payload)
-    return Mail(mail_id, kind.removeprefix(MAIL), sender, read["args"], read["events"], sent_at)
+def _mail(row: Mapping[str, Any]) -> Mail:
+    kind, payload, sent_at = row["kind"].removeprefix(MAIL), row["payload"], datetime.fromisoformat(row["sent_at"])
+    return Mail(row["id"], kind, row["sender"], payload["args"], payload["events"], sent_at)

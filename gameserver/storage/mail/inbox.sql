@@ -3,17 +3,22 @@
 -- name: page
 -- $1 slots, $2 player ids, $3 how many, $4 mail ids before which the pages begin, $5 how many rows are looked at: the
 -- newest letters that weren't refused, a page for each element (slots/scanned_pages.py).
-select n.number, coalesce(o.owned, false) as owned, i.mail_id is not null as found,
-       i.mail_id::text as id, i.refused is null as shown, i.place = n.scanned as is_last,
-       i.kind, i.sender, i.payload::text as payload, i.sent_at
+select n.number, coalesce(o.owned, false) as owned, true as found, i.page, i.last
 from unnest($1::smallint[], $2::bigint[], $3::int[], $4::uuid[], $5::int[])
      with ordinality as n(slot, id, count, before, scanned, number)
 left join players_owned_slots o on o.slot = n.slot
 left join lateral (
-    select * from (
-        select mail_id, kind, sender, payload, sent_at, refused, row_number() over (order by mail_id desc) as place
-        from inbox where slot = n.slot and player_id = n.id and mail_id < n.before
-        order by mail_id desc limit n.scanned
-    ) as looked_at where refused is null or place = n.scanned order by mail_id desc limit n.count
+    select '[' || string_agg(concat(
+               '{"id":"', mail_id, '","kind":', to_json(kind), ',"sender":', sender, ',"payload":', payload,
+               ',"sent_at":"', to_char(sent_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '"}'
+           ), ',' order by mail_id desc) filter (where refused is null) || ']' as page,
+           max(mail_id::text) filter (where place = n.scanned) as last
+    from (
+        select * from (
+            select mail_id, kind, sender, payload, sent_at, refused, row_number() over (order by mail_id desc) as place
+            from inbox where slot = n.slot and player_id = n.id and mail_id < n.before
+            order by mail_id desc limit n.scanned
+        ) as looked_at where refused is null or place = n.scanned order by mail_id desc limit n.count
+    ) as found
 ) i on o.owned
-order by n.number, i.mail_id desc
+order by n.number

@@ -3,13 +3,17 @@
 Law: a page costs at most SCANNED rows, whatever a player has done: it may send more commands that are refused than a
 statement could pass over. So a page may have fewer rows than were asked for, and still a cursor behind it.
 
-The statement's columns are those of `slots.pages`, behind them `id`, by which rows are in order, `shown` (whether the
-player sees the row), `is_last` (whether it is the last one that is looked at), and then those of the page.
+The database writes the rows of a page as one JSON array, since a value that is read by itself costs a node more than
+it costs the database to write it. The statement's columns are those of `slots.pages`, behind them `page` (the array of
+what the player sees, null without any; `id` of each element is that by which rows are in order), and `last` (the id of
+the last row that is looked at, null if there are no more). It has one row for each question.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import orjson
 
 from gameserver.storage.slots.pages import Pages
 from gameserver.storage.slots.slot_map import Slots
@@ -41,20 +45,20 @@ class ScannedRow(NamedTuple, Generic[RowT]):
 class ScannedPages(Generic[RowT]):
     """Of one kind; one per node."""
 
-    def __init__(self, slots: Slots, statement: str, row: Callable[..., RowT]) -> None:
-        """`row` makes one of its id and the values of a page's columns."""
-
-        def looked_at(id_: str, shown: bool, is_last: bool, *columns: object) -> ScannedRow[RowT]:  # noqa: FBT001
-            return ScannedRow(id_, is_last, row(id_, *columns) if shown else None)
-
-        self._pages = Pages(slots, statement, looked_at)
+    def __init__(self, slots: Slots, statement: str, row: Callable[[Mapping[str, Any]], RowT]) -> None:
+        """`row` makes one of an element of a page's array."""
+        self._pages: Pages[tuple[str | None, str | None]] = Pages(slots, statement, lambda *columns: columns)
+        self._row = row
 
     async def of(self, player_id: int, limit: int, before: str | None) -> Scanned[RowT]:
         """At most `limit` rows behind an id, or the newest ones.
 
         Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable, Overloaded.
         """
-        return scanned_page(await self._pages.of(player_id, limit + 1, before or NEWEST, SCANNED), limit)
+        ((page, last),) = await self._pages.of(player_id, limit + 1, before or NEWEST, SCANNED)
+        found = [] if page is None else orjson.loads(page)
+        rows = [self._row(element) for element in found[:limit]]
+        return Scanned(rows, found[limit - 1]["id"] if len(found) > limit else last)
 
 
 def scanned_page(found: Sequence[ScannedRow[RowT]], limit: int) -> Scanned[RowT]:

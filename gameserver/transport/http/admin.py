@@ -12,7 +12,7 @@ from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import CLOCK, COMMANDS, RULES
 
 
-async def read_slots(request: web.Request, _: str) -> web.Response:
+async def read_slots(request: web.Request, _: str) -> web.StreamResponse:
     return large_json_response(request, answers.slots(await operations.slots(request.app[COMMANDS].operations)))
 
 
@@ -22,12 +22,12 @@ async def read_databases(request: web.Request, _: str) -> web.Response:
     )
 
 
-async def read_stats(request: web.Request, _: str) -> web.Response:
+async def read_stats(request: web.Request, _: str) -> web.StreamResponse:
     groups, as_of = await operations.stats(request.app[COMMANDS].operations)
     return large_json_response(request, answers.counts(groups, as_of))
 
 
-async def read_nodes(request: web.Request, _: str) -> web.Response:
+async def read_nodes(request: web.Request, _: str) -> web.StreamResponse:
     ids = [int(text) for text in inputs.query(request, wire.NodesQuery).ids]
     running = await operations.nodes(request.app[COMMANDS].operations, ids)
     return large_json_response(request, answers.nodes(running, ids))
@@ -69,7 +69,7 @@ async def _change_ban(request: web.Request, name: str, change: BanChange) -> web
     return json_response(answers.ban_state(state, request.app[RULES].game, change))
 
 
-async def check_board(request: web.Request, _: str) -> web.Response:
+async def check_board(request: web.Request, _: str) -> web.StreamResponse:
     fields, board = inputs.query(request, wire.CheckQuery), request.match_info["board"]
     context = request.app[COMMANDS].board_repair
     contest, report = await board_repair.check(context, board, fields.season, fields.sample, repair=False)

@@ -11,7 +11,7 @@ from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import COMMANDS
 
 
-async def list_keys(request: web.Request, _: str) -> web.Response:
+async def list_keys(request: web.Request, _: str) -> web.StreamResponse:
     return large_json_response(request, answers.admin_keys(*await admins.listed(request.app[COMMANDS].admins)))
 
 

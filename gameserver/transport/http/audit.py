@@ -12,7 +12,7 @@ from gameserver.transport.http.streams import Sheet, stream
 from gameserver.transport.keys import COMMANDS
 
 
-async def read_audit(request: web.Request, _: str) -> web.Response:
+async def read_audit(request: web.Request, _: str) -> web.StreamResponse:
     fields = inputs.query(request, wire.AuditQuery)
     question = _question(fields, fields.limit, None if fields.cursor is None else int(fields.cursor))
     entries, more = await audit.find(request.app[COMMANDS].operations, question)

@@ -23,7 +23,7 @@ async def list_boards(request: web.Request) -> web.Response:
     return json_response(answers.board_list(boards.listed(request.app[COMMANDS].leaderboards)))
 
 
-async def read_board(request: web.Request) -> web.Response:
+async def read_board(request: web.Request) -> web.StreamResponse:
     """The top comes from the node's cached pages; a client that has the present page already gets 304."""
     fields, name = query(request, wire.BoardQuery), request.match_info["board"]
     leaderboards = request.app[COMMANDS].leaderboards
@@ -39,7 +39,7 @@ async def read_board(request: web.Request) -> web.Response:
     return _response(request, await pages.read(key, read))
 
 
-def _response(request: web.Request, page: BoardPage) -> web.Response:
+def _response(request: web.Request, page: BoardPage) -> web.StreamResponse:
     headers = {"ETag": page.etag, "Cache-Control": "no-cache"}
     if is_known(request, page.etag):
         return web.Response(status=304, headers={**headers, "Vary": "Accept-Encoding"})
@@ -49,7 +49,7 @@ def _response(request: web.Request, page: BoardPage) -> web.Response:
     return response
 
 
-async def read_around(request: web.Request) -> web.Response:
+async def read_around(request: web.Request) -> web.StreamResponse:
     fields, name = query(request, wire.AroundQuery), request.match_info["board"]
     leaderboards, player = request.app[COMMANDS].leaderboards, await path_player_or_me(request)
     callers.entry_counter(request)(2 * fields.radius + 1)
@@ -57,7 +57,7 @@ async def read_around(request: web.Request) -> web.Response:
     return large_json_response(request, answers.board(ranked))
 
 
-async def read_ranks(request: web.Request) -> web.Response:
+async def read_ranks(request: web.Request) -> web.StreamResponse:
     fields, name = query(request, wire.RanksQuery), request.match_info["board"]
     ids = [int(text) for text in fields.ids]
     callers.entry_counter(request)(len(ids))

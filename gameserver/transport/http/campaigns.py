@@ -12,7 +12,7 @@ from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import COMMANDS
 
 
-async def list_campaigns(request: web.Request, _: str) -> web.Response:
+async def list_campaigns(request: web.Request, _: str) -> web.StreamResponse:
     limit, context = inputs.query(request, wire.CampaignsQuery).limit, request.app[COMMANDS].campaigns
     found = await campaigns.newest(context, limit)
     return large_json_response(

@@ -14,12 +14,12 @@ from gameserver.transport.keys import COMMANDS
 LARGEST_MOVE_ID = (1 << 63) - 1
 
 
-async def read_fleet(request: web.Request, _: str) -> web.Response:
+async def read_fleet(request: web.Request, _: str) -> web.StreamResponse:
     context = request.app[COMMANDS].fleet
     return large_json_response(request, answers.fleet(await fleet.nodes(context), await fleet.members(context), FAST))
 
 
-async def read_moves(request: web.Request, _: str) -> web.Response:
+async def read_moves(request: web.Request, _: str) -> web.StreamResponse:
     return large_json_response(request, answers.moves(await fleet.moves(request.app[COMMANDS].fleet)))
 
 
@@ -64,11 +64,11 @@ async def cancel_move(request: web.Request, name: str) -> web.Response:
     return json_response(answers.move(await fleet.cancel(request.app[COMMANDS].fleet, int(text), by)))
 
 
-async def read_seasons(request: web.Request, _: str) -> web.Response:
+async def read_seasons(request: web.Request, _: str) -> web.StreamResponse:
     return large_json_response(request, answers.seasons(await seasons.listed(request.app[COMMANDS].seasons)))
 
 
-async def preview_season(request: web.Request, _: str) -> web.Response:
+async def preview_season(request: web.Request, _: str) -> web.StreamResponse:
     limit, board = inputs.query(request, wire.SeasonPreviewQuery).limit, request.match_info["board"]
     return large_json_response(
         request, answers.season_preview(await seasons.preview(request.app[COMMANDS].seasons, board, limit))

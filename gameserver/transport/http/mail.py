@@ -11,7 +11,7 @@ from gameserver.transport.http.replies import large_json_response, no_content
 from gameserver.transport.keys import COMMANDS
 
 
-async def read_inbox(request: web.Request, session: Session) -> web.Response:
+async def read_inbox(request: web.Request, session: Session) -> web.StreamResponse:
     fields = query(request, wire.InboxQuery)
     callers.count_read(request, session, fields.limit)
     page = await mail.inbox(request.app[COMMANDS].play, session, fields.limit, fields.cursor)

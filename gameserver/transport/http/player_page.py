@@ -17,12 +17,12 @@ from gameserver.transport.http.streams import Sheet, stream
 from gameserver.transport.keys import COMMANDS, RULES
 
 
-async def read_page(request: web.Request, _: str) -> web.Response:
+async def read_page(request: web.Request, _: str) -> web.StreamResponse:
     found = await player_page.page(request.app[COMMANDS].player_pages, inputs.path_player(request))
     return large_json_response(request, answers.player_page(found, request.app[RULES].game))
 
 
-async def read_timeline(request: web.Request, _: str) -> web.Response:
+async def read_timeline(request: web.Request, _: str) -> web.StreamResponse:
     fields = inputs.query(request, wire.TimelineQuery)
     wanted = TimelineFilter(
         fields.limit,

@@ -20,7 +20,7 @@ from gameserver.transport.keys import COMMANDS, RULES
 _PERCENTILE = re.compile(r"100|[0-9]{1,2}(\.[0-9]{1,4})?")
 
 
-async def read_rankings(request: web.Request, _: str) -> web.Response:
+async def read_rankings(request: web.Request, _: str) -> web.StreamResponse:
     fields = inputs.query(request, wire.RankingsQuery)
     choice, descending = _choice(fields), fields.order == "desc"
     context = request.app[COMMANDS]
@@ -36,7 +36,7 @@ async def read_rankings(request: web.Request, _: str) -> web.Response:
     return large_json_response(request, answers.ranking(ranking, request.app[RULES].game, cursor))
 
 
-async def find_players(request: web.Request, name: str) -> web.Response:
+async def find_players(request: web.Request, name: str) -> web.StreamResponse:
     return await read_rankings(request, name)
 
 

@@ -6,11 +6,11 @@ Law: an answer that holds a token is never compressed: what a client adds to it 
 import gzip
 import re
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from gameserver.transport import answers
+from gameserver.transport.http.json_answer import JSON, JsonAnswer
 
-JSON = "application/json"
 SMALLEST = 1024
 """Bytes from which on a body is worth compressing."""
 LEVEL = 1
@@ -23,19 +23,19 @@ def json_response(answer: object, status: int = 200) -> web.Response:
     return web.Response(body=answers.encode(answer), status=status, content_type=JSON)
 
 
-def large_json_response(request: web.Request, answer: object) -> web.Response:
+def large_json_response(request: web.Request, answer: object) -> JsonAnswer:
     """An answer without tokens that may be long; compressed for a client that takes gzip."""
     body = answers.encode(answer)
     compressed = compress(body) if len(body) >= SMALLEST and takes_gzip(request) else None
     return encoded_response(body, compressed)
 
 
-def encoded_response(body: bytes, compressed: bytes | None) -> web.Response:
+def encoded_response(body: bytes, compressed: bytes | None) -> JsonAnswer:
     """JSON that may be compressed; `compressed` is None if it isn't for this client."""
-    response = web.Response(body=body if compressed is None else compressed, content_type=JSON)
-    response.headers["Vary"] = "Accept-Encoding"
+    response = JsonAnswer(body if compressed is None else compressed)
+    response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
     if compressed is not None:
-        response.headers["Content-Encoding"] = "gzip"
+        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
     return response
 
 
@@ -46,7 +46,7 @@ def compress(body: bytes) -> bytes:
 def takes_gzip(request: web.Request) -> bool:
     """Whether the client's Accept-Encoding has gzip, or anything, and not with a quality of 0."""
     qualities = {}
-    for part in ",".join(request.headers.getall("Accept-Encoding", ())).split(","):
+    for part in ",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ())).split(","):
         if coding := _CODING.fullmatch(part):
             qualities[coding[1].lower().removeprefix("x-")] = (coding[2] or "1").strip("0.") != ""
     return qualities.get("gzip", qualities.get("*", False))

@@ -15,13 +15,13 @@ from gameserver.transport.keys import COMMANDS
 LONGEST_NUMBER = 4
 
 
-async def read_rules(request: web.Request, _: str) -> web.Response:
+async def read_rules(request: web.Request, _: str) -> web.StreamResponse:
     commands = request.app[COMMANDS]
     found, nodes = await rollouts.overview(commands.rollouts), await fleet.nodes(commands.fleet)
     return large_json_response(request, answers.rules(found, nodes))
 
 
-async def compare_rules(request: web.Request, _: str) -> web.Response:
+async def compare_rules(request: web.Request, _: str) -> web.StreamResponse:
     numbers = request.match_info["first"], request.match_info["second"]
     if not all(text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER for text in numbers):
         raise NotFound("There is no such rulebook.")
@@ -29,7 +29,7 @@ async def compare_rules(request: web.Request, _: str) -> web.Response:
     return large_json_response(request, answers.rules_changes(found, same_code=same_code))
 
 
-async def publish_rules(request: web.Request, name: str) -> web.Response:
+async def publish_rules(request: web.Request, name: str) -> web.StreamResponse:
     fields = await inputs.body(request, wire.PublishRules, wire.LARGEST_GAME_BODY)
     context = request.app[COMMANDS].rollouts
     game = await asyncio.to_thread(rollouts.read_game, fields.game)  # a large one takes a tenth of a second
@@ -39,7 +39,7 @@ async def publish_rules(request: web.Request, name: str) -> web.Response:
     return json_response(answers.rules_ordered(await rollouts.publish(context, game, at, by)))
 
 
-async def revert_rules(request: web.Request, name: str) -> web.Response:
+async def revert_rules(request: web.Request, name: str) -> web.StreamResponse:
     fields, context = await inputs.body(request, wire.SwitchRules), request.app[COMMANDS].rollouts
     if _is_preview(request):
         return large_json_response(request, answers.rules_plan(await rollouts.revert_preview(context)))

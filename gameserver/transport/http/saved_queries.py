@@ -11,7 +11,7 @@ from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import COMMANDS
 
 
-async def list_queries(request: web.Request, _: str) -> web.Response:
+async def list_queries(request: web.Request, _: str) -> web.StreamResponse:
     found = await saved_queries.listed(request.app[COMMANDS].operations)
     return large_json_response(request, answers.saved_queries(found))
 

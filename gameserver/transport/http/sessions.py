@@ -11,7 +11,7 @@ from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http import consistency
 from gameserver.transport.http.inputs import body, path_session
-from gameserver.transport.http.json_answer import JsonAnswer
+from gameserver.transport.http.json_answer import json_answer
 from gameserver.transport.http.replies import json_response, no_content
 from gameserver.transport.keys import COMMANDS
 
@@ -28,7 +28,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         case _:
             problem = FieldProblem("device", "give either device, or name and password")
             raise BadInput("The request can't be used.", errors=[problem])
-    return consistency.mark(JsonAnswer(answers.welcome(welcome), status=201), welcome.player)
+    return consistency.mark(json_answer(answers.welcome(welcome), status=201), welcome.player)
 
 
 async def list_sessions(request: web.Request, session: Session) -> web.Response:

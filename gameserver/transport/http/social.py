@@ -39,28 +39,28 @@ async def unblock(request: web.Request, session: Session) -> web.Response:
     return no_content()
 
 
-async def list_blocks(request: web.Request, session: Session) -> web.Response:
+async def list_blocks(request: web.Request, session: Session) -> web.StreamResponse:
     social = request.app[COMMANDS].friends
     callers.count_read(request, session, friends.most_blocks(social))
     entries, most = await friends.blocks(social, session)
     return large_json_response(request, answers.blocks(entries, most))
 
 
-async def list_friends(request: web.Request, session: Session) -> web.Response:
+async def list_friends(request: web.Request, session: Session) -> web.StreamResponse:
     social = request.app[COMMANDS].friends
     callers.count_read(request, session, friends.most_friends(social))
     players, most = await friends.friends(social, session)
     return large_json_response(request, answers.friends(players, most, request.app[RULES].game))
 
 
-async def read_board_of_friends(request: web.Request, session: Session) -> web.Response:
+async def read_board_of_friends(request: web.Request, session: Session) -> web.StreamResponse:
     social = request.app[COMMANDS].friends
     callers.count_read(request, session, friends.most_friends(social))
     ranked = await friends.board_of_friends(social, session, request.match_info["board"])
     return large_json_response(request, answers.board(ranked))
 
 
-async def read_feed(request: web.Request, session: Session) -> web.Response:
+async def read_feed(request: web.Request, session: Session) -> web.StreamResponse:
     limit = query(request, wire.FeedQuery).limit
     callers.count_read(request, session)
     return large_json_response(request, answers.feed(await friends.feed(request.app[COMMANDS].friends, session, limit)))

@@ -126,5 +126,19 @@ async def test_a_feed_is_made_of_the_newest_commands_though_most_were_refused(
 ) -> None:
     player_id = await filled(core, one, seed=-1)
     version = (await act(core, player_id)).player.version
-    feed = await core.rooms.social.feeds.of(player_id, version, 50)
-    assert [entry["action"] for entry in feed] == ["hunt"], "the sign-up lies behind what is looked at"
+    assert await feed(core, player_id, version) == ["hunt"], "the sign-up lies behind what is looked at"
+
+
+async def test_a_feed_that_lacks_what_lies_behind_refused_commands_is_cached_nevertheless(
+    core: Core, one: asyncpg.Connection
+) -> None:
+    player_id = await filled(core, one, seed=-1)
+    assert await feed(core, player_id, 1) == []
+    await one.execute("update ledger set seed = 5 where player_id = $1", player_id)
+    assert await feed(core, player_id, 1) == [], "the ledger is looked at again"
+    assert await feed(core, player_id, 2) == ["hunt"] * 50
+
+
+async def feed(core: Core, player_id: int, version: int) -> list[str]:
+    """The actions in it, the newest first."""
+    return [orjson.loads(entry)["action"] for entry in await core.rooms.social.feeds.of(player_id, version, 50)]

@@ -8,6 +8,7 @@ import pytest
 from gameserver.config.settings import Settings
 from gameserver.storage.social.feeds import LENGTH
 from tests.support.client import Api, Signed, command_id
+from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
 from tests.transport.doors import assert_problem, on_another_port
@@ -39,7 +40,7 @@ async def assert_whole(api: Api, who: Signed) -> list[dict[str, Any]]:
 
 
 async def length_in_redis(node: InProcessNode, who: Signed) -> int:
-    result: Any = node.core.redis.commands.llen(f"gs:feed:{{{who.id}}}")
+    result: Any = node.core.redis.commands.llen(f"gs:feed:{{{who.id}}}:json")
     return int(await result)
 
 
@@ -58,7 +59,7 @@ async def test_a_feed_that_is_looked_at_is_kept_up_and_capped(api: Api, node: In
     await act(api, unread, 1)
 
     async def is_kept_up() -> bool:
-        head: Any = await node.core.redis.commands.lindex(f"gs:feed:{{{who.id}}}", 0)
+        head: Any = await node.core.redis.commands.lindex(f"gs:feed:{{{who.id}}}:json", 0)
         return int(head.split()[0]) == LENGTH + 6
 
     await wait_until(is_kept_up, what="the list has what was done")
@@ -78,7 +79,7 @@ async def test_what_another_node_did_and_what_redis_lost_is_in_the_feed(settings
         await act(there, who, 1)
         await act(here, who, 1)  # this node's entry finds a gap
         assert len(await assert_whole(there, who)) == 5
-        await nodes[0].core.redis.commands.delete(f"gs:feed:{{{who.id}}}")
+        await nodes[0].core.redis.commands.delete(f"gs:feed:{{{who.id}}}:json")
         assert len(await assert_whole(here, who)) == 5
 
 
@@ -89,6 +90,25 @@ async def test_commands_with_old_ids_stand_in_the_order_in_which_they_took_effec
         await act(api, who, 1, key=command_id(hours * 3600))
     answer = await assert_whole(api, who)
     assert len(answer) == LENGTH
+
+
+REFUSED = """
+insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at)
+select slot, player_id, (left($2, 19) || '8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'hunt', '{}', -1, outcome, 1, at
+from ledger, generate_series(1, 1000) n where player_id = $1 and version = 1
+"""
+
+
+async def test_what_is_done_stands_above_what_lies_behind_refused_commands(api: Api, node: InProcessNode) -> None:
+    who = await api.sign_up()
+    for database in node.core.databases.names():
+        async with connected(node.core.databases[database].url) as connection:
+            await connection.execute(REFUSED, int(who.id), command_id())
+    assert await feed(api, who) == []
+    for times in (1, 2, 3):
+        await act(api, who, 1)
+        for limit in (1, 2, LENGTH):
+            assert [entry["action"] for entry in await feed(api, who, limit)] == ["hunt"] * min(limit, times)
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=51", "limit=1000000000", "limit=x", "cursor=1"])

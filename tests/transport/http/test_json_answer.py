@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from gameserver.transport.http.json_answer import JsonAnswer
+from gameserver.transport.http.json_answer import json_answer
 from gameserver.transport.http.replies import json_response
 
 ANSWER = {"name": "Ann", "level": 3}
@@ -18,7 +18,7 @@ def named(response: web.StreamResponse) -> web.StreamResponse:
 
 
 async def own(_: web.Request) -> web.StreamResponse:
-    return named(JsonAnswer(ANSWER, status=201))
+    return named(json_answer(ANSWER, status=201))
 
 
 async def library(_: web.Request) -> web.StreamResponse:
@@ -26,7 +26,7 @@ async def library(_: web.Request) -> web.StreamResponse:
 
 
 async def closing(_: web.Request) -> web.StreamResponse:
-    response = JsonAnswer(ANSWER)
+    response = json_answer(ANSWER)
     response.force_close()
     return response
 

@@ -1,5 +1,5 @@
 -- Adds a player's newest entry to its feed, if the feed is cached and no version is missing in between.
--- KEYS feed: version, space, entry; the newest first
+-- KEYS feed: version, space, entry, if there is one; the newest first
 -- ARGV version: the entry's
 -- ARGV entry: with its version
 -- ARGV length: entries kept, at the most

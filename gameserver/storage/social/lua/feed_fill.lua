@@ -1,5 +1,5 @@
 -- Caches a feed that was read from the ledger, unless a newer one is cached.
--- KEYS feed: version, space, entry; the newest first
+-- KEYS feed: version, space, entry, if there is one; the newest first
 -- ARGV lifetime_ms: of the feed
 -- ARGV version: the newest
 -- ARGV entries...: the newest first

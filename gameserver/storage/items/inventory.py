@@ -230,9 +230,9 @@ class Inventory:
 
 async def _read(database: Database, player_ids: Sequence[int]) -> Sequence[Owned | None]:
     """None for a player whose slot has moved."""
-    rows = await database.ask(SQL["read"], list(map(slot_of, player_ids)), list(player_ids))
+    rows = await database.fetch(SQL["read"], list(map(slot_of, player_ids)), list(player_ids))
     return [
-        None if row.what == "moved" else _holdings(player_id, row.stacks, row.reserved)
+        None if row["what"] == "moved" else _holdings(player_id, row["stacks"], row["reserved"])
         for row, player_id in zip(rows, player_ids, strict=True)
     ]
 

@@ -44,7 +44,7 @@ class Pages(Generic[RowT]):
 
     async def _ask(self, database: Database, questions: Sequence[tuple[object, ...]]) -> list[list[RowT] | Exception]:
         pages: list[list[RowT] | Exception] = [[] for _ in questions]
-        for number, owned, found, *columns in await database.ask(
+        for number, owned, found, *columns in await database.fetch(
             self._statement, *map(list, zip(*questions, strict=True))
         ):
             page = pages[number - 1]

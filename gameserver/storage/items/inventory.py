@@ -26,6 +26,7 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.items.stacks import SQL
 from gameserver.storage.postgres.coalescing import DatabaseCoalescer
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.reading import fetch
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, Slots
 
@@ -230,7 +231,7 @@ class Inventory:
 
 async def _read(database: Database, player_ids: Sequence[int]) -> Sequence[Owned | None]:
     """None for a player whose slot has moved."""
-    rows = await database.fetch(SQL["read"], list(map(slot_of, player_ids)), list(player_ids))
+    rows = await fetch(database, SQL["read"], list(map(slot_of, player_ids)), list(player_ids))
     return [
         None if row["what"] == "moved" else _holdings(player_id, row["stacks"], row["reserved"])
         for row, player_id in zip(rows, player_ids, strict=True)

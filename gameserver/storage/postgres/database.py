@@ -221,21 +221,6 @@ class Database:
             pools.driver_of(await connection.get_raw_connection()).require_sure()
             return rows
 
-    async def fetch(self, statement: str, *arguments: object) -> Sequence[asyncpg.Record]:
-        """The rows of one statement that only reads, with `$1`…: as `ask`, for a third of the node's time.
-
-        Raises DatabaseUnavailable, Overloaded.
-        """
-        with translated(self.name):
-            async with self.shares.take(), self.engine.connect() as opened:
-                driver = pools.driver_of(await opened.get_raw_connection())
-                try:
-                    rows: Sequence[asyncpg.Record] = await driver.fetch(statement, *arguments)
-                except BaseException:
-                    await opened.invalidate()
-                    raise
-                return rows
-
     @contextlib.asynccontextmanager
     async def fenced(self, group: str) -> AsyncIterator[AsyncConnection]:
         """A transaction under the group's fence: a slot that it then finds owned stays owned until its end."""

@@ -15,6 +15,7 @@ from gameserver.rules.errors import PlayerNotFound
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres.coalescing import DatabaseCoalescer
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.reading import fetch
 from gameserver.storage.postgres.shares import Purpose
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, SlotMoved, Slots
 
@@ -44,8 +45,8 @@ class Pages(Generic[RowT]):
 
     async def _ask(self, database: Database, questions: Sequence[tuple[object, ...]]) -> list[list[RowT] | Exception]:
         pages: list[list[RowT] | Exception] = [[] for _ in questions]
-        for number, owned, found, *columns in await database.fetch(
-            self._statement, *map(list, zip(*questions, strict=True))
+        for number, owned, found, *columns in await fetch(
+            database, self._statement, *map(list, zip(*questions, strict=True))
         ):
             page = pages[number - 1]
             if not owned:

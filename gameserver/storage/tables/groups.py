@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Index,
     MetaData,
     SmallInteger,
     Table,
@@ -30,7 +31,7 @@ Time = DateTime(timezone=True)
 TXID = text("pg_current_xact_id()::text::bigint")
 
 
-def owned_slots(group: str, metadata: MetaData) -> Table:
+def owned_slots(group: str, metadata: MetaData, *indexes: Index) -> Table:
     """The slots that this database may write; rows are never deleted, and epochs only rise.
 
     `txid` is the transaction that changed the row last, by which followers see what was granted.
@@ -42,6 +43,7 @@ def owned_slots(group: str, metadata: MetaData) -> Table:
         Column("owned", Boolean, nullable=False),
         Column("epoch", BigInteger, nullable=False),
         Column("txid", BigInteger, nullable=False, server_default=TXID),
+        *indexes,
     )
 
 

@@ -28,8 +28,7 @@ from gameserver.rules import player_data
 from gameserver.rules.player import Player
 from gameserver.storage.tables.groups import TXID, Time, lineage, marks, owned_slots, players
 
-players_owned_slots = owned_slots("players", players)
-Index("players_owned_slots_txid", players_owned_slots.c.txid)
+players_owned_slots = owned_slots("players", players, Index("players_owned_slots_txid", "txid"))
 
 players_marks = marks("players", players)
 

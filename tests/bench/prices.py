@@ -54,6 +54,10 @@ async def main(kinds: list[str]) -> None:
             hostile = await api.sign_up("mage", device=os.urandom(24).hex())
             known = {"token": hostile.token, "victim": victim.name, "strangers": strangers}
             where = (proxy.url, f"127.0.1.{number + 1}", str(SECONDS))
+            async with worker("attacker", proxy.url, f"127.0.2.{number + 1}", str(SECONDS)) as past:
+                past.tell(known)
+                for played in (acts, letters):
+                    await spell(stack, past, played.__name__)
             async with worker("attacker", *where, "eager") as attacker:
                 attacker.tell(known)
                 table.add_row(kind, *await price(stack, attacker, kind))
@@ -62,8 +66,6 @@ async def main(kinds: list[str]) -> None:
 
 async def price(stack: Stack, attacker: Worker, kind: str) -> tuple[str, ...]:
     """A row of the table."""
-    await spell(stack, attacker, letters.__name__)
-    await spell(stack, attacker, acts.__name__)
     idle, _, _ = await spell(stack, attacker, bystander.__name__)
     burst, _, _ = await spell(stack, attacker, kind)
     spent, answers, seconds = await spell(stack, attacker, kind)

@@ -17,6 +17,8 @@ from tests.cluster.swarm import Bots
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
 DISK_MIB = 600
+LOG = {"max_wal_size": "128MB", "min_wal_size": "32MB"}
+"""What fits on it: with the 4 GB that the product sets, four faults that each use up 15 files fill a disk for good."""
 FULL_SECONDS = 15
 CHUNK, PAGE = 1 << 24, 4096
 
@@ -26,7 +28,18 @@ def cluster() -> Iterator[RunningCluster]:
     require_etcd()
     with made(RunningCluster, CONFIG, nodes=2) as run, small_disks(run, OF_THREE, OF_TWO):
         asyncio.run(run.start(START_SECONDS))
+        asyncio.run(small_logs(run, OF_THREE, OF_TWO))
         yield run
+
+
+async def small_logs(run: RunningCluster, *databases: str) -> None:
+    """Lets the servers of these databases keep no more log than their disks can hold."""
+    for database in databases:
+        for member in await run.members(database):
+            async with run.superuser(database, member.name) as connection:
+                for name, value in LOG.items():
+                    await connection.execute(f"alter system set {name} = '{value}'")
+                await connection.execute("select pg_reload_conf()")
 
 
 @contextmanager

@@ -28,6 +28,7 @@ def cluster() -> Iterator[RunningMachines]:
     """Each machine has a small disk of its own."""
     with three_machines() as run, disks.small_disks(run, APART):
         asyncio.run(networks.start(run))
+        asyncio.run(disks.small_logs(run, APART))
         yield run
 
 

@@ -15,7 +15,7 @@ from gameserver.app import Core
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
 from gameserver.storage.ids import slot_of
-from tests.storage.sharding.moving import assert_settled, move
+from tests.storage.sharding.moving import assert_settled, insist, move
 from tests.support.client import Api, Signed, command_id
 from tests.support.deployment import act, connected, ledger, owner
 from tests.support.nodes import node_process
@@ -25,6 +25,10 @@ from tests.support.wait import wait_until
 SLOW_REST = """
 create function doze() returns trigger language plpgsql as 'begin perform pg_sleep({seconds}); return new; end';
 create trigger doze before insert on ledger for each row when (new.action = 'rest') execute function doze()
+"""
+PARSING = """
+    select count(*) from pg_locks l join pg_class c on c.oid = l.relation
+    where c.relname = 'letter_counts' and not l.granted
 """
 SLEEPERS = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
 
@@ -101,6 +105,26 @@ async def test_a_node_frozen_across_a_cut_over_wakes_with_an_old_map_and_writes_
     assert [row["key"] for row in (await assert_ledger_begins(core, player))[1:]] == [elsewhere.command_id, key]
     assert owner(core, player_id) == target
     await assert_settled(core)
+
+
+async def test_a_node_frozen_between_a_statement_and_its_arguments_holds_its_player_for_seconds(
+    core: Core, node: NodeProcess
+) -> None:
+    async with Api(node.address) as api:
+        player, other, key = await api.sign_up(), await api.sign_up(), command_id()
+        player_id = int(player.id)
+        async with connected(core.slots.owner("players", slot_of(player_id)).url) as blocker:
+            # Postgres can't parse the node's next statement but for this lock; then it waits for the arguments.
+            await blocker.execute("begin; lock table letter_counts in access exclusive mode")
+            acting = asyncio.create_task(api.act(player, "duel", key, player=other.id))
+            await wait_until(lambda: blocker.fetchval(PARSING), 20, "the node's statement is parsed")
+            os.kill(pid_of(node), signal.SIGSTOP)
+            await blocker.execute("commit")
+            receipt = await insist(core, player_id)
+        assert receipt.player.version == 2
+        os.kill(pid_of(node), signal.SIGCONT)
+        await acting
+    await assert_ledger_begins(core, player)
 
 
 async def assert_ledger_begins(core: Core, player: Signed) -> list[Mapping[str, Any]]:

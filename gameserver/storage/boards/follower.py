@@ -32,6 +32,8 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.postgres.locks import FOLLOWING
+from gameserver.storage.postgres.patience import TRANSACTION
+from gameserver.storage.postgres.sole_locks import SoleLock
 from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
 from gameserver.tracing.tracer import Tracer
 
@@ -62,6 +64,7 @@ SETTINGS = {
     "lock_timeout": "100",
     "statement_timeout": "5000",
     "idle_session_timeout": "10000",
+    TRANSACTION: "10000",
 }
 
 
@@ -96,7 +99,7 @@ class Follower:
     ) -> None:
         self._traces = None if tracer is None else BoardTraces(tracer, database.name)
         self._database, self._writer, self._presence, self._boards = database, writer, presence, boards
-        self._ledger = LedgerReader(database.name)
+        self._ledger, self._lock = LedgerReader(database.name), SoleLock(FOLLOWING)
         self._load: BoardLoad | None = None
         self._followed: list[tuple[Contest, Generation]] = []
         self._whereabouts = Whereabouts()
@@ -125,7 +128,7 @@ class Follower:
     async def _follow(self, link: Link) -> None:
         """Turn after turn while it holds the lock; returns when another node does."""
         connection = await link.open()
-        if not await connection.fetchval(SQL["lock"], FOLLOWING):
+        if not await self._lock.take(connection):
             self._current = time.monotonic()
             return
 

@@ -1,10 +1,6 @@
 -- What a follower reads from one database. Tables: ledger, ledger_kept,
 -- players, players_owned_slots, scores, traced_actions.
 
--- name: lock
--- $1 the lock: whether this connection has got it.
-select pg_try_advisory_lock($1)
-
 -- name: identity
 -- Which server this is.
 select (pg_control_system()).system_identifier::text as system,

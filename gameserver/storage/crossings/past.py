@@ -11,6 +11,7 @@ from gameserver.storage.ids import first_command_id
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
+from gameserver.storage.postgres.patience import UNHURRIED_READS
 
 SQL = statements.load(__package__, "crossings.sql")
 CHUNK = 1000
@@ -40,7 +41,7 @@ async def reading(database: Database) -> AsyncIterator[asyncpg.Connection]:
     Raises DatabaseUnavailable.
     """
     with translated(database.name):
-        connection = await database.connect({})
+        connection = await database.connect(UNHURRIED_READS)
         try:
             async with connection.transaction(isolation="read_committed", readonly=True):
                 yield connection

@@ -19,6 +19,7 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import translated
+from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.slots.slot_map import Slots
 
@@ -32,6 +33,7 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "60000",
     "statement_timeout": "120000",
     "lock_timeout": "3000",
+    TRANSACTION: "1200000",
 }
 STATEMENT_SECONDS = 120.0
 

@@ -25,14 +25,20 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES, FORGETTING
+from gameserver.storage.postgres.patience import TRANSACTION
+from gameserver.storage.postgres.sole_locks import SoleLock, end_frozen
 from gameserver.telemetry import LEDGER_WEEKS_DROPPED, LEDGER_WEEKS_OVERDUE
 
 SQL = statements.load(__package__, "retention.sql")
 STATEMENT_SECONDS = 60.0
-SETTINGS = {"statement_timeout": "60000", "lock_timeout": "5000"}
-"""In milliseconds: detaching waits for the transactions that are under way."""
-SILENCE = timedelta(seconds=4)
-"""After which the one who drops is taken for frozen by a move that waits for it, and loses the lock."""
+SETTINGS = {
+    "statement_timeout": "60000",
+    "lock_timeout": "5000",
+    "idle_session_timeout": "4000",
+    "idle_in_transaction_session_timeout": "4000",
+    TRANSACTION: "65000",
+}
+"""In milliseconds: detaching waits for the transactions under way; a move waits no longer for one that froze."""
 LOCK = "select pg_advisory_lock_shared($1)"
 WEEK = timedelta(weeks=1)
 PLAYERS = 200
@@ -107,7 +113,7 @@ async def kept_whole(connection: asyncpg.Connection) -> AsyncIterator[None]:
     try:
         await connection.execute(LOCK, FORGETTING, timeout=STATEMENT_SECONDS)
     except asyncpg.LockNotAvailableError:
-        await connection.fetch(SQL["end_silent"], FORGETTING, SILENCE)
+        await end_frozen(connection, FORGETTING)
         await connection.execute(LOCK, FORGETTING, timeout=STATEMENT_SECONDS)
     yield
     await connection.execute("select pg_advisory_unlock_shared($1)", FORGETTING)
@@ -118,7 +124,7 @@ async def _alone(database: Database) -> AsyncIterator[asyncpg.Connection | None]
     """A connection that holds the lock of this work; None while another one, or a move that begins, does."""
     connection = await database.connect(SETTINGS)
     try:
-        yield connection if await connection.fetchval("select pg_try_advisory_lock($1)", FORGETTING) else None
+        yield connection if await SoleLock(FORGETTING).take(connection) else None
     finally:
         connection.terminate()
 

@@ -23,15 +23,6 @@ select exists (select from pg_locks l join pg_database d on d.oid = l.database
                where d.datname = current_database() and l.locktype = 'advisory' and not l.granted
                      and l.classid = 0 and l.objid = $1::int::oid and l.objsubid = 1)
 
--- name: end_silent
--- $1 the lock of this work, $2 a time: ends whoever holds it and has sent nothing for so long. Postgres's own time-outs don't
--- end a session that was frozen between the messages of one statement.
-select pg_terminate_backend(l.pid)
-from pg_locks l join pg_stat_activity a using (pid)
-where a.datname = current_database() and a.wait_event = 'ClientRead' and a.state_change < clock_timestamp() - $2::interval
-      and l.locktype = 'advisory' and l.mode = 'ExclusiveLock' and l.granted
-      and l.classid = 0 and l.objid = $1::int::oid and l.objsubid = 1
-
 -- name: partitions
 -- Partitions, oldest first: attached, or left pending or detached by a run that was killed.
 select c.relname::text as name,

@@ -16,11 +16,13 @@ import structlog
 
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage.mail.mailbag import SentLetter
-from gameserver.storage.mail.outbox import SQL, Ending, Outbox
+from gameserver.storage.mail.outbox import Ending, Outbox
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import Link
 from gameserver.storage.postgres.locks import CARRYING
+from gameserver.storage.postgres.patience import TRANSACTION
+from gameserver.storage.postgres.sole_locks import SoleLock
 from gameserver.storage.slots.attendance import attend
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.telemetry import MAIL_OLDEST, MAIL_SETTLED, MAIL_WAITING
@@ -39,6 +41,7 @@ SETTINGS = {
     "lock_timeout": "3000",
     "statement_timeout": "5000",
     "idle_session_timeout": "10000",
+    TRANSACTION: "10000",
 }
 """In milliseconds; the last one frees the lock of a node that froze."""
 GIVEN_UP = (*LOST, asyncpg.PostgresError)
@@ -66,6 +69,7 @@ class Courier:
         self._slots = slots
         self._deliverers = deliverers
         self._posted = posted
+        self._lock = SoleLock(CARRYING)
 
     async def run(self) -> None:
         """Works until cancelled, through lost connections and locks."""
@@ -85,7 +89,7 @@ class Courier:
 
     async def _serve(self, connection: asyncpg.Connection) -> None:
         """Empties the outbox while it holds the lock; returns when another node does."""
-        if not await connection.fetchval(SQL["lock"], CARRYING):
+        if not await self._lock.take(connection):
             return
         outbox = Outbox(connection)
         try:

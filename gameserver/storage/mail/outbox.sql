@@ -1,10 +1,6 @@
 -- What a courier asks of one database. Tables: outbox, players_owned_slots. Rows of a slot that the database doesn't
 -- own are a copy under way, or left by a move, and are skipped.
 
--- name: lock
--- $1 the lock: whether this connection has got it.
-select pg_try_advisory_lock($1)
-
 -- name: read
 -- $1 kinds, $2 the group's last slot, $3 slots of recipients, $4 limit: the oldest letters first. A recipient whose slot
 -- is beyond the last one can't exist; its letter goes to the owner of the last slot, which refuses it.

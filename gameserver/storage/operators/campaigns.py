@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import asyncpg
 import orjson
 
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import SENDING
+from gameserver.storage.postgres.patience import TRANSACTION
+from gameserver.storage.postgres.sole_locks import SoleLock
 
 SQL = statements.load(__package__, "campaigns.sql")
 WAITING, RUNNING, DONE, REVOKED = "waiting", "running", "done", "revoked"
@@ -95,6 +96,7 @@ class CampaignRecords:
 
     def __init__(self, control: Database) -> None:
         self._control = control
+        self._lock = SoleLock(SENDING)
 
     async def insert(self, record: CampaignRecord) -> None:
         """Stores a new one; does nothing if there is one of this id."""
@@ -149,10 +151,10 @@ class CampaignRecords:
     async def sending(self) -> AsyncIterator[bool]:
         """Whether this node may send inside the block: one at a time may; one that froze loses it after 30 s."""
         with translated(self._control.name):
-            connection: asyncpg.Connection = await self._control.connect({"idle_session_timeout": "30000"})
+            connection = await self._control.connect({"idle_session_timeout": "30000", TRANSACTION: "10000"})
         try:
             with translated(self._control.name):
-                alone = bool(await connection.fetchval("select pg_try_advisory_lock($1)", SENDING))
+                alone = await self._lock.take(connection)
             yield alone
         finally:
             connection.terminate()

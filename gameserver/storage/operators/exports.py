@@ -31,6 +31,7 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import translated
+from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.waiting import cancel_and_wait, next_part
 
@@ -63,6 +64,7 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": str(int(IDLE_SECONDS * 1000)),
     "statement_timeout": "120000",
     "lock_timeout": "3000",
+    TRANSACTION: str(int((LONGEST_SECONDS + IDLE_SECONDS) * 1000)),
     "cursor_tuple_fraction": "1",
     "work_mem": "64MB",
 }

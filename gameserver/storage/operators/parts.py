@@ -23,7 +23,7 @@ T = TypeVar("T")
 SQL = {name: text(statement) for name, statement in statements.load(__package__, "reports.sql").items()}
 PLAYERS = tables.player_rows
 OPEN_SECONDS = 1.5
-"""How long the opening may take: shorter than the others' transactions may be idle (`TIMEOUTS`)."""
+"""How long the opening may take: shorter than the others' transactions may be idle (`patience.POOLED`)."""
 
 
 @dataclass(frozen=True, slots=True)

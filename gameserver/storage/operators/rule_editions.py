@@ -14,9 +14,12 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.postgres.patience import FENCING
+from gameserver.storage.postgres.sole_locks import fenced_alone
 
 SQL = statements.load(__package__, "rule_editions.sql")
-SETTINGS = {"lock_timeout": "2000", "statement_timeout": "3000", "idle_in_transaction_session_timeout": "2000"}
+SETTINGS = {**FENCING, "statement_timeout": "3000"}
+FENCE_MILLISECONDS = 2_000
 UNDECIDED = "undecided"
 
 
@@ -63,8 +66,7 @@ class RuleEditions:
             with translated(database.name):
                 connection = await database.connect(SETTINGS)
                 try:
-                    async with connection.transaction():
-                        await connection.execute(SQL["fence"], FENCES["players"])
+                    async with fenced_alone(connection, FENCES["players"], FENCE_MILLISECONDS, SQL["strange"]):
                         await connection.execute(SQL["strange"], known)
                 finally:
                     connection.terminate()
@@ -79,8 +81,8 @@ async def _told(database: Database, order: RuleOrder, *, ahead: bool) -> str | N
         with translated(database.name):
             connection = await database.connect(SETTINGS)
             try:
-                async with connection.transaction():
-                    await connection.execute(SQL["fence"], FENCES["players"])
+                foreseen = [SQL[name] for name in ("tell", "forget", "known")]
+                async with fenced_alone(connection, FENCES["players"], FENCE_MILLISECONDS, *foreseen):
                     arguments = (order.edition, order.at.timestamp(), _state(order), order.step, ahead)
                     await connection.execute(SQL["tell"], *arguments)
                     await connection.execute(SQL["forget"], order.edition)

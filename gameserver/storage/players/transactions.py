@@ -16,11 +16,13 @@ import structlog
 from gameserver.rules.errors import Internal
 from gameserver.storage.players.batch import Batch
 from gameserver.storage.players.command import Answer, Command, LockedElsewhere, Verdict
+from gameserver.storage.players.gathering import SQL
 from gameserver.storage.players.pending import CommitLimits, Pending, fate_unknown, too_late
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import CommitUnsure
 from gameserver.storage.postgres.faults import BUSY, LOST
 from gameserver.storage.postgres.link import HOT_PATH, Link
+from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.slots.slot_map import SlotMoved
 from gameserver.telemetry import BATCHES, COMMITS, DATABASE_FAULTS, SLOW_COMMITS
 from gameserver.tracing.tracer import Tracer
@@ -32,6 +34,8 @@ LOCKED_PAUSE = 0.003
 """Seconds until a player whose row another transaction holds is tried again."""
 SLOW_SECONDS = 1.0
 """A group commit that takes longer is named in the log."""
+FROZEN_SECONDS = 2.0
+"""A transaction may last so much longer than one of its statements: longer than the node waits for it."""
 LOST_PAUSE = 0.1
 """Seconds until the commands of a lost transaction are tried again."""
 
@@ -66,9 +70,10 @@ class Transactions:
             **HOT_PATH,
             "idle_in_transaction_session_timeout": milliseconds,
             "statement_timeout": milliseconds,
+            TRANSACTION: str(int((self._limits.transaction + FROZEN_SECONDS) * 1000)),
             "synchronous_commit": "on",
         }
-        return Link(self._database, settings)
+        return Link(self._database, settings, [SQL["gather"], SQL["write"]])
 
     async def run(self, link: Link, batch: Sequence[Pending], has_more: Callable[[], bool]) -> list[Pending]:
         """Answers the commands of a batch; returns those that have to be tried again, in their order.

@@ -24,7 +24,7 @@ class NoPrimary(Unfit):
     """What answers takes no writes: it is a replica by now, or was demoted."""
 
 
-_SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
+_SENTENCES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (
         asyncpg.InvalidPasswordError,
         "refuses the role or its password: correct the URL in the settings, or the password file",
@@ -41,6 +41,10 @@ _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (asyncpg.DiskFullError, "has no space left on its disk"),
     (asyncpg.exceptions.OperatorInterventionError, "ended the connection: it is restarting, or an operator did that"),
     (asyncpg.QueryCanceledError, "took too long for a statement"),
+    (
+        (asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.exceptions.TransactionTimeoutError),
+        "ended a transaction that took too long: this process stood still, or one of them is overloaded",
+    ),
     (asyncpg.LockNotAvailableError, "took too long for a lock"),
     (ssl.SSLError, "can't be reached over TLS: look at its certificate and at sslmode in the URL"),
     (socket.gaierror, "can't be found: the name of its host in the URL has no address"),

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.logs.outage import Outage
-from gameserver.storage.postgres import causes, dialing, passfile, pools
+from gameserver.storage.postgres import causes, dialing, passfile, patience, pools
 from gameserver.storage.postgres.causes import Unfit, Unreconciled
 from gameserver.storage.postgres.dialing import CONNECT_SECONDS as CONNECT_SECONDS
 from gameserver.storage.postgres.dialing import Dialer
@@ -30,19 +30,8 @@ from gameserver.storage.postgres.shares import POOL, Shares
 QUERY_SECONDS = 5.0
 REPORTS = 2
 """Connections to each database for questions over all of them, which hold one on each."""
-TIMEOUTS = {"idle_in_transaction_session_timeout": "2000", "statement_timeout": "5000", "lock_timeout": "3000"}
-"""In milliseconds; the first one frees the locks of a node that froze in the middle of a transaction."""
 PLANNED_EACH_TIME = {"plan_cache_mode": "force_custom_plan"}
 """For questions over all players, whose values decide whether an index is of use."""
-EVERYWHERE = {
-    "application_name": "gameserver",
-    "default_transaction_isolation": "read committed",
-    "jit": "off",
-    "search_path": "public",
-    "synchronous_commit": "on",
-}
-"""Settings of every connection, whatever the server, the database or the role have: a `search_path` must not hide
-tables, and what is acknowledged must be on disk."""
 Vet = Callable[["Database", DriverConnection], Awaitable[None]]
 """Raises Unfit."""
 
@@ -90,7 +79,7 @@ class Database:
         self._url, self._passfile = url, passfile
         self._outage = Outage("a database can't be used", "a database can be used again", database=name)
         self._query_seconds = None if patient else QUERY_SECONDS
-        timeouts = {} if patient else TIMEOUTS
+        timeouts = patience.UNHURRIED if patient else patience.POOLED
         self.engine: AsyncEngine = self._pool(POOL, timeouts)
         self.shares = Shares(name, QUERY_SECONDS)
         self.reports: AsyncEngine = self._pool(REPORTS, {**timeouts, **PLANNED_EACH_TIME})
@@ -125,7 +114,7 @@ class Database:
     async def connect_unjudged(self, settings: Mapping[str, str]) -> DriverConnection:
         """A connection to a database that may be unfit, for those who judge it. Raises one of LOST."""
         try:
-            connection = await self.dialer.dial({**EVERYWHERE, **settings}, self._query_seconds)
+            connection = await self.dialer.dial({**patience.EVERYWHERE, **settings}, self._query_seconds)
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             self._outage.failed(causes.explained(self.name, error))
             if isinstance(error, asyncpg.PostgresError):
@@ -289,7 +278,7 @@ class Databases:
 
     async def watch_primaries(self) -> None:
         """Looks again and again for newer primaries of databases with several addresses, until cancelled."""
-        await dialing.watch(lambda: [database.dialer for database in self._databases.values()], EVERYWHERE)
+        await dialing.watch(lambda: [database.dialer for database in self._databases.values()], patience.EVERYWHERE)
 
     def primaries(self) -> dict[str, int]:
         """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""

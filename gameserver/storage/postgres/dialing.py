@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from gameserver.config import postgres_url
 from gameserver.config.postgres_url import Place
-from gameserver.storage.postgres import array_types, passfile
+from gameserver.storage.postgres import array_types, passfile, patience
 from gameserver.storage.postgres.causes import NoPrimary, Unfit, explained
 from gameserver.storage.postgres.driver import DriverConnection, Lineage
 from gameserver.telemetry import PRIMARY
@@ -124,13 +124,15 @@ class Dialer:
             passfile.completed(place.url, self._passwords).get_secret_value(),
             timeout=CONNECT_SECONDS,
             command_timeout=query_seconds,
-            server_settings=dict(settings),
+            server_settings=patience.at_start(settings),
             connection_class=DriverConnection,
+            max_cached_statement_lifetime=0,  # else one is parsed again amid a transaction
             target_session_attrs="any",
         )
         try:
             connection.address = place.address
             array_types.introduce(connection)
+            await connection.bound(settings.get(patience.TRANSACTION, "0"))
             await self._examine(connection)
         except BaseException:
             connection.terminate()

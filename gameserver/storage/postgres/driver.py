@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from gameserver.storage.postgres import array_types
+from gameserver.storage.postgres import array_types, patience
 
 _COMMITS = re.compile(r"(?:^|;)\s*commit\b", re.IGNORECASE)
 _WAITING = "SyncRepWaitForLSN"
@@ -27,6 +27,7 @@ LOST_AT_COMMIT = (
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.TransactionTimeoutError,
 )
 """Errors of a commit after which it may have taken place."""
 DEMOTED = (
@@ -84,6 +85,19 @@ class DriverConnection(asyncpg.Connection):  # type: ignore[misc]
         unsure, self._unsure = self._unsure, False
         if unsure:
             raise CommitUnsure("the wait for a standby was cancelled")
+
+    async def bound(self, milliseconds: str) -> None:
+        """Lets no transaction last longer, where the server can."""
+        if self.get_server_version().major >= patience.TRANSACTION_SINCE:
+            await self.execute(f"set {patience.TRANSACTION} = {milliseconds}")
+
+    async def foresee(self, *queries: str) -> None:
+        """Lets the server parse statements, those that it hasn't yet: before a transaction, or before a lock is taken.
+
+        Between the parsing of a statement and its arguments a process that freezes keeps its locks (`patience`).
+        """
+        for query in queries:
+            await self._get_statement(query, None)
 
     async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:
         """As the driver's. Raises CommitUnsure, too."""

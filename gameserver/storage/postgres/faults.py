@@ -27,6 +27,7 @@ LOST = (
     asyncpg.TooManyConnectionsError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.exceptions.TransactionTimeoutError,
 )
 """Errors which mean that a database or a connection to it is away; the statement itself isn't at fault."""
 

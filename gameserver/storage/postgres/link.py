@@ -1,7 +1,7 @@
 """One driver connection of the hot path, replaced when it is lost."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
@@ -25,9 +25,10 @@ statistics date from when a table was small."""
 class Link:
     """Opens its connection when it is needed, and again after it was lost. Not for use by two tasks at once."""
 
-    def __init__(self, database: Database, settings: Mapping[str, str]) -> None:
+    def __init__(self, database: Database, settings: Mapping[str, str], foreseen: Sequence[str] = ()) -> None:
+        """`foreseen` are statements that the server parses as soon as it is connected to."""
         self._database = database
-        self._settings = settings
+        self._settings, self._foreseen = settings, foreseen
         self._connection: DriverConnection | None = None
 
     @property
@@ -40,7 +41,13 @@ class Link:
         if self._connection is not None and not self._connection.is_usable():
             self.drop()
         if self._connection is None:
-            self._connection = await self._database.connect(self._settings)
+            connection = await self._database.connect(self._settings)
+            try:
+                await connection.foresee(*self._foreseen)
+            except BaseException:
+                connection.terminate()
+                raise
+            self._connection = connection
         return self._connection
 
     async def rest(self) -> None:

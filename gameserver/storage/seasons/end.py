@@ -17,10 +17,11 @@ import orjson
 
 from gameserver.rules.boards import Board
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.storage.postgres import statements
+from gameserver.storage.postgres import patience, statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.postgres.sole_locks import fenced_alone
 from gameserver.storage.slots.slot_map import Slots
 
 SQL = statements.load(__package__, "end.sql")
@@ -70,12 +71,9 @@ class SeasonEnd:
     async def _fence(self, database: Database, board: str, end: int) -> set[int]:
         """Fences one database; returns the slots for which it wrote the floor."""
         with translated(database.name):
-            connection = await database.connect(
-                {"lock_timeout": str(FENCE_MILLISECONDS), "idle_in_transaction_session_timeout": "1000"}
-            )
+            connection = await database.connect(patience.FENCING)
             try:
-                async with connection.transaction():
-                    await connection.execute(SQL["fence"], FENCES["players"])
+                async with fenced_alone(connection, FENCES["players"], FENCE_MILLISECONDS, SQL["floor"]):
                     return {row["slot"] for row in await connection.fetch(SQL["floor"], board, end)}
             finally:
                 connection.terminate()
@@ -104,7 +102,9 @@ class SeasonEnd:
         arguments = (board.name, start, _sign(board), limit, banned)
         for database in self._slots.databases("players"):
             with translated(database.name):
-                connection = await database.connect({"statement_timeout": "0", "enable_nestloop": "off"})
+                connection = await database.connect(
+                    {**patience.UNHURRIED_READS, "statement_timeout": "0", "enable_nestloop": "off"}
+                )
                 stack.callback(connection.terminate)
                 await stack.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
                 covered += await connection.fetchval(SQL["owned"])

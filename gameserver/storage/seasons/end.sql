@@ -1,9 +1,5 @@
 -- What the end of a season asks of one database. Tables: players, players_owned_slots, scores, season_floors.
 
--- name: fence
--- $1 the fence of players: waits for every write under way, and holds up new ones until this transaction ends.
-select pg_advisory_xact_lock($1)
-
 -- name: floor
 -- $1 board, $2 the Unix second at which its season ended: from here on scores in the slots that the database owns go to
 -- the season that begins then. Returns these slots; does nothing while that time lies ahead by the database's clock.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import asyncpg
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -22,6 +21,8 @@ from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import CLOSING
+from gameserver.storage.postgres.patience import TRANSACTION, UNHURRIED_READS
+from gameserver.storage.postgres.sole_locks import SoleLock
 
 SEASONS, STANDINGS = tables.seasons, tables.season_standings
 COLUMNS = ("board", "start", "position", "rank", "player_id", "score", "reached_at", "name", "class", "level", "reward",
@@ -73,6 +74,7 @@ class SeasonRecords:
 
     def __init__(self, control: Database) -> None:
         self._control = control
+        self._lock = SoleLock(CLOSING)
 
     async def all(self) -> list[SeasonRecord]:
         """All seasons that have begun, by board and start."""
@@ -128,7 +130,7 @@ class SeasonRecords:
             return await self._store(board, start, rows)
 
     async def _store(self, board: str, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
-        connection = await self._control.connect({})
+        connection = await self._control.connect(UNHURRIED_READS)
         try:
             async with connection.transaction():
                 # The row lock makes `hide` wait, so a ban is either seen by the read or applied to what is stored.
@@ -208,10 +210,10 @@ class SeasonRecords:
     async def closing(self) -> AsyncIterator[bool]:
         """Whether this node may close seasons inside the block: one node at a time may."""
         with translated(self._control.name):
-            connection: asyncpg.Connection = await self._control.connect({"idle_session_timeout": "60000"})
+            connection = await self._control.connect({"idle_session_timeout": "60000", TRANSACTION: "10000"})
         try:
             with translated(self._control.name):
-                alone = bool(await connection.fetchval(f"select pg_try_advisory_lock({CLOSING})"))
+                alone = await self._lock.take(connection)
             yield alone
         finally:
             connection.terminate()

@@ -17,12 +17,18 @@ from gameserver.storage.postgres.causes import explained
 from gameserver.storage.postgres.database import Database, Databases
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST
+from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.sharding import lineage
 from gameserver.storage.sharding.judging import NEVER, Circumstances, MovingSlot, Ownership, SlotView
 from gameserver.storage.sharding.move import SlotStep, Step
 from gameserver.storage.sharding.records import LEASE
 
-PATIENCE = {"application_name": "gameserver_reconciler", "idle_session_timeout": "20000"}
+PATIENCE = {
+    "application_name": "gameserver_reconciler",
+    "idle_session_timeout": "20000",
+    "idle_in_transaction_session_timeout": "5000",
+    TRANSACTION: "20000",
+}
 """In milliseconds: the lock of a process that froze is freed."""
 ANSWER_SECONDS = 1.5
 """A database that can't be connected to by then counts as absent."""

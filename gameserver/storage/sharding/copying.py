@@ -21,6 +21,8 @@ from gameserver.config import postgres_url
 from gameserver.rules.errors import Conflict
 from gameserver.storage.ledger.retention import kept_whole
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import DriverConnection
+from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.sharding.digest import columns, moved_tables
 from gameserver.storage.sharding.subscribing import CREATE_SECONDS, subscribe
 
@@ -32,8 +34,9 @@ PATIENT = {
     "timezone": "UTC",
     "synchronous_commit": "on",
     "idle_in_transaction_session_timeout": "1000",
+    TRANSACTION: "600000",
 }
-"""Times in milliseconds; the last one frees the fence of a mover that froze in a transaction."""
+"""Times in milliseconds; the idle one frees the fence of a mover that froze in a transaction."""
 STATEMENT_SECONDS = 60.0
 DROP_TRIES = 50
 WAITS_FOR_STANDBYS = 17
@@ -66,7 +69,7 @@ class CopyProgress:
 
 
 @contextlib.asynccontextmanager
-async def opened(database: Database, name: str = "gameserver") -> AsyncIterator[asyncpg.Connection]:
+async def opened(database: Database, name: str = "gameserver") -> AsyncIterator[DriverConnection]:
     """A driver connection with a mover's patient settings, under this application name. Raises one of LOST."""
     connection = await database.connect({**PATIENT, "application_name": name})
     try:
@@ -108,7 +111,7 @@ class Copy:
         self.source, self.target = source, target
         self._totals: dict[str, int] | None = None
 
-    def opened(self, database: Database) -> contextlib.AbstractAsyncContextManager[asyncpg.Connection]:
+    def opened(self, database: Database) -> contextlib.AbstractAsyncContextManager[DriverConnection]:
         """A connection that a later mover can evict. Raises one of LOST."""
         return opened(database, self.mover)
 

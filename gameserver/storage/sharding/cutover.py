@@ -10,7 +10,9 @@ import time
 
 import asyncpg
 
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.postgres.sole_locks import fenced_alone
 from gameserver.storage.sharding import digest
 from gameserver.storage.sharding.digest import Base
 from gameserver.storage.sharding.move import MoveRecord, SlotStep
@@ -26,6 +28,8 @@ LAG_SECONDS = 0.3
 """No cut-over begins to a target that lags by more."""
 STATEMENT_SECONDS = 5.0
 LOOK_SECONDS = 0.002
+TAKE = "update {group}_owned_slots set owned = false, epoch = $2, txid = default where slot = $1 and epoch < $2"
+MARK = "insert into {group}_marks (slot, move, epoch) values ($1, $2, $3) on conflict do nothing"
 OWNED = "select exists(select from {group}_owned_slots where slot = $1 and owned)"
 
 
@@ -40,7 +44,7 @@ class CutoverDelayed(Exception):
 class Cutover:
     """Cuts over the slots of one move, over two connections of its mover."""
 
-    def __init__(self, steps: SlotSteps, source: asyncpg.Connection, target: asyncpg.Connection) -> None:
+    def __init__(self, steps: SlotSteps, source: DriverConnection, target: asyncpg.Connection) -> None:
         self._steps = steps
         self._source, self._target = source, target
         self.lag_ms = 0
@@ -108,19 +112,12 @@ class Cutover:
         """Stops writes to the slot on the source; returns since when, by `time.monotonic`. Raises CutoverDelayed."""
         group, source = move.group, self._source
         try:
-            async with source.transaction():
-                # The exclusive lock waits for every write under way and holds up new ones until the commit.
-                await source.execute(f"set local lock_timeout = {FENCE_MS}")
-                await source.execute(f"select pg_advisory_xact_lock({FENCES[group]})", timeout=STATEMENT_SECONDS)
+            mark = MARK.format(group=group)
+            async with fenced_alone(source, FENCES[group], FENCE_MS, TAKE.format(group=group), mark):
                 began = time.monotonic()
                 await take_from(source, group, slot, epoch)
                 # The mark commits with it, so the target has everything once it has the mark.
-                await source.execute(
-                    f"insert into {group}_marks (slot, move, epoch) values ($1, $2, $3) on conflict do nothing",  # noqa: S608
-                    slot,
-                    move.id,
-                    epoch,
-                )
+                await source.execute(mark, slot, move.id, epoch)
         except asyncpg.LockNotAvailableError:
             raise CutoverDelayed("writes on the source don't end") from None
         return began
@@ -145,22 +142,16 @@ class Cutover:
 
 async def take_from(connection: asyncpg.Connection, group: str, slot: int, epoch: int) -> None:
     """Ends a database's ownership of a slot, unless it has seen this epoch or a later one."""
-    await connection.execute(
-        f"update {group}_owned_slots set owned = false, epoch = $2, txid = default"  # noqa: S608
-        " where slot = $1 and epoch < $2",
-        slot,
-        epoch,
-        timeout=STATEMENT_SECONDS,
-    )
+    await connection.execute(TAKE.format(group=group), slot, epoch, timeout=STATEMENT_SECONDS)
 
 
-async def give_back(steps: SlotSteps, source: asyncpg.Connection, move: MoveRecord, slot: int, epoch: int) -> None:
+async def give_back(steps: SlotSteps, source: DriverConnection, move: MoveRecord, slot: int, epoch: int) -> None:
     """Leaves a slot that was being fenced with the source. Raises LeaseLost."""
     await steps.begin_return(move, slot, epoch)
     await end_return(steps, source, move, slot, epoch + 1)
 
 
-async def end_return(steps: SlotSteps, source: asyncpg.Connection, move: MoveRecord, slot: int, epoch: int) -> None:
+async def end_return(steps: SlotSteps, source: DriverConnection, move: MoveRecord, slot: int, epoch: int) -> None:
     """Lets the source write the slot again. Raises LeaseLost."""
     await source.execute(
         f"update {move.group}_owned_slots set owned = true, epoch = $2, txid = default"  # noqa: S608
@@ -172,7 +163,7 @@ async def end_return(steps: SlotSteps, source: asyncpg.Connection, move: MoveRec
     await steps.settle(move, slot, SlotStep.RETURNING, SlotStep.WAITING)
 
 
-async def give_back_all(steps: SlotSteps, source: asyncpg.Connection, move: MoveRecord) -> None:
+async def give_back_all(steps: SlotSteps, source: DriverConnection, move: MoveRecord) -> None:
     """Returns to the source every slot that an earlier attempt has left between fence and flip. Raises LeaseLost."""
     for record in move.slots:
         if record.step is SlotStep.FENCING:
@@ -182,7 +173,7 @@ async def give_back_all(steps: SlotSteps, source: asyncpg.Connection, move: Move
 
 
 async def require_granted(
-    source: asyncpg.Connection, target: asyncpg.Connection, move: MoveRecord, slot: int, epoch: int
+    source: DriverConnection, target: asyncpg.Connection, move: MoveRecord, slot: int, epoch: int
 ) -> None:
     """Makes sure, before a moved slot is erased on the source, that the target still owns it and the source doesn't.
 

@@ -69,12 +69,15 @@ def _lineage(connection: DriverConnection) -> tuple[int, int]:
 
 async def stamp(connection: DriverConnection, group: str, unseen: Iterable[str] = ()) -> None:
     """Records that the group has been compared on this server; `unseen` didn't answer meanwhile."""
-    await connection.execute(
+    await connection.execute(stamping(group), *_lineage(connection), ",".join(sorted(unseen)))
+
+
+def stamping(group: str) -> str:
+    """The statement by which `stamp` records."""
+    return (
         f"insert into {group}_lineage as l (id, system, timeline, unseen) values (1, $1, $2, $3)"  # noqa: S608
         " on conflict (id) do update set system = excluded.system, timeline = excluded.timeline,"
-        " unseen = excluded.unseen",
-        *_lineage(connection),
-        ",".join(sorted(unseen)),
+        " unseen = excluded.unseen"
     )
 
 

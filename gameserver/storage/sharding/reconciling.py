@@ -22,6 +22,7 @@ from gameserver.storage.postgres.database import Databases
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST, translated
 from gameserver.storage.postgres.locks import RECONCILING
+from gameserver.storage.postgres.sole_locks import SoleLock
 from gameserver.storage.sharding import primaries, settling
 from gameserver.storage.sharding.comparing import MOVER, PATIENCE, Comparison, compare
 from gameserver.storage.sharding.copying import Copy
@@ -86,7 +87,7 @@ class Reconciler:
         database was failed over or restored; moves under way are interrupted for it. Raises DatabaseUnavailable.
         """
         async with self._asking() as (stack, control):
-            if not await control.fetchval("select pg_try_advisory_lock($1)", RECONCILING):
+            if not await SoleLock(RECONCILING).take(control):
                 return None
             first = await compare(stack, control, self._databases, self._control, takes_moves=False)
             if not (force or first.stale() or first.unseen):
@@ -111,7 +112,7 @@ class Reconciler:
         Raises Conflict, with the reason, DatabaseUnavailable.
         """
         async with self._asking() as (stack, control):
-            if not await control.fetchval("select pg_try_advisory_lock($1)", RECONCILING):
+            if not await SoleLock(RECONCILING).take(control):
                 raise Conflict("Another process is comparing databases with the map: try again.")
             comparison = await compare(stack, control, self._databases, self._control, takes_moves=True)
             judgements = _accepted(comparison, group, slots, owner)

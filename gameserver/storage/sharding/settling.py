@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.postgres.sole_locks import fenced_alone
 from gameserver.storage.sharding import lineage
 from gameserver.storage.sharding.comparing import Compared, Comparison
 from gameserver.storage.sharding.judging import Ownership, SlotView, Verdict, What
@@ -20,6 +21,10 @@ from gameserver.storage.slots.slot_map import CHANNEL
 
 FENCE_MS = 2000
 """How long writes under way on an open database may take to end."""
+_OWN = (
+    "insert into {group}_owned_slots as o (slot, owned, epoch) values ($1, $2, $3)"
+    " on conflict (slot) do update set owned = $2, epoch = $3, txid = excluded.txid where o.epoch <= $3"
+)
 _SUBSCRIPTIONS = """
     select subname from pg_subscription s join pg_database d on d.oid = s.subdbid
     where d.datname = current_database() and subname ~ '^gs_[0-9a-f]{8}_move_[0-9]+$' and subname <> all($1::text[])
@@ -128,24 +133,24 @@ async def settle_database(compared: Compared, judgements: Sequence[Judgement], u
         for each in judgements
         if name in each.verdict.rows and (each.winner is None or each.winner[0] != name)
     ]
+    stamped = [] if unseen is None else sorted({*compared.stale, *({"control"} & set(compared.groups))})
+    await compared.connection.foresee(*map(lineage.stamping, stamped))
     async with compared.connection.transaction():
         await _write_rows(compared, rows)
         if unseen is not None:
-            for group in sorted({*compared.stale, *({"control"} & set(compared.groups))}):
+            for group in stamped:
                 await lineage.stamp(compared.connection, group, unseen if group == "control" else ())
 
 
 async def _write_rows(compared: Compared, rows: Sequence[tuple[str, int, Ownership]]) -> None:
     """Under the fences, so no write of a player is under way when its slot is taken away."""
+    statements = {group: _OWN.format(group=group) for group in sorted({group for group, _, _ in rows})}
+    await compared.connection.foresee(*statements.values())
     async with compared.connection.transaction():
-        await compared.connection.execute(f"set local lock_timeout = {FENCE_MS}")
-        for group in sorted({group for group, _, _ in rows}):
-            await compared.connection.execute(f"select pg_advisory_xact_lock({FENCES[group]})")
-            await compared.connection.executemany(
-                f"insert into {group}_owned_slots as o (slot, owned, epoch) values ($1, $2, $3)"  # noqa: S608
-                " on conflict (slot) do update set owned = $2, epoch = $3, txid = excluded.txid where o.epoch <= $3",
-                [(slot, row.owned, row.epoch) for of, slot, row in rows if of == group],
-            )
+        for group, statement in statements.items():
+            own = [(slot, row.owned, row.epoch) for of, slot, row in rows if of == group]
+            async with fenced_alone(compared.connection, FENCES[group], FENCE_MS):
+                await compared.connection.executemany(statement, own)
 
 
 async def end_orphans(connection: DriverConnection, open_copies: Set[str]) -> None:

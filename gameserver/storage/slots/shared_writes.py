@@ -27,6 +27,7 @@ from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.faults import BUSY, LOST, translated
 from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.slots.lanes import Lanes, SlottedT
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, SlotMoved, Slots
 from gameserver.telemetry import DATABASE_FAULTS
@@ -38,6 +39,7 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "2000",
     "statement_timeout": "2000",
     "lock_timeout": "500",
+    TRANSACTION: "10000",
 }
 """In milliseconds. A key that another node holds in an open transaction holds up its neighbours for no longer."""
 SINGLE_SECONDS = 2.0
@@ -148,6 +150,7 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
         """Raises DatabaseUnavailable, and driver errors: nothing was written then."""
         try:
             connection = await link.open()
+            await connection.foresee(SQL[f"{self._group}_owned"])
             fence = f"pg_advisory_xact_lock_shared({FENCES[self._group]})"
             await connection.execute(f"begin; select {fence}, {LEAVE_A_MARK}")
             rows = await connection.fetch(SQL[f"{self._group}_owned"], list({write.slot for write in writes}))

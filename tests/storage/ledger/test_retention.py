@@ -21,6 +21,7 @@ from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.history import History
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.ledger.retention import SQL, RetentionTerms, forget_old
+from gameserver.storage.postgres import sole_locks
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.locks import FORGETTING
 from gameserver.storage.sessions.store import Origin
@@ -230,7 +231,9 @@ async def test_a_node_that_is_frozen_while_it_drops_holds_up_no_move(
     one: Database, monkeypatch: pytest.MonkeyPatch, amid: str
 ) -> None:
     monkeypatch.setitem(copying.PATIENT, "lock_timeout", "300")
-    monkeypatch.setattr(retention, "SILENCE", timedelta(seconds=0.2))
+    monkeypatch.setattr(sole_locks, "FROZEN", timedelta(seconds=0.2))
+    for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+        monkeypatch.setitem(retention.SETTINGS, name, "200")
     async with retention._alone(one) as frozen, copying.opened(one) as mover:
         assert frozen is not None
         if amid == "begin":
@@ -240,6 +243,27 @@ async def test_a_node_that_is_frozen_while_it_drops_holds_up_no_move(
             await frozen.prepare("select $1::int")
         async with retention.kept_whole(mover):
             pass  # it has the lock
+
+
+@pytest.mark.parametrize("amid", ["", "begin", "a statement"])
+async def test_another_node_drops_what_one_that_is_frozen_doesnt(
+    one: Database, monkeypatch: pytest.MonkeyPatch, amid: str
+) -> None:
+    monkeypatch.setattr(sole_locks, "FROZEN", timedelta(seconds=0.2))
+    for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+        monkeypatch.setitem(retention.SETTINGS, name, "200")
+    await ensure_partitions(one, now(), BACK)
+    async with retention._alone(one) as frozen:
+        assert frozen is not None
+        if amid == "begin":
+            await frozen.execute("begin")
+        elif amid:
+            await frozen.prepare("select $1::int")
+
+        async def drops() -> bool:
+            return await forget_old(one, kept()) > 0
+
+        await wait_until(drops, 20, "another node drops old weeks")
 
 
 async def test_a_node_that_drops_and_isnt_frozen_keeps_its_lock(one: Database, monkeypatch: pytest.MonkeyPatch) -> None:

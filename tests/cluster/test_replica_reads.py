@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bots.play.bot import AGES
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
 from gameserver.stack.servers.replica import PostgresReplica
@@ -73,6 +74,25 @@ async def test_what_bots_read_by_token_is_never_stale_while_the_replica_shows_no
 
     outcome = await bots.play(nodes, *RUN, until=stops_and_goes_on)
     assert outcome.code == 0, outcome.output
+    assert outcome.report["happened"]["read by token"] > 0
+
+
+async def test_what_bots_read_by_age_is_never_older_while_the_replica_shows_nothing_new(
+    bots: Bots, nodes: list[NodeProcess], replica: PostgresReplica
+) -> None:
+    async def stops_and_goes_on() -> None:
+        await has_sockets(nodes)
+        for _ in range(2):
+            await read_from(nodes, "replica")
+            async with paused(replica):
+                # What the replica shows is by then older than any of these reads allows.
+                await asyncio.sleep(max(AGES) + 1)
+                await read_from(nodes, "primary")
+        await read_from(nodes, "replica")
+
+    outcome = await bots.play(nodes, *RUN, until=stops_and_goes_on)
+    assert outcome.code == 0, outcome.output
+    assert outcome.report["happened"]["read by age"] > 0
     assert outcome.report["happened"]["read by token"] > 0
 
 

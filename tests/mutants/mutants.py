@@ -127,6 +127,20 @@ MUTANTS = (
         replicated=True,
     ),
     Mutant(
+        "stale-replica-fresh",
+        "a replica that lags answers a read that names no version, however little age that allows",
+        [
+            Patch(
+                "gameserver/storage/postgres/replica.py",
+                "if replica.age() <= oldest and not replica.rests()]",
+                "if oldest and not replica.rests()]",
+            )
+        ],
+        [invariants.FRESH],
+        ["lag"],
+        replicated=True,
+    ),
+    Mutant(
         "letter-twice",
         "a letter is delivered a second time under another id",
         [

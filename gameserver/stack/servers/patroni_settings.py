@@ -35,7 +35,9 @@ _SHARED: Mapping[str, Any] = {
     "postgresql": {
         "use_pg_rewind": True,
         "use_slots": True,
-        "parameters": {**DURABLE, "max_slot_wal_keep_size": "8GB"},
+        # A former primary goes on from the last checkpoint that its successor has, too. Recovering from its crash it
+        # removes the log since then, and so does the successor when it is promoted, but for so much.
+        "parameters": {**DURABLE, "max_slot_wal_keep_size": "8GB", "wal_keep_size": DURABLE["max_wal_size"]},
     },
 }
 # As the embedded servers have it: text order doesn't change with the machine's libraries.

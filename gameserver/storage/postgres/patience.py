@@ -1,11 +1,12 @@
 """How long Postgres waits for whoever opened a session, by purpose; every connection of the product has such settings.
 
-Law: a process may freeze at any moment, and must not keep a lock for ever. Three time-outs of Postgres, all in
+Law: a process may freeze at any moment, and must not keep a lock for ever. Time-outs of Postgres, all in
 milliseconds, end its session: between two transactions `idle_session_timeout`, for who keeps a lock of the session;
 between two statements of a transaction `idle_in_transaction_session_timeout`; and wherever in a transaction it is,
 `transaction_timeout`. Only that one ends a session which waits for the arguments of a statement that it has parsed: the
 driver asks for its parsing, and sends them when it knows their types. Postgres has it since version 17; for 16 there
-are `sole_locks` and `DriverConnection.foresee`. A transaction isn't ended by it once its commit has begun.
+are `sole_locks` and `DriverConnection.foresee`. None of them ends a session that sends a result which nobody reads, but
+`tcp_user_timeout` does, over TCP. A transaction isn't ended by it once its commit has begun.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ EVERYWHERE = {
     "synchronous_commit": "on",
     "idle_in_transaction_session_timeout": "60000",
     TRANSACTION: "120000",
+    "tcp_user_timeout": "20000",
 }
 """Settings of every connection, whatever the server, the database or the role have: a `search_path` must not hide
 tables, and what is acknowledged must be on disk. Those who may take longer than the time-outs, or never take so long,

@@ -77,6 +77,16 @@ async def test_every_session_is_ended_some_time_when_it_stands_still_in_a_transa
             assert milliseconds > 0, name
 
 
+async def test_who_is_frozen_while_it_is_sent_a_result_loses_its_lock(one: Database) -> None:
+    async with session(one, {**FOR_EVER, "tcp_user_timeout": "1000"}) as frozen, session(one, {}) as other:
+        assert await SoleLock(locks.FOLLOWING).take(frozen)
+        frozen._transport.pause_reading()
+        loading = asyncio.create_task(frozen.execute("select repeat('x', 1000) from generate_series(1, 100000)"))
+        await wait_until(lambda: SoleLock(locks.FOLLOWING).take(other), 30, "the lock is free")
+        loading.cancel()
+        await asyncio.wait([loading])
+
+
 async def test_migrations_may_take_as_long_as_they_need(one: Database) -> None:
     async with session(one, patience.UNHURRIED) as connection:
         assert await connection.fetchval(f"show {patience.TRANSACTION}") == "0"

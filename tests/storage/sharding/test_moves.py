@@ -17,6 +17,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, GameError, NameTaken, Refused
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage.postgres.locks import FENCES
+from gameserver.storage.sharding import copying
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import LeaseLost, PlannedMove, SlotRecord, SlotStep, Step
 from tests.storage.sharding import moving
@@ -304,7 +305,7 @@ async def test_a_late_fence_of_an_earlier_mover_takes_nothing_away(core: Core) -
     late = await moves.take(made, "first")
     epoch = await moves.slots.begin_fencing(late, slot)
     await moving.lapse(core.sharding, core.databases["one"].url)
-    async with connected(core.databases["one"].url) as source, connected(core.databases["two"].url) as target:
+    async with copying.opened(core.databases["one"]) as source, copying.opened(core.databases["two"]) as target:
         leased = await core.sharding.mover.take(made, lambda _: None)
         await leased.give_back(source)
         await leased.close()

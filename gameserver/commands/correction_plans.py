@@ -15,6 +15,7 @@ from gameserver.rules.errors import BadInput, FieldProblem, NotUndoable, StateUn
 from gameserver.rules.items import Items
 from gameserver.rules.outcomes import GRANTED, TAKEN, Event
 from gameserver.rules.player import Outcome, Player
+from gameserver.rules.player_data import PlayerData
 from gameserver.storage.ledger.past import Past, PastRow, Stored
 
 NO_ACTIONS = frozenset({"sign_up", "rename", "delete", "add_device", "remove_device", "ban", "lift_ban"})
@@ -61,15 +62,16 @@ async def _undoing(planning: Planning, past: Past, held: Mapping[str, int], orde
     if row in await past.undone():
         raise NotUndoable("It was undone before.")
     earlier = next(each for each in reversed(rows) if each.version == row.version - 1)
+    before = await _data_before(past, row.version, rows)
     data, left = player.data, _letters(row)
     if "data" in row.outcome:
         if corrections.recorded_data(row.outcome, player.data) == player.data:
-            data = await past.data(row.version - 1)
+            data = before
         else:
             left.append("What the game's rules remember of the player has changed since, and stays.")
     after = corrections.undone(player, earlier.outcome, row.outcome, data, planning.rules.game)
     takes, grants = _returned([row], held, left)
-    [deed] = await planning.rescoring.deeds(player, await past.data(row.version - 1), [earlier, row])
+    [deed] = await planning.rescoring.deeds(player, before, [earlier, row])
     scores = await ScorePlan.of(planning, past)
     changes = _score_changes(scores.present, await scores.without(deed, after))
     event = _event("undone", player, after, changes, command_id=row.command_id)
@@ -84,7 +86,7 @@ async def _rolling_back(planning: Planning, past: Past, held: Mapping[str, int],
         raise NotUndoable("The player hasn't changed since that moment.")
     rows = await _rows_since(past, version)
     target, undoing = rows[-1], rows[:-1]
-    data = await past.data(version)
+    data = await _data_before(past, version + 1, rows)
     after = corrections.restored(player, target.outcome, data, planning.rules.game)
     left = [sentence for row in undoing for sentence in _letters(row)][:20]
     if target.outcome["name"] != player.name:
@@ -106,6 +108,13 @@ async def _rows_since(past: Past, version: int) -> list[PastRow]:
     if [row.version for row in rows] != list(range(past.player.version, version - 1, -1)):
         raise StateUnknown("The ledger doesn't have everything since then any more.")
     return rows
+
+
+async def _data_before(past: Past, version: int, rows: Sequence[PastRow]) -> PlayerData:
+    """What the rules remembered of the player before a version; `rows` are all since the version before it."""
+    if not any("data" in row.outcome for row in rows if row.version >= version):
+        return past.player.data
+    return await past.data(version - 1, rows[-1].command_id)
 
 
 def _letters(row: PastRow) -> list[str]:

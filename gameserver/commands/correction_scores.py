@@ -119,7 +119,7 @@ class ScorePlan:
         whole = [row.version for row in rows] == list(range(last, last - len(rows), -1)) and len(rows) <= MOST_ROWS
         if not whole or not rows or not (rows[-1].version == 1 or rows[-1].at.timestamp() < key[1]):
             return False, None
-        data = await self.past.data(rows[-1].version)
+        data = await self.past.data(rows[-1].version, rows[-1].command_id)
         deeds = await self.planning.rescoring.deeds(self.past.player, data, rows[::-1])
         undone = undone_by(row for row in rows if row.command_id not in without)
 

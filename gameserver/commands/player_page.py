@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from gameserver.commands import boards, play
 from gameserver.commands.boards import Leaderboards, Ranked
 from gameserver.commands.moments import moment_of
 from gameserver.commands.play import Play
+from gameserver.rules.corrections import recorded_data
 from gameserver.rules.errors import BadInput, BoardUnavailable, FieldProblem, SessionsUnavailable, StateUnknown
 from gameserver.rules.player import Player
 from gameserver.rules.player_data import PlayerData
 from gameserver.storage.accounts.bans import Ban, Bans
 from gameserver.storage.ids import first_command_id, is_ledger_id
 from gameserver.storage.items.inventory import Stack
-from gameserver.storage.ledger.past import Past, PastRow, Pasts, TimelineFilter, Undone
+from gameserver.storage.ledger.past import Past, PastRow, Pasts, TimelineFilter, Undone, id_near
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail.inbox import Mail
 from gameserver.storage.operators.audit import Audit, AuditedChange
@@ -135,16 +137,19 @@ async def state_at(pages: PlayerPages, player_id: int, at: str) -> PastState:
     moment = moment_of(at, "at")
 
     async def work(past: Past) -> PastState:
-        version = await past.version_at(moment)
+        version, near = await past.version_at(moment), id_near(moment)
         if version is None:
             raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")
-        if version < past.player.version and not await past.rows(version + 1, version + 1, 1):
+        if version < past.player.version and not await past.rows(version + 1, version + 1, 1, near):
             raise StateUnknown("The ledger doesn't have everything of then any more.")
-        rows = await past.rows(max(version - REPLAYED, 1), version, REPLAYED + 1)
+        rows = await past.rows(max(version - REPLAYED, 1), version, REPLAYED + 1, near)
         contiguous = [row for number, row in enumerate(rows) if row.version == version - number]
-        deeds = await pages.rescoring.deeds(past.player, await past.data(contiguous[-1].version), contiguous[::-1])
+        oldest = contiguous[-1]
+        earlier = await past.data(oldest.version, oldest.command_id)
+        deeds = await pages.rescoring.deeds(past.player, earlier, contiguous[::-1])
+        data = reduce(lambda before, deed: recorded_data(deed.row.outcome, before), deeds, earlier)
         differing = [deed.row.version for deed in deeds if deed.scored is None]
-        return PastState(past.player, rows[0], await past.data(version), len(deeds), differing)
+        return PastState(past.player, rows[0], data, len(deeds), differing)
 
     return await pages.pasts.look(player_id, work)
 

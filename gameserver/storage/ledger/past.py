@@ -2,8 +2,13 @@
 
 Law: a `Past` reads everything in one snapshot of the database that owns the player, together with the player as it is
 then. So a correction that is planned on it is planned for exactly that version.
+
+Rows have an index by command ids, which are nearly in the order of versions. So what is asked for is looked for among
+a bounded number of rows near an id; versions have no gaps, which tells whether these are all. Only if they aren't,
+because the player sent old ids or too many, the whole ledger is read, for as long as a statement may take.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +22,7 @@ from gameserver.rules.corrections import ROLL_BACK, UNDO
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.player_data import NO_DATA, PlayerData, accepted
-from gameserver.storage.ids import LARGEST_ID, slot_of
+from gameserver.storage.ids import LARGEST_ID, first_command_id, slot_of
 from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.postgres import statements
 from gameserver.storage.slots.owner import on_owner
@@ -29,6 +34,10 @@ SQL = {name: text(statement) for name, statement in statements.load(__package__,
 T = TypeVar("T")
 Stored = dict[tuple[str, int], int]
 """Scores by board and season."""
+ROWS_AT_A_TIME = 100
+"""Parsed before others get their turn."""
+DATA_BELOW = 5000
+"""Rows among which the data that the rules remembered is looked for, before the whole ledger is."""
 
 
 class PastRow(NamedTuple):
@@ -93,13 +102,28 @@ class Past:
 
     async def version_at(self, moment: datetime) -> int | None:
         """The version that the player had at a moment, as far as rows are kept; None if there is no row from before."""
+        named = self._named(moment=moment, **_near(id_near(moment), SCANNED))
+        around = (await self.connection.execute(SQL["version_near"], named)).one()
+        if around.version is not None and self._follows(around.version, around.following):
+            near: int = around.version
+            return near
         chosen = await self.connection.execute(SQL["version_at"], self._named(moment=moment))
         version: int | None = chosen.scalar()
         return version
 
-    async def rows(self, first: int, last: int, limit: int) -> list[PastRow]:
-        """At most `limit` commands that led to versions `first` to `last`, from the newest."""
-        return await self._rows("rows", first=first, last=last, limit=limit)
+    def _follows(self, version: int, following: int | None) -> bool:
+        """Whether there is no version between the two; after the present one there is none."""
+        return following == version + 1 or (following is None and version == self.player.version)
+
+    async def rows(self, first: int, last: int, limit: int, near: str = NEWEST) -> list[PastRow]:
+        """At most `limit` commands that led to versions `first` to `last`, from the newest; they are `near` an id."""
+        wanted = range(last, max(first - 1, last - limit), -1)
+        later = self.player.version - last if near == NEWEST else 0
+        named = {"first": first, "last": last, "limit": limit}
+        found = await self._rows("rows_near", **named, **_near(near, len(wanted) + later + SCANNED))
+        if [row.version for row in found] == list(wanted):
+            return found
+        return await self._rows("rows", **named)
 
     async def undone(self) -> Undone:
         """What stands no more of all that the player has done."""
@@ -122,10 +146,16 @@ class Past:
             wanted.limit,
         )
 
-    async def data(self, version: int) -> PlayerData:
-        """What the rules remembered of the player when it had that version, as far as the ledger is kept."""
-        row = (await self.connection.execute(SQL["data"], self._named(version=version))).first()
-        return NO_DATA if row is None else accepted(NO_DATA, orjson.loads(row.data))
+    async def data(self, version: int, near: str = NEWEST) -> PlayerData:
+        """What the rules remembered of the player when it had that version, as far as the ledger is kept.
+
+        `near` is the id of the command that led to the version, or of one not far from it.
+        """
+        named = self._named(version=version, **_near(near, DATA_BELOW))
+        row = (await self.connection.execute(SQL["data_near"], named)).first()
+        if row is None or not row.gapless:
+            row = (await self.connection.execute(SQL["data"], self._named(version=version))).first()
+        return NO_DATA if row is None or row.data is None else accepted(NO_DATA, orjson.loads(row.data))
 
     async def scores(self) -> Stored:
         """The scores that the player has on boards that store them."""
@@ -133,8 +163,12 @@ class Past:
         return {(row.board, row.season): row.score for row in rows}
 
     async def _rows(self, statement: str, **named: object) -> list[PastRow]:
-        rows = await self.connection.execute(SQL[statement], self._named(**named))
-        return [_row(row) for row in rows.mappings()]
+        found = (await self.connection.execute(SQL[statement], self._named(**named))).mappings()
+        rows: list[PastRow] = []
+        while part := found.fetchmany(ROWS_AT_A_TIME):
+            rows.extend(map(_row, part))
+            await asyncio.sleep(0)
+        return rows
 
     def _named(self, **named: object) -> dict[str, object]:
         return {"slot": slot_of(self.player.id), "id": self.player.id, **named}
@@ -159,6 +193,16 @@ class Pasts:
             return await work(Past(connection, player_with_data_of(row), row.banned))
 
         return await on_owner(self._slots, player_id, read, reads=True)
+
+
+def id_near(moment: datetime) -> str:
+    """An id as clients give them to commands of that moment."""
+    return first_command_id(max(0, int(moment.timestamp() * 1000)))
+
+
+def _near(command_id: str, below: int) -> dict[str, object]:
+    """Named values: so many rows below an id, and some above it."""
+    return {"near": command_id, "below": below, "above": SCANNED}
 
 
 def _row(row: RowMapping) -> PastRow:

@@ -61,6 +61,59 @@ from (
     ) as both_parts order by command_id desc limit :scanned
 ) as looked_at where fits or place = :scanned order by looked_at.command_id desc limit :limit
 
+-- name: version_near
+-- :moment, :near a command id, :below and :above how many rows are looked at on both sides of it: the version that the player
+-- had then, and the one that followed, by these rows alone.
+select max(version) filter (where at <= :moment) as version, min(version) filter (where at > :moment) as following
+from (
+    (select version, seed, at from ledger where slot = :slot and player_id = :id and command_id <= cast(:near as uuid)
+     order by command_id desc limit :below)
+    union all
+    (select version, seed, at from ledger where slot = :slot and player_id = :id and command_id > cast(:near as uuid)
+     order by command_id limit :above)
+    union all
+    (select version, seed, at from ledger_kept where slot = :slot and player_id = :id and command_id <= cast(:near as uuid)
+     order by command_id desc limit :below)
+    union all
+    (select version, seed, at from ledger_kept where slot = :slot and player_id = :id and command_id > cast(:near as uuid)
+     order by command_id limit :above)
+) as looked_at where seed >= 0
+
+-- name: rows_near
+-- :first and :last versions, :limit how many, :near, :below and :above as in `version_near`: what `rows` finds, among these.
+select distinct on (version) cast(command_id as text) as command_id, action, cast(args as text) as args,
+    cast(outcome as text) as outcome, version, at, seed
+from (
+    (select command_id, action, args, outcome, version, at, seed from ledger
+     where slot = :slot and player_id = :id and command_id <= cast(:near as uuid) order by command_id desc limit :below)
+    union all
+    (select command_id, action, args, outcome, version, at, seed from ledger
+     where slot = :slot and player_id = :id and command_id > cast(:near as uuid) order by command_id limit :above)
+    union all
+    (select command_id, action, args, outcome, version, at, seed from ledger_kept
+     where slot = :slot and player_id = :id and command_id <= cast(:near as uuid) order by command_id desc limit :below)
+    union all
+    (select command_id, action, args, outcome, version, at, seed from ledger_kept
+     where slot = :slot and player_id = :id and command_id > cast(:near as uuid) order by command_id limit :above)
+) as looked_at where seed >= 0 and version between :first and :last
+order by version desc limit :limit
+
+-- name: data_near
+-- :version, :near, :below and :above as in `version_near`: what `data` finds among these rows, or null; `gapless` says whether
+-- they have every version from there, or from the first, to :version, so that none that matters is missing.
+with looked_at as (
+    select version, outcome -> 'data' as data from (
+        (select version, outcome, seed from ledger
+         where slot = :slot and player_id = :id and command_id <= cast(:near as uuid) order by command_id desc limit :below)
+        union all
+        (select version, outcome, seed from ledger
+         where slot = :slot and player_id = :id and command_id > cast(:near as uuid) order by command_id limit :above)
+    ) as both_sides where seed >= 0 and version <= :version
+), newest as (select version, data from looked_at where data is not null order by version desc limit 1)
+select cast((select data from newest) as text) as data,
+    count(*) filter (where version > since) = cast(:version as bigint) - since as gapless
+from looked_at cross join (select coalesce((select version from newest), 0) as since) as found group by since
+
 -- name: data
 -- :version: what the rules remembered of the player when it had that version, and the version of the row that says so.
 select cast(outcome -> 'data' as text) as data, version from ledger

@@ -59,4 +59,5 @@ def campaigns_of(
     settings: Settings, changes: PlayerChanges, room: OperatorsRoom, now: Callable[[], datetime]
 ) -> Campaigns:
     """Letters to many players."""
-    return Campaigns(changes, room.campaigns, room.recipients, settings.operators.second_operator_above, now)
+    above, names = settings.operators.second_operator_above, frozenset(settings.admin_keys())
+    return Campaigns(changes, room.campaigns, room.recipients, above, now, names)

@@ -66,9 +66,9 @@ def drain(name: Name, config: Config = DEFAULT) -> None:
     """Move all slots of a database to the others, and give it no more."""
 
     async def work(moves: Sharding) -> None:
-        plans = await sharding.drain(moves, name, actor())
+        plans = await sharding.plan_drain(moves, name)
         tables.show_or_say(console, tables.plans(plans))
-        await move_bars.carry_out(moves, await sharding.begin_drain(moves, name, plans, actor()))
+        await move_bars.carry_out(moves, await sharding.drain(moves, name, plans, actor()))
 
     with_sharding(config, work)
 

@@ -5,7 +5,7 @@ were when it began. Everyone gets it once, under a mail id that follows from the
 is its command id, so a request that is sent again starts nothing twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,19 +30,24 @@ from gameserver.storage.operators.recipients import Recipients, Waiting
 from gameserver.times import rfc3339
 
 MOMENTS = ("created_since", "created_until", "seen_since", "seen_until")
+AGREE_DAYS = int(AGREE_SECONDS) // 86_400
 FIELDS = ("class", "min_level", "max_level", *MOMENTS, "banned")
 """What a campaign's filter may have; no name, so that an erasure needn't look there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Campaigns:
-    """One per node; more than `above` players need a second operator."""
+    """One per node; more than `above` players need a second operator.
+
+    `of_settings` are the names of the settings' keys.
+    """
 
     changes: PlayerChanges
     records: CampaignRecords
     recipients: Recipients
     above: int
     now: Callable[[], datetime]
+    of_settings: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ async def start(campaigns: Campaigns, order: CampaignOrder, by: ChangedBy) -> Ca
 async def agree(campaigns: Campaigns, campaign_id: str, expected: int, by: ChangedBy) -> CampaignRecord:
     """A second operator starts what waits for it; `expected` is the count that the campaign was started with.
 
-    A key that the first one has made, and so has seen, isn't a second operator's until its holder has rotated it.
+    Two keys of which one hand has made or rotated both, or one the other, may be one person's for as long as a campaign
+    waits, and while such a key holds: so neither agrees to what the other one started.
     Raises CampaignNotFound, SameOperator, SegmentChanged, CampaignOver, DatabaseUnavailable, OutcomeUnknown.
     """
     record = await find(campaigns, campaign_id)
@@ -102,10 +108,8 @@ async def agree(campaigns: Campaigns, campaign_id: str, expected: int, by: Chang
         return record
     if record.admin == by.admin:
         raise SameOperator
-    if await campaigns.records.has_key_of(record.admin, by.admin):
-        raise SameOperator(
-            f"{record.admin}, who started it, has made a key of {by.admin}: {by.admin} rotates it first."
-        )
+    if (hand := await campaigns.records.hand(record.admin, by.admin, campaigns.of_settings)) is not None:
+        raise SameOperator(_in_one_hand(record.admin, by.admin, hand))
     _require_expected(record.counted, expected, 0)
     async with _audited(campaigns, "campaign_agreed", record, by) as end:
         if not end.replayed and not await campaigns.records.agree(campaign_id, by.admin):
@@ -215,6 +219,14 @@ def _require_same(record: CampaignRecord, order: CampaignOrder) -> CampaignRecor
     if (dict(record.filter), record.text, dict(record.items)) != content:
         raise CommandMismatch("The command id was used before, for another campaign.")
     return record
+
+
+def _in_one_hand(starter: str, admin: str, hand: str) -> str:
+    whose = " and ".join(name for name in (starter, admin) if name != hand)
+    return (
+        f"{hand} has made or rotated a key of {whose}, which still holds or was made in the last {AGREE_DAYS} days: "
+        f"{starter} and {admin} may be one person."
+    )
 
 
 def _audited(campaigns: Campaigns, action: str, record: CampaignRecord, by: ChangedBy) -> Any:

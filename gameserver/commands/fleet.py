@@ -179,10 +179,5 @@ async def _fitting(fleet: FleetOrders, plans: list[PlannedMove]) -> list[Planned
 
 
 def _entry(by: ChangedBy, action: str, target: str, plans: Sequence[PlannedMove]) -> AuditedChange:
-    details = {
-        "moves": [
-            {"group": each.group, "slots": ranges.shown(each.slots), "from": each.source, "to": each.target}
-            for each in plans
-        ]
-    }
+    details = {"moves": [sharding.details_of(each) for each in plans]}
     return AuditedChange(by.admin, action, target, by.reason, details, by.command_id)

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from gameserver.rules import ranges, rebalance
-from gameserver.rules.errors import Conflict, GameError
+from gameserver.rules.errors import Conflict
 from gameserver.storage.operators.audit import Audit, AuditedChange, AuditedEnd
 from gameserver.storage.sharding.attempt import MoveProgress, Tell
 from gameserver.storage.sharding.membership import Member, Membership
@@ -123,20 +123,12 @@ async def begin(
     async with contextlib.AsyncExitStack() as stack:
         ends = []
         for plan in plans:
-            details = {"group": plan.group, "slots": ranges.shown(plan.slots), "from": plan.source, "to": plan.target}
-            recorded = _recorded(sharding, admin, action, plan.target, details)
+            recorded = _recorded(sharding, admin, action, plan.target, details_of(plan))
             ends.append(await stack.enter_async_context(recorded))
         ids = await sharding.moves.make(plans, sharding.mover.name)
         for end, move_id in zip(ends, ids, strict=True):
             end.after = {"moves": [move_id]}
     return ids
-
-
-async def drain(sharding: Sharding, name: str, admin: str | None = None) -> list[PlannedMove]:
-    """Marks a database as draining; the moves that take its slots away. Raises Conflict."""
-    async with _recorded(sharding, admin, "database_drain", name):
-        groups = await sharding.membership.drain(name)
-    return [plan for plan in await plan_rebalance(sharding, groups) if plan.source == name]
 
 
 async def plan_drain(sharding: Sharding, name: str) -> list[PlannedMove]:
@@ -154,15 +146,18 @@ async def plan_drain(sharding: Sharding, name: str) -> list[PlannedMove]:
     return [plan for plan in plans if plan.source == name]
 
 
-async def begin_drain(
-    sharding: Sharding, name: str, plans: Sequence[PlannedMove], admin: str | None = None
-) -> list[int]:
-    """Records a drain's moves; if they are refused, the database isn't draining any more. Raises Conflict."""
-    try:
-        return await begin(sharding, plans, admin, "database_drain")
-    except GameError:
-        await sharding.membership.keep(name)
-        raise
+async def drain(sharding: Sharding, name: str, plans: Sequence[PlannedMove], admin: str | None = None) -> list[int]:
+    """Gives a database no more slots, and records the moves that take its own away, as `plan_drain` says; their ids.
+
+    Both, or neither: a drain that is refused leaves another one's mark. Raises Conflict.
+    """
+    details = {"moves": [details_of(plan) for plan in plans]}
+    async with _recorded(sharding, admin, "database_drain", name, details) as end:
+        for plan in plans:
+            await sharding.mover.require_fit(plan)
+        ids = await sharding.moves.make(plans, sharding.mover.name, drained=name)
+        end.after = {"moves": ids}
+    return ids
 
 
 async def remove(sharding: Sharding, name: str, admin: str) -> None:
@@ -193,6 +188,11 @@ def _recorded(
     if admin is None:
         return contextlib.nullcontext(AuditedEnd())
     return sharding.audit.recorded(AuditedChange(admin, action, target, BY_COMMAND, details or {}))
+
+
+def details_of(plan: PlannedMove) -> dict[str, str]:
+    """For the audit log."""
+    return {"group": plan.group, "slots": ranges.shown(plan.slots), "from": plan.source, "to": plan.target}
 
 
 async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:

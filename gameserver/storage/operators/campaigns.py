@@ -10,7 +10,7 @@ Slots whose database doesn't answer are postponed, and read behind the last slot
 a database doesn't take stay under way while further pages are begun for the others.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,9 +119,10 @@ class CampaignRecords:
         (row,) = await self._control.ask(SQL["progress"])
         return CampaignProgress(*row)
 
-    async def has_key_of(self, starter: str, admin: str) -> bool:
-        """Whether the one who started a campaign has made a key of this operator, and so has seen it."""
-        return bool(await self._control.ask(SQL["hands"], admin, starter))
+    async def hand(self, starter: str, admin: str, of_settings: Collection[str]) -> str | None:
+        """Who may have the keys of both of these operators, having made or rotated them; None if nobody may."""
+        rows = await self._control.ask(SQL["hand"], starter, admin, list(of_settings), AGREE_SECONDS)
+        return next((row.name for row in rows), None)
 
     async def agree(self, campaign_id: str, admin: str) -> bool:
         """Whether the campaign was waiting, and runs now."""

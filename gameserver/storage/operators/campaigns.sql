@@ -39,11 +39,23 @@ select count(*) filter (where state = 'waiting') as waiting,
                 filter (where state = 'running' or pending is not null), 0)::float8 as age_seconds
 from campaigns where state in ('waiting', 'running') or pending is not null
 
--- name: hands
--- $1 the name of a key, $2 an operator: a row if a key of the name that opens the door was made, or rotated, by that one.
-select 1 from admin_keys
-where name = $1 and made_by = $2 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
-limit 1
+-- name: hand
+-- $1 and $2 operators, $3 the names of the settings' keys, $4 seconds: who may have both of their keys, being one of them or
+-- having made or rotated both, itself or through others. Who has made a key has it for so long, and while it opens the door:
+-- a rotation by the key itself proves nothing sooner, as its maker can order that, too. Accounts of the operating system that
+-- made both don't count: who has the command line has the database.
+with recursive made as (
+    select name::text, made_by::text from admin_keys
+    where made_by <> name and (made_at > clock_timestamp() - $4::float8 * interval '1 second'
+                               or revoked_at is null and (expires_at is null or expires_at > clock_timestamp()))
+), hands as (
+    select * from (values ($1::text, 1), ($2::text, 2)) as operators (name, side)
+    union
+    select made.made_by, hands.side from hands join made using (name)
+    where made.made_by in ($1, $2) or made.made_by = any($3::text[])
+        or exists (select from admin_keys k where k.name = made.made_by)
+)
+select name from hands group by name having count(*) = 2 order by name = $1 desc, name = $2 desc, name limit 1
 
 -- name: agree
 -- $1 id, $2 admin, $3 seconds since the start after which it is too late.

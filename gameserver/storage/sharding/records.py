@@ -38,10 +38,15 @@ class MoveRecords:
         self._control = control
         self.slots = SlotSteps(control)
 
-    async def make(self, plans: Sequence[PlannedMove], mover: str) -> list[int]:
-        """Records the moves, all or none, leased to this mover; returns their ids. Raises Conflict with the reason."""
+    async def make(self, plans: Sequence[PlannedMove], mover: str, *, drained: str | None = None) -> list[int]:
+        """Records the moves, all or none, leased to this mover; returns their ids. Raises Conflict with the reason.
+
+        With them, the database `drained` is given no more slots.
+        """
         try:
             async with self._control.transaction() as connection:
+                if drained is not None:
+                    await drain(connection, drained)
                 return [await _make(connection, plan, mover) for plan in plans]
         except IntegrityError:
             raise Conflict(BUSY) from None

@@ -11,8 +11,8 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.storage.ids import first_command_id, new_command_id, slot_of
-from gameserver.storage.ledger.past import Past, PastRow, id_near
 from gameserver.storage.ledger.past import SQL as PAST
+from gameserver.storage.ledger.past import Past, PastRow, id_near
 from gameserver.storage.operators.exports import driver_form
 from gameserver.storage.slots.scanned_pages import NEWEST, SCANNED
 from tests.support.deployment import connected, enlist

@@ -1,7 +1,11 @@
 """Databases of groups: a drain is taken back whole; and records of moves that have long been over are deleted."""
 
+import pytest
+
 from gameserver.app import Core
+from gameserver.commands import sharding
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import Conflict
 from gameserver.storage.sharding.admission import admit
 from gameserver.storage.sharding.records import MoveRecords
 from tests.storage.sharding import moving
@@ -15,6 +19,18 @@ async def test_adding_a_database_takes_back_its_drain_in_all_of_its_groups(core:
     assert {member.group for member in await core.sharding.membership.listed() if member.draining} == set(groups)
     await admit(settings, "two", None, ["players"])
     assert await core.sharding.membership.listed() == before
+
+
+async def test_a_second_drain_that_is_refused_leaves_the_first_ones_mark(core: Core) -> None:
+    plans = await sharding.plan_drain(core.sharding, "one")
+    moves = await sharding.drain(core.sharding, "one", plans)
+    assert moves
+    marked = await core.sharding.membership.listed()
+    assert "one" in {member.database for member in marked if member.draining}
+    with pytest.raises(Conflict, match="in a move already"):
+        await sharding.drain(core.sharding, "one", plans, "ann")
+    assert await core.sharding.membership.listed() == marked
+    assert [move.id for move in await core.sharding.moves.unfinished()] == moves
 
 
 async def test_records_of_moves_go_thirty_days_after_their_end_with_their_slots(core: Core) -> None:

@@ -336,10 +336,10 @@ async def test_a_drain_that_is_refused_changes_nothing(core: Core) -> None:
     async with connected(core.databases["two"].url) as connection:
         await connection.execute("update alembic_version_players set version_num = 'players_0001'")
     before = await core.sharding.membership.listed()
-    plans = await sharding.drain(core.sharding, "one")
+    plans = await sharding.plan_drain(core.sharding, "one")
     assert {plan.target for plan in plans} == {"two"}
     with pytest.raises(Conflict, match="tables of two"):
-        await sharding.begin_drain(core.sharding, "one", plans)
+        await sharding.drain(core.sharding, "one", plans)
     assert await core.sharding.membership.listed() == before
     await core.sharding.membership.drain("two")
     with pytest.raises(Conflict, match="one is the last database"):

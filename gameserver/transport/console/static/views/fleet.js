@@ -99,6 +99,7 @@ function Nodes({ now, onNode }) {
 function Databases({ answer, onDrain }) {
   const asked = usePolled('/databases', {}, 10_000);
   const replicas = answer.nodes[0]?.figures.replicas ?? [];
+  const members = new Set(answer.members.map((member) => member.database));
   const draining = new Set(answer.members.filter((member) => member.draining).map((member) => member.database));
   if (!asked.value) return html`<section><h2>Databases</h2><${Fault} error=${asked.error} /></section>`;
   return html`<section><h2>Databases</h2><${Fault} error=${asked.error} /><div class="scroll" role="region" aria-label="Databases" tabindex="0"><table>
@@ -109,11 +110,11 @@ function Databases({ answer, onDrain }) {
       <td><span class=${`tag ${each.role === 'primary' ? 'good' : 'bad'}`}>${each.role}</span>
         ${draining.has(each.name) && html` <span class="tag warn">draining</span>`}</td>
       <td class="n">${number(each.players)}</td><td class="n">${bytes(each.bytes)}</td>
-      <td>${each.groups.map((group) => `${group.group} ${number(group.slots)}`).join(', ') || '–'}</td>
+      <td>${each.groups.map((group) => `${group.group} ${number(group.slots)}`).join(', ') || (members.has(each.name) ? '–' : 'in no group')}</td>
       <td>${replicas.filter((replica) => replica.database === each.name).map((replica) => html`<span
           class=${`tag ${replica.age_seconds === null ? 'bad' : 'good'}`} key=${replica.replica}>${replica.replica}:
           ${replica.age_seconds === null ? 'away' : `${seconds(replica.age_seconds)}, ${bytes(replica.behind_bytes)} behind`}</span> `)}</td>
-      <td>${onDrain && !draining.has(each.name) && html`<button type="button" class="plain" onClick=${() => onDrain(each.name)}>Drain ${each.name}…</button>`}</td>
+      <td>${onDrain && members.has(each.name) && !draining.has(each.name) && html`<button type="button" class="plain" onClick=${() => onDrain(each.name)}>Drain ${each.name}…</button>`}</td>
     </tr>`)}</tbody></table></div></section>`;
 }
 

@@ -1,6 +1,6 @@
 // Notices to players: sending one, and those that were sent, as the audit log has them.
 
-import { Change, Field, Told } from '../lib/dialog.js';
+import { Change, Dialog, Field, Told } from '../lib/dialog.js';
 import { ago, languageOf, number, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePages } from '../lib/load.js';
@@ -18,6 +18,17 @@ const COLUMNS = [
   { key: 'admin', title: 'Key', cell: (entry) => entry.admin },
   { key: 'reason', title: 'Reason', cell: (entry) => entry.reason },
 ];
+
+// The whole of a notice: a row shows its first words.
+function Entry({ entry, onClose }) {
+  const { text = '' } = entry.details;
+  return html`<${Dialog} title=${`Notice to ${entry.target}`} onClose=${onClose}>
+    <p>${entry.admin}, <time datetime=${entry.at}>${when(entry.at)}</time>: ${entry.ended ?? 'its end is not known'}</p>
+    <p class="note" lang=${languageOf(text)} dir="auto">${text}</p>
+    <p><b>Reason</b> <span lang=${languageOf(entry.reason)} dir="auto">${entry.reason}</span></p>
+    ${entry.command_id && html`<p class="faint">Command <span class="mono">${entry.command_id}</span></p>`}
+  <//>`;
+}
 
 function Send({ onDone, onClose }) {
   const [toAll, setToAll] = useState(true);
@@ -41,6 +52,7 @@ function Send({ onDone, onClose }) {
 export default function Notices() {
   const [sending, setSending] = useState(false);
   const [told, setTold] = useState('');
+  const [open, setOpen] = useState(null);
   const pages = usePages('/audit', { action: 'notice', limit: 100 });
   const done = () => {
     setSending(false);
@@ -52,7 +64,9 @@ export default function Notices() {
       <button type="button" class="main" onClick=${() => setSending(true)}>Send a notice</button>
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
-    <${Table} label="Notices" columns=${COLUMNS} pages=${pages} rowKey=${(entry) => entry.id} empty="No notice was sent yet." />
+    <${Table} label="Notices" columns=${COLUMNS} pages=${pages} rowKey=${(entry) => entry.id} onOpen=${setOpen}
+      empty="No notice was sent yet." />
     <${Told} text=${told} onGone=${() => setTold('')} />
+    ${open && html`<${Entry} entry=${open} onClose=${() => setOpen(null)} />`}
     ${sending && html`<${Send} onDone=${done} onClose=${() => setSending(false)} />`}`;
 }

@@ -1,10 +1,12 @@
 """Rows as text for other programs: CSV that no spreadsheet takes for formulas, and JSON line by line.
 
-Law: a text that begins like a formula gets an apostrophe before it, which spreadsheets don't show; numbers stay.
+Law: a text that begins like a formula gets an apostrophe before it, which spreadsheets don't show; numbers stay. So
+does what follows a semicolon: where numbers have a decimal comma, spreadsheets end cells there, quoted or not.
 """
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -15,6 +17,7 @@ Format = Literal["csv", "ndjson"]
 CONTENT_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a formula begins with; also in the full width that spreadsheets of East Asia take for the same."""
+_INNER = re.compile(f'(?<=;)([ "]*)(?=[{re.escape("".join(FORMULAS))}])')
 
 
 def encoded(rows: Iterable[Mapping[str, Any]], names: Sequence[str], kind: Format) -> bytes:
@@ -45,7 +48,7 @@ def heading(names: Sequence[str], kind: Format) -> bytes:
 
 def _cell(value: object) -> object:
     if isinstance(value, str):
-        return f"'{value}" if value.lstrip(" ").startswith(FORMULAS) else value
+        return _INNER.sub(r"\1'", f"'{value}" if value.lstrip(" ").startswith(FORMULAS) else value)
     if value is None or isinstance(value, int | float):
         return value
-    return orjson.dumps(value).decode()  # which begins with a bracket: no formula does
+    return _INNER.sub(r"\1'", orjson.dumps(value).decode())  # which begins with a bracket: no formula does

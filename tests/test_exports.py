@@ -21,7 +21,18 @@ def test_a_text_that_begins_like_a_formula_is_none_in_a_spreadsheet(text: str) -
     assert (number, shown, count) == ("7", f"'{text}", "-3")
 
 
-@pytest.mark.parametrize("text", ["Ann", 'Ann "the" Great, of York', "a=b", "두리", "line\nbreak", "", "'quoted"])
+@pytest.mark.parametrize("start", ["=1+1", "+1", "@sum(a1)", "\uff1d1", ' "=1'])
+def test_nothing_is_a_formula_where_semicolons_end_cells_either(start: str) -> None:
+    for text in (f"sorry;{start}", f";;{start}"):
+        for value in (text, {"reason": text}):
+            lines = encoded([{"id": "7", "text": value, "count": 1}], NAMES, "csv").decode().splitlines()
+            cells = [cell for line in lines for cell in line.split(";")]
+            assert not [cell for cell in cells if cell.lstrip(' "').startswith(("=", "+", "@", "\uff1d"))]
+
+
+@pytest.mark.parametrize(
+    "text", ["Ann", 'Ann "the" Great, of York', "a=b", "a; b; 1", "두리", "line\nbreak", "", "'quoted"]
+)
 def test_any_other_text_comes_back_as_it_was(text: str) -> None:
     assert rows_of(encoded([{"id": "7", "text": text, "count": None}], NAMES, "csv")) == [["7", text, ""]]
 

@@ -32,6 +32,12 @@ async def test_a_notice_is_sent_to_all_after_its_word_is_typed(signed_in: Page, 
     await expect(row).to_contain_text("everyone")
     await expect(row.get_by_text(TEXT)).to_have_attribute("lang", "ko")
     assert await page.locator("img").count() == 0
+    await row.press("Enter")
+    await expect(dialog.get_by_text(TEXT)).to_have_attribute("lang", "ko")
+    assert not await violations(page)
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    await expect(row).to_be_focused()
     while (pushed := await socket.connection.receive_json(timeout=30)).get("push") != "notice":
         pass
     assert pushed["data"]["text"] == TEXT

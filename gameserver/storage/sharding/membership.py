@@ -59,11 +59,6 @@ class Membership:
             )
             await connection.execute(select(func.pg_notify(CHANNEL, group)))
 
-    async def drain(self, name: str) -> list[str]:
-        """Stops giving slots to a database; returns its groups. Raises Conflict if it is the last one of a group."""
-        async with self._control.transaction() as connection:
-            return await drain(connection, name)
-
     async def keep(self, name: str) -> None:
         """Revokes a drain."""
         async with self._control.transaction() as connection:
@@ -85,7 +80,10 @@ class Membership:
 
 
 async def drain(connection: AsyncConnection, name: str) -> list[str]:
-    """As `Membership.drain`, in the caller's transaction."""
+    """Stops giving slots to a database, in the caller's transaction; returns its groups.
+
+    Raises Conflict if it is the last one of a group, or if slots are being moved to it.
+    """
     groups = await _groups(connection, name)
     for group in groups:
         if not await _others(connection, group, name):

@@ -341,9 +341,9 @@ async def test_a_drain_that_is_refused_changes_nothing(core: Core) -> None:
     with pytest.raises(Conflict, match="tables of two"):
         await sharding.drain(core.sharding, "one", plans)
     assert await core.sharding.membership.listed() == before
-    await core.sharding.membership.drain("two")
+    await sharding.drain(core.sharding, "two", [])
     with pytest.raises(Conflict, match="one is the last database"):
-        await core.sharding.membership.drain("one")
+        await sharding.drain(core.sharding, "one", [])
     with pytest.raises(Conflict, match="owns"):
         await core.sharding.membership.leave("two")
 

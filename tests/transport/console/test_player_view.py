@@ -134,6 +134,22 @@ async def test_an_erasure_is_confirmed_by_the_players_id_and_shows_its_receipt(
     assert (await api.admin(f"players/{who.id}")).code == "player_not_found"
 
 
+async def test_a_phone_shows_the_tab_that_is_open(api: Api, signed_in: Page) -> None:
+    page, who = signed_in, await api.sign_up("mage")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    for tab, title in (("moderation", "Bans and notes"), ("overview", "Overview")):
+        await show(page, who, tab)
+        await expect(page.get_by_role("link", name=title)).to_be_in_viewport(ratio=0.9)
+    await page.goto("/console/fleet?tab=boards")
+    await expect(page.get_by_role("link", name="Boards and seasons")).to_be_in_viewport(ratio=0.9)
+
+
+async def test_a_mistyped_address_is_answered_by_a_sentence(signed_in: Page) -> None:
+    for id_ in ("%E0%A4", "5", "x"):
+        await signed_in.goto(f"/console/player/{id_}")
+        await expect(signed_in.get_by_role("alert").first).to_be_visible()
+
+
 async def test_nothing_of_a_players_page_offends_a_screen_reader(api: Api, signed_in: Page) -> None:
     page, who = signed_in, await api.sign_up("mage", name="용사 둘")
     await change(api, who, "notes", text="A regular.")

@@ -3,7 +3,7 @@
 import { ask, onSignedOut } from './lib/api.js';
 import { Fault, Field } from './lib/dialog.js';
 import { html, render, useEffect, useRef, useState } from './lib/html.js';
-import { Link, go, urlOf, useRoute } from './lib/router.js';
+import { Link, go, urlOf, useCurrentInSight, useRoute } from './lib/router.js';
 import { VIEWS, may } from './views/index.js';
 
 const { environment, name: deployment } = document.documentElement.dataset;
@@ -69,11 +69,7 @@ function Console({ admin, onLeave }) {
   const route = useRoute();
   const seen = VIEWS.filter((view) => may(admin.role, view.role));
   const entry = seen.find((view) => view.name === route.view) ?? (route.view ? null : seen[0]);
-  const nav = useRef(null);
-  useEffect(() => {
-    const link = nav.current.querySelector('[aria-current]');
-    if (link) nav.current.scrollLeft = link.offsetLeft - nav.current.offsetLeft - 40; // on a phone not all are seen at once
-  }, [entry]);
+  const nav = useCurrentInSight(entry);
   return html`
     <a class="skip" href="#main">Skip to the content</a>
     <header class="frame">

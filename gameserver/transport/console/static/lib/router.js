@@ -1,12 +1,21 @@
 // Every view is a URL: /console/<view>/<rest>?<query>.
 
-import { html, useEffect, useState } from './html.js';
+import { html, useEffect, useRef, useState } from './html.js';
 
 const ROOT = '/console';
 const listeners = new Set();
 
+// A part of an address that somebody has mistyped stays as it is.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 function current() {
-  const [view = '', ...rest] = location.pathname.slice(ROOT.length).split('/').filter(Boolean).map(decodeURIComponent);
+  const [view = '', ...rest] = location.pathname.slice(ROOT.length).split('/').filter(Boolean).map(decoded);
   return { view, rest, query: Object.fromEntries(new URLSearchParams(location.search)) };
 }
 
@@ -47,4 +56,21 @@ export function Link({ to, children, ...rest }) {
     go(to);
   };
   return html`<a href=${to} onClick=${follow} ...${rest}>${children}</a>`;
+}
+
+// What holds links of which one is current: that one is scrolled into sight, as a phone doesn't show all at once.
+export function useCurrentInSight(current) {
+  const nav = useRef(null);
+  useEffect(() => {
+    const link = nav.current.querySelector('[aria-current]');
+    if (link) nav.current.scrollLeft = link.offsetLeft - nav.current.offsetLeft - 40;
+  }, [current]);
+  return nav;
+}
+
+// Parts of a page: `tabs` are [name, title], `to(name)` is where one is.
+export function Tabs({ label, tabs, current, to }) {
+  const nav = useCurrentInSight(current);
+  return html`<nav class="tabs" ref=${nav} aria-label=${label}>${tabs.map(([name, title]) => html`<${Link} key=${name}
+    to=${to(name)} aria-current=${name === current ? 'page' : undefined}>${title}<//>`)}</nav>`;
 }

@@ -5,7 +5,7 @@ import { Fault, Told } from '../lib/dialog.js';
 import { ago, bytes, number, seconds, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
 import { usePolled, useRead } from '../lib/load.js';
-import { Link, urlOf } from '../lib/router.js';
+import { Tabs, urlOf } from '../lib/router.js';
 import { DrainDatabase, DrainNode, Moves, ResumeNode, MoveSlots, SlotMaps } from './fleet_moves.js';
 import { Boards, Seasons } from './fleet_boards.js';
 import { may } from './index.js';
@@ -170,8 +170,8 @@ export default function Fleet({ route, admin }) {
     <div class="bar"><h1>Fleet</h1>
       ${orders && html`<button type="button" onClick=${() => setChange({ kind: 'move' })}>Move slots…</button>
         <button type="button" onClick=${() => setChange({ kind: 'balance' })}>Rebalance…</button>`}</div>
-    <nav class="tabs" aria-label="Parts of the fleet">${TABS.map(([name, title]) => html`<${Link} key=${name}
-      to=${urlOf('fleet', [], name === 'now' ? {} : { tab: name })} aria-current=${tab === name ? 'page' : undefined}>${title}<//>`)}</nav>
+    <${Tabs} label="Parts of the fleet" tabs=${TABS} current=${tab}
+      to=${(name) => urlOf('fleet', [], name === 'now' ? {} : { tab: name })} />
     <${Fault} error=${asked.error} />
     ${!asked.value && !asked.error && html`<p class="faint" role="status">Loading…</p>`}
     ${asked.value && tab === 'now' && html`<${Now} answer=${asked.value} history=${history}

@@ -4,7 +4,7 @@ import { Field } from '../lib/dialog.js';
 import { ago, date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
-import { go, Link, urlOf } from '../lib/router.js';
+import { go, Link, Tabs, urlOf } from '../lib/router.js';
 import { PlayerActions } from './player_actions.js';
 import { textOf, Timeline } from './player_timeline.js';
 
@@ -43,7 +43,8 @@ export default function Player({ admin, route }) {
       <${Head} page=${page} />
       ${asked.error && html`<p class="fault" role="alert">${asked.error.message}</p>`}
       <${PlayerActions} ...${shared} onDone=${reload} onErased=${setReceipt} />
-      <${Tabs} id=${id} tab=${tab} />
+      <${Tabs} label="Parts of this page" tabs=${TABS} current=${tab}
+        to=${(name) => urlOf('player', [id], name === 'overview' ? {} : { tab: name })} />
       <section aria-label=${TABS.find(([name]) => name === tab)[1]}>
         ${tab === 'overview' && html`<${Overview} ...${shared} />`}
         ${tab === 'ledger' && html`<${Timeline} ...${shared} />`}
@@ -105,17 +106,6 @@ function Head({ page }) {
         <div><dt>Id</dt><dd><code>${player.id}</code></dd></div>
       </dl>
     </header>
-  `;
-}
-
-function Tabs({ id, tab }) {
-  return html`
-    <nav class="tabs" aria-label="Parts of this page">
-      ${TABS.map(([name, title]) => html`
-        <${Link} key=${name} to=${urlOf('player', [id], name === 'overview' ? {} : { tab: name })}
-          aria-current=${name === tab ? 'page' : undefined}>${title}<//>
-      `)}
-    </nav>
   `;
 }
 

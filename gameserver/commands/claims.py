@@ -1,5 +1,6 @@
 """Resolves open claims: confirms those whose player exists and frees the rest."""
 
+import asyncio
 from collections.abc import Iterable
 
 import structlog
@@ -47,11 +48,24 @@ async def resolve_stale(accounts: Accounts, claim: Claim) -> bool:
 
 
 async def resolve_all(accounts: Accounts, player_id: int, keys: Iterable[Key]) -> None:
-    """Resolves the player's open claims on these keys; what can't be reached is left to the sweeper."""
-    for key in keys:
-        try:
-            claim = await accounts.room.claims.find(key)
-            if claim is not None and claim.player_id == player_id and not claim.confirmed:
+    """Resolves the player's open claims on these keys; what can't be reached is left to the sweeper.
+
+    Silence is waited for once: all keys are looked up together, and the claims hang on one player's database.
+    """
+    claims = await asyncio.gather(*(_own_open(accounts, player_id, key) for key in keys))
+    try:
+        for claim in claims:
+            if claim is not None:
                 await resolve(accounts, claim)
-        except Unavailable as error:
-            log.warning("claim not resolved yet", claim=str(key), error=error.detail)
+    except Unavailable as error:
+        log.warning("claims not resolved yet", player=str(player_id), error=error.detail)
+
+
+async def _own_open(accounts: Accounts, player_id: int, key: Key) -> Claim | None:
+    """The player's open claim on this key, as far as can be known."""
+    try:
+        claim = await accounts.room.claims.find(key)
+    except Unavailable as error:
+        log.warning("claim not resolved yet", claim=str(key), error=error.detail)
+        return None
+    return None if claim is None or claim.player_id != player_id or claim.confirmed else claim

@@ -17,6 +17,8 @@ from gameserver.rules.errors import BadInput, FieldProblem
 LEAST_BITS = 128
 LEAST_DISTINCT = 6
 SEPARATORS = re.compile(r"[-{}:.\s]")
+BLANK = re.compile(r"\s")
+"""Inside an id it tells that somebody wrote it: a sentence has as many characters as a secret, and others have it."""
 HEXADECIMAL = r"[0-9a-f]+|[0-9A-F]+"
 ALPHABETS = ((HEXADECIMAL, 16), (r"[0-9a-z]+|[0-9A-Z]+", 36), (r"[0-9A-Za-z]+", 62))
 MOST_CHARACTERS = 64
@@ -32,6 +34,7 @@ CONSTANTS = (
     "test",
     "n/a",
     "unsupportedidentifier",
+    "systeminfo.unsupportedidentifier",
     "9774d56d682e549c",
     "00000000-0000-0000-0000-000000000000",
     "02:00:00:00:00:00",
@@ -51,12 +54,31 @@ CONSTANTS = (
     "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
     "6ba7b812-9dad-11d1-80b4-00c04fd430c8",
     "6ba7b814-9dad-11d1-80b4-00c04fd430c8",
+    "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+    "e621e1f8-c36c-495a-93fc-0c247a3e6e5f",
+    "c9bf9e57-1685-4c89-bafb-ff5af830be8a",
+    "a1b2c3d4-e5f6-7890-abcd-ef1234567890",
+    "6fa459ea-ee8a-3ca4-894e-db77e160355e",
+    "886313e1-3b8a-5372-9b90-0c9aee199e5d",
+    "c232ab00-9414-11ec-b3c8-9f6bdeced846",
+    "5df41881-3aed-3515-88a7-2f4a814cf09e",
+    "919108f7-52d1-4320-9bac-f847db4148a8",
+    "2ed6657d-e927-568b-95e1-2665a8aea6a2",
+    "1ec9414c-232a-6b00-b3c8-9f6bdeced846",
+    "017f22e2-79b0-7cc3-98c4-dc0c0c07398f",
+    "password",
 )
-"""What engines, phones and boards say instead of an id, and the examples of standards and manuals."""
+"""What engines, phones and boards say instead of an id, the examples of standards, manuals and tools, and the commonest
+secret."""
+STRIDES = (1, 2)
+"""How far apart characters stand that may count together: `0011223344…` counts by pairs."""
 
 
 def require_strong(device: str, field: str = "device") -> None:
     """Refuses a device id that may be guessed or shared. Raises BadInput."""
+    if BLANK.search(device.strip()):
+        raise _bad(field, "has a blank: it must be drawn at random, such as 32 hexadecimal digits or a UUID")
     text = SEPARATORS.sub("", device)
     if _is_constant(text) or _is_regular(text):
         raise _bad(
@@ -80,6 +102,11 @@ def _is_regular(text: str) -> bool:
     """Whether a text repeats or counts: no random one of 128 bits does, by a chance of one in billions."""
     if len(set(text)) < LEAST_DISTINCT or text in (text + text)[1:-1]:
         return True
+    return any(all(_counts(text[first::stride]) for first in range(stride)) for stride in STRIDES)
+
+
+def _counts(text: str) -> bool:
+    """Whether most characters stand as far from the one before as the others do."""
     codes = [*map(ord, text)]
     steps = Counter(map(sub, codes[1:], codes))
     return max(steps.values()) * 2 > len(text)

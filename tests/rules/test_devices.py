@@ -21,7 +21,11 @@ GUESSED = [
     "03000200-0400-0500-0006-000700080009", "Ann's telephone", "device-000001", "undefined" * 10, "\0" * 40,
     "\N{SNOWMAN}" * 40, "123e4567e89b12d3a456426614174000", hashlib.md5(b"").hexdigest(),
     hashlib.sha256(b"undefined").hexdigest(), hashlib.sha1(b"9774d56d682e549c").hexdigest().upper(),
-    hashlib.md5(b"02:00:00:00:00:00").hexdigest(),
+    hashlib.md5(b"02:00:00:00:00:00").hexdigest(), "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    "{F47AC10B-58CC-4372-A567-0E02B2C3D479}", "SystemInfo.unsupportedIdentifier", hashlib.md5(b"password").hexdigest(),
+    "00112233445566778899aabbccddeeff", "ffeeddcc-bbaa-9988-7766-554433221100", "a0b1c2d3e4f5061728394a5b6c7d8e9f",
+    "Default string Default string 1234", "My telephone, which I bought in Busan in 2024",
+    "System Serial Number\tSystem Serial Number 12",
 ]  # fmt: skip
 
 
@@ -46,5 +50,6 @@ def test_random_secrets_pass_however_they_are_written() -> None:
             hashlib.sha256(drawn).hexdigest(),
         ):
             require_strong(text)
+    require_strong(f" {secrets.token_hex(16)}\n")
     require_strong(f"bot-{secrets.token_hex(16)}")
     require_strong(str(uuid.uuid1()))

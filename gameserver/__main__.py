@@ -36,7 +36,7 @@ from gameserver.logs.setup import set_up_logs
 from gameserver.stack.servers import haproxy_config
 from gameserver.stack.servers.node import READY_FILE
 from gameserver.stack.up import up as run_up
-from gameserver.terminal import show
+from gameserver.terminal import open_streams, show
 from gameserver.transport import openapi
 
 _DEMO = "demo.toml"
@@ -138,6 +138,7 @@ def show_haproxy_config(config: Config = DEFAULT) -> None:
 
 def main() -> None:
     """Runs the command line."""
+    open_streams()
     cli()
 
 

@@ -24,7 +24,20 @@ def columns() -> int | None:
     given = os.environ.get("COLUMNS", "")
     if given.isdigit() and int(given):
         return int(given)
-    return None if sys.stdout.isatty() else PIPE_COLUMNS
+    # It is None where whoever started the command has closed it.
+    return None if sys.stdout is not None and sys.stdout.isatty() else PIPE_COLUMNS
+
+
+def open_streams() -> None:
+    """Opens the null device for standard streams that whoever started this has closed.
+
+    Otherwise the next socket would have the number of one, and be written to as such.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 def grid(*headings: str, right: Collection[str] = (), folded: Collection[str] = ()) -> Table:

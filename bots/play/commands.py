@@ -15,7 +15,7 @@ from bots.play.identities import BotIdentity
 from bots.play.placement import Placement
 from bots.play.record import BotRecord
 from bots.wire import requests
-from bots.wire.answers import Answer, AnswerKind
+from bots.wire.answers import OF_THE_PLAYER, Answer, AnswerKind
 from bots.wire.bodies import parse_letters, parse_state, player_id
 from bots.wire.command_ids import CommandIds
 from bots.wire.player_client import PlayerClient, Reply
@@ -45,7 +45,7 @@ class CommandSender:
         request = requests.act(self._ids.next(), action, args)
         self._record.send(str(request.key))
         first, second = await self._send(request, random)
-        settled = first if first.answer is not None else second or first
+        settled = _settled(first, second)
         uncertain, now = first.uncertain or (second is not None and second.uncertain), time.monotonic()
         self._settle(request, settled, uncertain=uncertain)
         if settled.answer is None:
@@ -120,9 +120,17 @@ class CommandSender:
             return
         if first.ok and second.ok:
             self._record.compare(command_id, first.body, second.body)
-        elif first.answer.code != second.answer.code:
+        elif first.answer.code != second.answer.code and OF_THE_PLAYER.isdisjoint(
+            (first.answer.code, second.answer.code)
+        ):
             codes = [answer.code or "ok" for answer in (first.answer, second.answer)]
             self._record.disagreements.append(f"{command_id}: answered with {codes[0]} and with {codes[1]}")
+
+
+def _settled(first: Reply, second: Reply | None) -> Reply:
+    """The reply that tells a command's fate: a success, whichever of its sendings got it, or else the first answer."""
+    answered = [reply for reply in (first, second) if reply is not None and reply.answer is not None]
+    return next((reply for reply in answered if reply.ok), answered[0] if answered else first)
 
 
 def count_refusal(tally: Tally, name: str, answer: Answer, timing: OperationTiming, now: float) -> None:

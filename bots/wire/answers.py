@@ -47,8 +47,11 @@ NOT_A_RULE = frozenset(
         "not_found",
         "player_not_found",
         "board_not_found",
+        "banned",
     }
 )
+# Said of the player and not of the command: another sending of the same command may have taken effect before.
+OF_THE_PLAYER = frozenset({"banned"})
 CLOSE_CODES = {
     1001: "going_away",
     1006: "disconnected",

@@ -9,7 +9,7 @@ from bots.count.tally import OperationTiming, Tally
 from bots.play.commands import CommandSender
 from bots.play.identities import BotIdentity
 from bots.play.record import BotRecord
-from bots.wire.answers import Answer, AnswerKind
+from bots.wire.answers import Answer, AnswerKind, kind_of
 from bots.wire.channel import Channel
 from bots.wire.command_ids import CommandIds
 from bots.wire.player_client import PlayerClient, Reply
@@ -26,6 +26,48 @@ class AnsweringClient:
 
     async def send(self, request: Request, channel: Channel) -> Reply:
         return self._reply
+
+
+class AnsweringInTurn:
+    """Gives one reply after another."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self._replies = iter(replies)
+
+    async def send(self, request: Request, channel: Channel) -> Reply:
+        answer = next(self._replies).answer
+        assert answer is not None
+        return Reply(answer._replace(body={**answer.body, "command_id": str(request.key)}))
+
+
+class SendingTwice(Random):
+    """Sends every command twice at once."""
+
+    def random(self) -> float:
+        return 0.0
+
+
+PLAYER = {"id": "7", "name": "Bot", "class": "warrior", "level": 1, "hp": 5, "max_hp": 10, "exp": 0, "version": 2}
+DONE = Reply(Answer(AnswerKind.OK, body={"player": PLAYER, "events": []}))
+
+
+@pytest.mark.parametrize("banned_first", [True, False])
+@pytest.mark.parametrize(("code", "disagreements"), [("banned", 0), ("full_hp", 1)])
+async def test_of_two_sendings_one_may_come_after_a_ban(code: str, disagreements: int, *, banned_first: bool) -> None:
+    other = Reply(Answer(kind_of(code, None, None), code))
+    client = cast("PlayerClient", AnsweringInTurn(*((other, DONE) if banned_first else (DONE, other))))
+    record = BotRecord()
+    record.player_id = "7"
+    identity = BotIdentity("Bot", "bot-device", "warrior", (Channel.HTTP,))
+    sender = CommandSender(identity, client, record, CommandIds(), Tally())
+    await sender.act("rest", {}, OperationTiming(0.0, 0.0), SendingTwice(1))
+    assert (len(record.acknowledged), len(record.refused), len(record.open)) == (1, 0, 0)
+    assert len(record.disagreements) == disagreements
+    assert not record.problems
+
+
+def test_a_ban_leaves_the_fate_of_an_unanswered_command_open() -> None:
+    assert kind_of("banned", None, None) is kind_of("banned", 403, None) is AnswerKind.FAILED
 
 
 @pytest.mark.parametrize(

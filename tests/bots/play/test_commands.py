@@ -52,8 +52,12 @@ DONE = Reply(Answer(AnswerKind.OK, body={"player": PLAYER, "events": []}))
 
 
 @pytest.mark.parametrize("banned_first", [True, False])
-@pytest.mark.parametrize(("code", "disagreements"), [("banned", 0), ("full_hp", 1)])
-async def test_of_two_sendings_one_may_come_after_a_ban(code: str, disagreements: int, *, banned_first: bool) -> None:
+@pytest.mark.parametrize(
+    ("code", "disagreements"), [("banned", 0), ("player_not_found", 0), ("wrong_credentials", 0), ("full_hp", 1)]
+)
+async def test_of_two_sendings_one_may_come_after_a_ban_or_a_deletion(
+    code: str, disagreements: int, *, banned_first: bool
+) -> None:
     other = Reply(Answer(kind_of(code, None, None), code))
     client = cast("PlayerClient", AnsweringInTurn(*((other, DONE) if banned_first else (DONE, other))))
     record = BotRecord()

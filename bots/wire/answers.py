@@ -50,7 +50,7 @@ NOT_A_RULE = frozenset(
         "banned",
     }
 )
-# Said of a player that was banned or deleted, and not of the command: another sending of the same command may have taken effect before.
+# Said of a player that was banned or deleted: another sending of the same command may have taken effect before.
 OF_THE_PLAYER = frozenset({"banned", "player_not_found", "wrong_credentials"})
 CLOSE_CODES = {
     1001: "going_away",

@@ -22,7 +22,7 @@ help: ## list the targets
 run: $(VENV)/ready ## start the stack of CONFIG (config/local.toml): Postgres, Valkey and nodes
 	$(BIN)/gameserver up --config $(CONFIG)
 
-# Two at a time, each with servers of its own; a file's tests stay together.
+# Three at a time, each with servers of its own; a file's tests stay together (tests/support/lanes.py).
 ifdef ROOM
 IN_ROOM = $(or $(shell find tests -type d -path '*/$(ROOM)' -not -path '*/__pycache__*'), \
 	$(error there is no folder tests/.../$(ROOM)))
@@ -30,7 +30,7 @@ test: $(VENV)/ready
 	$(BIN)/pytest $(IN_ROOM)
 else
 test: system-packages check ## the gate and every test; ROOM=boards runs the tests of one room only
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile
 endif
 
 test-fast: $(VENV)/ready ## the tests that need no server, in under 30 seconds
@@ -45,7 +45,7 @@ mutants: $(VENV)/ready ## plant faults in copies of the server; the swarm must c
 # Counts what child processes execute, too; what a test kills with SIGKILL writes no figures.
 coverage: $(VENV)/ready system-packages ## every test, or those of ROOM, counted: coverage by file and in total
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(IN_ROOM)
+	$(BIN)/coverage run -m pytest -n 3 --dist loadfile $(IN_ROOM)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -22,6 +22,7 @@ from gameserver.logs.setup import console_lines
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
 from tests.support.command_line import WARM, CommandLine
+from tests.support.lanes import Lanes
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.servers import Servers, standing_servers
 
@@ -68,6 +69,12 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 def pytest_collection_finish() -> None:
     """What collecting the tests has made stays for the whole run: the collector needn't look at it after each."""
     garbage.settle()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> object:
+    """Of a run of several workers that keeps files together."""
+    return Lanes(config) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from tests.support.client import ADMIN_KEY
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"
 OPTIONS = (
     "--no-color", "--request-timeout", "10", "--suppress-health-check", "all",
-    "--warnings", "off", "--continue-on-failure", "--phases", "examples,coverage,fuzzing",
+    "--warnings", "off", "--continue-on-failure",
 )  # fmt: skip
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 ENDS_SESSIONS = (
@@ -28,7 +28,10 @@ MOVES_PLAYERS = ("order_moves", "drain_database")
 """Orders after which the others are told, rightly, that players are being moved."""
 
 
-async def _fuzz(node: FuzzedNode, folder: Path, *options: str) -> None:
+EVERY_PHASE = "examples,coverage,fuzzing"
+
+
+async def _fuzz(node: FuzzedNode, folder: Path, *options: str, phases: str = EVERY_PHASE) -> None:
     """Runs schemathesis and shows its report if it finds a fault."""
     argv = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", f"{node.url}/openapi.json"]
     process = await asyncio.create_subprocess_exec(
@@ -36,6 +39,8 @@ async def _fuzz(node: FuzzedNode, folder: Path, *options: str) -> None:
         "--checks",
         CHECKS,
         *OPTIONS,
+        "--phases",
+        phases,
         *options,
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
@@ -56,10 +61,22 @@ def _operator() -> list[str]:
     return ["-H", f"Authorization: Bearer {ADMIN_KEY}", "--include-path-regex", "^/admin", *excluded]
 
 
-@pytest.mark.parametrize("who", ["player", "operator", "nobody"])
-async def test_every_answer_is_one_that_the_document_promises(fuzzed: FuzzedNode, tmp_path: Path, who: str) -> None:
+@pytest.mark.parametrize(
+    ("who", "phases"),
+    [
+        pytest.param("player", EVERY_PHASE, id="player"),
+        pytest.param("operator", EVERY_PHASE, id="operator"),
+        # The two before ask each operation without a key, too (ignored_auth).
+        pytest.param("nobody", "examples,fuzzing", id="nobody"),
+        pytest.param("nobody", EVERY_PHASE, id="nobody, every phase", marks=pytest.mark.soak),
+    ],
+)
+async def test_every_answer_is_one_that_the_document_promises(
+    fuzzed: FuzzedNode, tmp_path: Path, who: str, phases: str
+) -> None:
     options = {"player": _player(fuzzed), "operator": _operator(), "nobody": ["--include-path-regex", "^/(v1|admin)"]}
-    await _fuzz(fuzzed, tmp_path, "--seed", "1", "--generation-deterministic", "--max-examples", "2", *options[who])
+    seeded = ("--seed", "1", "--generation-deterministic", "--max-examples", "2")
+    await _fuzz(fuzzed, tmp_path, *seeded, *options[who], phases=phases)
     await fuzzed.assert_well()
 
 

@@ -13,6 +13,7 @@ import structlog
 import uvloop
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from xdist.remote import Producer
 
 from gameserver import app as application
 from gameserver import garbage
@@ -72,9 +73,9 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> object:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> object:
     """Of a run of several workers that keeps files together."""
-    return Lanes(config) if config.getvalue("dist") == "loadfile" else None
+    return Lanes(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

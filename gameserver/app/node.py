@@ -49,6 +49,7 @@ from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.live import Live
 from gameserver.upkeep.postman import Postman
 from gameserver.upkeep.rules import RulesUpkeep
+from gameserver.upkeep.stillness import Stillness
 
 
 def build_app(core: Core) -> web.Application:
@@ -143,6 +144,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     live = Live(rooms.live, rooms.players, commands.leaderboards, core.rules, sockets)
     rules = RulesUpkeep(commands.rollouts, policy.now)
     return [
+        Stillness().run(),
         rooms.clock.run(),
         rules.run(),
         core.databases.watch_primaries(),

@@ -4,8 +4,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pydantic import BaseModel
+
 from gameserver.commands.turns import Turns
 from gameserver.rules.action_table import BY_OPERATORS
+from gameserver.rules.arguments import Arguments
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import BadInput, FieldProblem, GameError, PlayerNotFound, RuleBroken
 from gameserver.rules.items import Items
@@ -62,8 +65,8 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
     Raises BadInput, Refused, CommandMismatch, CommandExpired, SessionRevoked and what is unavailable.
     """
     rulebook = play.rulebook
-    model = rulebook.arguments(action, args)
-    command = Command(command_id, session.player_id, action, model, session.epoch, request_id=request_id.get())
+    command = Command(command_id, session.player_id, action, Arguments(), session.epoch, request_id=request_id.get())
+    command.args = _arguments(rulebook, command, args)
     command.rulebook = rulebook
     command.repeatable, began = repeatable, time.perf_counter()
     if (tracer := play.players.tracer) is not None:
@@ -83,6 +86,15 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
             command.trace.end(end)
     play.feeds.note(receipt, action)
     return receipt
+
+
+def _arguments(rulebook: Rulebook, command: Command, args: object) -> BaseModel:
+    """The command's arguments, which the game's own code may check. Raises BadInput, RuleBroken."""
+    try:
+        return rulebook.arguments(command.action, args)
+    except RuleBroken as error:
+        rule_failed(rulebook, command, error)
+        raise
 
 
 def _takes(rulebook: Rulebook, command: Command) -> Items:

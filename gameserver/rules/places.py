@@ -3,6 +3,7 @@
 import inspect
 import sysconfig
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 _HOUSE = str(Path(__file__).parent.parent)
@@ -20,8 +21,12 @@ def place_in(error: BaseException, function: object) -> str:
 
     Where that isn't known, because the error was found in what `function` returned, where the function begins.
     """
-    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    for file, line in reversed(frames):
-        if not file.startswith((_HOUSE, *_LIBRARIES, "<")):
-            return f"{file}:{line}"
-    return place_of(function)
+    return own_line(traceback.extract_tb(error.__traceback__)) or place_of(function)
+
+
+def own_line(frames: Iterable[traceback.FrameSummary]) -> str | None:
+    """The innermost line of the game's own code in a stack, None if there is none."""
+    for frame in reversed([*frames]):
+        if not frame.filename.startswith((_HOUSE, *_LIBRARIES, "<")):
+            return f"{frame.filename}:{frame.lineno}"
+    return None

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, Self
 
 from pydantic import BaseModel
 
-from gameserver.rules import arguments, outcomes, places
+from gameserver.rules import arguments, outcomes, places, studio
 from gameserver.rules.action_table import Action, resolve
 from gameserver.rules.arguments import LARGEST_ID, MailArguments
 from gameserver.rules.errors import BadInput, ClassMissing, FieldProblem, GameError, Refused, RuleBroken, UnknownAction
@@ -76,9 +76,8 @@ class Rulebook:
         return (self._rules.get(rule) or self._no_action()).schema
 
     def arguments(self, action: str, args: object) -> BaseModel:
-        """The action's arguments, of decoded JSON. Raises UnknownAction, or BadInput naming the field."""
-        entry = self._actions.get(action) or self._no_action()
-        return arguments.parse(entry.model, args, self.game)
+        """The action's arguments, of decoded JSON. Raises UnknownAction, BadInput naming the field, or RuleBroken."""
+        return self._parsed(action, self._actions.get(action) or self._no_action(), args)
 
     def takes(self, action: str, args: BaseModel) -> Items:
         """The items that the action takes with these arguments, sorted by name. Raises RuleBroken."""
@@ -87,8 +86,8 @@ class Rulebook:
             return ()
         try:
             counts = entry.takes(args) if callable(entry.takes) else entry.takes
-        except Exception as error:
-            fault = f"takes of action {action!r} raised {type(error).__name__}: {error}"
+        except studio.RAISED as error:
+            fault = f"takes of action {action!r} raised {studio.said(error)}"
             raise RuleBroken(fault, places.place_in(error, entry.takes)) from error
         if (problem := fault_of(counts, self.game.items)) is not None:
             raise RuleBroken(f"takes of action {action!r}: {problem}", places.place_of(entry.takes))
@@ -97,10 +96,18 @@ class Rulebook:
     def recorded(self, rule: str, args: object) -> BaseModel:
         """The arguments of an action or a letter's rule (`mail:healed`), as the ledger or an outbox has them.
 
-        Raises UnknownAction, BadInput.
+        Raises UnknownAction, BadInput, RuleBroken.
         """
-        entry = self._rules.get(rule) or self._no_action()
-        return arguments.parse(entry.model, args, self.game)
+        return self._parsed(rule, self._rules.get(rule) or self._no_action(), args)
+
+    def _parsed(self, rule: str, entry: Action, args: object) -> BaseModel:
+        try:
+            return arguments.parse(entry.model, args, self.game)
+        except GameError:
+            raise
+        except studio.RAISED as error:
+            fault = f"the arguments of {rule!r} raised {studio.said(error)}"
+            raise RuleBroken(fault, places.place_in(error, entry.function)) from error
 
     def where(self, rule: str) -> str:
         """`file:line` of an action or a letter's rule."""
@@ -123,10 +130,13 @@ class Rulebook:
             raise Refused("player_is_down", "A player at 0 HP can only be revived.")
         try:
             outcome = entry.function(player, args, moment)
-        except GameError:
-            raise
-        except Exception as error:
-            fault = f"action {action!r} raised {type(error).__name__}: {error}"
+        except GameError as error:
+            if (problem := studio.refusal_fault(error)) is None:
+                raise
+            fault = f"action {action!r} {problem}"
+            raise RuleBroken(fault, places.place_in(error, entry.function)) from error
+        except studio.RAISED as error:
+            fault = f"action {action!r} raised {studio.said(error)}"
             raise RuleBroken(fault, places.place_in(error, entry.function)) from error
         try:
             return self._accepted(action, entry, player, outcome, (args, moment.now))
@@ -163,6 +173,8 @@ class Rulebook:
             raise Refused("same_player", "This can only be done to another player.")
         try:
             return tuple(self._sealed_letter(sender, letter) for letter in letters)
+        except RuleBroken:
+            raise
         except (GameError, ValueError, TypeError) as error:
             problems = "; ".join(f"{fault.field} {fault.problem}" for fault in getattr(error, "errors", ()))
             raise RuleBroken(f"action {action!r}: a letter can't be sent: {problems or error}") from error

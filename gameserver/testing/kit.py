@@ -23,6 +23,7 @@ from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Letter, Moment, Outcome, Player
 from gameserver.rules.player_data import NO_DATA, DataMapping, accepted, data_fault, dump, load
 from gameserver.rules.rulebook import MAIL, Rulebook
+from gameserver.rules.studio import LARGEST_JSON
 from gameserver.testing.strategies import json_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -145,9 +146,10 @@ class GameKit:
         """The ledger stores the arguments and the seed: from them alone the same must come out."""
         try:
             stored = orjson.loads(orjson.dumps(model.model_dump(mode="json")))
-            orjson.dumps(outcome.events)
+            events = orjson.dumps(outcome.events)
         except TypeError as error:
             raise AssertionError(f"{rule}: its arguments or events aren't JSON: {error}") from error
+        assert len(events) <= LARGEST_JSON, f"{rule}: its events take {len(events)} bytes as JSON"
         again = self._apply(player, rule, self.rulebook.recorded(rule, stored), seed)
         assert again == outcome, f"{rule} isn't a function of player, arguments and moment: {outcome} and then {again}"
 

@@ -1,5 +1,6 @@
 """A 500 leaves a line that finds the fault: the request, the node, the traceback, and the game's own file and line."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,10 +16,16 @@ from tests.support.nodes import node_process
 from tests.support.wait import wait_until
 
 STUDIO = '''
+import asyncio
 import json
+import sys
 import time
+from pathlib import Path
+
+from pydantic import field_validator
 
 from gameserver.rules.arguments import Arguments
+from gameserver.rules.errors import Refused
 from gameserver.rules.player import Moment, Outcome, Player
 
 
@@ -49,6 +56,75 @@ def greedy(player: Player, args: Nothing, moment: Moment) -> Outcome:
 greedy.takes = takes_nonsense
 
 
+def leave(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    sys.exit(3)  # leave
+
+
+def give_up(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise asyncio.CancelledError  # give_up
+
+
+def generate(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise GeneratorExit  # generate
+
+
+def leave_shop(args: Nothing) -> dict[str, int]:
+    sys.exit("the shop is closed")  # shop
+
+
+def shop(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+shop.takes = leave_shop
+
+
+class Picky(Arguments):
+    of: int = 0
+
+    @field_validator("of", mode="before")
+    @classmethod
+    def picky(cls, value: object) -> int:
+        return {}[value]  # pick
+
+
+def pick(player: Player, args: Picky, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+def refuse_badly(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise Refused("no " + chr(0xD800), "x")  # refuse_badly
+
+
+def refuse_with_a_number(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise Refused("no", 5)  # refuse_with_a_number
+
+
+def refuse_with_bytes(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise Refused("no", "No.", extra={"why": b"x"})  # refuse_with_bytes
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError("nothing to say")
+
+
+def fail_mutely(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise Mute  # fail_mutely
+
+
+def tell_all(player: Player, args: Nothing, moment: Moment) -> Outcome:  # tell_all
+    return Outcome(player, ({"type": "told", "what": "x" * 70_000},))
+
+
+def hang(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    for _ in range(1200):
+        if (Path(__file__).parent / "released").exists():
+            break
+        time.sleep(0.05)  # hang
+    return Outcome(player, ())
+
+
 def dawdle(player: Player, args: Nothing, moment: Moment) -> Outcome:  # dawdle
     time.sleep(0.08)
     return Outcome(player, ())
@@ -58,13 +134,28 @@ FAULTS = {
     "overheal": "action 'overheal': 1000000000 HP are too many",
     "mumble": "TypeError",
     "greedy": "takes of action 'greedy' raised ZeroDivisionError",
+    "leave": "action 'leave' raised SystemExit: 3",
+    "give_up": "action 'give_up' raised CancelledError",
+    "generate": "action 'generate' raised GeneratorExit",
+    "shop": "takes of action 'shop' raised SystemExit: the shop is closed",
+    "pick": "the arguments of 'pick' raised KeyError: 3",
+    "refuse_badly": "action 'refuse_badly' is refused with the code",
+    "refuse_with_a_number": "is refused with a detail that isn't a text",
+    "refuse_with_bytes": "is refused with what isn't JSON",
+    "fail_mutely": "raised Mute, which can't be shown",
+    "tell_all": "characters of JSON, of at most 65536",
+}
+BY_STUDIO = {"explode", "greedy", "leave", "give_up", "generate", "shop", "pick", "fail_mutely"} | {
+    "refuse_badly",
+    "refuse_with_a_number",
+    "refuse_with_bytes",
 }
 
 
 @pytest.fixture
 async def node(settings: Settings, tmp_path: Path) -> AsyncIterator[NodeProcess]:
     (tmp_path / "studio.py").write_text(STUDIO)
-    actions = {name: f"studio:{name}" for name in (*FAULTS, "dawdle")}
+    actions = {name: f"studio:{name}" for name in (*FAULTS, "dawdle", "hang")}
     node = node_process(with_actions(settings, tmp_path, **actions), tmp_path, "node-1")
     await node.start()
     yield node
@@ -97,7 +188,7 @@ async def test_a_failing_rule_leaves_a_line_that_finds_it(
     node: NodeProcess, api: Api, who: Signed, action: str
 ) -> None:
     key, path = command_id(), "/v1/players/me/actions"
-    body = {"action": action, "args": {}}
+    body = {"action": action, "args": {"of": 3} if action == "pick" else {}}
     answer = await api.ask("POST", path, token=who.token, key=key, body=body, X_Request_Id=f"find-{action}")
     assert (answer.status, answer.code, answer.body["request_id"]) == (500, "internal", f"find-{action}")
     (line,) = lines(node, "a rule failed")
@@ -113,7 +204,7 @@ async def test_a_failing_rule_leaves_a_line_that_finds_it(
     }
     assert FAULTS[action] in line["fault"]
     assert "Traceback" in line["exception"] or "RuleBroken" in line["exception"]
-    assert ("studio.py" in line["exception"]) == (action in ("explode", "greedy"))
+    assert ("studio.py" in line["exception"]) == (action in BY_STUDIO)
     text = (await api.ask("GET", "/metrics")).body
     assert f'gameserver_rule_faults_total{{action="{action}"}} 1.0' in str(text)
 
@@ -136,3 +227,16 @@ async def test_a_slow_rule_is_named(node: NodeProcess, api: Api, who: Signed) ->
     assert 'gameserver_slow_rules_total{action="dawdle"} 1.0' in str((await api.ask("GET", "/metrics")).body)
     assert (await api.act(who)).status == 200
     assert len(lines(node, "a slow rule holds up its node")) == 1
+
+
+async def test_a_rule_that_doesnt_end_is_named_while_it_runs(node: NodeProcess, api: Api, who: Signed) -> None:
+    acting = asyncio.create_task(api.act(who, "hang"))
+    try:
+        await wait_until(lambda: lines(node, "something holds up this node"), 30)
+        assert not acting.done()
+    finally:
+        (node.run / "released").touch()
+        await acting
+    (line,) = lines(node, "something holds up this node")
+    assert line["where"] == line_of(node, "hang")
+    assert "# hang" in line["stack"]

@@ -13,8 +13,9 @@ import orjson
 from pydantic import BaseModel
 from sqlalchemy import ColumnClause, ColumnElement, literal_column
 
-from gameserver.rules.errors import CommandMismatch
+from gameserver.rules.errors import CommandMismatch, RuleBroken
 from gameserver.rules.player import Player
+from gameserver.rules.studio import LARGEST_JSON
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 
@@ -50,6 +51,14 @@ def json_of(value: object) -> str:
     if isinstance(value, BaseModel):
         return value.model_dump_json()
     return orjson.dumps(value).decode()
+
+
+def bounded_json_of(value: object, what: str) -> str:
+    """The JSON of what a rule made. Raises RuleBroken if it is too large, and TypeError for what isn't JSON."""
+    text = json_of(value)
+    if len(text) > LARGEST_JSON:
+        raise RuleBroken(f"{what} of {len(text)} characters of JSON, of at most {LARGEST_JSON}")
+    return text
 
 
 def outcome_of(player: Player, max_hp: int, events: Sequence[Mapping[str, Any]], **extra: object) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.items.stacks import Unpaid
 from gameserver.storage.ledger.refusals import REFUSED_SEED, refusal_of
-from gameserver.storage.ledger.rows import BatchRow, Recorded, changed_data, json_of, outcome_of
+from gameserver.storage.ledger.rows import BatchRow, Recorded, bounded_json_of, changed_data, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail.bounds import LetterCounts, LetterLimits
 from gameserver.storage.mail.mailbag import NOT_ACCEPTED, LetterSettled, Mailbag, OutboxRow, SentLetter
@@ -217,12 +217,12 @@ class Batch:
         if outcome.letters:
             postings, outcome = self._stamped(command, outcome)
         max_hp = self._by.rulebook.game.max_hp(outcome.player.class_name, outcome.player.level)
-        # The ledger row. What can't be JSON raises here, before the command has left a trace.
+        # The ledger row. What can't be JSON, or is too large, raises here, before the command has left a trace.
         answer = outcome_of(outcome.player, max_hp, outcome.events, **changed_data(locked.player, outcome.player))
         token = None
         if command.payment is not None:
             token = answer["payment"] = command.payment.token
-        answer_json, args_json = json_of(answer), json_of(command.args)
+        answer_json, args_json = bounded_json_of(answer, "an outcome"), json_of(command.args)
         # Note all of it for `_write`, and for later commands of the same player.
         self._note_scores(command, locked.player, outcome)
         locked.player, locked.changed = outcome.player, True
@@ -260,7 +260,7 @@ class Batch:
 
     def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[OutboxRow], Outcome]:
         """The outbox rows of the outcome's letters, and the outcome with an event for each of them."""
-        letters = [(letter.kind, letter.recipient, json_of(letter.args)) for letter in outcome.letters]
+        letters = [(each.kind, each.recipient, bounded_json_of(each.args, "a letter")) for each in outcome.letters]
         postings = self._mail.rows_for(command.player_id, command.id, letters, self._gathered.now)
         events = tuple(
             {

@@ -10,6 +10,7 @@ import structlog
 
 from gameserver.rules.errors import RuleBroken
 from gameserver.rules.rulebook import Rulebook
+from gameserver.rules.studio import said
 from gameserver.storage.players.command import Command
 from gameserver.telemetry import RULE_FAULTS, SLOW_RULES
 
@@ -20,7 +21,7 @@ log = structlog.get_logger()
 
 def rule_failed(rulebook: Rulebook, command: Command, error: BaseException) -> None:
     """A rule raised, broke the law of players, or returned what can't be stored."""
-    where, fault = "", f"{type(error).__name__}: {error}"
+    where, fault = "", said(error)
     if isinstance(error, RuleBroken):
         where, fault = error.where, error.fault
     RULE_FAULTS.labels(command.action).inc()

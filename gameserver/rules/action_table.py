@@ -17,7 +17,7 @@ from pydantic import BaseModel, PydanticUserError
 from gameserver.rules.corrections import CORRECTIONS
 from gameserver.rules.items import Item, Takes, fault_of
 from gameserver.rules.player import Moment, Outcome, Player
-from gameserver.rules.studio import RAISED, said
+from gameserver.rules.studio import require_fault, said
 
 BY_OPERATORS = frozenset({"ban", "lift_ban"}) | CORRECTIONS
 """Changes by operators, whose arguments (the reason) no player may see."""
@@ -75,7 +75,8 @@ def _imported(reference: str) -> object:
     module_name, _, name = reference.partition(":")
     try:
         module = import_module(module_name)
-    except RAISED as error:
+    except BaseException as error:
+        require_fault(error)
         raise ValueError(f"can't import {module_name}: {said(error)}") from error
     if not hasattr(module, name):
         raise ValueError(f"{module_name} has no {name!r}")
@@ -86,7 +87,8 @@ def _imported(reference: str) -> object:
 def _model(function: Callable[..., object], reference: str) -> type[BaseModel]:
     try:
         parameters = list(inspect.signature(function, eval_str=True).parameters.values())
-    except RAISED as error:
+    except BaseException as error:
+        require_fault(error)
         raise ValueError(f"can't read the annotations of {reference}: {error}") from error
     if len(parameters) != 3 or any(parameter.kind in _NOT_BY_POSITION for parameter in parameters):
         raise ValueError(f"{reference} must take (player, args, moment)")

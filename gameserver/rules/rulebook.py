@@ -86,7 +86,8 @@ class Rulebook:
             return ()
         try:
             counts = entry.takes(args) if callable(entry.takes) else entry.takes
-        except studio.RAISED as error:
+        except BaseException as error:
+            studio.require_fault(error)
             fault = f"takes of action {action!r} raised {studio.said(error)}"
             raise RuleBroken(fault, places.place_in(error, entry.takes)) from error
         if (problem := fault_of(counts, self.game.items)) is not None:
@@ -105,7 +106,8 @@ class Rulebook:
             return arguments.parse(entry.model, args, self.game)
         except GameError:
             raise
-        except studio.RAISED as error:
+        except BaseException as error:
+            studio.require_fault(error)
             fault = f"the arguments of {rule!r} raised {studio.said(error)}"
             raise RuleBroken(fault, places.place_in(error, entry.function)) from error
 
@@ -135,7 +137,8 @@ class Rulebook:
                 raise
             fault = f"action {action!r} {problem}"
             raise RuleBroken(fault, places.place_in(error, entry.function)) from error
-        except studio.RAISED as error:
+        except BaseException as error:
+            studio.require_fault(error)
             fault = f"action {action!r} raised {studio.said(error)}"
             raise RuleBroken(fault, places.place_in(error, entry.function)) from error
         try:

@@ -6,15 +6,12 @@ which is an operator's Ctrl-C in a command that replays.
 """
 
 import re
-from asyncio import CancelledError
 from typing import Any
 
 import orjson
 
 from gameserver.rules.errors import GameError
 
-RAISED: tuple[type[BaseException], ...] = (Exception, SystemExit, GeneratorExit, CancelledError)
-"""What is a fault of the studio's code, unless it is a GameError."""
 LONGEST_DETAIL = 1000
 LARGEST_JSON = 65_536
 """Characters that a rule's outcome, with its events, or a letter's arguments may take: they are stored and sent."""
@@ -34,6 +31,12 @@ def refusal_fault(refusal: GameError) -> str | None:
     except TypeError as error:
         return f"is refused with what isn't JSON: {error}"
     return None
+
+
+def require_fault(error: BaseException) -> None:
+    """Raises what isn't a fault of the studio's code again."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
 
 
 def said(error: BaseException) -> str:

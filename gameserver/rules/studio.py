@@ -27,7 +27,7 @@ def refusal_fault(refusal: GameError) -> str | None:
     if type(detail) is not str or len(detail) > LONGEST_DETAIL:
         return f"is refused with a detail that isn't a text of at most {LONGEST_DETAIL} characters"
     try:
-        orjson.dumps([detail, refusal.extra, refusal.errors, refusal.retry_after])
+        orjson.dumps([detail, refusal.extra, [[*problem] for problem in refusal.errors], refusal.retry_after])
     except TypeError as error:
         return f"is refused with what isn't JSON: {error}"
     return None

@@ -32,7 +32,8 @@ async def test_the_first_steps_of_a_page_are_answered_with_success(
     await node.start()
     try:
         script = re.sub(r"^URL=.*$", f"URL={node.address}", steps(PAGES[page]), flags=re.MULTILINE)
-        strict = script.replace("curl -s ", "curl -sS --fail-with-body ")
+        # A board hears of a player a moment later: until then it answers 404.
+        strict = script.replace("curl -s ", "curl -sS --fail-with-body --retry 15 --retry-delay 1 --retry-all-errors ")
         bash = await asyncio.create_subprocess_exec(
             "bash", "-euo", "pipefail", "-c", strict, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )

@@ -12,8 +12,13 @@ SEED ?= 1
 FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport/callers/test_addresses.py \
 	tests/fuzz/test_parsers.py tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
 
+GATE := types lint layers lua-check
+AT_ONCE = $(MAKE) --no-print-directory --jobs=2 --output-sync=target
+# Whoever compiles keeps what was compiled: a run has hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak coverage check lua-check format bots bench bench-bots bench-compare bench-boards bench-hostile bench-prices bench-replication bench-sizes mutants psql redis-cli profile lock \
+.PHONY: help run test test-fast soak coverage check types lint layers collected lua-check format bots bench bench-bots bench-compare bench-boards bench-hostile bench-prices bench-replication bench-sizes mutants psql redis-cli profile lock \
 	wheels system-packages clean
 
 help: ## list the targets
@@ -29,7 +34,8 @@ IN_ROOM = $(or $(shell find tests -type d -path '*/$(ROOM)' -not -path '*/__pyca
 test: $(VENV)/ready
 	$(BIN)/pytest $(IN_ROOM)
 else
-test: system-packages check ## the gate and every test; ROOM=boards runs the tests of one room only
+test: system-packages $(VENV)/ready ## the gate and every test; ROOM=boards runs the tests of one room only
+	@$(AT_ONCE) $(GATE) collected
 	$(BIN)/pytest -n 3 --dist loadfile
 endif
 
@@ -50,12 +56,22 @@ coverage: $(VENV)/ready system-packages ## every test, or those of ROOM, counted
 	$(BIN)/coverage report
 
 check: $(VENV)/ready ## the gate: format, lint, types, layers, file lengths, Lua
+	@$(AT_ONCE) $(GATE)
+
+types: $(VENV)/ready
+	$(BIN)/mypy
+
+lint: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
 	@.ci/file-lengths
-	@PYTHON=$(BIN)/python .ci/lua-check
+
+layers: $(VENV)/ready
+	$(BIN)/lint-imports --no-cache
+
+# Tests are compiled once, beside the gate, and not by each of those who run them.
+collected: $(VENV)/ready
+	$(BIN)/pytest --collect-only -qq > /dev/null
 
 lua-check: $(VENV)/ready ## lint the Lua scripts as Redis gets them (part of check where luacheck is installed)
 	@PYTHON=$(BIN)/python .ci/lua-check

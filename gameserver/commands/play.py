@@ -28,6 +28,8 @@ from gameserver.telemetry import COMMAND_SECONDS, command_ended, request_id
 
 UNKNOWN = "unknown"
 """How a command ends whose request is cancelled, or that fails without an answer."""
+UNREAD = Arguments()
+"""Until a command's own arguments are read; what reads them is told which command it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
     Raises BadInput, Refused, CommandMismatch, CommandExpired, SessionRevoked and what is unavailable.
     """
     rulebook = play.rulebook
-    command = Command(command_id, session.player_id, action, Arguments(), session.epoch, request_id=request_id.get())
+    command = Command(command_id, session.player_id, action, UNREAD, session.epoch, request_id=request_id.get())
     command.args = _arguments(rulebook, command, args)
     command.rulebook = rulebook
     command.repeatable, began = repeatable, time.perf_counter()

@@ -43,7 +43,7 @@ SETTINGS = {
     "idle_session_timeout": "10000",
     TRANSACTION: "10000",
 }
-"""In milliseconds; the last one frees the lock of a node that froze."""
+"""In milliseconds; the last two free the lock of a node that froze."""
 GIVEN_UP = (*LOST, asyncpg.PostgresError)
 
 

@@ -25,7 +25,6 @@ from gameserver.exports import Format
 from gameserver.rules.errors import Overloaded
 from gameserver.storage import tables
 from gameserver.storage.operators.parts import SQL, counted
-from gameserver.storage.operators.play_watch import PlayWatch
 from gameserver.storage.operators.questions import MOMENTS, PLAYERS, SEEN, Question
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
@@ -53,23 +52,22 @@ COLUMNS = (
 CHUNK = 250
 """Lines of a database that wait to be merged. As many of each are merged at a time, which takes half a millisecond: an
 action goes through the event loop some ten times, and may wait for that each time."""
-CHUNK_BESIDE_PLAY = 50
-"""The same while somebody plays: a database writes these in half a millisecond, in which an action may wait for it."""
 LINES_A_SECOND = 60_000
 """However fast the machine is: the rest of it is for play."""
-RESTS, RESTS_BESIDE_PLAY = 1, 4
-"""How long an export rests after each part, in times of what that took."""
 OPEN_SECONDS, IDLE_SECONDS, LONGEST_SECONDS, CLOSE_SECONDS = 5.0, 30.0, 900.0, 2.0
 SETTINGS = {
-    "idle_in_transaction_session_timeout": str(int(IDLE_SECONDS * 1000)),
+    "idle_in_transaction_session_timeout": str(int(LONGEST_SECONDS * 1000)),
     "statement_timeout": "120000",
     "lock_timeout": "3000",
     TRANSACTION: str(int((LONGEST_SECONDS + IDLE_SECONDS) * 1000)),
     "cursor_tuple_fraction": "1",
     "work_mem": "64MB",
+    "max_parallel_workers_per_gather": "0",
 }
 STATEMENT_SECONDS = 120.0
 """The first rows come once a database has sorted all of its own."""
+IDLE_ONCE_SORTED = f"set idle_in_transaction_session_timeout = {int(IDLE_SECONDS * 1000)}"
+"""Before, a database waits until the others have sorted, too."""
 
 Rows = Sequence[asyncpg.Record]
 _PLACE = itemgetter("place", "id")
@@ -102,14 +100,14 @@ class Exports:
             raise Overloaded("This node has an export under way: it makes one at a time.", retry_after=10)
         async with self._turn, asyncio.timeout(LONGEST_SECONDS), AsyncExitStack() as stack:
             snapshots = await self._open(stack)
-            watch = PlayWatch()
-            streams = [_Ahead(_stream(snapshot, question, kind, watch)) for snapshot in snapshots]
+            sorting = asyncio.Lock()
+            streams = [_Ahead(_stream(snapshot, question, kind, sorting)) for snapshot in snapshots]
             for stream in streams:
                 stack.push_async_callback(stream.close)
             pace: _Pace | None = None
             async for lines in _merged(streams):
                 yield lines
-                pace = pace or _Pace(watch)  # the first lines waited for the databases to sort
+                pace = pace or _Pace()  # the first lines waited for the databases to sort
                 await pace.rest(len(lines))
 
     async def _open(self, stack: AsyncExitStack) -> list[_Snapshot]:
@@ -139,19 +137,20 @@ async def _snapshot(database: Database, size: int) -> AsyncIterator[_Snapshot]:
             connection.terminate()
 
 
-async def _stream(snapshot: _Snapshot, question: Question, kind: Format, watch: PlayWatch) -> AsyncIterator[Rows]:
-    """The lines of one database in the ranking's order, by chunks: `place` and `id` to sort them by, and `line`."""
+async def _stream(snapshot: _Snapshot, question: Question, kind: Format, sorting: asyncio.Lock) -> AsyncIterator[Rows]:
+    """The lines of one database in the ranking's order, by chunks: `place` and `id` to sort them by, and `line`.
+
+    Databases sort in turn, for play needs a processor meanwhile.
+    """
     query, arguments = driver_form(lines_of(question, [counted(snapshot.leftovers)], kind))
     with translated(snapshot.database):
-        await watch.look(snapshot.database, snapshot.connection)
         cursor = await snapshot.connection.cursor(query, *arguments, timeout=STATEMENT_SECONDS)
-        while rows := await cursor.fetch(_chunk(watch), timeout=STATEMENT_SECONDS):
+        async with sorting:
+            first = await cursor.fetch(CHUNK, timeout=STATEMENT_SECONDS)
+        yield first
+        await snapshot.connection.execute(IDLE_ONCE_SORTED)
+        while rows := await cursor.fetch(CHUNK, timeout=STATEMENT_SECONDS):
             yield rows
-            await watch.look(snapshot.database, snapshot.connection)
-
-
-def _chunk(watch: PlayWatch) -> int:
-    return min(CHUNK, CHUNK_BESIDE_PLAY) if watch.is_played else CHUNK
 
 
 def lines_of(question: Question, conditions: Sequence[ColumnElement[bool]], kind: Format) -> Select[Any]:
@@ -168,11 +167,10 @@ def lines_of(question: Question, conditions: Sequence[ColumnElement[bool]], kind
 class _Pace:
     """Makes an export wait while it is faster than LINES_A_SECOND, and after each part as long as that took, or longer.
 
-    So it takes no more than half of what a busy machine would give it, and a fifth while somebody plays.
+    So it takes no more than half of what a busy machine would give it.
     """
 
-    def __init__(self, watch: PlayWatch) -> None:
-        self._watch = watch
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._rested_at = self._free_at = self._loop.time()
 
@@ -180,8 +178,7 @@ class _Pace:
         """After a part of so many lines was written."""
         now = self._loop.time()
         self._free_at = max(now, self._free_at) + lines / LINES_A_SECOND
-        rests = RESTS_BESIDE_PLAY if self._watch.is_played else RESTS
-        await asyncio.sleep(max(self._free_at - now, rests * (now - self._rested_at)))
+        await asyncio.sleep(max(self._free_at - now, now - self._rested_at))
         self._rested_at = self._loop.time()
 
 

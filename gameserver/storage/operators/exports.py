@@ -84,6 +84,13 @@ class _Snapshot(NamedTuple):
     leftovers: Sequence[int]
 
 
+class _Sorting(NamedTuple):
+    """What the databases do first: one after another, for play needs a processor meanwhile."""
+
+    turn: asyncio.Lock
+    is_over: asyncio.Event
+
+
 class Exports:
     """One per node."""
 
@@ -100,12 +107,12 @@ class Exports:
             raise Overloaded("This node has an export under way: it makes one at a time.", retry_after=10)
         async with self._turn, asyncio.timeout(LONGEST_SECONDS), AsyncExitStack() as stack:
             snapshots = await self._open(stack)
-            sorting = asyncio.Lock()
+            sorting = _Sorting(asyncio.Lock(), asyncio.Event())
             streams = [_Ahead(_stream(snapshot, question, kind, sorting)) for snapshot in snapshots]
             for stream in streams:
                 stack.push_async_callback(stream.close)
             pace: _Pace | None = None
-            async for lines in _merged(streams):
+            async for lines in _merged(streams, sorting.is_over):
                 yield lines
                 pace = pace or _Pace()  # the first lines waited for the databases to sort
                 await pace.rest(len(lines))
@@ -137,17 +144,15 @@ async def _snapshot(database: Database, size: int) -> AsyncIterator[_Snapshot]:
             connection.terminate()
 
 
-async def _stream(snapshot: _Snapshot, question: Question, kind: Format, sorting: asyncio.Lock) -> AsyncIterator[Rows]:
-    """The lines of one database in the ranking's order, by chunks: `place` and `id` to sort them by, and `line`.
-
-    Databases sort in turn, for play needs a processor meanwhile.
-    """
+async def _stream(snapshot: _Snapshot, question: Question, kind: Format, sorting: _Sorting) -> AsyncIterator[Rows]:
+    """The lines of one database in the ranking's order, by chunks: `place` and `id` to sort them by, and `line`."""
     query, arguments = driver_form(lines_of(question, [counted(snapshot.leftovers)], kind))
     with translated(snapshot.database):
         cursor = await snapshot.connection.cursor(query, *arguments, timeout=STATEMENT_SECONDS)
-        async with sorting:
+        async with sorting.turn:
             first = await cursor.fetch(CHUNK, timeout=STATEMENT_SECONDS)
         yield first
+        await sorting.is_over.wait()
         await snapshot.connection.execute(IDLE_ONCE_SORTED)
         while rows := await cursor.fetch(CHUNK, timeout=STATEMENT_SECONDS):
             yield rows
@@ -203,9 +208,10 @@ class _Ahead:
             self._next.exception()
 
 
-async def _merged(streams: Sequence[_Ahead]) -> AsyncIterator[Sequence[str]]:
+async def _merged(streams: Sequence[_Ahead], all_sorted: asyncio.Event) -> AsyncIterator[Sequence[str]]:
     """The lines of all streams in one order: of what is here, those that no stream can still go before."""
     heads: list[Rows] = [await stream.take() for stream in streams]
+    all_sorted.set()
     while any(heads):
         until = min(_PLACE(rows[-1]) for rows in heads if rows)
         cuts = [bisect_right(rows, until, key=_PLACE) for rows in heads]

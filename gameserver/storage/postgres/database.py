@@ -122,6 +122,10 @@ class Database:
             raise
         return connection
 
+    def found_fit(self) -> None:
+        """It needn't be vetted any more: whoever calls this has just done that, over a connection of its own."""
+        self._is_fit = True
+
     async def _judge(self, connection: DriverConnection) -> None:
         """Lets the judges look at the database and this connection.
 

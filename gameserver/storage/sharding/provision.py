@@ -97,7 +97,9 @@ async def _judged(settings: Settings, database: Database) -> Sequence[str]:
     with translated(database.name):
         connection = await database.connect_unjudged({})
         try:
-            return await faults_of(settings, database, connection)
+            if not (faults := await faults_of(settings, database, connection)):
+                database.found_fit()
+            return faults
         finally:
             connection.terminate()
 

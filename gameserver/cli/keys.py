@@ -108,7 +108,7 @@ def _show_new(key: AdminKey, secret: str, app: str | None, *, as_json: bool) -> 
     if app is not None:
         typer.echo(f"For the app, shown this once, too: {app}", err=True)
     until = "" if key.expires_at is None else f" It holds until {rfc3339(key.expires_at)}."
-    typer.echo(f"The key of {key.name}, a {key.role}, is shown this once:{until}", err=True)
+    typer.echo(f"The key of {key.name} (role {key.role}) is shown this once:{until}", err=True)
     typer.echo(secret)
 
 

@@ -70,6 +70,8 @@ async def sign_in(admins: Admins, token: str, code: str) -> tuple[str, Admin] | 
     if key is None:
         return None
     if key.totp is not None:
+        if not code:
+            raise WrongCredentials("This key needs the one-time password of its app, too.")
         admins.codes.spend(key.id)
         step = one_time.step_of(key.totp, code, admins.now().timestamp())
         if step is None or not await admins.stored.spend_code(key, step):

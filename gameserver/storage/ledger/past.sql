@@ -7,27 +7,37 @@ select cast(command_id as text) as command_id, action, cast(args as text) as arg
        version, at, seed
 from ledger where slot = :slot and player_id = :id and command_id = cast(:command_id as uuid)
 
+-- name: both
+-- A part of other statements: all that is left of the player's rows. What is kept of partitions that were dropped is older
+-- than the rest; while one is being dropped, a row may be in both.
+select command_id, action, args, outcome, version, at, seed from ledger where slot = :slot and player_id = :id
+union all
+select command_id, action, args, outcome, version, at, seed from ledger_kept where slot = :slot and player_id = :id
+
+-- name: near
+-- A part of other statements. :near a command id, :below and :above how many rows are looked at on both sides of it, in each
+-- table: a limit of both together would have all of them sorted first.
+(select command_id, action, args, outcome, version, at, seed from ledger
+ where slot = :slot and player_id = :id and command_id <= cast(:near as uuid) order by command_id desc limit :below)
+union all
+(select command_id, action, args, outcome, version, at, seed from ledger
+ where slot = :slot and player_id = :id and command_id > cast(:near as uuid) order by command_id limit :above)
+union all
+(select command_id, action, args, outcome, version, at, seed from ledger_kept
+ where slot = :slot and player_id = :id and command_id <= cast(:near as uuid) order by command_id desc limit :below)
+union all
+(select command_id, action, args, outcome, version, at, seed from ledger_kept
+ where slot = :slot and player_id = :id and command_id > cast(:near as uuid) order by command_id limit :above)
+
 -- name: version_at
 -- :moment: the version that the player had then; null if it is younger, or if no row is that old any more.
-select max(version) from (
-    select version from ledger where slot = :slot and player_id = :id and seed >= 0 and at <= :moment
-    union all
-    select version from ledger_kept where slot = :slot and player_id = :id and seed >= 0 and at <= :moment
-) as older
+select max(version) from ({both}) as both_parts where seed >= 0 and at <= :moment
 
 -- name: rows
 -- :first and :last versions, :limit how many: rows that took effect, from the newest.
-select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
-       version, at, seed
-from (
-    select command_id, action, args, outcome, version, at, seed from ledger
-    where slot = :slot and player_id = :id and seed >= 0 and version between :first and :last
-    union all
-    select command_id, action, args, outcome, version, at, seed from ledger_kept k
-    where slot = :slot and player_id = :id and seed >= 0 and version between :first and :last
-      and not exists (select from ledger l where l.slot = k.slot and l.player_id = k.player_id
-                                                 and l.command_id = k.command_id)
-) as both_parts
+select distinct on (version) cast(command_id as text) as command_id, action, cast(args as text) as args,
+    cast(outcome as text) as outcome, version, at, seed
+from ({both}) as both_parts where seed >= 0 and version between :first and :last
 order by version desc limit :limit
 
 -- name: corrections
@@ -40,8 +50,7 @@ order by version desc
 
 -- name: timeline
 -- :limit, :before a command id, :scanned how many rows are looked at, :actions (empty for all), :since and :until moments or
--- null: the newest rows that took effect and fit, by command id (slots/scanned_pages.py). What is kept of partitions that
--- were dropped is older than all that is left.
+-- null: the newest rows that took effect and fit, by command id (slots/scanned_pages.py).
 select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
        version, at, seed, fits, place = :scanned as is_last
 from (
@@ -62,62 +71,31 @@ from (
 ) as looked_at where fits or place = :scanned order by looked_at.command_id desc limit :limit
 
 -- name: version_near
--- :moment, :near a command id, :below and :above how many rows are looked at on both sides of it: the version that the player
--- had then, and the one that followed, by these rows alone.
+-- :moment: the version that the player had then, and the one that followed, by rows near :near alone.
 select max(version) filter (where at <= :moment) as version, min(version) filter (where at > :moment) as following
-from (
-    (select version, seed, at from ledger where slot = :slot and player_id = :id and command_id <= cast(:near as uuid)
-     order by command_id desc limit :below)
-    union all
-    (select version, seed, at from ledger where slot = :slot and player_id = :id and command_id > cast(:near as uuid)
-     order by command_id limit :above)
-    union all
-    (select version, seed, at from ledger_kept where slot = :slot and player_id = :id and command_id <= cast(:near as uuid)
-     order by command_id desc limit :below)
-    union all
-    (select version, seed, at from ledger_kept where slot = :slot and player_id = :id and command_id > cast(:near as uuid)
-     order by command_id limit :above)
-) as looked_at where seed >= 0
+from ({near}) as looked_at where seed >= 0
 
 -- name: rows_near
--- :first and :last versions, :limit how many, :near, :below and :above as in `version_near`: what `rows` finds, among these.
+-- What `rows` finds, among rows near :near.
 select distinct on (version) cast(command_id as text) as command_id, action, cast(args as text) as args,
     cast(outcome as text) as outcome, version, at, seed
-from (
-    (select command_id, action, args, outcome, version, at, seed from ledger
-     where slot = :slot and player_id = :id and command_id <= cast(:near as uuid) order by command_id desc limit :below)
-    union all
-    (select command_id, action, args, outcome, version, at, seed from ledger
-     where slot = :slot and player_id = :id and command_id > cast(:near as uuid) order by command_id limit :above)
-    union all
-    (select command_id, action, args, outcome, version, at, seed from ledger_kept
-     where slot = :slot and player_id = :id and command_id <= cast(:near as uuid) order by command_id desc limit :below)
-    union all
-    (select command_id, action, args, outcome, version, at, seed from ledger_kept
-     where slot = :slot and player_id = :id and command_id > cast(:near as uuid) order by command_id limit :above)
-) as looked_at where seed >= 0 and version between :first and :last
+from ({near}) as looked_at where seed >= 0 and version between :first and :last
 order by version desc limit :limit
 
 -- name: data_near
--- :version, :near, :below and :above as in `version_near`: what `data` finds among these rows, or null; `gapless` says whether
--- they have every version from there, or from the first, to :version, so that none that matters is missing.
+-- :version: what `data` finds among rows near :near, or null; `gapless` says whether these have every version from there,
+-- or from the first, to :version, so that none that matters is missing.
 with looked_at as (
-    select version, outcome -> 'data' as data from (
-        (select version, outcome, seed from ledger
-         where slot = :slot and player_id = :id and command_id <= cast(:near as uuid) order by command_id desc limit :below)
-        union all
-        (select version, outcome, seed from ledger
-         where slot = :slot and player_id = :id and command_id > cast(:near as uuid) order by command_id limit :above)
-    ) as both_sides where seed >= 0 and version <= :version
+    select version, outcome -> 'data' as data from ({near}) as both_sides where seed >= 0 and version <= :version
 ), newest as (select version, data from looked_at where data is not null order by version desc limit 1)
 select cast((select data from newest) as text) as data,
-    count(*) filter (where version > since) = cast(:version as bigint) - since as gapless
+    count(distinct version) filter (where version > since) = cast(:version as bigint) - since as gapless
 from looked_at cross join (select coalesce((select version from newest), 0) as since) as found group by since
 
 -- name: data
 -- :version: what the rules remembered of the player when it had that version, and the version of the row that says so.
-select cast(outcome -> 'data' as text) as data, version from ledger
-where slot = :slot and player_id = :id and seed >= 0 and version <= :version and outcome -> 'data' is not null
+select cast(outcome -> 'data' as text) as data, version from ({both}) as both_parts
+where seed >= 0 and version <= :version and outcome -> 'data' is not null
 order by version desc limit 1
 
 -- name: player

@@ -1,6 +1,9 @@
 """A filter that fits rarely: the console reads on over pages that have nothing, and shows what is behind them."""
 
-from playwright.async_api import Page, Request, expect
+import asyncio
+import re
+
+from playwright.async_api import Page, Request, Route, expect
 
 from gameserver.app import Core
 from gameserver.storage.ids import new_command_id
@@ -50,3 +53,35 @@ async def test_a_filter_that_fits_rarely_reads_on_over_empty_pages(
     await page.goto(f"/console/player/{who.id}?tab=ledger&actions=duel")
     await expect(page.get_by_text("The ledger has nothing that fits.")).to_be_visible()
     assert len(asked) > ROWS // 1000
+
+
+async def test_reading_on_says_how_far_it_got_and_can_be_stopped(
+    api: Api, signed_in: Page, node: InProcessNode
+) -> None:
+    page, who = signed_in, await api.sign_up("mage", name="드문 것")
+    await fill(node.core, int(who.id))
+    asked, go_on = list[str](), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        """The second page and what is behind it take their time."""
+        asked.append(route.request.url)
+        if len(asked) > 1:
+            await go_on.wait()
+        await route.continue_()
+
+    await page.route("**/ledger?*", hold)
+    await page.goto(f"/console/player/{who.id}?tab=ledger&actions=duel")
+    reached = page.get_by_text("and nothing fits so far")
+    await expect(reached).to_contain_text(re.compile(r"Looked back to \d+ \w+ \d{4}, \d\d:\d\d"))
+    assert not await violations(page)
+    await page.get_by_role("button", name="Stop").press("Enter")
+    further = page.get_by_role("button", name="Look further")
+    await expect(further).to_be_focused()
+    await expect(page.get_by_role("status").filter(has_text="Loading")).to_have_count(0)
+    await expect(reached).to_be_visible()
+    assert len(asked) == 2
+    go_on.set()
+    await further.press("Enter")
+    await expect(page.get_by_text("The ledger has nothing that fits.")).to_be_visible()
+    await expect(reached).to_have_count(0)
+    assert len(asked) > 1 + ROWS // 1000

@@ -15,10 +15,11 @@ function SignIn({ why, onDone }) {
   const [busy, setBusy] = useState(false);
   const submit = async (event) => {
     event.preventDefault();
+    const digits = code.replace(/\s/g, ''); // apps show them with a space in the middle
     setBusy(true);
     setError(null);
     try {
-      onDone(await ask('POST', '/session', { key: key.trim(), body: code.trim() ? { code: code.trim() } : {} }));
+      onDone(await ask('POST', '/session', { key: key.trim(), body: digits ? { code: digits } : {} }));
     } catch (fault) {
       setError(fault);
       setBusy(false);
@@ -34,7 +35,7 @@ function SignIn({ why, onDone }) {
           onInput=${(event) => setKey(event.target.value)} aria-describedby="key-hint" />
       <//>
       <${Field} id="code" label="One-time password" hint="Only if the key was made with one.">
-        <input id="code" inputmode="numeric" autocomplete="one-time-code" maxlength="6" value=${code}
+        <input id="code" inputmode="numeric" autocomplete="one-time-code" maxlength="16" value=${code}
           onInput=${(event) => setCode(event.target.value)} aria-describedby="code-hint" />
       <//>
       <${Fault} error=${error} />

@@ -1,6 +1,7 @@
 // Dialogs, and the one in which every change is made: what it is, why, what it will do, and a confirmation that is typed.
 
 import { ask, newCommandId } from './api.js';
+import { number } from './format.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 
 // A modal dialog; Escape and its button call `onClose`. The focus returns to where it was.
@@ -33,7 +34,7 @@ export function Fault({ error, repeats = null }) {
   const advice = repeats ? 'sending it again is safe.' : 'look at the audit log before you send it again.';
   const isUnsure = error.unknown && repeats !== null;
   return html`<div class="fault" role="alert">
-    <p>${error.message}${isUnsure ? ` It may have happened or not: ${advice}` : ''}</p>
+    <p>${error.message}${error.retryAfter && !isUnsure ? ` Try again in ${number(error.retryAfter)} s.` : ''}${isUnsure ? ` It may have happened or not: ${advice}` : ''}</p>
     ${error.fields?.length > 0 && html`<ul>${error.fields.map((each) => html`<li><b>${each.field}</b>: ${each.problem}</li>`)}</ul>`}
     ${error.requestId && html`<p class="faint">Request ${error.requestId}</p>`}
   </div>`;

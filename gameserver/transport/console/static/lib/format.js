@@ -9,6 +9,7 @@ const clock = new Intl.DateTimeFormat(LANGUAGES, { timeStyle: 'medium' });
 const relative = new Intl.RelativeTimeFormat(LANGUAGES, { numeric: 'auto', style: 'long' });
 const UNITS = [['year', 31_557_600], ['month', 2_629_800], ['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]];
 const BYTES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const LONG = 40; // characters
 const HANGUL = /\p{Script=Hangul}/u;
 const KANA = /\p{Script=Hiragana}|\p{Script=Katakana}/u;
 const HAN = /\p{Script=Han}/u;
@@ -20,6 +21,9 @@ export const date = (text) => (text ? day.format(new Date(text)) : '–');
 // The time of day of so many seconds since 1970.
 export const timeOfDay = (value) => clock.format(new Date(value * 1000));
 export const percent = (share, digits = 1) => `${(share * 100).toFixed(digits)} %`;
+
+// The moment that a UUID of version 7 carries, such as a command id.
+export const momentOf = (id) => new Date(parseInt(id.replaceAll('-', '').slice(0, 12), 16));
 
 // "3 hours ago", "in 2 days".
 export function ago(text, now = Date.now()) {
@@ -49,6 +53,9 @@ export function languageOf(name) {
   if (KANA.test(name)) return 'ja';
   return HAN.test(name) ? 'zh' : undefined;
 }
+
+// The class of a text: what is long gets room, and may be broken anywhere.
+export const lengthOf = (text) => (String(text).length > LONG ? 'long' : undefined);
 
 // A moment of the browser's own zone, from an <input type="datetime-local">, as the server takes it; '' of ''.
 export const toServer = (local) => (local ? new Date(local).toISOString() : '');

@@ -44,46 +44,53 @@ export function usePolled(path, query = {}, pauseMs = 2000, onAnswer = null) {
   return asked;
 }
 
-// Entries page by page: {entries, first, error, loading, more, next, reload}; `next` asks for the page behind.
-// `entriesOf` takes an answer apart: its entries, and the cursor of the next page (null at the end).
-export function usePages(path, query, entriesOf = (answer) => [answer.entries, answer.next_cursor]) {
-  const empty = { entries: [], first: null, cursor: null, error: null, loading: true };
+// Entries page by page; `next` asks for the page behind: {entries, first, error, loading, more, next, reload}.
+// Where the server looks at a bounded number of rows for a page, perhaps none of them fits. Then pages are asked for until
+// one does; meanwhile `reached` says how far that got, by `reachedOf(cursor)`, and `stop` ends it: `stopped` until `next`.
+export function usePages(path, query, reachedOf = null) {
+  const empty = { entries: [], first: null, cursor: null, reached: null, stopped: false, error: null, loading: true };
   const [state, setState] = useState(empty);
   const [turn, setTurn] = useState(0);
-  const stop = useRef(null);
+  const own = useRef(null);
   const question = JSON.stringify([path, query]);
 
   const load = (cursor) => {
-    const own = new AbortController();
-    stop.current?.abort();
-    stop.current = own;
-    read(path, { ...query, ...(cursor ? { cursor } : {}) }, own.signal).then(
+    const asked = new AbortController();
+    own.current?.abort();
+    own.current = asked;
+    read(path, { ...query, ...(cursor ? { cursor } : {}) }, asked.signal).then(
       (answer) => {
-        const [entries, next] = entriesOf(answer);
-        // The server looks at a bounded number of rows for a page, of which perhaps none fits.
-        if (!entries.length && next) return load(next);
-        return setState((before) => ({
+        const { entries, next_cursor: next } = answer;
+        const isEmpty = !entries.length && next !== null;
+        setState((before) => ({
           entries: cursor ? [...before.entries, ...entries] : entries,
           first: before.first ?? answer,
-          cursor: next ?? null,
+          cursor: next,
+          reached: isEmpty && reachedOf ? reachedOf(next) : null,
+          stopped: false,
           error: null,
-          loading: false,
+          loading: isEmpty,
         }));
+        if (isEmpty) load(next);
       },
-      (error) => own.signal.aborted || setState((before) => ({ ...before, error, loading: false })),
+      (error) => asked.signal.aborted || setState((before) => ({ ...before, error, loading: false })),
     );
   };
 
   useEffect(() => {
     setState(empty);
     load(null);
-    return () => stop.current?.abort();
+    return () => own.current?.abort();
   }, [question, turn]);
 
   const next = () => {
     if (state.loading || !state.cursor) return;
-    setState((before) => ({ ...before, loading: true, error: null }));
+    setState((before) => ({ ...before, loading: true, stopped: false, error: null }));
     load(state.cursor);
   };
-  return { ...state, more: state.cursor !== null, next, reload: () => setTurn((before) => before + 1) };
+  const stop = () => {
+    own.current?.abort();
+    setState((before) => ({ ...before, loading: false, stopped: true }));
+  };
+  return { ...state, more: state.cursor !== null, next, stop, reload: () => setTurn((before) => before + 1) };
 }

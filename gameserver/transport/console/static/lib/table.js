@@ -11,7 +11,7 @@ const KEYS = { ArrowDown: 1, ArrowUp: -1 };
 // `columns`: [{key, title, cell(row), className, sort}]; `pages` is what `usePages` gives; `rowKey(row)` names a row;
 // `onOpen(row)` is called for Enter and a click; `label` says what it shows; `sorted` {by, order}, `onSort(by)`.
 export function Table({ columns, pages, rowKey, onOpen, label, sorted, onSort, empty = 'Nothing fits.' }) {
-  const { entries, more, loading, error } = pages;
+  const { entries, more, loading, error, reached, stopped } = pages;
   const box = useRef(null);
   const [scroll, setScroll] = useState({ top: 0, height: 600 });
   const [focused, setFocused] = useState(0);
@@ -32,8 +32,8 @@ export function Table({ columns, pages, rowKey, onOpen, label, sorted, onSort, e
   const first = Math.max(0, Math.floor(scroll.top / ROW) - AROUND);
   const last = Math.min(entries.length, Math.ceil((scroll.top + scroll.height) / ROW) + AROUND);
   useEffect(() => {
-    if (more && !loading && !error && last >= entries.length - AROUND) pages.next();
-  }, [more, loading, error, last, entries.length]);
+    if (more && !loading && !error && !stopped && last >= entries.length - AROUND) pages.next();
+  }, [more, loading, error, stopped, last, entries.length]);
 
   useLayoutEffect(() => {
     if (!moved.current) return;
@@ -92,8 +92,10 @@ export function Table({ columns, pages, rowKey, onOpen, label, sorted, onSort, e
       <tbody>${space(first)}${rows}${space(entries.length - last)}</tbody>
     </table>
     ${error && html`<p class="fault" role="alert">${error.message}
-      <button type="button" onClick=${entries.length ? pages.next : pages.reload}>Try again</button></p>`}
-    ${!loading && !error && !entries.length && html`<p class="faint">${empty}</p>`}
+      <button type="button" onClick=${more ? pages.next : pages.reload}>Try again</button></p>`}
+    ${!loading && !error && !more && !entries.length && html`<p class="faint">${empty}</p>`}
     ${loading && html`<p class="faint" role="status">Loading…</p>`}
+    ${reached && html`<p class="faint">Looked back to ${reached}, and nothing${entries.length ? ' more' : ''} fits so far.
+      <button type="button" onClick=${loading ? pages.stop : pages.next}>${loading ? 'Stop' : 'Look further'}</button></p>`}
   </div>`;
 }

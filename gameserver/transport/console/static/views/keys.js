@@ -72,7 +72,7 @@ function Once({ made, onClose }) {
 
 function Row({ entry, setAct }) {
   const mayChange = entry.id && (entry.state === 'holds' || entry.state === 'expired');
-  return html`<tr><th scope="row" class="wrap">${entry.name}</th><td>${entry.role}</td>
+  return html`<tr><th scope="row" class="wrap">${entry.name}</th><td>${entry.role}${entry.one_time_passwords && html` <span class="tag" title="It opens only sessions of the console, together with a one-time password.">one-time password</span>`}</td>
     <td><span class=${`tag ${TAGS[entry.state]}`}>${entry.state.replace('_', ' ')}</span></td>
     <td>${moment(entry.made_at)}</td><td>${entry.made_by}</td><td>${moment(entry.signed_in_at)}</td>
     <td>${entry.expires_at ? moment(entry.expires_at) : 'never'}</td>

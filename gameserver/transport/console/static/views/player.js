@@ -1,7 +1,7 @@
 // Everything about one player, and all that can be done to it: /console/player/<id>?tab=ledger&at=…
 
 import { Field } from '../lib/dialog.js';
-import { ago, date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
+import { ago, date, languageOf, lengthOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { go, Link, Tabs, urlOf } from '../lib/router.js';
@@ -123,7 +123,7 @@ export function Sheet({ caption, heads, rows, empty }) {
   `;
 }
 
-const Text = ({ children }) => html`<span lang=${languageOf(String(children))} dir="auto">${children}</span>`;
+const Text = ({ children }) => html`<span class=${lengthOf(children)} lang=${languageOf(String(children))} dir="auto">${children}</span>`;
 const At = ({ at }) => (at ? html`<time datetime=${at} title=${when(at)}>${ago(at)}</time>` : '–');
 
 function Overview({ page }) {
@@ -141,7 +141,7 @@ function Overview({ page }) {
     number(stack.max_stack),
     stack.lost ? number(stack.lost) : '–',
   ]);
-  const data = Object.entries(page.data).map(([name, value]) => [html`<code>${name}</code>`, String(value)]);
+  const data = Object.entries(page.data).map(([name, value]) => [html`<code><${Text}>${name}<//></code>`, html`<${Text}>${String(value)}<//>`]);
   return html`
     <${Sheet} caption="Places on boards" heads=${['Board', 'Season', 'Rank', 'Of', 'Score', 'Reached']} rows=${places}
       empty="It is on no board, or boards can't be read just now." />

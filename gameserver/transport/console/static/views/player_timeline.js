@@ -1,7 +1,7 @@
 // A player's ledger as a timeline, newest first: filtered by the address, page by page, each row with what can be done.
 
 import { Dialog, Field } from '../lib/dialog.js';
-import { ago, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
+import { ago, languageOf, lengthOf, momentOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useRef, useState } from '../lib/html.js';
 import { usePages } from '../lib/load.js';
 import { go, urlOf } from '../lib/router.js';
@@ -13,7 +13,7 @@ const STATE = ['class', 'level', 'hp', 'exp'];
 
 export function Timeline({ id, page, query, setChange }) {
   const { actions, since, until } = query;
-  const pages = usePages(`/players/${id}/ledger`, { limit: PAGE, actions, since, until });
+  const pages = usePages(`/players/${id}/ledger`, { limit: PAGE, actions, since, until }, (cursor) => when(momentOf(cursor)));
   const [open, setOpen] = useState(null);
   const newest = page.player.version;
   const seen = useRef(newest);
@@ -106,7 +106,7 @@ function Entry({ entry, newest, change, onClose }) {
 export function Values({ values }) {
   const entries = Object.entries(values).filter(([, value]) => value !== null);
   if (!entries.length) return html`<p class="faint">None.</p>`;
-  return html`<dl class="tiles">${entries.map(([name, value]) => html`<div key=${name}><dt>${name}</dt>
+  return html`<dl class="tiles">${entries.map(([name, value]) => html`<div key=${name} class=${lengthOf(textOf(value))}><dt>${name}</dt>
     <dd dir="auto" lang=${languageOf(textOf(value))}>${textOf(value)}</dd></div>`)}</dl>`;
 }
 

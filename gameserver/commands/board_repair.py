@@ -84,6 +84,13 @@ def _followed(board_repair: BoardRepair, board: str, season: str) -> Contest:
     return contest
 
 
+def count_from_zero(board_repair: BoardRepair) -> None:
+    """Shows the counters of all boards from the start: an alert sees no rise in what begins with a difference."""
+    for board in board_repair.leaderboards.seasons.calendar.boards():
+        BOARD_CHECKED.labels(board.name)
+        BOARD_DIFFERENCES.labels(board.name)
+
+
 def _counted(contest: Contest, report: CheckReport) -> CheckReport:
     BOARD_CHECKED.labels(contest.board.name).inc(report.compared)
     BOARD_DIFFERENCES.labels(contest.board.name).inc(report.found)

@@ -104,6 +104,7 @@ async def attend_seasons_for_ever(course: Closing) -> None:
 
 async def check_boards_for_ever(repair: BoardRepair) -> None:
     """Compares a few players on boards with the databases now and then, and corrects what differs."""
+    board_repair.count_from_zero(repair)
     await _for_ever("board entries corrected", CHECK_SECONDS, lambda: board_repair.check_some(repair))
 
 

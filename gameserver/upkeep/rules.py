@@ -20,6 +20,7 @@ from gameserver.rules.editions import Edition
 from gameserver.rules.errors import GameError
 from gameserver.rules.game import GameFault
 from gameserver.storage.operators.rule_orders import CANCELLED, ORDERED, RuleOrder
+from gameserver.storage.players import rule_log
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import RULEBOOK
 
@@ -132,6 +133,7 @@ class RulesUpkeep:
         if edition.number != self._shown:
             self._shown = edition.number
             RULEBOOK.set(edition.rulebook.number or 0)
+            rule_log.count_from_zero(edition.rulebook)
             log.info("rules are in force", edition=edition.number, rulebook=edition.rulebook.number)
 
     async def _tell(self, orders: Sequence[RuleOrder]) -> None:

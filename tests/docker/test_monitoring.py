@@ -2,7 +2,10 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from tests.support.repository import ROOT
 FOLDER = ROOT / "docker/monitoring"
 OF_PROMETHEUS = {"le", "instance", "job"}
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
-METRIC = re.compile(r"\b(gameserver_\w+)(\{[^}]*\})?")
+METRIC = re.compile(r"\b(gameserver_\w+|up)(\{[^}]*\})?")
 
 
 def metrics() -> dict[str, set[str]]:
@@ -49,12 +52,14 @@ def texts(part: Any) -> Iterator[str]:
 
 DASHBOARD = [*texts(json.loads((FOLDER / "dashboard.json").read_text()))]
 RULES = [rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"] for rule in group["rules"]]
+OF_SCRAPING = {"up": OF_PROMETHEUS}
+"""What Prometheus itself adds for each node."""
 QUERIES = [query for query in (*DASHBOARD, *(rule["expr"] for rule in RULES)) if "gameserver" in query]
 
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_query_asks_for_a_metric_by_its_labels(query: str) -> None:
-    known, allowed = metrics(), set(OF_PROMETHEUS)
+    known, allowed = metrics() | OF_SCRAPING, set(OF_PROMETHEUS)
     asked = METRIC.findall(query)
     assert asked
     for name, selectors in asked:
@@ -75,7 +80,31 @@ def test_every_rule_says_what_is_wrong_and_where_to_read_on() -> None:
         grouped = {
             label.strip() for labels in re.findall(r"by \(([^)]*)\)", rule["expr"]) for label in labels.split(",")
         }
-        assert labels <= grouped, rule["alert"]
+        assert labels <= grouped | (OF_PROMETHEUS if rule["expr"].startswith("up") else set()), rule["alert"]
+
+
+def test_the_job_that_rules_ask_for_is_the_one_that_is_scraped() -> None:
+    scraped = yaml.safe_load((FOLDER / "prometheus.yaml").read_text())
+    jobs = {job["job_name"] for job in scraped["scrape_configs"]}
+    assert {job for rule in RULES for job in re.findall(r'job="(\w+)"', rule["expr"])} == jobs
+    assert scraped["rule_files"] == ["alerts.yaml"]
+
+
+def promtool(*arguments: str) -> None:
+    """Runs Prometheus's own checker. Skips the test where it isn't installed."""
+    if (program := shutil.which("promtool")) is None:
+        pytest.skip("promtool isn't installed (apt-get install prometheus)")
+    command = [program, *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_prometheus_takes_the_files() -> None:
+    promtool("check", "config", str(FOLDER / "prometheus.yaml"))
+
+
+def test_a_rule_fires_when_it_should_and_not_before() -> None:
+    promtool("test", "rules", str(Path(__file__).with_name("alerts_test.yaml")))
 
 
 def test_timings_are_read_as_a_histogram_of_the_library_is() -> None:

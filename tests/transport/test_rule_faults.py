@@ -209,6 +209,24 @@ async def test_a_failing_rule_leaves_a_line_that_finds_it(
     assert f'gameserver_rule_faults_total{{action="{action}"}} 1.0' in str(text)
 
 
+async def test_what_alerts_see_rise_is_there_before_its_first_fault(node: NodeProcess, api: Api) -> None:
+    counters = (
+        *(
+            f'gameserver_{kind}_total{{action="{rule}"}} 0.0'
+            for kind in ("rule_faults", "slow_rules")
+            for rule in FAULTS
+        ),
+        'gameserver_rule_faults_total{action="mail:rewarded"} 0.0',
+        'gameserver_board_differences_total{board="exp"} 0.0',
+    )
+
+    async def are_shown() -> bool:
+        text = str((await api.ask("GET", "/metrics")).body)
+        return all(counter in text for counter in counters)
+
+    await wait_until(are_shown, what="every counter at 0")
+
+
 async def test_a_frames_error_names_the_request_whose_line_finds_it(node: NodeProcess, api: Api, who: Signed) -> None:
     socket = await api.socket(who.token)
     error = (await socket.ask("act", action="explode", args={}))["error"]

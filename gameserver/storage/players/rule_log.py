@@ -19,6 +19,13 @@ SLOW_SECONDS = 0.05
 log = structlog.get_logger()
 
 
+def count_from_zero(rulebook: Rulebook) -> None:
+    """Shows the counters of all rules from the start: an alert sees no rise in what begins with a fault."""
+    for rule in (*rulebook.actions(), *rulebook.mail_kinds()):
+        RULE_FAULTS.labels(rule)
+        SLOW_RULES.labels(rule)
+
+
 def rule_failed(rulebook: Rulebook, command: Command, error: BaseException) -> None:
     """A rule raised, broke the law of players, or returned what can't be stored."""
     where, fault = "", said(error)

@@ -11,7 +11,7 @@ from gameserver.config.settings import Settings
 from tests.support.client import ADMIN_KEY, Api
 from tests.support.nodes import InProcessNode, start_node
 from tests.transport.console.conftest import sign_in, violations
-from tests.transport.http.test_campaigns import SECOND_KEY, started, with_operators
+from tests.transport.http.test_campaigns import SECOND_KEY, TEXT, started, with_operators
 
 
 async def test_a_letter_is_counted_confirmed_sent_and_followed(signed_in: Page, api: Api, tmp_path: Path) -> None:
@@ -72,6 +72,9 @@ async def test_a_second_operator_agrees_and_another_letter_is_revoked(page: Page
     await expect(page.get_by_text("Revoked: 0 had it, 0 letters are under way.")).to_be_visible()
     await expect(page.get_by_role("button", name="Agree")).to_have_count(1)
     await page.get_by_role("button", name="Agree").click()
+    # What is agreed to is shown whole: to whom, with what, whose it is, and why.
+    for shown in ("To 2 players: Class mage; with 2 potion", TEXT, "a test", "· operator,"):
+        await expect(dialog.get_by_text(shown)).to_be_visible()
     await dialog.get_by_label("Reason").fill("as agreed")
     button = dialog.get_by_role("button", name="Agree", exact=True)
     await expect(button).to_be_disabled()

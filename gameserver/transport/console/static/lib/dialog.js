@@ -72,6 +72,7 @@ export function Change({ title, verb, request, fields, show, confirm, initial = 
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const sent = useRef({ text: '', commandId: '' });
+  const end = useRef(null);
   const set = (name, value) => {
     setValues((before) => ({ ...before, [name]: value }));
     setPreview(null);
@@ -100,6 +101,9 @@ export function Change({ title, verb, request, fields, show, confirm, initial = 
       setBusy(false);
     }
   };
+  useEffect(() => {
+    if (preview || error) end.current.scrollIntoView({ block: 'nearest' }); // what is new may be below what is seen
+  }, [preview, error]);
   const hasPreview = request(values, true) !== null;
   const look = () => attempt(async () => setPreview(await send(true)));
   const wanted = typeof confirm === 'function' ? preview && confirm(preview) : confirm;
@@ -123,7 +127,7 @@ export function Change({ title, verb, request, fields, show, confirm, initial = 
         <input id="typed" value=${typed} onInput=${(event) => setTyped(event.target.value)} autocomplete="off" />
       <//>`}
       <${Fault} error=${error} repeats=${repeats} />
-      <footer>
+      <footer ref=${end}>
         <button type="button" onClick=${onClose}>Cancel</button>
         ${hasPreview && html`<button type=${preview ? 'button' : 'submit'} formnovalidate class=${preview ? '' : 'main'} disabled=${busy}
           onClick=${preview ? look : undefined}>

@@ -1,7 +1,7 @@
 // Letters with items to many players: started, agreed to, followed and revoked.
 
 import { Change, Fault, Field, Told } from '../lib/dialog.js';
-import { ago, number, toServer, when } from '../lib/format.js';
+import { ago, languageOf, number, toServer, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
 import { usePolled } from '../lib/load.js';
 
@@ -30,6 +30,15 @@ function filterOf(values) {
 const told = (filter) => Object.entries(filter).filter(([name]) => name in FILTER)
   .map(([name, value]) => `${FILTER[name]} ${MOMENTS.includes(name) ? when(value) : value}`).join(', ') || 'All players';
 
+// Who gets it, and what comes with it.
+function whom({ filter, items }) {
+  const gifts = Object.entries(items).map(([name, count]) => `${number(count)} ${name}`).join(', ');
+  return told(filter) + (gifts && `; with ${gifts}`);
+}
+
+// As players read it, with its lines.
+const Text = ({ of: { text } }) => html`<p class="note" lang=${languageOf(text)} dir="auto">${text}</p>`;
+
 function Start({ onDone, onClose }) {
   const counted = useRef(0);
   const request = (values, preview) => ({
@@ -39,16 +48,17 @@ function Start({ onDone, onClose }) {
   const input = (name, label, values, set, more = {}) => html`<${Field} id=${name} label=${label}>
     <input id=${name} value=${values[name]} onInput=${(event) => set(name, event.target.value)} autocomplete="off" ...${more} /><//>`;
   const fields = (values, set) => html`
-    <${Field} id="text" label="Text"><textarea id="text" required maxlength="1000" rows="4" value=${values.text}
+    <${Field} id="text" label="Text"><textarea id="text" required maxlength="1000" rows="4" value=${values.text} lang=${languageOf(values.text)}
       onInput=${(event) => set('text', event.target.value)}></textarea><//>
     ${input('items', 'Items, such as potion=3, herb=1', values, set)}
+    <div class="filters">
     ${input('class', 'Class', values, set)}
     ${input('min_level', 'Level from', values, set, { type: 'number', min: 1 })}
     ${input('max_level', 'Level to', values, set, { type: 'number', min: 1 })}
     ${input('created_since', 'Created since', values, set, { type: 'datetime-local' })}
     ${input('created_until', 'Created until', values, set, { type: 'datetime-local' })}
     ${input('seen_since', 'Last seen since', values, set, { type: 'datetime-local' })}
-    ${input('seen_until', 'Last seen until', values, set, { type: 'datetime-local' })}`;
+    ${input('seen_until', 'Last seen until', values, set, { type: 'datetime-local' })}</div>`;
   return html`<${Change} title="Write to many players" verb="Send" danger initial=${EMPTY} request=${request} fields=${fields}
     show=${(answer) => html`<p><b>${number(answer.players)}</b> players fit now; who is banned gets nothing.</p>
       ${answer.needs_second_operator && html`<p>These are so many that a second operator has to agree.</p>`}`}
@@ -64,7 +74,9 @@ function Agree({ campaign, onDone, onClose }) {
     request=${(_, preview) => (preview ? null : {
       method: 'POST', path: `/campaigns/${campaign.id}/agreement`, body: { expected_count: campaign.players },
     })}
-    fields=${() => html`<p>${campaign.text}</p><p>${told(campaign.filter)}</p>`}
+    fields=${() => html`<p><b>${campaign.reason}</b> <span class="faint">· ${campaign.admin}, ${when(campaign.at)}</span></p>
+      <${Text} of=${campaign} />
+      <p>To ${number(campaign.players)} players: ${whom(campaign)}</p>`}
     onDone=${() => onDone('It is being sent.')} onClose=${onClose} />`;
 }
 
@@ -78,14 +90,13 @@ function Revoke({ campaign, onDone, onClose }) {
 function Campaign({ campaign, admin, onAct }) {
   const { id, state, players, arrived, refused } = campaign;
   const mayChange = admin.role === 'operator';
-  const items = Object.entries(campaign.items).map(([name, count]) => `${count} ${name}`).join(', ');
   const label = `${number(arrived + refused)} of ${number(players)} letters have ended`;
   return html`<section class="card" aria-label=${`Campaign: ${campaign.reason}`}>
     <div class="bar"><h2>${campaign.reason}</h2><span class=${`tag ${TAGS[state]}`}>${state}</span>
       ${mayChange && state === 'waiting' && campaign.admin !== admin.name && html`<button type="button" onClick=${() => onAct('agree', campaign)}>Agree</button>`}
       ${mayChange && ['waiting', 'running'].includes(state) && html`<button type="button" onClick=${() => onAct('revoke', campaign)}>Revoke</button>`}</div>
-    <p class="wrap">${campaign.text}</p>
-    <p>${told(campaign.filter)}${items && `; with ${items}`}</p>
+    <${Text} of=${campaign} />
+    <p>${whom(campaign)}</p>
     <progress aria-label=${label} max=${Math.max(players, arrived + refused, 1)} value=${arrived + refused}></progress>
     <p>${number(arrived)} arrived, ${number(refused)} refused, of ${number(players)} counted${(campaign.waiting ?? []).map((one) => `; ${number(one.slots)} slots and ${number(one.letters)} letters wait for database ${one.database}`).join('')}
       <span class="faint"> · ${campaign.admin}${campaign.agreed_by && ` and ${campaign.agreed_by}`}, <time datetime=${campaign.at} title=${when(campaign.at)}>${ago(campaign.at)}</time></span></p>

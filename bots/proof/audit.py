@@ -9,7 +9,7 @@ it answers what the server answered then.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -84,11 +84,15 @@ class ServerRecord:
 
 @dataclass(frozen=True, slots=True)
 class PlayersProved:
-    """The verdict on every player, the mail between them, and the ledger of each that could be read."""
+    """The verdict on every player, the mail between them, and the ledger of each that could be read.
+
+    `reread` reads some of the ledgers once more, for what came later; it raises NotProvedError.
+    """
 
     verdicts: list[PlayerVerdict]
     mail: MailCounts
     ledgers: Mapping[str, Sequence[LedgerEntry]]
+    reread: Callable[[Collection[str]], Awaitable[Mapping[str, Sequence[LedgerEntry]]]]
 
 
 async def prove_players(
@@ -124,7 +128,7 @@ async def _prove(reading: "_Reading", mail_ends: float) -> PlayersProved:
         records |= await reading.of(behind)
     verdicts = {player: _judge(bots[player], record) for player, record in records.items()}
     mail = judge_letters(_ledgers(records), verdicts, _gone(records))
-    return PlayersProved(list(verdicts.values()), mail, _ledgers(records))
+    return PlayersProved(list(verdicts.values()), mail, _ledgers(records), reading.ledgers_of)
 
 
 def _is_behind(bot: Witness, record: ServerRecord) -> bool:
@@ -151,6 +155,10 @@ class _Reading:
         """Read what the server stores of these players; raises NotProvedError."""
         records = await call_for_all(self._one, players, at_once=BOTS_AT_ONCE)
         return dict(zip(players, records, strict=True))
+
+    async def ledgers_of(self, players: Collection[str]) -> Mapping[str, Sequence[LedgerEntry]]:
+        """Read the ledgers of these players, but for those that are gone by now."""
+        return _ledgers(await self.of(players))
 
     async def _one(self, player: str) -> ServerRecord:
         try:

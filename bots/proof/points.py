@@ -1,28 +1,42 @@
-"""The proof of boards of points and of seasons' rewards, against the ledgers of the bots.
+"""The proof of boards of points, against the ledgers of the bots; that of seasons' rewards is in bots.proof.rewards.
 
 The law: on a board that adds points up, a bot's score is the sum of what the events in its ledger scored, in a season
 of what they scored between its start and its end by the ledger's time; an operator's correction says by how much it
-changes the scores of that time. When a season is over, whoever has a rank that
-is rewarded gets one letter, which names that rank. Boards of certain classes, levels or sizes aren't checked. A board
-follows with a delay, so it gets `patience` seconds.
+changes the scores of that time. Boards of certain classes, levels or sizes aren't checked. A board follows with a
+delay, so it gets `patience` seconds; the rewards of a season that ended with the run come then, too, so the ledgers of
+those who lack one are read again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bots.proof.boards import BOARD_PAGE, RETRY_SECONDS, BoardPlace, parse_board
-from bots.proof.invariants import POINTS, REWARDS, Evidence, Fault
+from bots.proof.invariants import POINTS, Evidence, Fault
 from bots.proof.pages import Asker, NotProvedError, get, read_pages
-from bots.proof.players import SERVER, LedgerEntry
+from bots.proof.players import LedgerEntry
+from bots.proof.rewards import Ledgers, RewardedSeason, compare_rewards, unrewarded
 from bots.wire.errors import BadAnswerError
 
-REWARDED = "mail:rewarded"
 SEASONS = ("previous", "current")
-Ledgers = Mapping[str, Sequence[LedgerEntry]]
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The bots' ledgers, how many players were banned or deleted during the run, and what reads a ledger once more."""
+
+    ledgers: Ledgers
+    gone: int
+    reread: Callable[[Collection[str]], Awaitable[Ledgers]]
+
+    async def with_late_rewards(self, season: RewardedSeason) -> "Played":
+        """Return the same with the rewards that have come since the ledgers were read."""
+        if not (late := unrewarded(season, self.ledgers, self.gone)):
+            return self
+        others = {player: entries for player, entries in self.ledgers.items() if player not in late}
+        return Played({**others, **await self.reread(late)}, self.gone, self.reread)
 
 
 class PointsBoard(NamedTuple):
@@ -42,20 +56,17 @@ class PointsPage(NamedTuple):
     places: list[BoardPlace]
 
 
-async def prove_points(player: Asker, ledgers: Ledgers, gone: int, patience: float) -> Evidence:
-    """Compare every board of points, and every reward; `gone` players were banned or deleted during the run.
-
-    Raises NotProvedError.
-    """
-    return await _settled(partial(_all_boards, player, ledgers, gone), patience)
+async def prove_points(player: Asker, played: Played, patience: float) -> Evidence:
+    """Compare every board of points, and every reward. Raises NotProvedError."""
+    return await _settled(partial(_all_boards, player, played), patience)
 
 
-async def _all_boards(player: Asker, ledgers: Ledgers, gone: int) -> Evidence:
+async def _all_boards(player: Asker, played: Played) -> Evidence:
     """Compare all boards once, by the seasons of this moment."""
     verdict = Evidence()
     for board in parse_points_boards(await get(player, "/v1/boards")):
         compare = _by_season if board.starts_at else _all_time
-        verdict.add(await compare(player, board, ledgers, gone))
+        verdict.add(await compare(player, board, played))
     return verdict
 
 
@@ -70,23 +81,25 @@ async def _settled(compare: Callable[[], Awaitable[Evidence]], patience: float) 
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _all_time(player: Asker, board: PointsBoard, ledgers: Ledgers, _gone: int) -> Evidence:
+async def _all_time(player: Asker, board: PointsBoard, played: Played) -> Evidence:
     page = await _page(player, board.name, "")
-    return compare_points(board, page, ledgers, "", "")
+    return compare_points(board, page, played.ledgers, "", "")
 
 
-async def _by_season(player: Asker, board: PointsBoard, ledgers: Ledgers, gone: int) -> Evidence:
+async def _by_season(player: Asker, board: PointsBoard, played: Played) -> Evidence:
     verdict = Evidence()
     for season in SEASONS:
         try:
             page = await _page(player, board.name, f"&season={season}")
         except NotProvedError as error:
-            verdict.faults += _missed(board, ledgers, str(error)) if season == "previous" else []
+            verdict.faults += _missed(board, played.ledgers, str(error)) if season == "previous" else []
             continue
         ends = board.starts_at if season == "previous" else board.ends_at
-        verdict.add(compare_points(board, page, ledgers, page.season, ends))
-        if season == "previous":
-            verdict.add(compare_rewards(board, page, ledgers, gone))
+        verdict.add(compare_points(board, page, played.ledgers, page.season, ends))
+        if season == "previous" and board.rewards:
+            rewarded = RewardedSeason(board.name, page.season, board.rewards, page.places)
+            played = await played.with_late_rewards(rewarded)
+            verdict.add(compare_rewards(rewarded, played.ledgers, played.gone))
     return verdict
 
 
@@ -166,30 +179,3 @@ def _time(text: str) -> datetime:
     except ValueError as error:
         raise NotProvedError(f"{text!r:.80} isn't a time: {error}") from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def compare_rewards(board: PointsBoard, page: PointsPage, ledgers: Ledgers, gone: int) -> Evidence:
-    """Compare the letters with a season's rewards to the standings of that season.
-
-    Those behind a player that is gone since move up in the standings, so a letter may name a rank up to `gone` lower.
-    """
-    verdict = Evidence()
-    for place in page.places:
-        if place.player_id not in ledgers:
-            continue
-        letters = [entry for entry in ledgers[place.player_id] if _is_reward(entry, board, page)]
-        is_due = any(first <= place.rank and place.rank + gone <= last for first, last in board.rewards)
-        verdict.checked[REWARDS] += bool(letters)
-        told = f"board {board.name}, season {page.season}: player {place.player_id} of rank {place.rank}"
-        lines = [f"{entry.command_id} at {entry.at}, for rank {entry.args.get('rank')}" for entry in letters]
-        if len(letters) > 1 or (is_due and not letters):
-            verdict.faults.append(Fault(REWARDS, f"{told} was rewarded {len(letters)} times", lines))
-        elif letters and not place.rank <= int(letters[0].args.get("rank", 0)) <= place.rank + gone:
-            verdict.faults.append(Fault(REWARDS, f"{told} was rewarded for another rank", lines))
-    return verdict
-
-
-def _is_reward(entry: LedgerEntry, board: PointsBoard, page: PointsPage) -> bool:
-    if entry.action != REWARDED or entry.sender != SERVER:
-        return False
-    return (entry.args.get("board"), entry.args.get("season")) == (board.name, page.season)

@@ -14,7 +14,7 @@ from bots.proof.audit import ProofPatience, prove_players
 from bots.proof.boards import prove_boards
 from bots.proof.invariants import NAMES, Evidence, Fault
 from bots.proof.pages import NotProvedError
-from bots.proof.points import prove_points
+from bots.proof.points import Played, prove_points
 from bots.proof.recorded import RecordedClient, RecordedRun, recorded
 
 AT_ONCE = ProofPatience(settling=0.0, mail=0.0, boards=0.0)
@@ -50,7 +50,7 @@ async def check_history(path: Path) -> HistoryVerdict:
     try:
         reader = _reader(history)
         gone = history.gone + sum(bool(verdict.gone) for verdict in proved.verdicts)
-        points = await prove_points(reader, proved.ledgers, gone, AT_ONCE.boards)
+        points = await prove_points(reader, Played(proved.ledgers, gone, proved.reread), AT_ONCE.boards)
         faults, counters = [*faults, *points.faults], [*counters, points.checked]
         boards = await prove_boards(reader, _operator(history), AT_ONCE.boards)
         faults += [difference for board in boards for difference in board.differences]

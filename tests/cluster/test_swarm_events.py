@@ -67,6 +67,34 @@ async def test_a_run_in_which_a_season_pays_rewards_is_proved(bots: Bots, genero
     assert outcome.report["summary"]["proof"]["boards_proved"] is True
 
 
+async def test_a_run_in_which_bans_are_lifted_after_the_rewards_is_proved(
+    bots: Bots, generous: list[NodeProcess]
+) -> None:
+    async def pay_beside_bans() -> None:
+        await has_sockets(generous)
+        await has_acted(generous)
+        async with Api(generous[0].address) as api:
+            board = (await api.ask("GET", f"/v1/boards/{BOARD}?limit=100")).body["entries"]
+            # Fewer are left than ranks are rewarded, so the others come back to ranks that were.
+            banned = [entry["player"]["id"] for entry in board[8:]]
+            for player in banned:
+                await order(api, f"/admin/v1/players/{player}/ban")
+            await close_season(bots.command_line, generous[0])
+
+            async def is_paid() -> bool:
+                return await rewards(api) > 0
+
+            await wait_until(is_paid, 30, "rewards arrive")
+            for player in banned:
+                path = f"/admin/v1/players/{player}/ban?reason=mercy"
+                assert (await api.ask("DELETE", path, token=ADMIN_KEY, key=command_id())).status == 200
+        await has_acted(generous)
+
+    outcome = await bots.play(generous, *PROVED, until=pay_beside_bans)
+    assert outcome.code == 0, outcome.output
+    assert outcome.report["summary"]["proof"]["banned"] == 0
+
+
 async def order(api: Api, path: str, **fields: object) -> None:
     """An operator's order, again if the player has acted meanwhile."""
 

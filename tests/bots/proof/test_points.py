@@ -1,13 +1,13 @@
-"""Boards of points and rewards are compared with the ledgers: what adds up passes, each kind of fault is found."""
+"""Boards of points are compared with the ledgers: what adds up passes, each kind of fault is found."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from bots.proof.boards import BoardPlace
-from bots.proof.invariants import POINTS, REWARDS
+from bots.proof.invariants import POINTS
 from bots.proof.players import LedgerEntry
-from bots.proof.points import PointsBoard, PointsPage, compare_points, compare_rewards, parse_points_boards
+from bots.proof.points import PointsBoard, PointsPage, compare_points, parse_points_boards
 from bots.wire.bodies import State
 
 START, END, NEXT = "2026-11-28T10:00:00.000Z", "2026-11-28T10:01:00.000Z", "2026-11-28T10:02:00.000Z"
@@ -30,11 +30,6 @@ LISTED = {
 
 def scored(version: int, points: int, at: str) -> LedgerEntry:
     return LedgerEntry(f"c{version}", "hunt", _state(version), points={"dragons": points}, at=at)
-
-
-def rewarded(version: int, rank: int) -> LedgerEntry:
-    args = {"board": "weekly", "season": START, "rank": rank}
-    return LedgerEntry(f"r{version}", "mail:rewarded", _state(version), sender="0", args=args)
 
 
 def _state(version: int) -> State:
@@ -70,24 +65,3 @@ def test_who_scored_nothing_has_no_place() -> None:
 
 def test_players_of_others_are_left_alone() -> None:
     assert not compare_points(BOARD, page(("8", 3)), {"7": []}, START, END).faults
-
-
-@pytest.mark.parametrize(
-    ("letters", "gone", "faults"),
-    [
-        ([rewarded(1, 1)], 0, 0),
-        ([], 0, 1),
-        ([rewarded(1, 1), rewarded(2, 1)], 0, 1),
-        ([rewarded(1, 2)], 0, 1),
-        ([rewarded(1, 2)], 1, 0),
-    ],
-    ids=["once", "never", "twice", "for another rank", "for the rank before a ban"],
-)
-def test_a_rank_is_rewarded_once(letters: list[LedgerEntry], gone: int, faults: int) -> None:
-    assert len(compare_rewards(BOARD, page(("7", 9)), {"7": letters}, gone).faults) == faults
-
-
-def test_who_has_a_rank_without_reward_gets_none() -> None:
-    many = page(*((str(number), 20 - number) for number in range(10)))
-    verdict = compare_rewards(BOARD, many, {"8": [], "9": []}, 0)
-    assert (len(verdict.faults), verdict.checked[REWARDS]) == (0, 0)

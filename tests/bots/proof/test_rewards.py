@@ -1,0 +1,100 @@
+"""A season's rewards are compared with the standings: what moved the ranks since is no fault, what nobody moved is."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from bots.proof.boards import BoardPlace
+from bots.proof.invariants import REWARDS
+from bots.proof.players import LedgerEntry
+from bots.proof.points import Played
+from bots.proof.rewards import RewardedSeason, compare_rewards
+from bots.wire.bodies import State
+
+SEASON = "2026-11-28T10:00:00.000Z"
+RANGES = ((1, 1), (2, 3))
+STATE = State(1, "mage", 1, 5, 5, 5)
+
+
+def letter(rank: int, number: int = 1, season: str = SEASON) -> LedgerEntry:
+    args = {"board": "weekly", "season": season, "rank": rank}
+    return LedgerEntry(f"r{number}", "mail:rewarded", STATE, sender="0", args=args)
+
+
+def order(action: str) -> LedgerEntry:
+    return LedgerEntry(action, action, STATE)
+
+
+def standings(*players: str, ranges: Sequence[tuple[int, int]] = RANGES) -> RewardedSeason:
+    reached = datetime(2026, 11, 28, tzinfo=UTC)
+    places = [BoardPlace(rank, player, 20 - rank, reached, 0) for rank, player in enumerate(players, 1)]
+    return RewardedSeason("weekly", SEASON, ranges, places)
+
+
+def faults(season: RewardedSeason, ledgers: Mapping[str, Sequence[LedgerEntry]], gone: int = 0) -> list[str]:
+    """Which players have a fault."""
+    return [fault.split("player ")[1].split()[0] for fault in compare_rewards(season, ledgers, gone).faults]
+
+
+@pytest.mark.parametrize(
+    ("letters", "gone", "expected"),
+    [
+        ([letter(1)], 0, []),
+        ([], 0, ["7"]),
+        ([letter(1, season="another")], 0, ["7"]),
+        ([letter(1), letter(1, 2)], 0, ["7"]),
+        ([letter(2)], 0, ["7"]),
+        ([letter(2)], 1, []),
+    ],
+    ids=["once", "never", "for another season", "twice", "for another rank", "for the rank before a ban"],
+)
+def test_a_rank_is_rewarded_once(letters: list[LedgerEntry], gone: int, expected: list[str]) -> None:
+    assert faults(standings("7"), {"7": letters}, gone) == expected
+
+
+def test_who_has_a_rank_without_reward_gets_none() -> None:
+    verdict = compare_rewards(standings(*"abcdef"), {**dict.fromkeys("def", []), "a": [letter(1)], "b": [letter(2)],
+                                                     "c": [letter(3)]}, 0)  # fmt: skip
+    assert (len(verdict.faults), verdict.checked[REWARDS]) == (0, 3)
+
+
+def test_who_was_banned_meanwhile_gets_none_and_those_behind_the_ranks_before_it_came_back() -> None:
+    season = standings(*"abcd", ranges=((1, 9),))
+    lifted = {"a": [order("ban"), order("lift_ban")], "b": [letter(1)], "c": [letter(2)], "d": [letter(3)]}
+    assert faults(season, lifted) == []
+    assert faults(season, {**lifted, "c": [letter(4)]}) == ["c"]
+    assert faults(season, {**lifted, "c": []}) == ["c"]
+    assert faults(season, {**lifted, "a": [*lifted["a"], letter(1), letter(1, 2)]}) == ["a"]
+
+
+@pytest.mark.parametrize("ranks", [(1, 2, 3), (2, 3, 5), (1, 4, 9)])
+def test_beside_others_who_come_and_go_rewards_are_in_the_order_of_the_standings(ranks: tuple[int, int, int]) -> None:
+    season = standings("a", "somebody", "b", "c", ranges=((1, 9),))
+    ledgers = {player: [letter(rank)] for player, rank in zip("abc", ranks, strict=True)}
+    assert faults(season, ledgers) == []
+    assert faults(season, {**ledgers, "b": ledgers["a"], "a": ledgers["b"]}) == ["a", "b"]
+    assert faults(season, {**ledgers, "c": ledgers["b"]}) == ["b", "c"]
+    assert faults(season, {**ledgers, "b": [*ledgers["b"], letter(ranks[1], 2)]}) == ["b"]
+
+
+def test_beside_others_who_stands_between_two_that_were_rewarded_has_a_letter_too() -> None:
+    season = standings("a", "b", "somebody", "c", "d", ranges=((1, 9),))
+    assert faults(season, {"a": [letter(2)], "b": [], "c": [letter(5)], "d": []}) == ["b"]
+    gap = standings("a", "b", "somebody", "c", ranges=((1, 1), (4, 9)))
+    assert faults(gap, {"a": [letter(1)], "b": [], "c": [letter(4)]}) == []
+
+
+async def test_a_letter_that_comes_after_the_ledgers_were_read_is_found() -> None:
+    reread: list[str] = []
+
+    async def later(players: Collection[str]) -> Mapping[str, Sequence[LedgerEntry]]:
+        reread.extend(players)
+        return {"b": [letter(2)]}  # the third was banned meanwhile
+
+    season = standings(*"abc")
+    played = Played({"a": [letter(1)], "b": [], "c": []}, 0, later)
+    assert faults(season, played.ledgers) == ["b", "c"]
+    played = await played.with_late_rewards(season)
+    assert (reread, faults(season, played.ledgers, played.gone)) == (["b", "c"], [])
+    assert await played.with_late_rewards(season) is played

@@ -28,7 +28,7 @@ async def change_password(
     ProofNeeded, RateLimited, TooManyChanges, BadInput, WrongCredentials, SessionRevoked, OutcomeUnknown and what is
     unavailable.
     """
-    await accounts.attempts.change_password(passwords.address, session.player_id)
+    await accounts.attempts.change_password(passwords.address, session.allowance)
     await accounts.sessions.require_open()
     async with accounts.turns.change(session.player_id):
         return await _change(accounts, session, passwords, origin)

@@ -8,7 +8,7 @@ from gameserver.commands.commit import after_commit
 from gameserver.commands.devices import ANY_EPOCH
 from gameserver.commands.key_changes import Opened, change_keys, doubt, reserve_all, settle
 from gameserver.commands.keys import name_keys
-from gameserver.commands.proof import require_fresh, require_password
+from gameserver.commands.proof import require_for_name, require_fresh, require_password
 from gameserver.commands.sessions import authenticate
 from gameserver.rules import names
 from gameserver.rules.errors import NotAuthenticated, PlayerNotFound
@@ -22,12 +22,12 @@ from gameserver.storage.sessions.tokens import identify
 async def rename(accounts: Accounts, session: Session, text: str, command_id: str) -> Receipt:
     """Gives the caller's player another name, once per command id.
 
-    Raises BadInput (CommandMismatch, CommandExpired), NameTaken, SessionRevoked, PlayerNotFound, TooManyChanges and
-    what is unavailable.
+    Raises ProofNeeded, BadInput (CommandMismatch, CommandExpired), NameTaken, SessionRevoked, PlayerNotFound,
+    TooManyChanges and what is unavailable.
     """
     name = names.read(text).shown
     change = Change(command_id, session.player_id, "rename", {"name": name}, session.epoch)
-    return await _rename(accounts, change, text)
+    return await _rename(accounts, change, text, session)
 
 
 async def rename_for(accounts: Accounts, player_id: int, text: str, command_id: str) -> Receipt:
@@ -37,13 +37,16 @@ async def rename_for(accounts: Accounts, player_id: int, text: str, command_id: 
     return await _rename(accounts, change, text)
 
 
-async def _rename(accounts: Accounts, change: Change, text: str) -> Receipt:
+async def _rename(accounts: Accounts, change: Change, text: str, session: Session | None = None) -> Receipt:
+    """Without a session it is an operator who renames."""
     wanted = name_keys(change.args["name"])
 
     async def attempt(identity: Identity, opened: Opened) -> Receipt | None:
         if identity.earlier is not None:
             opened.update(dict.fromkeys((*wanted, *name_keys(identity.earlier.events[0]["from"]))))
             return identity.earlier
+        if session is not None:
+            require_for_name(accounts, session, identity)
         names.parse(text)
         # The claims that the commit makes wrong: on the new name, and on the present one.
         present = [key for key in identity.keys if key.kind is KeyKind.NAME]

@@ -135,15 +135,17 @@ class Attempts:
                 if isinstance(answer, Exception):
                     raise answer
 
-    async def change_password(self, address: str | None, player_id: int) -> None:
+    async def change_password(self, address: str | None, allowance: int) -> None:
         """Counts a change of a player's password, and a sign-in of its address, since it tries a password, too.
+
+        `allowance` is that of the session that asks.
 
         Raises RateLimited, SessionsUnavailable.
         """
         if address is None:
             return
         pace, detail = self._paces.password_changes_per_player, "The password was changed too often."
-        key = f"gs:limit:{{sign_in}}:player:{player_id}"
+        key = f"gs:limit:{{sign_in}}:player:{allowance}"
         changes, sign_ins = _Limit("password_changes_per_player", key, pace, detail), self._sign_ins(address)
         self._require_not_denied(sign_ins)
         await self._spend([sign_ins, changes])

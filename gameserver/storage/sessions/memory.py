@@ -34,6 +34,14 @@ class Session:
     by_password: bool = False
     """Whether it was opened with the player's password, which then proves more than a device does."""
 
+    @property
+    def allowance(self) -> int:
+        """What its reads and its changes of keys are counted under: who has the password has an allowance apart.
+
+        So whoever has a stolen device doesn't use up what the owner needs to take that device away.
+        """
+        return -self.player_id if self.by_password else self.player_id
+
 
 class Memory:
     """`away` says that the revocations can't be read: that Redis is away, or so slow that it might be."""

@@ -145,7 +145,7 @@ def count_read(request: web.Request, session: Session, rows: int = A_READ) -> No
     One of at most so many `rows` counts as one for every A_READ of them.
     """
     if (pacing := read_pacing(request)) is not None:
-        pacing.spend(session.player_id, -(-rows // A_READ))
+        pacing.spend(session.allowance, -(-rows // A_READ))
 
 
 async def await_read(request: web.Request, session: Session, rows: int) -> None:
@@ -180,7 +180,7 @@ def entry_counter(request: web.Request) -> Callable[[int], None]:
 def count_key_change(request: web.Request, session: Session) -> None:
     """Counts a change of the player's name or devices, which is a change of its ledger, too. Raises RateLimited."""
     if not is_backend(request):
-        request.app[CALLERS].key_changes.spend(session.player_id)
+        request.app[CALLERS].key_changes.spend(session.allowance)
 
 
 def count_list_change(request: web.Request, session: Session) -> None:

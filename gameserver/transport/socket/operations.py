@@ -82,7 +82,7 @@ async def _read(conversation: Conversation, frame: wire.ReadFrame) -> object:
 async def _items(conversation: Conversation, _: wire.ItemsFrame) -> object:
     session = conversation.session()
     if conversation.reads is not None:
-        conversation.reads.spend(session.player_id)
+        conversation.reads.spend(session.allowance)
     stacks = await play.items(conversation.commands.play, session)
     return answers.items(stacks, conversation.rules.game)
 

@@ -88,12 +88,15 @@ def _require_size(raw: bytes | bytearray, largest: int) -> None:
 
 
 def query(request: web.Request, model: type[Model]) -> Model:
-    """The decoded query. Raises BadInput, also for a name that is given twice."""
+    """The decoded query. Raises BadInput, also for a name that is given twice, unless it is that of a list.
+
+    Many clients write a list as its name again and again, also generated ones that are told not to.
+    """
     given = request.query
     twice = {name for name in given if len(given.getall(name)) > 1}
-    if twice:
-        raise BadInput("The query can't be used.", errors=[FieldProblem(name, "is given twice") for name in twice])
-    return wire.parse(model, dict(given))
+    if faults := twice - wire.lists_of(model):
+        raise BadInput("The query can't be used.", errors=[FieldProblem(name, "is given twice") for name in faults])
+    return wire.parse(model, {**given, **{name: ",".join(given.getall(name)) for name in twice}})
 
 
 def command_id(request: web.Request) -> str:

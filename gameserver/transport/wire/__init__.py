@@ -25,7 +25,7 @@ from gameserver.transport.wire.errors import (
     close_code_of,
     status_of,
 )
-from gameserver.transport.wire.fields import Truth
+from gameserver.transport.wire.fields import Truth, lists_of
 from gameserver.transport.wire.frames import (
     HEARTBEAT_SECONDS,
     RANK_TOPIC,

@@ -7,6 +7,7 @@ wherever it is looked for.
 
 import re
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Literal, get_args
 
 from pydantic import (
@@ -55,6 +56,16 @@ class QueryModel(BaseModel):
 def split_at_commas(text: object) -> object:
     """A list that a query writes as `1,2,3`."""
     return text.split(",") if isinstance(text, str) else text
+
+
+@cache
+def lists_of(model: type[BaseModel]) -> frozenset[str]:
+    """The names of a query's lists, which may be written as `ids=1,2` and as `ids=1&ids=2`."""
+    return frozenset(
+        field.alias or name
+        for name, field in model.model_fields.items()
+        if any(isinstance(part, BeforeValidator) and part.func is split_at_commas for part in field.metadata)
+    )
 
 
 def _read_moment(text: object) -> object:

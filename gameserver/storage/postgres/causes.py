@@ -39,8 +39,10 @@ _SENTENCES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], s
     (asyncpg.ReadOnlySQLTransactionError, "is read-only: the URL leads to a replica, or the primary was demoted"),
     (asyncpg.InsufficientPrivilegeError, "denies this role what it needs: look at its rights there"),
     (asyncpg.DiskFullError, "has no space left on its disk"),
+    (asyncpg.QueryCanceledError, "took too long for a statement, or an operator cancelled it"),
+    (asyncpg.exceptions.IdleSessionTimeoutError, "ended a connection that did nothing for long"),
+    (asyncpg.exceptions.DatabaseDroppedError, "was dropped on its server"),
     (asyncpg.exceptions.OperatorInterventionError, "ended the connection: it is restarting, or an operator did that"),
-    (asyncpg.QueryCanceledError, "took too long for a statement"),
     (
         (asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.exceptions.TransactionTimeoutError),
         "ended a transaction that took too long: this process stood still, or one of them is overloaded",

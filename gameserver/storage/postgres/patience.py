@@ -20,13 +20,16 @@ EVERYWHERE = {
     "jit": "off",
     "search_path": "public",
     "synchronous_commit": "on",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_session_timeout": "0",
     "idle_in_transaction_session_timeout": "60000",
     TRANSACTION: "120000",
     "tcp_user_timeout": "20000",
 }
 """Settings of every connection, whatever the server, the database or the role have: a `search_path` must not hide
-tables, and what is acknowledged must be on disk. Those who may take longer than the time-outs, or never take so long,
-have their own."""
+tables, what is acknowledged must be on disk, and a hoster's `statement_timeout` must not end a migration or an export.
+Those who may take longer than the time-outs, or never take so long, have their own."""
 POOLED = {
     "idle_in_transaction_session_timeout": "2000",
     "statement_timeout": "5000",

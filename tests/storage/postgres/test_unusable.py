@@ -10,7 +10,9 @@ from pydantic import SecretStr
 
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage.postgres import causes
 from gameserver.storage.postgres.database import CONNECT_SECONDS, Database
+from gameserver.storage.postgres.patience import UNHURRIED, UNHURRIED_READS
 from gameserver.storage.sharding import provision
 from gameserver.storage.tables.migrations import OutdatedDatabase
 from tests.support.deployment import connected, working
@@ -65,6 +67,50 @@ async def test_a_role_without_a_connection_left_is_told(servers: Servers, url: s
 async def test_nothing_that_listens_is_told_from_a_name_without_address() -> None:
     assert "nothing listens" in problem(await refusal("postgresql://a:b@127.0.0.1:1/c"))
     assert "has no address" in problem(await refusal("postgresql://a:b@no.such.host.invalid/c"))
+
+
+def test_each_cause_has_its_own_sentence() -> None:
+    """None stands behind the sentence of a wider kind of error, which would be said in its place."""
+    kinds = [kinds if isinstance(kinds, tuple) else (kinds,) for kinds, _ in causes._SENTENCES]
+    for number, wider in enumerate(kinds):
+        for later in kinds[number + 1 :]:
+            assert not any(issubclass(kind, wider) for kind in later), (wider, later)
+
+
+async def test_a_statement_that_is_ended_is_not_called_a_restart(url: str) -> None:
+    database = Database("one", SecretStr(url))
+    try:
+        with pytest.raises(DatabaseUnavailable) as raised:
+            async with database.transaction() as connection:
+                await connection.exec_driver_sql("set local statement_timeout = 50")
+                await connection.exec_driver_sql("select pg_sleep(10)")
+        assert "took too long for a statement" in problem(raised.value)
+    finally:
+        await database.engine.dispose()
+
+
+@pytest.mark.parametrize("patient", [False, True], ids=["of a node", "of a command"])
+async def test_time_outs_of_the_database_or_the_role_end_nothing(
+    servers: Servers, settings: Settings, *, patient: bool
+) -> None:
+    name = database_of(settings.database_url("one"))
+    limits = ("statement_timeout", "lock_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout")
+    async with connected(SecretStr(servers.postgres["one"].superuser_url)) as superuser:
+        for limit in limits:
+            await superuser.execute(f"alter database {name} set {limit} = 1")
+            await superuser.execute(f"alter role gameserver in database {name} set {limit} = 2")
+    await provision.migrate(settings)
+    databases = provision.open_databases(settings, patient=patient)
+    try:
+        for settled in ([{}] if not patient else [{}, UNHURRIED, UNHURRIED_READS]):
+            connection = await databases["one"].connect_unjudged(settled)
+            held = [await connection.fetchval(f"show {limit}") for limit in limits]
+            connection.terminate()
+            assert not {"1ms", "2ms"} & set(held), (settled, held)
+    finally:
+        await databases.close()
+        async with connected(SecretStr(servers.postgres["one"].superuser_url)) as superuser:
+            await superuser.execute(f"alter role gameserver in database {name} reset all")
 
 
 @asynccontextmanager

@@ -23,6 +23,8 @@ from bots.proof.rewards import Ledgers, RewardedSeason, compare_rewards, unrewar
 from bots.wire.errors import BadAnswerError
 
 SEASONS = ("previous", "current")
+
+
 @dataclass(frozen=True, slots=True)
 class Played:
     """The bots' ledgers, how many players were banned or deleted during the run, and what reads a ledger once more."""

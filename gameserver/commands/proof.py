@@ -2,7 +2,8 @@
 
 Law: a session is proof while it is fresh, that is for `policy.proof_seconds` after it was opened; for a player with a
 password only one that was opened with the password is. So a stolen token can't take a player over or end it, and a
-stolen device can't either once the player has a password. The name belongs to that: who has a password signs in under it.
+stolen device can't either once the player has a password. The name belongs to that: who has a password signs in under
+it.
 """
 
 from datetime import timedelta

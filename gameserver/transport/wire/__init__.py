@@ -182,6 +182,7 @@ __all__ = [
     "UnsupportedMediaType",
     "UriTooLong",
     "close_code_of",
+    "lists_of",
     "parse",
     "parse_json",
     "status_of",

@@ -54,8 +54,8 @@ def test_a_rank_is_rewarded_once(letters: list[LedgerEntry], gone: int, expected
 
 
 def test_who_has_a_rank_without_reward_gets_none() -> None:
-    verdict = compare_rewards(standings(*"abcdef"), {**dict.fromkeys("def", []), "a": [letter(1)], "b": [letter(2)],
-                                                     "c": [letter(3)]}, 0)  # fmt: skip
+    rewarded = {player: [letter(rank)] for rank, player in enumerate("abc", 1)}
+    verdict = compare_rewards(standings(*"abcdef"), {**rewarded, "d": [], "e": [], "f": []}, 0)
     assert (len(verdict.faults), verdict.checked[REWARDS]) == (0, 3)
 
 

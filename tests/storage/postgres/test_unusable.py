@@ -79,11 +79,15 @@ def test_each_cause_has_its_own_sentence() -> None:
 
 async def test_a_statement_that_is_ended_is_not_called_a_restart(url: str) -> None:
     database = Database("one", SecretStr(url))
+
+    async def sleep() -> None:
+        async with database.transaction() as connection:
+            await connection.exec_driver_sql("set local statement_timeout = 50")
+            await connection.exec_driver_sql("select pg_sleep(10)")
+
     try:
         with pytest.raises(DatabaseUnavailable) as raised:
-            async with database.transaction() as connection:
-                await connection.exec_driver_sql("set local statement_timeout = 50")
-                await connection.exec_driver_sql("select pg_sleep(10)")
+            await sleep()
         assert "took too long for a statement" in problem(raised.value)
     finally:
         await database.engine.dispose()
@@ -102,7 +106,7 @@ async def test_time_outs_of_the_database_or_the_role_end_nothing(
     await provision.migrate(settings)
     databases = provision.open_databases(settings, patient=patient)
     try:
-        for settled in ([{}] if not patient else [{}, UNHURRIED, UNHURRIED_READS]):
+        for settled in [{}] if not patient else [{}, UNHURRIED, UNHURRIED_READS]:
             connection = await databases["one"].connect_unjudged(settled)
             held = [await connection.fetchval(f"show {limit}") for limit in limits]
             connection.terminate()

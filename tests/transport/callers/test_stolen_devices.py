@@ -21,9 +21,8 @@ DEVICES, NAME = "/v1/players/me/devices", "/v1/players/me/name"
 async def api(settings: Settings) -> AsyncIterator[Api]:
     """A node that allows two of everything that is counted by player."""
     few, reads = PerMinute(per_minute=HOURLY, burst=2), PerSecond(per_second=HOURLY / 60, burst=2)
-    kinds = {"key_changes_per_player": few, "password_changes_per_player": few, "reads_per_player": reads}
     async with AsyncExitStack() as stack:
-        own = limited(settings, **kinds)
+        own = limited(settings, key_changes_per_player=few, password_changes_per_player=few, reads_per_player=reads)
         yield await stack.enter_async_context(Api((await start_node(stack, own)).url))
 
 

@@ -59,7 +59,7 @@ def door_names(text: str) -> list[str]:
 
 def parse(words: Sequence[str]) -> Plan:
     parser = argparse.ArgumentParser("make bench BENCH=…", description=__doc__)
-    usual = [name for name in MEASURED if name != ON_REPLICAS]
+    usual = [name for name in MEASURED if name not in ON_REPLICAS]
     parser.add_argument("--doors", type=door_names, default=usual, help="a,b: only these")
     parser.add_argument("--connections", type=numbers, default=[64, 256])
     parser.add_argument("--players", type=numbers, default=[0], help="how many are loaded first, for each run")

@@ -15,8 +15,11 @@ Crowd = Callable[[Stage], Awaitable[list[Somebody]]]
 LoopFor = Callable[[Spot], HttpLoop | SocketUse]
 CHECKS = 8
 """Passwords that are checked at a time: nodes refuse more than a few that wait."""
-ON_REPLICAS, STALENESS = "read-replica", 5
-"""A read that replicas may answer, and how old it may be, in seconds."""
+STALENESS = 5
+"""How old a read may be that allows an age, in seconds."""
+ON_REPLICAS = ("read-replica", "read-token", "read-proved")
+"""Reads that allow an age, that name a version, and whose primary proves that it leads: only of use beside replicas."""
+ME = "/v1/players/me"
 ACTS, BARE, BATCHES = "acts in batches", "bare handler", "sign-ups in batches"
 
 
@@ -82,12 +85,14 @@ async def renames(stage: Stage) -> LoopFor:
     return lambda spot: Loop(spot.measure, Renames(spot.host, spot.of(owners)))
 
 
-async def own(path: str, needle: bytes, crowd: Crowd, stage: Stage) -> LoopFor:
-    """Each connection's player asks for something of its own."""
+async def own(path: str, needle: bytes, crowd: Crowd, stage: Stage, *, versions: bool = False) -> LoopFor:
+    """Each connection's player asks for something of its own; with `versions` as new as one that every replica has."""
     players = await crowd(stage)
 
     def loop(spot: Spot) -> HttpLoop:
-        asked = request("GET", path, spot.host, token=spot.of(players).token)
+        player = spot.of(players)
+        newest = f"{player.id}:1" if versions else ""
+        asked = request("GET", path, spot.host, token=player.token, consistency=newest)
         return Loop(spot.measure, Question([asked], 200, needle))
 
     return loop
@@ -117,9 +122,11 @@ DOORS = {
         Door("sign-in-password", password_sign_ins, most=CHECKS),
         Door("act-http", acts, ACTS, proxied=True),
         Door("act-socket", partial(sockets, reads=False), ACTS, proxied=True),
-        read("read-http", "/v1/players/me", b'"hp"', proxied=True),
+        read("read-http", ME, b'"hp"', proxied=True),
         Door("read-socket", partial(sockets, reads=True)),
-        Door(ON_REPLICAS, partial(own, f"/v1/players/me?max_staleness={STALENESS}", b'"hp"', Stage.actors)),
+        Door("read-replica", partial(own, f"{ME}?max_staleness={STALENESS}", b'"hp"', Stage.actors)),
+        Door("read-token", partial(own, ME, b'"hp"', Stage.actors, versions=True)),
+        Door("read-proved", partial(own, f"{ME}?max_staleness=0", b'"hp"', Stage.actors)),
         Door("top", partial(places, "/v1/boards/exp?limit=100", b'"entries"'), BARE),
         Door("around", partial(places, "/v1/boards/exp/around/{}?radius=5", b'"entries"'), BARE),
         Door("rank", partial(places, "/v1/boards/exp/ranks/{}", b'"rank"'), BARE),

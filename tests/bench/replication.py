@@ -1,9 +1,10 @@
 """`make bench-replication`: what replicas of a database cost and give, and what a dead primary loses.
 
 On fresh stacks of config/replicated.toml, one after the other: actions and reads per second with no replica, with one
-that is asynchronous or synchronous, and with two; how old reads are that a replica may answer, at rest and while others
-act at full speed; and how many acknowledged actions a replica doesn't have when its primary is killed and it is
-promoted. All of it shares the machine's cores: trust the ratios of one run, and the processor time per answer.
+that is asynchronous or synchronous, and with two (reads of the primary, by an age, by a token, and those whose primary
+proves that it leads); how old reads are that a replica may answer, at rest and while others act at full speed; and how
+many acknowledged actions a replica doesn't have when its primary is killed and it is promoted. All of it shares the
+machine's cores: trust the ratios of one run, and the processor time per answer.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from tests.bench.staleness import SHARES, Staleness
 
 CONFIG = Path(os.environ.get("CONFIG", "config/replicated.toml"))
 CONNECTIONS = 64
-DOORS = ("act-http", ON_REPLICAS)
+DOORS = ("act-http", "read-http", *ON_REPLICAS)
 console = Console(width=180)
 
 

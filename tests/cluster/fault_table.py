@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from gameserver.stack.processes.process_table import descendants
+from tests.cluster.kept_logs import kept
 from tests.cluster.pulse import SESSIONS, Pulse, beating
 from tests.cluster.running_cluster import START_SECONDS, RunningCluster, require_etcd
 from tests.cluster.running_up import made
@@ -101,7 +102,12 @@ class Row:
 
 
 async def measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str) -> Row:
-    """Does the harm under the bots and the pulse, and waits until all is whole again."""
+    """Does the harm under the bots and the pulse, and waits until all is whole again; keeps the logs if that fails."""
+    with kept(cluster.folder, f"{harm.__name__} of {victim}"):
+        return await _measured(cluster, bots, harm, victim)
+
+
+async def _measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str) -> Row:
     for name in cluster.failing_over:
         await cluster.whole(name)
     began = 0.0

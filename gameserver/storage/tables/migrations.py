@@ -20,6 +20,7 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import MIGRATING
+from gameserver.storage.postgres.sole_locks import SoleLock
 from gameserver.storage.tables.groups import METADATA
 
 _PACKAGE = Path(gameserver.__file__).parent
@@ -27,6 +28,8 @@ FOLDER = next(folder for folder in (_PACKAGE / "migrations", _PACKAGE.parent / "
 """Of the histories: a wheel has them inside the package, a checkout beside it."""
 
 TURN_SECONDS = 0.1
+IDLE = "60s"
+"""How long the one whose turn it is may do nothing; it rests for less."""
 TURN_WAITS_SECONDS = 3600.0
 """For how long one waits for another: for longer than that may wait for a table, and then rewrite it."""
 LOCK_TIMEOUT = "1s"
@@ -76,6 +79,7 @@ async def _upgrade_locked(database: Database, group: str) -> None:
             await _upgrade_patiently(connection, database.name, group)
         finally:
             await connection.execute(text(f"select pg_advisory_unlock({MIGRATING})"))
+            await connection.execute(text("reset idle_session_timeout"))
             await connection.commit()
 
 
@@ -98,15 +102,17 @@ async def _upgrade_patiently(connection: AsyncConnection, database: str, group: 
 async def _take_turn(connection: AsyncConnection) -> None:
     """Asks for the lock again and again: an index that is built concurrently waits for every statement that waits.
 
-    Raises DatabaseUnavailable if another migration keeps it for too long.
+    Who has it and does nothing loses it, as a command that was suspended. Raises DatabaseUnavailable if another
+    migration keeps it for too long.
     """
-    until = time.monotonic() + TURN_WAITS_SECONDS
-    while not (await connection.execute(text(f"select pg_try_advisory_lock({MIGRATING})"))).scalar():
-        await connection.commit()
+    driver = (await connection.get_raw_connection()).driver_connection
+    lock, until = SoleLock(MIGRATING), time.monotonic() + TURN_WAITS_SECONDS
+    await connection.commit()
+    while not await lock.take(driver):
         if time.monotonic() > until:
             raise DatabaseUnavailable("Another migration of it has been under way for too long.")
         await asyncio.sleep(TURN_SECONDS)
-    await connection.commit()
+    await driver.execute(f"set idle_session_timeout = '{IDLE}'")
 
 
 def _upgrade(connection: Connection, group: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import Connection, Table
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver import app as application
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage import tables
+from gameserver.storage.postgres import sole_locks
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.locks import MIGRATING
 from gameserver.storage.sharding import provision
@@ -230,3 +233,28 @@ async def test_a_migration_doesnt_wait_for_ever_for_another_one(
         with pytest.raises(DatabaseUnavailable, match="under way for too long"):
             await provision.migrate(empty)
     await provision.migrate(empty)
+
+
+@pytest.mark.parametrize("amid", ["", "a statement"])
+async def test_a_migration_that_was_suspended_loses_its_turn(
+    empty: Settings, monkeypatch: pytest.MonkeyPatch, amid: str
+) -> None:
+    monkeypatch.setattr(migrations, "IDLE", "300ms")
+    monkeypatch.setattr(sole_locks, "FROZEN", timedelta(seconds=0.3))
+    has_turn, wakes = asyncio.Event(), asyncio.Event()
+
+    async def freeze(connection: AsyncConnection, *_: object) -> None:
+        if amid:
+            driver = (await connection.get_raw_connection()).driver_connection
+            await driver.prepare("select $1::int")
+        has_turn.set()
+        await wakes.wait()
+
+    with monkeypatch.context() as suspended:
+        suspended.setattr(migrations, "_upgrade_patiently", freeze)
+        first = asyncio.create_task(provision.migrate(empty))
+        await has_turn.wait()
+    await provision.migrate(empty)
+    wakes.set()
+    with pytest.raises(DatabaseUnavailable):
+        await first

@@ -97,7 +97,8 @@ def rate(per_second: float) -> str:
 def limit_cells(line: Line) -> list[str]:
     if line.raw is None:
         return ["", "", ""]
-    return [rate(line.raw.per_second), f"{line.per_second / line.raw.per_second:.0%}", f"{line.raw.server_us:,.0f}"]
+    share = f"{line.per_second / line.raw.per_second:.0%}" if line.raw.per_second else "no answer"
+    return [rate(line.raw.per_second), share, f"{line.raw.server_us:,.0f}"]
 
 
 def cells(line: Line, processes: Sequence[str]) -> list[str]:

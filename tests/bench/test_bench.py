@@ -98,6 +98,10 @@ def test_a_flawed_rate_stands_in_brackets() -> None:
     assert "(1,000)" in text_of([replace(LINE, errors={"http_500": 1})])
 
 
+def test_a_raw_limit_that_had_no_answer_says_so() -> None:
+    assert " no answer " in text_of([replace(LINE, raw=RawLimit("bare handler", 0.0, {}))])
+
+
 def test_figures_come_back_from_their_file(tmp_path: Path) -> None:
     lines = [replace(LINE, raw=RawLimit("bare handler", 3000.0, {"node": 20.0})), replace(LINE, door="doctor")]
     write(tmp_path / "a.json", Path("config/one.toml"), 3.0, lines)

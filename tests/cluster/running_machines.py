@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import orjson
@@ -131,6 +132,19 @@ class RunningMachines(RunningCluster):
         number = 1 + machines.index(machine)
         self.started += [start(data, number, machine, machines) for start in (start_etcd, start_patroni)]
 
+    async def lead_etcd(self, machine: Machine) -> None:
+        """Makes the etcd of a machine the leader of all."""
+
+        async def leads() -> bool:
+            states = {each: await _etcd(each, "status") for each in self.network.machines}
+            ids = {state["header"]["member_id"]: each for each, state in states.items()}
+            leader, wanted = ids.get(states[machine].get("leader")), states[machine]["header"]["member_id"]
+            if leader is not None and leader is not machine:
+                await _etcd(leader, "transfer-leadership", targetID=wanted)
+            return leader is machine
+
+        await wait_until(leads, 20, "etcd's leader is on that machine")
+
     def kill(self) -> None:
         super().kill()
         for machine in self.network.machines:
@@ -205,6 +219,13 @@ def launch(command: Sequence[str], log: Path, **environment: str) -> "subprocess
 async def _asking() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(1)) as session:
         yield session
+
+
+async def _etcd(machine: Machine, what: str, **body: str) -> Any:
+    """The answer of a machine's etcd to a request for maintenance."""
+    async with _asking() as session:
+        answer = await session.post(f"http://{machine.address}:{ETCD}/v3/maintenance/{what}", json=body)
+        return orjson.loads(await answer.read())
 
 
 async def _cluster(machine: Machine) -> list[MemberState]:

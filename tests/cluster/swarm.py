@@ -18,7 +18,7 @@ PLAYERS = 24
 LONGEST = 60
 """Seconds that bots play at the most."""
 PROOF_SECONDS = 180
-"""Within which they have proved the result: more than a minute on a machine on which thirty processes want two cores."""
+"""Within which they have proved the result: more than a minute where thirty processes want two cores."""
 
 
 class Door(Protocol):

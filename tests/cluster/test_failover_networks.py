@@ -66,6 +66,15 @@ async def a_lost_line_of_the_primary(cluster: RunningMachines, leader: str) -> N
         await asyncio.sleep(5)
 
 
+@of_machines
+async def a_lost_line_of_the_primary_and_of_etcds_leader(cluster: RunningMachines, leader: str) -> None:
+    """They are on one machine: etcd elects another leader first, which gives the lease its whole time again."""
+    await cluster.lead_etcd(cluster.machine(leader))
+    with cluster.network.cut(cluster.machine(leader), *cluster.others(leader), None):
+        await cluster.in_step(APART, not_led_by=leader)
+        await asyncio.sleep(5)
+
+
 @pytest.mark.parametrize(
     ("harm", "most"),
     [
@@ -73,6 +82,7 @@ async def a_lost_line_of_the_primary(cluster: RunningMachines, leader: str) -> N
         (a_cut_between_the_nodes_and_the_primary, CUT_SECONDS + 5),
         (a_cut_between_the_primary_and_all_standbys, LEASE),
         (a_lost_line_of_the_primary, LEASE),
+        (a_lost_line_of_the_primary_and_of_etcds_leader, LEASE),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )

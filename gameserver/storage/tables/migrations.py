@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import gameserver
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import MIGRATING
 from gameserver.storage.postgres.sole_locks import SoleLock
@@ -106,6 +107,7 @@ async def _take_turn(connection: AsyncConnection) -> None:
     migration keeps it for too long.
     """
     driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, DriverConnection)
     lock, until = SoleLock(MIGRATING), time.monotonic() + TURN_WAITS_SECONDS
     await connection.commit()
     while not await lock.take(driver):

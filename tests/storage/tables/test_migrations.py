@@ -23,6 +23,7 @@ from gameserver.stack.processes.ports import free_port
 from gameserver.storage import tables
 from gameserver.storage.postgres import sole_locks
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.locks import MIGRATING
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.digest import moved_tables
@@ -246,6 +247,7 @@ async def test_a_migration_that_was_suspended_loses_its_turn(
     async def freeze(connection: AsyncConnection, *_: object) -> None:
         if amid:
             driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, DriverConnection)
             await driver.prepare("select $1::int")
         has_turn.set()
         await wakes.wait()

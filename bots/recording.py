@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
-from bots.count.document import NOT_CHECKED, InvariantVerdict, RunDocument, RunSetup
+from bots.count.document import CARRIED_OUT, NOT_CHECKED, InvariantVerdict, RunDocument, RunSetup
 from bots.play.plan import SwarmPlan
 from bots.proof.result import RunResult
 from bots.proving import Target
@@ -91,5 +91,5 @@ def machine() -> dict[str, Any]:
 
 def _verdicts(result: RunResult) -> list[InvariantVerdict]:
     """Return the verdicts of the proof, and why it wasn't carried out if that is so."""
-    failed = [InvariantVerdict("the proof was carried out", NOT_CHECKED, 0, (result.failure,))]
+    failed = [InvariantVerdict(CARRIED_OUT, NOT_CHECKED, 0, (result.failure,))]
     return [*result.invariants(), *(failed if result.failure else [])]

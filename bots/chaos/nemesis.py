@@ -6,13 +6,13 @@ Law: one fault at a time befalls a server; a second one is skipped, and says so.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from bots.chaos import cuts, deeds
 from bots.chaos.errors import BadPlanError, CantBeDoneError
-from bots.chaos.plan import read
+from bots.chaos.plan import ChaosPlan, read
 from bots.chaos.stack import RunningStack, StackServer
 from bots.chaos.timetable import Due, timetable
 from bots.count.document import RunEvent, Sighting
@@ -23,12 +23,16 @@ SKIPPED = "skipped: "
 
 
 class Nemesis:
-    """The faults of one run; `events` are those that have begun, in their order."""
+    """The faults of one run; `events` are those that have begun, in their order.
 
-    def __init__(self, stack: RunningStack, due: Sequence[Due], seed: int) -> None:
+    `plan` is what they were drawn from, by `seed`; an entry may have given none.
+    """
+
+    def __init__(self, stack: RunningStack, due: Sequence[Due], seed: int, plan: ChaosPlan) -> None:
         self.stack = stack
         self.due = due
         self.seed = seed
+        self._plan = plan
         self.events: list[RunEvent] = []
         self._seen = Counter[str]()
         self._begins = 0.0
@@ -47,7 +51,7 @@ class Nemesis:
                 "has its data below this folder, and --stack names none that runs."
             )
         chosen = seed if plan.seed is None else plan.seed
-        return cls(stack, timetable(plan, chosen, play_seconds, stack), chosen)
+        return cls(stack, timetable(plan, chosen, play_seconds, stack), chosen, plan)
 
     def begin(self) -> None:
         """Begin with the play, which has just begun."""
@@ -76,18 +80,23 @@ class Nemesis:
             await asyncio.gather(*self._under_way)
         finally:
             await cancel_and_wait(*self._under_way)
-        if self._seen.keys() & {_named(due) for due in self.due if due.kind == "cut"}:
+        if self._seen.keys() & {due.name for due in self.due if due.kind == "cut"}:
             await cuts.clear()
 
     def sightings(self) -> list[Sighting]:
         """What the plan names, and how often it was carried out; a run in which it never was says so."""
-        return [Sighting(name, self._seen[name], expected=True) for name in sorted({*map(_named, self.due)})]
+        names = sorted({fault.name for fault in self._plan.faults})
+        return [Sighting(name, self._seen[name], expected=False, planned=True) for name in names]
+
+    def as_planned(self) -> Mapping[str, Any]:
+        """The plan as it was given, with the seed from which its faults were drawn."""
+        return {**self._plan.as_given, "seed": self.seed}
 
     async def _befall(self, due: Due) -> None:
         at, target = self._since(), due.target or due.wanted
         try:
             target, note = await self._carry_out(due)
-            self._seen[_named(due)] += 1
+            self._seen[due.name] += 1
         except (CantBeDoneError, OSError) as error:
             note = SKIPPED + str(error)
         except asyncio.CancelledError:
@@ -120,7 +129,3 @@ class Nemesis:
 
     def _since(self) -> float:
         return asyncio.get_running_loop().time() - self._begins
-
-
-def _named(due: Due) -> str:
-    return f"a {due.kind} of {due.wanted}"

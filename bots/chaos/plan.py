@@ -31,6 +31,9 @@ DEFAULT_TARGETS: Mapping[str, str] = {"drain": "node", "move": "players", "switc
 LONGEST_SECONDS = 600.0
 MOST_SLOTS = 1024
 _KEYS = {"kind", "target", "at", "every", "from", "until", "seconds", "slots"}
+_ONLY: Mapping[str, Sequence[str]] = {"seconds": LASTING, "slots": ("move",)}
+"""The kinds of faults that alone have a use for a key."""
+_WITH_EVERY = ("from", "until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,20 @@ class PlannedFault:
     seconds: tuple[float, float]
     slots: int
 
+    @property
+    def name(self) -> str:
+        """What a report calls it."""
+        *others, last = self.targets
+        return f"a {self.kind} of {', '.join(others)} or {last}" if others else f"a {self.kind} of {last}"
+
 
 @dataclass(frozen=True, slots=True)
 class ChaosPlan:
-    """All entries; `seed` is None when the file names none."""
+    """All entries; `seed` is None when the file names none. `as_given` is the plan as TOML has it."""
 
     seed: int | None
     faults: Sequence[PlannedFault]
+    as_given: Mapping[str, Any]
 
 
 def read(file: Path) -> ChaosPlan:
@@ -79,7 +89,7 @@ def parse(found: Mapping[str, Any], file: str) -> ChaosPlan:
         raise BadPlanError(f"{file}: it has no [[faults]].")
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
         raise BadPlanError(f"{file}: `seed` is a whole number.")
-    return ChaosPlan(seed, [_Entry(file, number, fault).planned() for number, fault in enumerate(faults, 1)])
+    return ChaosPlan(seed, [_Entry(file, number, fault).planned() for number, fault in enumerate(faults, 1)], found)
 
 
 class _Entry:
@@ -98,6 +108,12 @@ class _Entry:
             self._refuse(f"`kind` is one of {', '.join(KINDS)}, not {kind!r}")
         if ("at" in self._found) == ("every" in self._found):
             self._refuse("it has either `at` or `every`")
+        for key in _WITH_EVERY:
+            if key in self._found and "at" in self._found:
+                self._refuse(f"`{key}` is for `every`, and it has `at`")
+        for key, kinds in _ONLY.items():
+            if key in self._found and kind not in kinds:
+                self._refuse(f"`{key}` is for {' and '.join(kinds)}")
         return PlannedFault(
             kind=kind,
             targets=self._targets(kind),
@@ -106,7 +122,7 @@ class _Entry:
             begins=self._number("from", 0.0, 0.0),
             ends=self._number("until", 0.1) if "until" in self._found else None,
             seconds=self._seconds(kind),
-            slots=int(self._number("slots", 1.0, 16.0)),
+            slots=self._slots(),
         )
 
     def _targets(self, kind: str) -> Sequence[str]:
@@ -118,13 +134,17 @@ class _Entry:
 
     def _seconds(self, kind: str) -> tuple[float, float]:
         if kind not in LASTING:
-            if "seconds" in self._found:
-                self._refuse(f"`seconds` is for {' and '.join(LASTING)}")
             return 0.0, 0.0
         values = self._numbers("seconds", 0.05, [2.0])
         if len(values) > 2 or values[0] > values[-1]:
             self._refuse("`seconds` is one number, or the least and the most of them")
         return values[0], values[-1]
+
+    def _slots(self) -> int:
+        count = self._number("slots", 1.0, 16.0)
+        if not count.is_integer():
+            self._refuse("`slots` is a whole number")
+        return int(count)
 
     def _number(self, key: str, least: float, default: float | None = None) -> float:
         values = self._numbers(key, least, None if default is None else [default])

@@ -20,7 +20,8 @@ class Due:
     """A fault at its moment, in seconds after the play's begin; `target` is a server's name.
 
     Of a database that fails over it is the database's, whose primary is found when the moment comes. It is empty where
-    the stack has nothing of the kind `wanted`. `draw` decides what else is left to chance.
+    the stack has nothing of the kind `wanted`. `draw` decides what else is left to chance. `name` is what the plan's
+    entry is called.
     """
 
     at: float
@@ -30,6 +31,7 @@ class Due:
     seconds: float
     slots: int
     draw: int
+    name: str
 
 
 def timetable(plan: ChaosPlan, seed: int, play_seconds: float, stack: RunningStack) -> list[Due]:
@@ -65,7 +67,8 @@ def _drawn(fault: PlannedFault, number: int, at: float, stack: RunningStack, ran
     candidates = _candidates(fault.kind, wanted, number, stack)
     target = random.choice(candidates) if candidates else ""
     seconds = random.uniform(*fault.seconds)
-    return Due(round(at, 3), fault.kind, wanted, target, round(seconds, 3), fault.slots, random.getrandbits(32))
+    draw = random.getrandbits(32)
+    return Due(round(at, 3), fault.kind, wanted, target, round(seconds, 3), fault.slots, draw, fault.name)
 
 
 def _candidates(kind: str, wanted: str, number: int, stack: RunningStack) -> Sequence[str]:

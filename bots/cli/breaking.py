@@ -11,6 +11,7 @@ from bots.mischief.kinds import KINDS
 from bots.mischief.misbehave import as_json, misbehave
 from bots.overload.doors import DOORS
 from bots.overload.overload import OverloadPlan, overload
+from bots.play.plan_file import LONGEST
 from bots.report import figures, overloaded
 
 
@@ -40,7 +41,9 @@ def misbehave_command(
         ),
     ],
     url: Urls,
-    seconds: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="The most that each kind may take.")] = 20.0,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=LONGEST, metavar="SECONDS", help="The most that each kind may take.")
+    ] = 20.0,
     json: Json = None,
 ) -> None:
     """Break the rules in every way, beside an honest player. Exit code 1 if that player notices."""
@@ -66,7 +69,7 @@ def overload_command(  # noqa: PLR0913 (an option each)
         typer.Option(callback=urls_or_none, metavar="URL", help="A node's operators' listener; its memory is watched."),
     ] = None,
     capacity_seconds: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="For how long a door's capacity is measured.")
+        float, typer.Option(min=0.1, max=LONGEST, metavar="SECONDS", help="For how long a door's capacity is measured.")
     ] = 2.0,
     memory: Annotated[int, typer.Option(min=1, metavar="MIB", help="By how much a node's memory may grow.")] = 256,
     json: Json = None,

@@ -9,15 +9,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bots.cli.ending import NOT_OK, carry_out, give_up, write
-from bots.cli.options import Json, Seed
+from bots.cli import reaching
+from bots.cli.ending import NOT_OK, carry_out, write
+from bots.cli.options import Html, Json, Seed, written
 from bots.ladder import measures, shown
 from bots.ladder.climb import ClimbPlan, climb
 from bots.ladder.measures import RungFigures
 from bots.ladder.page import page
 from bots.ladder.picture import picture
 from bots.ladder.rungs import RUNGS, Rung
-from bots.report import documents
+from bots.play.plan_file import FASTEST, LONGEST
 
 SHORTEST_SECONDS = 15.0
 """Time for two kills, and for seconds beside them."""
@@ -49,11 +50,15 @@ def ladder_command(  # noqa: PLR0913 (an option each)
         "config"
     ),
     players: Annotated[int, typer.Option(min=2, metavar="N", help="How many play on each step.")] = 64,
-    seconds: Annotated[float, typer.Option(min=SHORTEST_SECONDS, metavar="SECONDS", help="For how long.")] = 45.0,
-    rate: Annotated[float, typer.Option(min=0, metavar="N", help="Actions per second and player; 0: no pauses.")] = 0.0,
+    seconds: Annotated[
+        float, typer.Option(min=SHORTEST_SECONDS, max=LONGEST, metavar="SECONDS", help="For how long.")
+    ] = 45.0,
+    rate: Annotated[
+        float, typer.Option(min=0, max=FASTEST, metavar="N", help="Actions per second and player; 0: no pauses.")
+    ] = 0.0,
     seed: Seed = 1,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file.")] = None,
-    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write its picture.")] = None,
+    html: Html = None,
+    svg: Annotated[Path | None, written("Write its picture.")] = None,
     json: Json = None,
 ) -> None:
     """Start each step of growth in turn, let the same bots play, kill a node and a database, and report what it gains.
@@ -61,12 +66,7 @@ def ladder_command(  # noqa: PLR0913 (an option each)
     Exit code 1 if a step lost anything. Servers listen on the ports of the settings, which must be free.
     """
     console = Console(stderr=json == "-")
-    try:
-        for file in (html, svg):
-            if file is not None:
-                documents.require_writable(file)
-    except OSError as error:
-        give_up(f"the report can't be written: {error}")
+    reaching.require_apart({"--html": html, "--svg": svg, "--json": json})
     chosen = [rung for rung in RUNGS if rung.key in rungs]
     plan = ClimbPlan(configs, chosen, players, seconds, rate, seed)
 

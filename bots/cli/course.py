@@ -58,7 +58,7 @@ class Course:
         self.disturbance.record(made)
         verdicts = judged(made, self.objectives)
         summary.show(console, made, verdicts)
-        report.show(console, result)
+        report.show(console, result, made.sometimes)
         self.disturbance.report(made, console)
         write(self.json, as_json(result, made))
         self._end(made, verdicts, ok=result.ok, errors=result.swarm.tally.errors_seen())
@@ -67,12 +67,13 @@ class Course:
         if self.plan.players < processes:
             give_up(f"{self.plan.players} players can't be shared out to {processes} processes")
         view = View(f"bots run, {processes} generators", self.plan.seconds, self.plan.warm_up)
-        orders: dict[str, Any] = {"plan": self.as_given, "prefix": self.plan.name_prefix, "target": asdict(target)}
+        orders: dict[str, Any] = {"plan": self.as_given, "name_prefix": self.plan.name_prefix, "target": asdict(target)}
         orders |= {"arguments": sys.argv[1:], "probes": self.proof.probes, "server": self.server}
         with shared_history(self.history, processes) as history_orders:
             conductor = Conductor({**orders, **history_orders}, processes, view, self.disturbance.nemesis)
             ends = carry_out(conductor.conduct(console, quiet=self.quiet))
         made, joined = joining.join(ends)
+        made.setup = replace(made.setup, seed=self.plan.seed)
         made.sometimes = [replace(seen, expected=seen.name in self.proof.expected) for seen in made.sometimes]
         self.disturbance.record(made)
         verdicts = judged(made, self.objectives)

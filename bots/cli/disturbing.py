@@ -1,7 +1,7 @@
 """The options of `bots run` for faults and reports: checked before a run begins, in one sentence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,8 +21,6 @@ StackFolder = Annotated[
     Path | None,
     typer.Option("--stack", metavar="FOLDER", help="The data folder of the stack that --chaos harms, if not found."),
 ]
-Report = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file.")]
-Csv = Annotated[Path | None, typer.Option(metavar="FILE", help="Write every second as CSV.")]
 
 
 def nemesis(plan: Path | None, data: Path | None, urls: Sequence[str], seconds: float, seed: int) -> Nemesis | None:
@@ -64,6 +62,7 @@ class Disturbance:
         if self.nemesis is not None:
             made.events = list(self.nemesis.events)
             made.sometimes += self.nemesis.sightings()
+            made.setup = replace(made.setup, faults=self.nemesis.as_planned())
 
     def report(self, made: RunDocument, console: Console) -> None:
         """Say what came of the faults, and write the reports."""
@@ -71,16 +70,6 @@ class Disturbance:
             times = f"{event.at:7.1f} to {event.until:5.1f} s"
             console.print(f"{times}  {event.kind} {event.target}: {event.note}", markup=False, highlight=False)
         write_reports(made, self.html, self.csv)
-
-
-def require_writable(*files: Path | None) -> None:
-    """End the command if a report can't be written."""
-    for file in files:
-        if file is not None:
-            try:
-                documents.require_writable(file)
-            except OSError as error:
-                give_up(f"the report {file} can't be written: {error.strerror}")
 
 
 def write_reports(document: RunDocument, html: Path | None, csv: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from bots.cli.ending import give_up
+from bots.cli.options import written
 from bots.history import joining
 from bots.history.lines import BadHistoryError
 from bots.history.writer import HistoryWriter
@@ -26,10 +27,7 @@ def _expected(values: list[str]) -> list[str]:
 
 
 History = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="Write everything that is sent and answered, a JSON object a line (docs/histories.md)."
-    ),
+    Path | None, written("Write everything that is sent and answered, a JSON object a line (docs/histories.md).")
 ]
 Probing = Annotated[
     bool, typer.Option("--probes", help="Try orders, names, sign-outs and, with a key, bans with players of their own.")
@@ -41,6 +39,15 @@ Expected = Annotated[
         help="Fail unless the run has seen this, such as 'a resume'; repeat for several.",
     ),
 ]  # fmt: skip
+
+
+def require_seeable(expect: Sequence[str], *, probes: bool, has_key: bool) -> None:
+    """End the command if it can't see what it must see."""
+    for name in expect:
+        if name in sometimes.PROBED and not probes:
+            give_up(f"only a run with --probes sees {name}")
+        if name in sometimes.BY_OPERATORS and not has_key:
+            give_up(f"only a run with an admin key sees {name}")
 
 
 def proof_plan(history: Path | None, expect: list[str], *, probes: bool, processes: int) -> ProofPlan:

@@ -21,6 +21,7 @@ from bots.screen import summary
 
 SUMMED = ("players", "signed_up", "acknowledged", "per_second", "unsent", "errors_seen")
 COUNTERS = ("refused", "errors", "happened")
+ALIKE = "Some of these parts have the same seed: their players did the same at the same moments. Give each its --seed."
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="What `bots run --json` wrote on each machine.")]
 
 
@@ -30,9 +31,13 @@ def merge_command(files: Files, json: Json = None, objectives: Slo = None) -> No
     Exit codes as of `bots run`.
     """
     wanted = read_objectives(objectives or [])
-    made, joined = join([_read(file) for file in files])
+    parts = [_read(file) for file in files]
+    made, joined = join(parts)
     verdicts = judged(made, wanted)
-    show(Console(stderr=json == "-"), made, joined, verdicts)
+    console = Console(stderr=json == "-")
+    show(console, made, joined, verdicts)
+    if len({part["setup"]["seed"] for part in parts}) < len(parts):
+        console.print(ALIKE, style="yellow", markup=False, highlight=False)
     write(json, joined)
     end(made, verdicts, ok=is_ok(joined, made), errors=0)
 
@@ -41,10 +46,12 @@ def join(parts: Sequence[Any]) -> tuple[RunDocument, dict[str, Any]]:
     """Return the document of the whole run, and its JSON; ends the command if these aren't parts of one run."""
     try:
         made = merge([RunDocument.from_json(part) for part in parts])
+        sums = {name: sum(part.get(name, 0) for part in parts) for name in SUMMED}
+        counters = {name: dict(sum((Counter(part.get(name, {})) for part in parts), Counter())) for name in COUNTERS}
     except BadDocumentError as error:
         give_up(str(error))
-    sums = {name: sum(part.get(name, 0) for part in parts) for name in SUMMED}
-    counters = {name: dict(sum((Counter(part.get(name, {})) for part in parts), Counter())) for name in COUNTERS}
+    except (TypeError, ValueError) as error:
+        give_up(f"what these documents counted can't be added up: {error}")
     ok = all(part.get("ok", False) for part in parts)
     return made, {"ok": ok, **sums, **counters, **made.as_json()}
 

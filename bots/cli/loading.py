@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bots.cli import preflight, reaching
+from bots.cli import preflight
 from bots.cli.ending import NOT_OK, carry_out, write
 from bots.cli.options import Json, Prefix, Seconds, Urls
 from bots.load.bench import MODES, LoadPlan, bench
@@ -30,7 +30,6 @@ def bench_command(  # noqa: PLR0913 (an option each)
 ) -> None:
     """Measure acknowledged actions and reads per second in a closed loop."""
     preflight.require_servers(url)
-    reaching.require_writable(json)
     results = carry_out(bench(tuple(url), mode, LoadPlan(sockets, in_flight, seconds), name_prefix))
     figures.show_bench(Console(stderr=json == "-"), results)
     write(json, [result.as_json() for result in results])
@@ -46,7 +45,6 @@ def idle_command(
 ) -> None:
     """Open sockets, say hello on each, and hold them open."""
     preflight.require_servers(url)
-    reaching.require_writable(json)
     console = Console(stderr=json == "-")
 
     def show(state: IdleSockets) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from bots.cli.ending import MISSED, NOT_OK, SAW_ERRORS, VOID, give_up
 from bots.count import slo
-from bots.count.document import VIOLATED, RunDocument
+from bots.count.document import RunDocument
 from bots.count.slo import BadObjectiveError, Objective, ObjectiveVerdict
 
 
@@ -29,7 +29,7 @@ def judged(made: RunDocument, objectives: Sequence[Objective]) -> list[Objective
 def end(made: RunDocument, verdicts: Sequence[ObjectiveVerdict], *, ok: bool, errors: int) -> Never:
     """End with the first of these that is so: not proved, void, an objective missed, errors seen."""
     if not ok:
-        print(f"bots: not proved: {_fault(made)}", file=sys.stderr)
+        print(f"bots: not proved: {made.why_not_proved() or 'a part of it was not'}", file=sys.stderr)
         raise typer.Exit(NOT_OK)
     if verdicts and made.void:
         print(f"bots: the objectives can't be judged: {made.void}", file=sys.stderr)
@@ -41,12 +41,3 @@ def end(made: RunDocument, verdicts: Sequence[ObjectiveVerdict], *, ok: bool, er
         print(f"bots: proved, but {errors:,} errors occurred on the way", file=sys.stderr)
         raise typer.Exit(SAW_ERRORS)
     raise typer.Exit(0)
-
-
-def _fault(made: RunDocument) -> str:
-    """Say in a line why a run isn't proved: what was violated, what was never seen, or what stopped the proof."""
-    if violated := [row.invariant for row in made.proof if row.verdict == VIOLATED]:
-        return f"violated: {', '.join(violated)}"
-    if unseen := [seen.name for seen in made.sometimes if seen.expected and not seen.seen]:
-        return f"never seen: {', '.join(unseen)}"
-    return next((row.story[0] for row in made.proof if row.story), "nothing could be compared")

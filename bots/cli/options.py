@@ -1,13 +1,15 @@
 """The options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import typer
 
+from bots.cli.ending import give_up
 from bots.play.identities import LONGEST_PREFIX
 from bots.play.plan import SwarmPlan
+from bots.play.plan_file import LONGEST
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 DEFAULTS = SwarmPlan(players=200, seconds=30.0, sockets=0.5, rate=5.0, seed=1, name_prefix="bot")
@@ -43,6 +45,30 @@ def _prefix(value: str) -> str:
     return value
 
 
+Given = TypeVar("Given", str, Path)
+
+
+def writable(value: Given | None) -> Given | None:
+    """End the command if a file can't be written, before anything was done for it; what is there stays as it is."""
+    if value is None or str(value) == "-":
+        return value
+    file = Path(value)
+    existed = file.exists()
+    try:
+        with file.open("ab"):
+            pass
+    except OSError as error:
+        give_up(f"{value} can't be written: {error.strerror}")
+    if not existed:
+        file.unlink()
+    return value
+
+
+def written(what: str, *names: str) -> Any:
+    """Return the option of a file that a command writes at its end."""
+    return typer.Option(*names, callback=writable, metavar="FILE", help=what)
+
+
 Urls = Annotated[
     list[str],
     typer.Option(
@@ -64,7 +90,7 @@ UrlsOrNone = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the bots' choices.")]
-Patience = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long a request is retried.")]
+Patience = Annotated[float, typer.Option(min=1, max=LONGEST, metavar="SECONDS", help="How long a request is retried.")]
 AdminKey = Annotated[
     str | None, typer.Option(envvar="BOTS_ADMIN_KEY", metavar="KEY", help="An admin key, to prove the boards.")
 ]
@@ -76,10 +102,10 @@ AdminUrl = Annotated[
 Prefix = Annotated[
     str, typer.Option("--name-prefix", callback=_prefix, metavar="TEXT", help="First letters of the players' names.")
 ]
-Seconds = Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How long to go on.")]
-Json = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON to a file; - for stdout.")
-]
+Seconds = Annotated[float, typer.Option(min=0.1, max=LONGEST, metavar="SECONDS", help="How long to go on.")]
+Json = Annotated[str | None, written("Write the report as JSON to a file; - for stdout.", "--json")]
+Html = Annotated[Path | None, written("Write the report as one HTML file.")]
+Csv = Annotated[Path | None, written("Write every second as CSV.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing while it runs, and no report.")]
 Processes = Annotated[
     int, typer.Option(min=1, max=64, metavar="N", help="Generators that share the players and the rates; 1 a core.")

@@ -6,6 +6,7 @@ is let pass, since a run retries. Costs two short requests to each address, all 
 """
 
 import asyncio
+import math
 from collections.abc import Collection, Mapping, Sequence
 from importlib import metadata
 
@@ -36,10 +37,12 @@ SPARE_FILES = 256
 def require(target: Target, plan: SwarmPlan) -> str:
     """Return the server's version, "" if it was too busy to tell; ends the command if the run can't begin.
 
-    Each player has an HTTP connection, for the proof at the latest, and a share of them a socket.
+    Each player has an HTTP connection, for the proof at the latest, and some of them a socket.
     """
+    recruits = sum(storm.rate * storm.seconds for storm in plan.storms if storm.kind == "sign_up")
+    files = plan.players + sum(seat.on_socket for seat in plan.seats()) + 2 * math.ceil(recruits)
     try:
-        allow_files(plan.players + round(plan.players * plan.sockets) + SPARE_FILES)
+        allow_files(files + SPARE_FILES)
     except OSError as error:
         give_up(f"{error}, or let fewer than {plan.players:,} players play")
     return carry_out(_ask(target.urls, target.admin_urls if target.admin_key else (), target.admin_key or ""))

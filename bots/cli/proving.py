@@ -11,16 +11,18 @@ import typer
 
 from bots.cli import disturbing, preflight, reaching
 from bots.cli.course import Course
-from bots.cli.disturbing import Chaos, Csv, Disturbance, Report, StackFolder
+from bots.cli.disturbing import Chaos, Disturbance, StackFolder
 from bots.cli.ending import give_up
-from bots.cli.evidence import Expected, History, Probing, proof_plan
+from bots.cli.evidence import Expected, History, Probing, proof_plan, require_seeable
 from bots.cli.objectives import read_objectives
 from bots.cli.options import (
     DEFAULTS,
     AdminKey,
     AdminKeyFile,
     AdminUrl,
+    Csv,
     FailOnError,
+    Html,
     Json,
     Patience,
     Prefix,
@@ -64,7 +66,7 @@ def run_command(  # noqa: PLR0913 (an option each)
     objectives: Slo = None,
     chaos: Chaos = None,
     stack: StackFolder = None,
-    report: Report = None,
+    report: Html = None,
     csv: Csv = None,
     history: History = None,
     *,
@@ -84,9 +86,10 @@ def run_command(  # noqa: PLR0913 (an option each)
     }  # fmt: skip
     chosen, as_given = _plan(plan, given, name_prefix)
     wanted = read_objectives(objectives or [])
-    reaching.require_writable(json)
-    disturbing.require_writable(report, csv)
+    outputs = {"--json": json, "--report": report, "--csv": csv, "--history": history}
+    reaching.require_apart({"--plan": plan, "--chaos": chaos, "--admin-key-file": admin_key_file, **outputs})
     reached = reaching.target(GivenTarget(url, admin_key, admin_key_file, admin_url, patience, stack))
+    require_seeable(expect, probes=probes, has_key=reached[0].admin_key is not None)
     nemesis = disturbing.nemesis(chaos, stack, reached[0].urls, chosen.seconds, chosen.seed)
     server = preflight.require(reached[0], chosen)
     preflight.require_operations(reached[0], wanted)

@@ -1,5 +1,6 @@
 """Where a run plays, and the admin key for its proof: given, or found for a stack that `gameserver up` runs here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,11 @@ from bots.chaos.stack import RunningStack
 from bots.cli.ending import give_up, read_key
 from bots.cli.options import DEFAULT_URL
 from bots.proving import Target
+
+NO_KEY = (
+    "no admin key was given or found: boards and bans won't be proved, nor players that an operator deletes "
+    "(--admin-key-file FILE, or BOTS_ADMIN_KEY)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,40 +29,42 @@ class GivenTarget:
 
 
 def target(given: GivenTarget) -> tuple[Target, str]:
-    """Return where to play, and a sentence about what was found, "" for nothing; ends the command if a key is missing.
+    """Return where to play, and a sentence about what was found, or that there is no admin key.
 
-    Whatever was given counts; only the rest is looked for.
+    Whatever was given counts; only the rest is looked for. Ends the command if what was given isn't there.
     """
-    running = stack.find(given.urls or [DEFAULT_URL], given.stack)
-    if running is None and given.urls is None and given.stack is None:
-        running = next(stack.running(), None)
+    running = _running(given)
     urls = tuple(given.urls or ([running.players] if running is not None else [DEFAULT_URL]))
     key = read_key(given.admin_key_file) if given.admin_key_file else given.admin_key
-    found = ""
-    if key is None and running is not None and given.admin_url is None:
-        key, found = _key_of(running)
-    admin_url = given.admin_url or (running.operators if running is not None and found else None)
-    return Target(urls, key, (admin_url,) if admin_url else urls, given.patience), found
+    if key is None and running is not None and given.admin_url is None and (key := _key_of(running)):
+        found = f"found the stack of {running.config.name}: players {running.players}, operators {running.operators}"
+        return Target(urls, key, (running.operators,), given.patience), found
+    admin_urls = (given.admin_url,) if given.admin_url else urls
+    return Target(urls, key or None, admin_urls, given.patience), "" if key else NO_KEY
 
 
-def _key_of(running: RunningStack) -> tuple[str | None, str]:
+def _running(given: GivenTarget) -> RunningStack | None:
+    running = stack.find(given.urls or [DEFAULT_URL], given.stack)
+    if running is None and given.stack is not None:
+        give_up(f"no `gameserver up` runs with the data folder {given.stack}")
+    if running is None and given.urls is None:
+        running = next(stack.running(), None)
+    return running
+
+
+def _key_of(running: RunningStack) -> str | None:
     try:
-        key = running.admin_key_file.read_text("utf-8").strip()
+        return running.admin_key_file.read_text("utf-8").strip()
     except OSError:
-        return None, ""
-    return key, f"found the stack of {running.config.name}: players {running.players}, operators {running.operators}"
+        return None
 
 
-def require_writable(path: str | None) -> None:
-    """End the command if a file can't be written, before anything was done for it."""
-    if path is None or path == "-":
-        return
-    file = Path(path)
-    existed = file.exists()
-    try:
-        with file.open("ab"):
-            pass
-        if not existed:
-            file.unlink()
-    except OSError as error:
-        give_up(f"the report can't be written to {path}: {error.strerror}")
+def require_apart(files: Mapping[str, Path | str | None]) -> None:
+    """End the command if two options name one file: one of them would be overwritten."""
+    named: dict[Path, str] = {}
+    for option, file in files.items():
+        if file is None or str(file) == "-":
+            continue
+        if other := named.get(path := Path(file).resolve()):
+            give_up(f"{file} is named by {other} and by {option}")
+        named[path] = option

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from bots.cli.ending import NOT_OK, give_up, write
-from bots.cli.options import Json
+from bots.cli.options import Csv, Html, Json
 from bots.count.document import BadDocumentError
 from bots.report import compared, comparison, documents
 
@@ -16,8 +16,8 @@ Document = Annotated[Path, typer.Argument(metavar="FILE", help="What `bots run -
 
 def report_command(
     file: Document,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file.")] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every second as CSV.")] = None,
+    html: Html = None,
+    csv: Csv = None,
 ) -> None:
     """Make reports of a run from its document."""
     if html is None and csv is None:

@@ -1,5 +1,7 @@
 """`bots part`, which no person calls: one generator of a run that another process conducts."""
 
+from dataclasses import replace
+
 from bots.cli.course import as_json
 from bots.cli.ending import carry_out, give_up
 from bots.cli.evidence import end_history, part_history
@@ -17,7 +19,7 @@ def part_command() -> None:
         orders = read_orders()
     except ConductorLeftError:
         give_up("`bots part` is started by `bots run --processes`")
-    whole = plan_file.parse(orders["plan"], DEFAULTS)
+    whole = plan_file.parse(orders["plan"], replace(DEFAULTS, name_prefix=orders["name_prefix"]))
     plan = whole.part(orders["part"], orders["parts"])
     words = {**orders["target"]}
     target = Target(tuple(words["urls"]), words["admin_key"], tuple(words["admin_urls"]), words["patience"])

@@ -4,15 +4,20 @@ Law: all of it adds up. The totals are the sum of the seconds after the warm-up,
 generators of one run add up to one (bots/count/merging.py).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from datetime import datetime
+from typing import Any, Self, get_origin
 
 from bots.count.operations import RunCounts
 
 FORMAT, VERSION = "heroledger-bots-run", 1
 HELD, VIOLATED, NOT_CHECKED = "held", "violated", "not checked"
 """Verdicts on an invariant."""
+NUMBERS = (int, float)
+CARRIED_OUT = "the proof was carried out"
+"""Stands among the invariants, not checked, where that isn't so; its story says why."""
 
 
 class BadDocumentError(ValueError):
@@ -24,7 +29,8 @@ class RunSetup:
     """What was run, and where: enough to run it again.
 
     `plan` and `arguments` are as the user gave them; `versions` and `machine` are facts by name. `started` is ISO 8601
-    in UTC; what begins before `warm_up_seconds` isn't in the totals.
+    in UTC; what begins before `warm_up_seconds` isn't in the totals. `faults` is the plan of faults with the seed from
+    which they were drawn, empty without one.
     """
 
     seed: int
@@ -36,6 +42,7 @@ class RunSetup:
     seconds: float
     warm_up_seconds: float
     arguments: tuple[str, ...]
+    faults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +106,16 @@ class InvariantVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Something that a run should see now and then, such as a retry; `expected` if its plan says that it must."""
+    """Something that a run should see now and then, such as a retry.
+
+    A run that never saw what was `expected` isn't proved. What a plan of faults names is `planned`: a machine may not
+    allow it, so a run that never saw it says so, and is proved.
+    """
 
     name: str
     seen: int
     expected: bool
+    planned: bool = False
 
 
 @dataclass(slots=True)
@@ -126,9 +138,19 @@ class RunDocument:
                 totals.add(second.counts)
         return totals
 
+    def why_not_proved(self) -> str:
+        """Say in a line what was violated, never seen or not carried out, "" if the run is proved."""
+        if violated := [row.invariant for row in self.proof if row.verdict == VIOLATED]:
+            return f"violated: {', '.join(violated)}"
+        if unseen := [seen.name for seen in self.sometimes if seen.expected and not seen.seen]:
+            return f"never seen: {', '.join(unseen)}"
+        if failures := [row.story for row in self.proof if row.invariant == CARRIED_OUT]:
+            return next((story[0] for story in failures if story), "the proof wasn't carried out")
+        return "" if any(row.verdict == HELD for row in self.proof) else "nothing could be compared"
+
     def measured_seconds(self) -> float:
-        """How long the totals were counted."""
-        return max(self.setup.seconds - self.setup.warm_up_seconds, 1e-3)
+        """How long the totals were counted: whole seconds are left out."""
+        return max(self.setup.seconds - math.ceil(self.setup.warm_up_seconds), 1e-3)
 
     def as_json(self) -> dict[str, Any]:
         """Return the document as JSON values."""
@@ -158,23 +180,37 @@ class RunDocument:
                 seconds=[run_second(second) for second in value["seconds"]],
                 generator=[generator_second(second) for second in value["generator"]],
                 events=[_known(RunEvent, event) for event in value["events"]],
-                proof=[_known(InvariantVerdict, {**row, "story": tuple(row["story"])}) for row in value["proof"]],
+                proof=[_proved(row) for row in value["proof"]],
                 sometimes=[_known(Sighting, sighting) for sighting in value["sometimes"]],
-                void=value["void"],
+                void=None if value["void"] is None else str(value["void"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadDocumentError(f"this document of a run is garbled: {type(error).__name__} {error}") from error
 
 
 def _known(kind: Any, value: Mapping[str, Any]) -> Any:
-    """Make a dataclass of the fields that it has."""
-    return kind(**{name: value[name] for name in kind.__dataclass_fields__ if name in value})
+    """Make a dataclass of the fields that it has; raises TypeError for one of another type."""
+    found = {name: value[name] for name in kind.__dataclass_fields__ if name in value}
+    for name, given in found.items():
+        wanted = get_origin(kind.__dataclass_fields__[name].type) or kind.__dataclass_fields__[name].type
+        if isinstance(given, bool) != (wanted is bool) or not isinstance(given, NUMBERS if wanted is float else wanted):
+            raise TypeError(f"{name!r} is {given!r:.80}")
+    return kind(**found)
 
 
 def _setup(value: Mapping[str, Any]) -> RunSetup:
-    tuples = {name: tuple(value[name]) for name in ("urls", "arguments")}
+    tuples = {name: tuple(map(str, value[name])) for name in ("urls", "arguments")}
     setup: RunSetup = _known(RunSetup, {**value, **tuples})
+    if datetime.fromisoformat(setup.started).tzinfo is None:
+        raise ValueError(f"'started' is {setup.started!r}, which says no zone")
     return setup
+
+
+def _proved(value: Mapping[str, Any]) -> InvariantVerdict:
+    row: InvariantVerdict = _known(InvariantVerdict, {**value, "story": tuple(map(str, value["story"]))})
+    if row.verdict not in (HELD, VIOLATED, NOT_CHECKED):
+        raise ValueError(f"'verdict' is {row.verdict!r:.80}")
+    return row
 
 
 def run_second(value: Mapping[str, Any]) -> RunSecond:

@@ -1,5 +1,6 @@
 """Adds up the documents of several generators of one run: processes of one machine, or several machines."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +19,8 @@ from bots.count.document import (
 from bots.count.operations import RunCounts
 
 STORY_LINES = 100
-WORST_FIRST = (VIOLATED, NOT_CHECKED, HELD)
+STRONGEST_FIRST = (VIOLATED, HELD, NOT_CHECKED)
+"""A violation is true of the whole; what one part had nothing to compare of, another one may have compared."""
 
 
 def merge(documents: Sequence[RunDocument]) -> RunDocument:
@@ -90,17 +92,26 @@ def _generator(pairs: Sequence[tuple[int, RunDocument]]) -> list[GeneratorSecond
 
 
 def _proof(documents: Sequence[RunDocument]) -> list[InvariantVerdict]:
-    """Of each invariant the worst verdict, over everything that was checked."""
+    """Of each invariant the strongest verdict, over everything that was checked."""
     verdicts: dict[str, InvariantVerdict] = {}
     for verdict in (verdict for document in documents for verdict in document.proof):
         other = verdicts.get(verdict.invariant)
         if other is None:
             verdicts[verdict.invariant] = verdict
             continue
-        worst = min(verdict.verdict, other.verdict, key=WORST_FIRST.index)
-        story = (*other.story, *verdict.story)[:STORY_LINES]
-        verdicts[verdict.invariant] = InvariantVerdict(verdict.invariant, worst, other.checked + verdict.checked, story)
+        strongest = min(verdict.verdict, other.verdict, key=STRONGEST_FIRST.index)
+        stories = sorted((other.story, verdict.story), key=_length_of_first)
+        story = (*stories[0], *stories[1])[:STORY_LINES]
+        verdicts[verdict.invariant] = InvariantVerdict(
+            verdict.invariant, strongest, other.checked + verdict.checked, story
+        )
     return [*verdicts.values()]
+
+
+def _length_of_first(story: Sequence[str]) -> float:
+    """Return how many lines the first fault has, by which the smallest is told first; none is the longest."""
+    lines = next((number for number, line in enumerate(story) if number and not line.startswith(" ")), len(story))
+    return lines or math.inf
 
 
 def _sometimes(documents: Sequence[RunDocument]) -> list[Sighting]:
@@ -108,6 +119,9 @@ def _sometimes(documents: Sequence[RunDocument]) -> list[Sighting]:
     for sighting in (sighting for document in documents for sighting in document.sometimes):
         other = sightings.get(sighting.name, Sighting(sighting.name, 0, expected=False))
         sightings[sighting.name] = Sighting(
-            sighting.name, sighting.seen + other.seen, expected=sighting.expected or other.expected
+            sighting.name,
+            sighting.seen + other.seen,
+            expected=sighting.expected or other.expected,
+            planned=sighting.planned or other.planned,
         )
     return [*sightings.values()]

@@ -62,8 +62,10 @@ class OperationCounts:
         planned, service = Latencies.from_text(value["planned"]), Latencies.from_text(value["service"])
         if {planned.digits, service.digits} != {DIGITS}:
             raise ValueError(f"its histograms don't have {DIGITS} significant digits")
-        refused, errors = (Counter[str](dict(value.get(name, {}))) for name in ("refused", "errors"))
-        return cls(planned, service, int(value["ok"]), refused, errors, int(value["unsent"]), int(value["late"]))
+        refused, errors = (_counter(value.get(name, {})) for name in ("refused", "errors"))
+        return cls(
+            planned, service, _count(value["ok"]), refused, errors, _count(value["unsent"]), _count(value["late"])
+        )
 
 
 @dataclass(slots=True)
@@ -116,4 +118,14 @@ class RunCounts:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Read what `as_json` returned; raises ValueError, KeyError or TypeError."""
         operations = {str(name): OperationCounts.from_json(counts) for name, counts in value["operations"].items()}
-        return cls(operations, Counter(value["nodes"]), Counter(value["databases"]))
+        return cls(operations, _counter(value["nodes"]), _counter(value["databases"]))
+
+
+def _counter(value: Mapping[str, Any]) -> Counter[str]:
+    return Counter({str(name): _count(count) for name, count in value.items()})
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r:.80} isn't a count")
+    return value

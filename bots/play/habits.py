@@ -5,6 +5,7 @@ Situation and returns a Choice (docs/bots.md).
 """
 
 import importlib
+import inspect
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -187,4 +188,18 @@ def named(name: str) -> Habit:
         raise BadHabitError(f"the habit {name!r} can't be loaded: {error!r}") from error
     if not callable(function):
         raise BadHabitError(f"the habit {name!r} isn't a function")
+    if not _takes_a_situation(function):
+        raise BadHabitError(f"the habit {name!r} isn't a plain function of one Situation")
     return OwnHabit(name, function)
+
+
+def _takes_a_situation(function: Callable[..., object]) -> bool:
+    if inspect.iscoroutinefunction(function):
+        return False
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # it doesn't tell what it takes
+        return True
+    return True

@@ -25,6 +25,7 @@ seconds = 10
 rate = 100
 """
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +34,7 @@ from typing import Any
 
 from bots.play import habits
 from bots.play.habits import BadHabitError
-from bots.play.plan import MixRow, RateStep, Storm, SwarmPlan
+from bots.play.plan import MixRow, RateStep, Seat, Storm, SwarmPlan
 
 STORMS = ("sign_up", "sign_in", "reconnect")
 FASTEST = 1_000_000.0
@@ -75,10 +76,10 @@ def parse(found: Mapping[str, Any], defaults: SwarmPlan) -> SwarmPlan:
         raise BadRunPlanError("it has `rate`, of each player in the closed model, and [[arrivals]], the open model")
     return replace(
         defaults,
-        players=int(_number(found, "players", defaults.players, 1, MOST_PLAYERS)),
+        players=_whole(found, "players", defaults.players, 1, MOST_PLAYERS),
         seconds=_number(found, "seconds", defaults.seconds, 0.1, LONGEST),
         warm_up=_number(found, "warm_up", defaults.warm_up, 0, LONGEST),
-        seed=int(_number(found, "seed", defaults.seed, 0, 2**53)),
+        seed=_whole(found, "seed", defaults.seed, 0, 2**53),
         sockets=_number(found, "sockets", defaults.sockets, 0, 1),
         rate=_number(found, "rate", defaults.rate, 0, FASTEST),
         mix=_mix(found["mix"]) if "mix" in found else defaults.mix,
@@ -90,37 +91,43 @@ def parse(found: Mapping[str, Any], defaults: SwarmPlan) -> SwarmPlan:
 def mix_from_words(text: str) -> dict[str, float]:
     """Read a mix such as `grinder=3,lurker=1`; raises BadRunPlanError."""
     shares = {}
-    for word in text.split(","):
+    for number, word in enumerate(text.split(",")):
         name, equals, share = word.strip().rpartition("=")
         try:
             shares[name if equals else share] = float(share) if equals else 1.0
         except ValueError:
             raise BadRunPlanError(f"the mix: {word.strip()!r} isn't a habit and its share such as grinder=3") from None
+        if len(shares) == number:
+            raise BadRunPlanError(f"the mix names {name or share} twice")
     return shares
 
 
 def check(plan: SwarmPlan) -> None:
     """See whether a plan can be carried out; raises BadRunPlanError."""
-    if plan.warm_up >= plan.seconds:
+    if math.ceil(plan.warm_up) >= plan.seconds:  # whole seconds are counted
         raise BadRunPlanError(f"the warm-up of {plan.warm_up:g} s leaves nothing of {plan.seconds:g} s to measure")
     lasting = sum(step.seconds for step in plan.arrivals)
     if lasting > plan.seconds + 1e-9 or (plan.arrivals and not plan.arrivals[-1].seconds and lasting >= plan.seconds):
         raise BadRunPlanError(f"the arrivals last {lasting:g} s and the run {plan.seconds:g} s")
-    for storm in plan.storms:
-        if storm.at + storm.seconds > plan.seconds + 1e-9:
-            ends = storm.at + storm.seconds
-            raise BadRunPlanError(f"the storm of {storm.kind} ends after {ends:g} s, the run after {plan.seconds:g} s")
-        if storm.kind == "reconnect" and not any(_on_sockets(plan, row) for row in plan.mix):
-            raise BadRunPlanError("a storm of reconnect needs players on sockets: `sockets` is 0")
-    for row in plan.mix:
+    seats = plan.seats()
+    _check_storms(plan, seats)
+    played = {seat.row for seat in seats}
+    for number, row in enumerate(plan.mix):
         try:
             habits.named(row.habit)
         except BadHabitError as error:
             raise BadRunPlanError(str(error)) from None
+        if number not in played:
+            raise BadRunPlanError(f"no one of {plan.players} players has the habit {row.habit}: its share is too small")
 
 
-def _on_sockets(plan: SwarmPlan, row: MixRow) -> bool:
-    return (plan.sockets if row.sockets is None else row.sockets) > 0
+def _check_storms(plan: SwarmPlan, seats: Sequence[Seat]) -> None:
+    for storm in plan.storms:
+        ends = storm.at + storm.seconds
+        if ends > plan.seconds + 1e-9:
+            raise BadRunPlanError(f"the storm of {storm.kind} ends after {ends:g} s, the run after {plan.seconds:g} s")
+        if storm.kind == "reconnect" and not any(seat.on_socket for seat in seats):
+            raise BadRunPlanError("a storm of reconnect needs players on sockets: no player has one")
 
 
 def _mix(found: Any) -> tuple[MixRow, ...]:
@@ -180,6 +187,13 @@ def _rows(found: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 def _known(place: str, found: Mapping[str, Any], *names: str) -> None:
     if unknown := found.keys() - set(names):
         raise BadRunPlanError(f"{place} has {min(unknown)!r}; known are {', '.join(names)}")
+
+
+def _whole(found: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
+    value = found.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise BadRunPlanError(f"`{name}` is a whole number from {least} to {most}, not {value!r}")
+    return value
 
 
 def _number(found: Mapping[str, Any], name: str, default: float, least: float, most: float, place: str = "") -> float:

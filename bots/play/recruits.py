@@ -8,7 +8,7 @@ from bots.play import habits, identities
 from bots.play.bot import Bot
 from bots.play.catalogue import Catalogue
 from bots.play.habits import Habit
-from bots.play.plan import MixRow, SwarmPlan
+from bots.play.plan import SwarmPlan
 from bots.play.swarm import Swarm, guarded
 from bots.waiting import call_for_all
 from bots.wire.channel import Channel
@@ -35,11 +35,9 @@ class Recruits:
         self._catalogue: Catalogue | None = None
 
     def make_all(self) -> list[Bot]:
-        """Make the players of the plan; those that play over a socket are spread evenly over each row."""
-        for row, count in enumerate(shared_out(self.swarm.plan)):
-            sockets = self._sockets(self.swarm.plan.mix[row])
-            for index in range(count):
-                self._make(row, on_socket=int((index + 1) * sockets) > int(index * sockets))
+        """Make the players of the plan."""
+        for seat in self.swarm.plan.seats():
+            self._make(seat.row, on_socket=seat.on_socket)
         return list(self.swarm.bots)
 
     async def sign_up_all(self) -> None:
@@ -59,7 +57,7 @@ class Recruits:
 
     def recruit(self) -> Bot:
         """Make one more player, of the mix's first row."""
-        return self._make(0, on_socket=self._sockets(self.swarm.plan.mix[0]) > 0)
+        return self._make(0, on_socket=self.swarm.plan.sockets_of(0) > 0)
 
     async def sign_up(self, bot: Bot, planned: float) -> None:
         """Sign up a player that was recruited during the play."""
@@ -92,9 +90,6 @@ class Recruits:
     def _begin_play(self, bot: Bot, catalogue: Catalogue) -> None:
         bot.begin_play(catalogue, self._habits[self._row_of[bot]], self.swarm.placement)
 
-    def _sockets(self, row: MixRow) -> float:
-        return self.swarm.plan.sockets if row.sockets is None else row.sockets
-
     def _make(self, row: int, *, on_socket: bool) -> Bot:
         plan, index = self.swarm.plan, len(self.swarm.bots)
         random = Random(f"{plan.seed}:{index}")
@@ -112,12 +107,3 @@ class Recruits:
 def make_bots(network: Network, plan: SwarmPlan, tally: Tally) -> list[Bot]:
     """Make the players of a plan for a use that isn't a play."""
     return Recruits(Swarm(plan, tally, asyncio.Event()), network).make_all()
-
-
-def shared_out(plan: SwarmPlan) -> list[int]:
-    """Return how many players each row of the mix has: by their shares, together all."""
-    whole, sums, before = sum(row.share for row in plan.mix), list[int](), 0.0
-    for row in plan.mix:
-        before += row.share
-        sums.append(round(plan.players * before / whole))
-    return [after - earlier for earlier, after in zip([0, *sums], sums, strict=False)]

@@ -12,6 +12,9 @@ NAMES = (
     "a letter that came back", "a push", "a reward", "a contested name", "a sign-out", "a ban", "a ban lifted",
     "a deletion",
 )  # fmt: skip
+PROBED = ("a contested name", "a sign-out", "a ban", "a ban lifted", "a deletion")
+"""Those of which only probes see any; bans need an admin key, too."""
+BY_OPERATORS = ("a ban", "a ban lifted")
 
 
 def sightings(

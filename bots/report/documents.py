@@ -30,15 +30,6 @@ def sides(files: Sequence[Path]) -> tuple[list[RunDocument], list[RunDocument]]:
     return [read(file) for file in files[::2]], [read(file) for file in files[1::2]]
 
 
-def require_writable(file: Path) -> None:
-    """Raises OSError if a report can't be written there; what is there already stays as it is."""
-    existed = file.exists()
-    with file.open("ab"):
-        pass
-    if not existed:
-        file.unlink()
-
-
 def write_page(document: RunDocument, file: Path) -> None:
     """Write a run's report as HTML. Raises OSError."""
     file.write_text(page(document), "utf-8")

@@ -23,8 +23,14 @@ def show(console: Console, verdicts: Sequence[InvariantVerdict], sightings: Sequ
             console.print(Text(f"{verdict.invariant}:", style="bold red"))
             for line in verdict.story:
                 console.print(Text(f"  {line}", style="red"))
-    if unseen := [sighting.name for sighting in sightings if not sighting.seen]:
-        console.print(f"never seen: {', '.join(unseen)}", style="yellow", highlight=False)
-    for sighting in sightings:
-        if sighting.expected and not sighting.seen:
+    _show_unseen(console, [sighting for sighting in sightings if not sighting.seen])
+
+
+def _show_unseen(console: Console, unseen: Sequence[Sighting]) -> None:
+    if names := [sighting.name for sighting in unseen if not sighting.planned]:
+        console.print(f"never seen: {', '.join(names)}", style="yellow", highlight=False)
+    for sighting in unseen:
+        if sighting.expected:
             console.print(Text(f"expected, and never seen: {sighting.name}", style="bold red"))
+        elif sighting.planned:
+            console.print(Text(f"planned, and never carried out: {sighting.name}", style="yellow"))

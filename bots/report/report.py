@@ -1,10 +1,12 @@
 """The report of a run: tables and sentences for people, JSON for programs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from bots.count.document import Sighting
 from bots.count.tally import Tally
 from bots.play.swarm import Swarm
 from bots.proof.boards import BoardVerdict
@@ -100,8 +102,8 @@ def _faults(verdicts: list[PlayerVerdict]) -> list[str]:
     ][: 10 * NAMED]
 
 
-def show(console: Console, result: RunResult) -> None:
-    """Print the report."""
+def show(console: Console, result: RunResult, sightings: Sequence[Sighting]) -> None:
+    """Print the report; `sightings` are what the run should have seen, its plan of faults included."""
     report = as_json(result)
     console.print(
         f"{report['acknowledged']:,} actions acknowledged in {report['summary']['seconds']:.1f} s: "
@@ -112,7 +114,7 @@ def show(console: Console, result: RunResult) -> None:
     spread.show(console, result.spread)
     _show_players(console, report["summary"]["proof"], result)
     _show_boards(console, result)
-    proved.show(console, result.invariants(), result.sightings)
+    proved.show(console, result.invariants(), sightings)
     proved_what = "PROVED" if result.boards is not None else "PLAYERS PROVED, BOARDS NOT PROVED"
     console.print(Text(proved_what, style="bold green") if result.ok else Text("FAILED", style="bold red"))
 

@@ -1,7 +1,7 @@
 """`make mutants`: runs the swarm against each mutant, and tells which invariant caught it, and how soon.
 
-`python -m tests.mutants [--json FILE] [--keep FOLDER] [NAME ...]`. Exit code 1 if a mutant wasn't caught by an
-invariant that it breaks, or if the honest server was accused.
+`python -m tests.mutants [--processes N] [--json FILE] [--markdown FILE] [--keep FOLDER] [NAME ...]`. Exit code 1 if a
+mutant wasn't caught by an invariant that it breaks, or if the honest server was accused.
 """
 
 import argparse
@@ -53,8 +53,11 @@ class Catch:
     by_history: list[str] = field(default_factory=list)
 
 
-async def run(mutant: Mutant, keep: Path | None = None) -> Catch:
-    """Starts the mutant, lets the swarm play and prove, and stops the mutant; its history goes to the folder `keep`."""
+async def run(mutant: Mutant, keep: Path | None = None, processes: int = 1) -> Catch:
+    """Starts the mutant, lets the swarm play and prove, and stops the mutant; its history goes to the folder `keep`.
+
+    The swarm is of so many generators.
+    """
     with planted(mutant) as stack:
         await stack.start(START_SECONDS)
         began = time.monotonic()
@@ -64,7 +67,7 @@ async def run(mutant: Mutant, keep: Path | None = None) -> Catch:
                     group.create_task(_happen(stack, name, 3.0 * number))
                     for number, name in enumerate(mutant.meanwhile)
                 ]
-                playing = group.create_task(_play(stack, mutant, happening))
+                playing = group.create_task(_play(stack, mutant, happening, processes))
         finally:
             seconds = time.monotonic() - began
             await stack.stop()
@@ -78,10 +81,10 @@ async def run(mutant: Mutant, keep: Path | None = None) -> Catch:
     return catch
 
 
-async def _caught(mutant: Mutant, keep: Path | None) -> Catch:
+async def _caught(mutant: Mutant, keep: Path | None, processes: int) -> Catch:
     """The same; a run that fails has caught nothing."""
     try:
-        return await run(mutant, keep)
+        return await run(mutant, keep, processes)
     except Exception as error:
         story = [*map(repr, error.exceptions)] if isinstance(error, BaseExceptionGroup) else [repr(error)]
         return Catch(mutant.name, mutant.what, caught=False, invariants=["the run failed"], seconds=0.0, story=story)
@@ -94,7 +97,7 @@ async def _happen(stack: MutantStack, name: str, later: float) -> None:
 
 
 async def _play(
-    stack: MutantStack, mutant: Mutant, happening: Sequence[asyncio.Task[None]]
+    stack: MutantStack, mutant: Mutant, happening: Sequence[asyncio.Task[None]], processes: int
 ) -> tuple[dict[str, Any], str]:
     """Returns the report of the bots and what they printed."""
     urls = [word for url in stack.urls for word in ("--url", url)]
@@ -103,7 +106,7 @@ async def _play(
             sys.executable, "-m", "bots", "run", *urls, "--admin-url", stack.operators, "--admin-key-file",
             str(stack.admin_key), "--players", str(PLAYERS), "--seconds", str(mutant.seconds),
             "--rate", str(RATE), "--mix", mutant.mix, "--patience", "20", "--probes", "--json", report.name,
-            "--history", str(stack.folder / HISTORY),
+            "--history", str(stack.folder / HISTORY), "--processes", str(processes),
             cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         async with asyncio.timeout(BOTS_SECONDS):
@@ -140,7 +143,7 @@ def _judged(mutant: Mutant, report: dict[str, Any], output: str, seconds: float)
     if not proof:
         return Catch(mutant.name, mutant.what, False, ["the bots gave up"], seconds, output.splitlines()[-5:])
     violated = {row["invariant"]: row["story"] for row in proof if row["verdict"] == VIOLATED}
-    failure = report["summary"]["proof"]["failure"]
+    failure = next((row["story"][0] for row in proof if row["verdict"] != VIOLATED and row["story"]), "")
     names = [name for name in mutant.invariants if name in violated]
     caught = bool(names) if mutant.invariants else not violated and not failure
     others = [name for name in violated if name not in names]
@@ -160,6 +163,17 @@ def table(catches: list[Catch]) -> Table:
     return shown
 
 
+def markdown(catches: Sequence[Catch]) -> str:
+    """The rows of the table in docs/mutants.md: every mutant, without the honest servers."""
+    rows = [
+        f"| `{catch.mutant}` | {catch.what} | {'; '.join(catch.invariants) if catch.caught else 'MISSED'} "
+        f"| {catch.seconds:.0f} |\n"
+        for catch in catches
+        if catch.mutant not in (HONEST.name, LATE.name)
+    ]
+    return "| mutant | what it does | caught by | seconds |\n|---|---|---|---|\n" + "".join(rows)
+
+
 async def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -167,6 +181,8 @@ async def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these mutants")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table of docs/mutants.md here, too")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="of how many generators the swarm is")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="put the histories of the runs here")
     options = parser.parse_args()
     everything = {mutant.name: mutant for mutant in (HONEST, LATE, *MUTANTS)}
@@ -174,7 +190,7 @@ async def main() -> int:
         parser.error(f"there is no mutant {unknown[0]}: {', '.join(everything)}")
     catches = []
     for name in options.names or everything:
-        catch = await _caught(everything[name], options.keep)
+        catch = await _caught(everything[name], options.keep, options.processes)
         catches.append(catch)
         console.print(f"[bold]{name}[/]: {'caught' if catch.caught else 'MISSED'} after {catch.seconds:.0f} s")
         for line in catch.story[:12]:
@@ -182,6 +198,8 @@ async def main() -> int:
     console.print(table(catches))
     if options.json is not None:
         options.json.write_bytes(orjson.dumps([asdict(catch) for catch in catches], option=orjson.OPT_INDENT_2))
+    if options.markdown is not None:
+        options.markdown.write_text(markdown(catches), "utf-8")
     late = [catch.mutant for catch in catches if catch.seconds > GOAL_SECONDS]
     if late:
         console.print(f"later than {GOAL_SECONDS:g} s: {', '.join(late)}")

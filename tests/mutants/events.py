@@ -80,11 +80,20 @@ async def _answer_to(stack: MutantStack, order: Mapping[str, str]) -> int:
 async def end_who_plays(stack: MutantStack) -> None:
     """An operator has one of those who play erased, and another one deleted."""
     async with _operator(stack) as session:
-        async with session.get(f"{stack.operators}/admin/v1/rankings?by=exp&limit=2") as answer:
-            first, second = [entry["player"]["id"] for entry in (await answer.json())["entries"]]
+        first, second = await _best(session, stack)
         players, because = f"{stack.operators}/admin/v1/players", {"reason": "a mutant's erasure"}
         await _until_done(lambda: session.post(f"{players}/{first}/erasure", json=because))
         await _until_done(lambda: session.delete(f"{players}/{second}", params=because))
+
+
+async def _best(session: aiohttp.ClientSession, stack: MutantStack) -> list[str]:
+    """The two best, as soon as so many have signed up."""
+    while True:
+        async with session.get(f"{stack.operators}/admin/v1/rankings?by=exp&limit=2") as answer:
+            entries = (await answer.json())["entries"]
+        if len(entries) == 2:
+            return [entry["player"]["id"] for entry in entries]
+        await asyncio.sleep(0.3)
 
 
 async def _until_done(ask: Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]) -> None:

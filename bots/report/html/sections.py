@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bots.chaos.nemesis import SKIPPED
-from bots.count.document import HELD, VIOLATED, RunDocument
+from bots.count.document import HELD, VIOLATED, RunDocument, Sighting
 from bots.count.latencies import Latencies
 from bots.report.html.charts import shown
 from bots.report.html.markup import Content, Markup, element, table, text
@@ -126,18 +126,16 @@ def invariants(document: RunDocument) -> Markup:
 def _sometimes(document: RunDocument) -> Markup | None:
     if not document.sometimes:
         return None
-    rows = [
-        [sighting.name, f"{sighting.seen:,}", _seen(sighting.seen, expected=sighting.expected)]
-        for sighting in document.sometimes
-    ]
+    rows = [[sighting.name, f"{sighting.seen:,}", _seen(sighting)] for sighting in document.sometimes]
     note = "A proof is worth what it saw: of each of these a run should have met some."
     return text(element("h3", "Seen on the way"), element("p", note, class_="note"), table(["what", "times", ""], rows))
 
 
-def _seen(times: int, *, expected: bool) -> Markup | str:
-    if times or not expected:
+def _seen(sighting: Sighting) -> Markup | str:
+    if sighting.seen or not (sighting.expected or sighting.planned):
         return ""
-    return element("span", "expected, never seen", class_="verdict warn")
+    why = "expected, never seen" if sighting.expected else "planned, never carried out"
+    return element("span", why, class_="verdict warn")
 
 
 def setup(document: RunDocument) -> Markup:
@@ -145,6 +143,7 @@ def setup(document: RunDocument) -> Markup:
     found = document.setup
     rows: list[list[str]] = [
         ["seed", str(found.seed)],
+        *([["seed of the faults", str(found.faults.get("seed"))]] if found.faults else []),
         ["started", found.started],
         ["seconds", f"{found.seconds:g}, of which {found.warm_up_seconds:g} to warm up, which don't count"],
         ["URLs", ", ".join(found.urls)],
@@ -152,12 +151,19 @@ def setup(document: RunDocument) -> Markup:
         *([name, _fact(value)] for name, value in found.machine.items()),
         ["command", " ".join(found.arguments)],
     ]
-    plan = element("pre", json.dumps(_plain(found.plan), indent=2, ensure_ascii=False)) if found.plan else None
     return text(
         element("h2", "Set-up"),
         table(["", ""], rows, words=2),
-        element("details", element("summary", "The plan"), plan) if plan else None,
+        _details("The plan", found.plan),
+        _details("The plan of faults", found.faults),
     )
+
+
+def _details(title: str, plan: Mapping[str, Any]) -> Markup | None:
+    if not plan:
+        return None
+    told = element("pre", json.dumps(_plain(plan), indent=2, ensure_ascii=False))
+    return element("details", element("summary", title), told)
 
 
 def _fact(value: Any) -> str:

@@ -20,13 +20,13 @@ def verdict(document: RunDocument) -> RunVerdict:
     if counts[VIOLATED]:
         names = ", ".join(row.invariant for row in document.proof if row.verdict == VIOLATED)
         return RunVerdict("VIOLATED", "bad", f"The server broke what it promises: {names}.")
+    if why := document.why_not_proved():
+        return RunVerdict("NOT PROVED", "warn", f"This run isn't proved: {why}.")
     if document.void:
         return RunVerdict("VOID", "warn", f"The figures count for nothing: {document.void}.")
-    if not counts[HELD]:
-        return RunVerdict("NOT PROVED", "warn", "This run proved nothing: no invariant was checked.")
     unchecked = [row.invariant for row in document.proof if row.verdict == NOT_CHECKED]
     held = f"{counts[HELD]} invariants held" + (f", nothing told of {len(unchecked)} others" if unchecked else "")
-    unseen = [sighting.name for sighting in document.sometimes if sighting.expected and not sighting.seen]
+    unseen = [sighting.name for sighting in document.sometimes if sighting.planned and not sighting.seen]
     if unseen:
-        return RunVerdict("PROVED, BUT", "warn", f"{held}; it never saw: {', '.join(unseen)}.")
+        return RunVerdict("PROVED, BUT", "warn", f"{held}; planned, and never carried out: {', '.join(unseen)}.")
     return RunVerdict("PROVED", "good", f"{held}.")

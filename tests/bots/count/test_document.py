@@ -1,5 +1,8 @@
 """The document of a run comes back as it was written, adds up, and a garbled one is refused in one sentence."""
 
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -7,9 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.count.document import HELD, NOT_CHECKED, VIOLATED, BadDocumentError, InvariantVerdict, RunDocument
+from bots.count.document import (
+    CARRIED_OUT,
+    HELD,
+    NOT_CHECKED,
+    VIOLATED,
+    BadDocumentError,
+    InvariantVerdict,
+    RunDocument,
+    Sighting,
+)
 from bots.count.merging import merge
 from bots.count.operations import RunCounts
+from bots.report import sheets
+from bots.report.html.page import page
 from tests.bots.count.documents import counted, made_up
 
 
@@ -90,6 +104,59 @@ def test_the_worst_verdict_of_an_invariant_counts() -> None:
         document.proof = [InvariantVerdict("nothing is lost", verdict, 5, (f"a story of {verdict}",))]
     (merged,) = merge(documents).proof
     assert (merged.verdict, merged.checked, len(merged.story)) == (VIOLATED, 15, 3)
+
+
+def test_what_one_part_compared_is_held_though_another_had_nothing_to_compare() -> None:
+    documents = [made_up([RunCounts()], seed=seed) for seed in range(3)]
+    for document, verdict in zip(documents, (NOT_CHECKED, HELD, NOT_CHECKED), strict=True):
+        document.proof = [InvariantVerdict("names are unique", verdict, 5 * (verdict == HELD))]
+    (merged,) = merge(documents).proof
+    assert (merged.verdict, merged.checked) == (HELD, 5)
+
+
+def test_of_the_stories_of_all_parts_the_smallest_comes_first() -> None:
+    documents = [made_up([RunCounts()], seed=seed) for seed in range(3)]
+    stories = (("long", "  a", "  b", "short"), (), ("middle", "  a"))
+    for document, story in zip(documents, stories, strict=True):
+        document.proof = [InvariantVerdict("nothing is lost", VIOLATED, 1, story)]
+    (merged,) = merge(documents).proof
+    assert merged.story == ("middle", "  a", "long", "  a", "  b", "short")
+
+
+def test_a_run_is_proved_by_one_rule() -> None:
+    document = made_up([RunCounts()])
+    assert document.why_not_proved() == ""
+    unplanned = replace(document, sometimes=[Sighting("a kill of node", 0, expected=False, planned=True)])
+    assert unplanned.why_not_proved() == ""
+    failed = InvariantVerdict(CARRIED_OUT, NOT_CHECKED, 0, ("the habit mine failed",))
+    assert replace(document, proof=[*document.proof, failed]).why_not_proved() == "the habit mine failed"
+    assert replace(document, proof=[]).why_not_proved() == "nothing could be compared"
+
+
+def test_a_rate_is_over_the_seconds_that_were_counted() -> None:
+    document = made_up([counted(hunt=[0.1]) for _ in range(4)], warm_up=0.5)
+    assert document.totals().all().planned.count / document.measured_seconds() == 1.0
+
+
+LEAVES = st.sampled_from([None, True, -1, 1e300, float("nan"), "x", [], {}, [1], {"a": 1}])
+
+
+@given(st.data())
+def test_documents_with_any_wrong_field_are_refused_or_read_never_a_crash(data: st.DataObject) -> None:
+    value = written(made_up([counted(hunt=[0.01])]))
+    place: Any = value
+    while True:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
+            break
+        place = place[key]
+    place[key] = data.draw(LEAVES)
+    with suppress(BadDocumentError):
+        document = RunDocument.from_json(value)
+        whole = merge([document, made_up([RunCounts()], seed=9)])
+        assert page(whole)
+        assert whole.why_not_proved() is not None
+        sheets.write(whole, Path("/dev/null"))
 
 
 def test_one_void_part_voids_the_whole() -> None:

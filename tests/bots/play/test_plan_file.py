@@ -1,13 +1,14 @@
 """A plan says what is run, and every fault in it is one sentence before anything runs."""
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bots.play import plan_file
-from bots.play.plan import MixRow, RateStep, Storm, SwarmPlan
+from bots.play.plan import MixRow, RateStep, Seat, Storm, SwarmPlan
 from bots.play.plan_file import BadRunPlanError
-from bots.play.recruits import shared_out
 
 DEFAULTS = SwarmPlan(200, 30.0, 0.5, 5.0, 1, "bot")
 WHOLE = """
@@ -51,7 +52,7 @@ def test_a_whole_plan_is_read(tmp_path: Path) -> None:
         storms=(Storm("sign_up", 5, 2, 30),),
     )  # fmt: skip
     assert found["players"] == 60
-    assert shared_out(plan) == [48, 12]
+    assert Counter(plan.seats()) == {Seat(0, True): 38, Seat(0, False): 10, Seat(1, False): 12}
 
 
 def test_what_is_given_on_the_command_line_goes_before_the_plan(tmp_path: Path) -> None:
@@ -70,10 +71,31 @@ def test_parts_share_players_and_rates(tmp_path: Path) -> None:
     assert len({part.seed for part in parts}) == 3
 
 
+@pytest.mark.parametrize("parts", [1, 2, 4, 7])
+def test_parts_have_together_the_players_of_the_whole_rare_habits_and_sockets_among_them(parts: int) -> None:
+    mix = (MixRow("grinder", 17), MixRow("lurker", 1, 1.0), MixRow("healer", 2, 0.0))
+    plan = replace(DEFAULTS, players=20, mix=mix)
+    dealt = [plan.part(number, parts) for number in range(parts)]
+    assert sum((Counter(part.seats()) for part in dealt), Counter()) == Counter(plan.seats())
+    assert {Seat(0, True), Seat(0, False), Seat(1, True), Seat(2, False)} == {*plan.seats()}
+    assert [len(part.seats()) for part in dealt] == [part.players for part in dealt]
+    assert max(part.players for part in dealt) - min(part.players for part in dealt) <= 1
+    sockets = [sum(seat.on_socket for seat in part.seats()) for part in dealt]
+    assert max(sockets) - min(sockets) <= 2, "no generator has all the sockets"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("players = 0", "`players` is a number from 1"),
+        ("players = 0", "`players` is a whole number from 1"),
+        ("players = 10.5", "`players` is a whole number"),
+        ("seed = 1.5", "`seed` is a whole number"),
+        ("seed = -1", "`seed` is a whole number from 0"),
+        ("rate = nan", "`rate`"),
+        ("seconds = inf", "`seconds`"),
+        ("seconds = 5\nwarm_up = 4.5", "warm-up"),
+        ("players = 2\n[mix]\ngrinder = 9\nlurker = 1", "no one of 2 players has the habit lurker"),
+        ("[mix]\ngrinder = 1\ngrinder = 2", "isn't TOML"),
         ("players = true", "`players`"),
         ("seconds = 'ten'", "`seconds`"),
         ("speed = 3", "'speed'"),
@@ -89,6 +111,8 @@ def test_parts_share_players_and_rates(tmp_path: Path) -> None:
         ("[mix]\ngrinder = -1", "mix.grinder"),
         ("[mix]\n'no.such.module:habit' = 1", "can't be loaded"),
         ("[mix]\n'math:pi' = 1", "isn't a function"),
+        ("[mix]\n'os:getpid' = 1", "isn't a plain function of one Situation"),
+        ("[mix]\n'asyncio:sleep' = 1", "isn't a plain function of one Situation"),
         ("[[storms]]\nkind = 'rain'\nat = 1\nrate = 1", "`kind` is one of"),
         (
             "seconds = 10\n[[storms]]\nkind = 'sign_in'\nat = 9\nseconds = 5\nrate = 1",
@@ -113,6 +137,12 @@ def test_a_plan_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["grinder=", "grinder=much", "=3x"])
 def test_a_faulty_mix_is_refused(text: str) -> None:
     with pytest.raises(BadRunPlanError, match="habit and its share"):
+        plan_file.mix_from_words(text)
+
+
+@pytest.mark.parametrize("text", ["grinder,grinder", "grinder=1, lurker=2, grinder=3"])
+def test_a_mix_that_names_a_habit_twice_is_refused(text: str) -> None:
+    with pytest.raises(BadRunPlanError, match="names grinder twice"):
         plan_file.mix_from_words(text)
 
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import orjson
 
-from bots.count.document import HELD, NOT_CHECKED, VIOLATED, InvariantVerdict, Sighting
+from bots.count.document import CARRIED_OUT, HELD, NOT_CHECKED, VIOLATED, InvariantVerdict, Sighting
 from bots.report.html import bins
 from bots.report.html.page import page
 from bots.report.html.verdict import verdict
@@ -121,7 +121,15 @@ def test_a_run_without_a_single_answer_makes_a_page() -> None:
 def test_a_violation_counts_before_a_void_run_and_a_void_run_before_a_proof() -> None:
     run = document()
     assert verdict(run).word == "PROVED"
-    assert verdict(replace(run, sometimes=[Sighting("a resume", 0, expected=True)])).word == "PROVED, BUT"
+    assert verdict(replace(run, sometimes=[Sighting("a resume", 0, expected=True)])).word == "NOT PROVED"
+    planned = Sighting("a cut of one", 0, expected=False, planned=True)
+    assert verdict(replace(run, sometimes=[planned])).word == "PROVED, BUT"
+    failed = InvariantVerdict(CARRIED_OUT, NOT_CHECKED, 0, ("a habit failed",))
+    assert verdict(replace(run, proof=[*run.proof, failed])) == (
+        "NOT PROVED",
+        "warn",
+        "This run isn't proved: a habit failed.",
+    )
     assert verdict(replace(run, proof=[*run.proof, InvariantVerdict("x", NOT_CHECKED, 0)])).word == "PROVED"
     assert verdict(replace(run, proof=[InvariantVerdict("x", NOT_CHECKED, 0)])).word == "NOT PROVED"
     void = replace(run, void="the generator was late")

@@ -80,14 +80,14 @@ def run_command(  # noqa: PLR0913 (an option each)
 
     Exit code 1 if that isn't so, 4 if an objective is missed, 5 if the generator was too slow to tell.
     """
+    outputs = {"--json": json, "--report": report, "--csv": csv, "--history": history}
+    reaching.require_apart({"--plan": plan, "--chaos": chaos, "--admin-key-file": admin_key_file, **outputs})
     given = {
         "players": players, "seconds": seconds, "warm_up": warm_up, "sockets": sockets, "rate": rate, "seed": seed,
         "arrivals": None if arrivals is None else [{"rate": arrivals}], "mix": mix,
     }  # fmt: skip
     chosen, as_given = _plan(plan, given, name_prefix)
     wanted = read_objectives(objectives or [])
-    outputs = {"--json": json, "--report": report, "--csv": csv, "--history": history}
-    reaching.require_apart({"--plan": plan, "--chaos": chaos, "--admin-key-file": admin_key_file, **outputs})
     reached = reaching.target(GivenTarget(url, admin_key, admin_key_file, admin_url, patience, stack))
     require_seeable(expect, probes=probes, has_key=reached[0].admin_key is not None)
     nemesis = disturbing.nemesis(chaos, stack, reached[0].urls, chosen.seconds, chosen.seed)

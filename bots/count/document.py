@@ -15,7 +15,7 @@ from bots.count.operations import RunCounts
 FORMAT, VERSION = "heroledger-bots-run", 1
 HELD, VIOLATED, NOT_CHECKED = "held", "violated", "not checked"
 """Verdicts on an invariant."""
-NUMBERS = (int, float)
+NUMBERS, LARGEST = (int, float), 1e9
 CARRIED_OUT = "the proof was carried out"
 """Stands among the invariants, not checked, where that isn't so; its story says why."""
 
@@ -195,6 +195,8 @@ def _known(kind: Any, value: Mapping[str, Any]) -> Any:
         wanted = get_origin(kind.__dataclass_fields__[name].type) or kind.__dataclass_fields__[name].type
         if isinstance(given, bool) != (wanted is bool) or not isinstance(given, NUMBERS if wanted is float else wanted):
             raise TypeError(f"{name!r} is {given!r:.80}")
+        if wanted is float and not abs(given) <= LARGEST:
+            raise ValueError(f"{name!r} is {given!r}")
     return kind(**found)
 
 
@@ -215,7 +217,10 @@ def _proved(value: Mapping[str, Any]) -> InvariantVerdict:
 
 def run_second(value: Mapping[str, Any]) -> RunSecond:
     """Read a second; raises ValueError, KeyError or TypeError."""
-    return RunSecond(int(value["at"]), RunCounts.from_json(value))
+    second: RunSecond = _known(RunSecond, {"at": value["at"], "counts": RunCounts.from_json(value)})
+    if not 0 <= second.at <= LARGEST:
+        raise ValueError(f"'at' is {second.at!r}")
+    return second
 
 
 def generator_second(value: Mapping[str, Any]) -> GeneratorSecond:

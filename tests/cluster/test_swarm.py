@@ -11,6 +11,8 @@ import pytest
 import gameserver
 from bots.cli.ending import MISSED, VOID
 from bots.count.document import VIOLATED, RunDocument
+from bots.history.lines import read_lines
+from bots.proof.invariants import NAMES, ORDER
 from bots.proof.replay import check_history
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
@@ -135,11 +137,16 @@ async def test_two_generators_carry_out_a_plan_and_are_proved_as_one(
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN, "utf-8")
     history = tmp_path / "run.jsonl"
-    words = ("run", "--plan", str(plan), "--processes", "2", "--quiet", "--slo", "act rate > 1000/s")
-    outcome = await bots.run(nodes, *words, "--history", str(history))
+    words = ("run", "--plan", str(plan), "--processes", "2", "--quiet", "--slo", "act rate > 1000/s", "--probes")
+    outcome = await bots.run(nodes, *words, "--name-prefix", "crew", "--history", str(history))
     made = RunDocument.from_json(outcome.report)
     assert (outcome.report["ok"], outcome.code in (MISSED, VOID)) == (True, True), outcome.output
     assert outcome.report["signed_up"] > 16
+    assert made.setup.seed == 1, "the whole's, which runs it again"
+    verdicts = {row.invariant: (row.verdict, row.checked > 0) for row in made.proof}
+    assert verdicts[NAMES] == verdicts[ORDER] == ("held", True), "one of the generators has the probes"
+    signed_up = {line.value["name"] for line in read_lines(history) if (line.f, line.type) == ("sign_up", "invoke")}
+    assert {name[:4].lower() for name in signed_up} == {"crew"}
     assert {second.process for second in made.generator} == {0, 1}
     totals = made.totals()
     assert {"hunt", "read", "reconnect"} <= totals.operations.keys()
@@ -148,5 +155,5 @@ async def test_two_generators_carry_out_a_plan_and_are_proved_as_one(
     assert sorted(tmp_path.iterdir()) == [plan, history]
     again = await check_history(history)
     assert [row.invariant for row in again.invariants if row.verdict == VIOLATED] == []
-    assert again.players == outcome.report["signed_up"]
+    assert again.players == outcome.report["signed_up"] + 1, "and one who probes the order"
     assert made.setup.versions["server"] == gameserver.__version__

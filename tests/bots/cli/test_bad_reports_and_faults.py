@@ -1,12 +1,18 @@
 """What is wrong with a plan of faults or a report is said in one sentence, before anything is done."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from bots.__main__ import app
+from bots.cli.reaching import GivenTarget, target
+from bots.proving import Target
 from tests.bots.report.sample import document
 from tests.support.repository import CONFIG
 
@@ -29,8 +35,13 @@ def said(*words: str) -> str:
         (("--chaos", "{tmp}/none.toml"), "can't be read: No such file"),
         (("--chaos", "{config}/chaos.toml"), "needs a stack that `gameserver up` runs"),
         (("--chaos", "{config}/one.toml"), "isn't known; a plan has `seed` and"),
-        (("--report", "{tmp}/none/run.html"), "can't be written: No such file or directory"),
         (("--csv", "{tmp}"), "can't be written: Is a directory"),
+        (("--json", "{tmp}/a", "--report", "{tmp}/a"), "is named by --json and by --report"),
+        (("--plan", "{config}/one.toml", "--history", "{config}/../config/one.toml"), "by --plan and by --history"),
+        (("--stack", "{tmp}"), "no `gameserver up` runs with the data folder"),
+        (("--expect", "a sign-out"), "only a run with --probes sees a sign-out"),
+        (("--expect", "a ban", "--probes"), "only a run with an admin key sees a ban"),
+        (("--mix", "grinder,grinder"), "names grinder twice"),
     ],
 )
 def test_a_run_that_cannot_do_what_is_asked_does_not_begin(
@@ -39,6 +50,51 @@ def test_a_run_that_cannot_do_what_is_asked_does_not_begin(
     given = [word.format(tmp=tmp_path, config=CONFIG) for word in words]
     assert sentence in said("run", *NOBODY, *given)
     assert list(tmp_path.iterdir()) == []
+
+
+COMMANDS: Any = get_command(app)
+ARGUMENTS = {"report": ["x"], "merge": ["x"], "compare": ["x"], "check-history": ["x"]}
+
+
+def _options(fits: Callable[[Any], bool]) -> list[tuple[str, str]]:
+    """Those of every command that fit, as the command and the option."""
+    return [
+        (name, option.opts[0])
+        for name, command in COMMANDS.commands.items()
+        for option in command.params
+        if fits(option)
+    ]
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "-inf", "-1"])
+@pytest.mark.parametrize(
+    ("command", "option"), _options(lambda option: "float" in str(option.type_descriptor.annotation))
+)
+def test_no_command_takes_an_absurd_number(command: str, option: str, value: str) -> None:
+    done = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, []), option, value])
+    assert done.exit_code == 2, done.output
+    assert option.removeprefix("--").replace("-", "_") in done.output.replace("-", "_")
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), _options(lambda option: option.name in ("json", "html", "csv", "svg", "report", "history"))
+)
+def test_no_command_begins_what_it_cannot_write_down(command: str, option: str, tmp_path: Path) -> None:
+    file = tmp_path / "none" / "file"
+    assert f"{file} can't be written: No such file" in said(command, *ARGUMENTS.get(command, []), option, str(file))
+
+
+def test_a_run_without_an_admin_key_says_what_that_costs_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BOTS_ADMIN_KEY", raising=False)
+    given = GivenTarget(["http://127.0.0.1:1"], None, None, None, 1.0)
+    assert target(given)[1].startswith("no admin key was given or found: boards and bans won't be proved")
+    assert target(replace(given, admin_key="k")) == (
+        Target(("http://127.0.0.1:1",), "k", ("http://127.0.0.1:1",), 1.0),
+        "",
+    )
 
 
 def test_a_report_of_what_is_no_run_is_refused(tmp_path: Path) -> None:

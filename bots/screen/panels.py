@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich.columns import Columns
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -14,20 +14,28 @@ from bots.screen.cells import LATENCY_HEADINGS, WHY_THEY_DIFFER, latency_cell
 from bots.screen.view import View
 
 BARS = " ▁▂▃▄▅▆▇█"
-MOST_ROWS = 12
+MOST_ROWS, FEWEST_ROWS, MOST_SHARES = 30, 3, 12
+FRAME_LINES = 5
+"""The border, the headings of operations, and the line that says how many more there are."""
 
 
-def draw(view: View) -> RenderableType:
-    """Return the whole screen."""
-    parts: list[RenderableType] = [_head(view), _operations(view), Text(WHY_THEY_DIFFER, style="dim")]
+def draw(view: View, console: Console) -> RenderableType:
+    """Return the whole screen, with as many operations as leave room for all else."""
     shares = [
         _shares(title, counts)
         for title, counts in (("answers/s by node", view.last.nodes), ("answers/s by database", view.last.databases))
         if counts
     ]
-    parts.append(Columns([*shares, _errors(view), _generator(view)], padding=(0, 2)))
-    parts += [Text(note, style="yellow") for note in view.notes]
-    return Panel(Group(*parts), title=view.title, subtitle="Ctrl-C: end the play and prove", border_style="dim")
+    below = Group(
+        Text(WHY_THEY_DIFFER, style="dim"),
+        Columns([_errors(view), *shares, _generator(view)], padding=(0, 2)),
+        *(Text(note, style="yellow") for note in view.notes),
+    )
+    head = _head(view)
+    others = console.render_lines(Group(head, below), console.options.update_width(console.width - 4), pad=False)
+    rows = min(MOST_ROWS, max(FEWEST_ROWS, console.height - len(others) - FRAME_LINES))
+    whole = Group(head, _operations(view, rows), below)
+    return Panel(whole, title=view.title, subtitle="Ctrl-C: end the play and prove", border_style="dim")
 
 
 def _head(view: View) -> RenderableType:
@@ -47,16 +55,16 @@ def _head(view: View) -> RenderableType:
     return Group(line, rates, p99s)
 
 
-def _operations(view: View) -> Table:
+def _operations(view: View, most: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("operation")
     for heading in ("/s", *LATENCY_HEADINGS, "refused", "errors", "late"):
         table.add_column(heading, justify="right")
     rows = sorted(view.totals.operations.items(), key=lambda item: -item[1].planned.count)
-    for name, total in rows[:MOST_ROWS]:
+    for name, total in rows[:most]:
         _add_row(table, name, view.last.operations.get(name, OperationCounts()), total)
-    if len(rows) > MOST_ROWS:
-        table.add_row(f"and {len(rows) - MOST_ROWS} more", style="dim")
+    if len(rows) > most:
+        table.add_row(f"and {len(rows) - most} more", style="dim")
     return table
 
 
@@ -75,7 +83,7 @@ def _add_row(table: Table, name: str, last: OperationCounts, total: OperationCou
 
 def _shares(title: str, counts: Counter[str]) -> Table:
     table = Table(title, "", box=None, pad_edge=False, header_style="dim")
-    for name, count in counts.most_common(MOST_ROWS):
+    for name, count in counts.most_common(MOST_SHARES):
         table.add_row(name.removeprefix("http://").removeprefix("https://"), f"{count:,}")
     return table
 

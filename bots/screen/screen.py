@@ -23,7 +23,7 @@ async def show(console: Console, view: View, refresh: Callable[[], None]) -> Non
     with Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
             refresh()
-            live.update(panels.draw(view), refresh=True)
+            live.update(panels.draw(view, console), refresh=True)
             await asyncio.sleep(DRAWN_SECONDS)
 
 

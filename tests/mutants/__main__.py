@@ -23,7 +23,7 @@ from rich.table import Table
 
 from bots.count.document import VIOLATED
 from bots.waiting import cancel_and_wait
-from tests.mutants.events import EVENTS
+from tests.mutants.events import EVENTS, is_played
 from tests.mutants.mutant import Mutant
 from tests.mutants.mutants import HONEST, LATE, MUTANTS
 from tests.mutants.stack import START_SECONDS, MutantStack, planted
@@ -92,6 +92,8 @@ async def _caught(mutant: Mutant, keep: Path | None, processes: int) -> Catch:
 
 async def _happen(stack: MutantStack, name: str, later: float) -> None:
     event = EVENTS[name]
+    if event.after:
+        await is_played(stack)
     await asyncio.sleep(event.after + later)
     await event.carry_out(stack)
 

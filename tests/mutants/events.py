@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import aiohttp
 
@@ -19,6 +20,7 @@ SLOTS_OF_ONE = f"0-{SLOTS // 2 - 1}"
 """Those that are on the first database at the beginning."""
 MOVES = "/admin/v1/moves"
 REFUSED, BUSY = 400, 503
+SIGN_UP_SECONDS = 60.0
 WANDERING_SECONDS = 20.0
 BOARD = "dragons_weekly"
 NEXT_SEASON_SECONDS = 6.0
@@ -28,10 +30,17 @@ REPLAYING = "postgres: startup recovering"
 
 @dataclass(frozen=True)
 class Event:
-    """Something that is done `after` so many seconds of play."""
+    """Something that is done `after` so many seconds of play; at 0 it begins before it."""
 
     after: float
     carry_out: Callable[[MutantStack], Awaitable[None]]
+
+
+async def is_played(stack: MutantStack) -> None:
+    """Wait until somebody has acted: on a busy machine signing up takes long, and what came then would be over."""
+    async with _operator(stack) as session:
+        while not (await _best(session, stack, 1))[0]["exp"]:  # noqa: ASYNC110 (it is another process's doing)
+            await asyncio.sleep(0.2)
 
 
 def a_node(stack: MutantStack) -> int:
@@ -80,20 +89,22 @@ async def _answer_to(stack: MutantStack, order: Mapping[str, str]) -> int:
 async def end_who_plays(stack: MutantStack) -> None:
     """An operator has one of those who play erased, and another one deleted."""
     async with _operator(stack) as session:
-        first, second = await _best(session, stack)
+        first, second = [player["id"] for player in await _best(session, stack, 2)]
         players, because = f"{stack.operators}/admin/v1/players", {"reason": "a mutant's erasure"}
         await _until_done(lambda: session.post(f"{players}/{first}/erasure", json=because))
         await _until_done(lambda: session.delete(f"{players}/{second}", params=because))
 
 
-async def _best(session: aiohttp.ClientSession, stack: MutantStack) -> list[str]:
-    """The two best, as soon as so many have signed up."""
-    while True:
-        async with session.get(f"{stack.operators}/admin/v1/rankings?by=exp&limit=2") as answer:
-            entries = (await answer.json())["entries"]
-        if len(entries) == 2:
-            return [entry["player"]["id"] for entry in entries]
-        await asyncio.sleep(0.3)
+async def _best(session: aiohttp.ClientSession, stack: MutantStack, count: int) -> list[Any]:
+    """The best of the players, as soon as so many have signed up. TimeoutError if they don't."""
+    async with asyncio.timeout(SIGN_UP_SECONDS):
+        while True:
+            async with session.get(f"{stack.operators}/admin/v1/rankings?by=exp&limit={count}") as answer:
+                found = await answer.json()
+            # A server that is busy is asked again.
+            if answer.status < REFUSED and len(found["entries"]) == count:
+                return [entry["player"] for entry in found["entries"]]
+            await asyncio.sleep(0.3)
 
 
 async def _until_done(ask: Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]) -> None:

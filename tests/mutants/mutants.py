@@ -139,6 +139,7 @@ MUTANTS = (
         [invariants.FRESH],
         ["lag"],
         replicated=True,
+        mix="tests.mutants.habits:reader=1",
     ),
     Mutant(
         "letter-twice",

@@ -3,6 +3,9 @@
 -- ARGV idle_ms: how long it lives unused
 -- Returns {epoch, ms since it was opened, ms to its expiry, ms to its hard end, whether by password}, or nothing when there
 -- is no such session. Durations, since nodes have clocks of their own.
+-- A server that is out of memory refuses a script's first write if that could take more, but not the expiry, nor what
+-- comes after it. One that can't write its files refuses both, and what it has counts nevertheless. A replica, and a
+-- master that was cut off, refuse for another reason: others may have ended the session.
 -- include: milliseconds
 local fields = redis.call('HMGET', session, 'epoch', 'opened', 'ends', 'by_password')
 if not fields[1] then return false end
@@ -12,7 +15,11 @@ if expiry <= now then
   redis.call('UNLINK', session)
   return false
 end
-redis.call('HSET', session, 'used', now)
-redis.call('PEXPIREAT', session, expiry)
+local slid = redis.pcall('PEXPIREAT', session, expiry)
+if type(slid) == 'number' then
+  redis.call('HSET', session, 'used', now)
+elseif slid.err:sub(1, 7) ~= 'MISCONF' then
+  return slid
+end
 local opened, ends = tonumber(fields[2]), tonumber(fields[3])
 return { tonumber(fields[1]), now - opened, expiry - now, ends - now, tonumber(fields[4] or 0) }

@@ -5,9 +5,12 @@ import math
 from redis.asyncio import Redis
 
 from gameserver.commands.passwords import HashingLimits, Passwords
+from gameserver.config.errors import ConfigFault
 from gameserver.config.limits import PerMinute, PerSecond
 from gameserver.config.settings import Settings
+from gameserver.rules import names
 from gameserver.rules.pacing import SECOND_NS, Pace
+from gameserver.rules.reserved_names import ReservedNames
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.players.replica_reads import StalenessLimits
 from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
@@ -31,6 +34,15 @@ def staleness_of(settings: Settings) -> StalenessLimits:
     """How old what replicas answer may be."""
     reads = settings.reads
     return StalenessLimits(reads.max_staleness_seconds, reads.plain_max_staleness_seconds)
+
+
+def reserved_names_of(settings: Settings) -> ReservedNames:
+    """What no player can be called. Raises ConfigFault, naming the words that can't be reserved."""
+    words = settings.names.reserved
+    faults = [(at, word, names.reserved_fault(word)) for at, word in enumerate(words)]
+    if problems := [f"names.reserved.{at}: {word!r} {fault}" for at, word, fault in faults if fault is not None]:
+        raise ConfigFault("\n".join(problems))
+    return ReservedNames(words)
 
 
 def window_of(settings: Settings) -> Window:

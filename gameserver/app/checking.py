@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
+from gameserver.app.bounds import reserved_names_of
 from gameserver.commands import game_names
 from gameserver.config.errors import ConfigFault
 from gameserver.config.settings import Settings
@@ -19,7 +20,7 @@ from gameserver.tracing import opening
 
 
 class Finding(NamedTuple):
-    """Something that keeps a node from serving; `about` is `game`, `tracing` or `databases`."""
+    """Something that keeps a node from serving; `about` is `game`, `names`, `tracing` or `databases`."""
 
     about: str
     problem: str
@@ -33,6 +34,10 @@ async def check(settings: Settings, *, offline: bool = False) -> list[Finding]:
         return [Finding("game", problem) for problem in fault.problems]
     except ConfigFault as fault:
         return [Finding("game", str(fault))]
+    try:
+        reserved_names_of(settings)
+    except ConfigFault as fault:
+        return [Finding("names", problem) for problem in str(fault).splitlines()]
     if (lacks := opening.lacking(settings.tracing)) is not None:
         return [Finding("tracing", lacks)]
     if offline:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from gameserver.app.bounds import attempts_of, pace_of, passwords_of, staleness_of, window_of
+from gameserver.app.bounds import attempts_of, pace_of, passwords_of, reserved_names_of, staleness_of, window_of
 from gameserver.app.correcting import corrections_of, erasures_of, player_pages_of
 from gameserver.app.operators import admins_of, campaigns_of, operators_room
 from gameserver.app.rollouts import KnownRules, rollouts_of, rules_at_start
@@ -129,6 +129,7 @@ async def open_core(
     """
     game = settings.game_mapping()
     Rulebook.parse(game)  # what is wrong with it is said before any server is asked, and its code is imported
+    reserved_names_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
@@ -212,7 +213,8 @@ def _commands(
     passwords: Passwords,
 ) -> Commands:
     slots, window = sharding.slots, window_of(settings)
-    policy = Policy(window, rooms.clock.now, settings.accounts.deleted_names, settings.accounts.proof_seconds)
+    chosen, reserved = settings.accounts, reserved_names_of(settings)
+    policy = Policy(window, rooms.clock.now, chosen.deleted_names, chosen.proof_seconds, reserved)
     accounts = Accounts(
         rooms.accounts,
         rooms.players,

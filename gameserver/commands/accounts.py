@@ -10,6 +10,7 @@ from gameserver.commands.passwords import Passwords
 from gameserver.commands.turns import Turns
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.player import Player, shown_max_hp
+from gameserver.rules.reserved_names import ReservedNames
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.players.players import Players
@@ -28,6 +29,8 @@ class Policy:
     """Whether a deleted player's name can be taken again."""
     proof_seconds: float
     """How long after it was opened a session proves that its player is there."""
+    reserved: ReservedNames
+    """What no new name may be."""
 
 
 @dataclass(frozen=True, slots=True)

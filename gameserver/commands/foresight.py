@@ -42,7 +42,8 @@ class Foreseen:
 
 async def renaming(pages: PlayerPages, accounts: Accounts, player_id: int, text: str) -> Foreseen:
     """Raises PlayerNotFound, BadInput, NameTaken, DatabaseUnavailable."""
-    player, name = await pages.pasts.look(player_id, _player), names.parse(text)
+    player = await pages.pasts.look(player_id, _player)
+    name = names.parse(text, reserved=accounts.policy.reserved)
     await _require_free(accounts, name.shown, player_id)
     left = ["Past standings and letters keep the old name."]
     return Foreseen(player, {"name": (player.name, name.shown)}, left=left)

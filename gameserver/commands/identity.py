@@ -48,6 +48,7 @@ async def _rename(accounts: Accounts, change: Change, text: str, session: Sessio
         if session is not None:
             require_for_name(accounts, session, identity)
         names.parse(text)
+        names.parse(text, reserved=accounts.policy.reserved)
         # The claims that the commit makes wrong: on the new name, and on the present one.
         present = [key for key in identity.keys if key.kind is KeyKind.NAME]
         if new := [key for key in wanted if key not in present]:

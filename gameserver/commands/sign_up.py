@@ -151,7 +151,7 @@ def _may_be_new(accounts: Accounts, application: Application, command_id: str) -
     """Whether nothing speaks against a new player: what is asked of these only doesn't concern a retry."""
     try:
         accounts.policy.window.check(command_id, accounts.policy.now())
-        _require_good(application)
+        _require_good(accounts, application)
     except BadInput:
         return False
     return True
@@ -167,7 +167,7 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
         return await _retried(accounts, application, draft, earlier), True
     # A new command: refuse what can be refused before a password is hashed.
     accounts.policy.window.check(command_id, accounts.policy.now())
-    _require_good(application)
+    _require_good(accounts, application)
     for claim in claims:
         if claim.command_id != command_id and not claim.overdue and not is_look(claim.key):
             raise taken(claim.key)
@@ -198,9 +198,9 @@ async def _refused(
     raise refusal
 
 
-def _require_good(application: Application) -> None:
+def _require_good(accounts: Accounts, application: Application) -> None:
     """What is asked of new players only. Raises BadInput."""
-    names.parse(application.name, application.shortest_name)
+    names.parse(application.name, application.shortest_name, accounts.policy.reserved)
     if application.device is not None and not application.device_is_trusted:
         require_strong(application.device)
     if application.password is not None:

@@ -103,6 +103,13 @@ class AccountSettings(SettingsSection):
     """Sign-ups and sign-ins by device at a time on a node that begin at one database, and half of all."""
 
 
+class NameSettings(SettingsSection):
+    """The table `[names]`."""
+
+    reserved: tuple[str, ...] = Field(default=(), max_length=1000)
+    """Words of the game's own people that no player's name may have: the studio, its products (docs/names.md)."""
+
+
 class PasswordSettings(SettingsSection):
     """The table `[passwords]`: what checking and setting passwords may take of each node."""
 

@@ -33,6 +33,7 @@ from gameserver.config.sections import (
     FriendSettings,
     LedgerSettings,
     MailSettings,
+    NameSettings,
     OperatorSettings,
     PasswordSettings,
     ReadSettings,
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     sockets: SocketSettings = SocketSettings()
     ledger: LedgerSettings = LedgerSettings()
     accounts: AccountSettings = AccountSettings()
+    names: NameSettings = NameSettings()
     passwords: PasswordSettings = PasswordSettings()
     mail: MailSettings = MailSettings()
     admin: AdminSettings = AdminSettings()

@@ -3,7 +3,8 @@
 Door: `rulebook` (`Rulebook`), `game` (`Game`, `GameFault`), `player` (`Player`, `Moment`, `Outcome`, `Letter`, and the
 marks for actions), `arguments` (`Arguments`, `MailArguments`), `items` (`Items`, `takes`), `boards` (`Board`,
 `Reward`), `seasons` (`Season`), `schedule` (`Schedule`), `messages` (what operators send), `names`, `passwords`,
-`devices`, `pacing` (`Pace`), `corrections` (`Correct`, `Undo`, `RollBack`, `Correction`), `dice` (`Dice`),
+`devices`, `reserved_names` (`ReservedNames`), `pacing` (`Pace`), `corrections` (`Correct`, `Undo`, `RollBack`,
+`Correction`), `dice` (`Dice`),
 `player_data`, `outcomes` (the events of items), `replay` (`replay`, `Record`), `rebalance` (`plan`), `ranges`, `levels`
 (`EXP_CAP`), `editions` (`RulesInForce`, `Edition`), `differences` (of two games), `errors` (the tree of errors),
 `campaign_errors`, `action_table` (`BY_OPERATORS`), `game_names` (`GameName`), `roles` (`Role`), `one_time`, `what_if`

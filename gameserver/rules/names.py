@@ -16,11 +16,14 @@ from unicodedata import category, normalize
 
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.rules.looks import looks_of, mixes_digits, mixes_scripts, writing_systems
-from gameserver.rules.reserved_names import is_reserved
+from gameserver.rules.reserved_names import OF_ALL_GAMES, ReservedNames
 
 LONGEST = 24
 LONGEST_INPUT = 1_000
 MARKS_IN_A_ROW = 3
+SHORTEST_RESERVED = 2
+"""Letters of a word that a studio reserves."""
+RESERVED = "is reserved, or has a word that is"
 LOOK = "~"
 """What a key made from a look begins with; no other key has this character."""
 
@@ -49,7 +52,7 @@ class Name:
         return self.keys[0]
 
 
-def parse(text: str, shortest: int = 2) -> Name:
+def parse(text: str, shortest: int = 2, reserved: ReservedNames = OF_ALL_GAMES) -> Name:
     """The name that a text stands for. Raises BadInput, naming the field `name`."""
     name = read(text, shortest)
     _check_characters(name.shown)
@@ -60,8 +63,8 @@ def parse(text: str, shortest: int = 2) -> Name:
         raise _bad("mixes the letters of scripts that no language mixes")
     if mixes_digits(plain):
         raise _bad("mixes digits of several scripts")
-    if is_reserved(plain):
-        raise _bad("is reserved, or has a word that is")
+    if reserved.has(plain):
+        raise _bad(RESERVED)
     return name
 
 
@@ -75,6 +78,21 @@ def read(text: str, shortest: int = 1) -> Name:
         raise _bad(f"must have {shortest} to {LONGEST} characters")
     _check_characters(plain)
     return Name(shown, keys_of(shown))
+
+
+def reserved_fault(word: str) -> str | None:
+    """Why a studio can't reserve a word; None if it can."""
+    try:
+        parse(word, SHORTEST_RESERVED)
+    except BadInput as error:
+        (problem,) = error.errors
+        return None if problem.problem == RESERVED else problem.problem
+    letters = sum(character.isalpha() for character in word)
+    return (
+        None
+        if letters >= SHORTEST_RESERVED
+        else f"must have {SHORTEST_RESERVED} letters, or it would refuse many names"
+    )
 
 
 def _with_plain_punctuation(character: str) -> str:

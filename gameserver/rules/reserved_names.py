@@ -1,81 +1,106 @@
-"""Names that no player can have: they would pass for the server, or for the people who run it."""
+"""Names that no player can have: they would pass for the server, or for the people who run it.
+
+Law: words are compared by what they look like (looks.py), with or without accents, in small capitals, and with digits
+and pairs of letters that stand for letters (`5upport`, `acImin`). So whoever can be taken for staff by a word that is
+reserved is refused, however it is written, and a name that only contains the letters of such a word isn't. Scripts
+that put no spaces between words are searched for the words of STAFF anywhere.
+"""
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, cached_property
+from importlib import resources
 from itertools import pairwise
-from unicodedata import category, name, normalize
+from unicodedata import category, combining, name, normalize
 
 from gameserver.rules.looks import looks_of
 
-# fmt: off
-OTHER_SCRIPTS = frozenset((
-    "админ", "администратор", "модератор", "поддержка", "техподдержка", "адмін", "адміністратор", "підтримка",
-    "관리자", "운영자", "운영진", "고객센터", "管理员", "管理員", "管理者", "客服", "官方", "版主", "公式", "運営",
-    "運営者", "サポート",
-))
-# fmt: on
-"""Words of STAFF as other languages write them."""
-
-# fmt: off
-RESERVED = frozenset((
-    "admin", "administrator", "anonymous", "api", "console", "deleted", "developer", "everyone",
-    "gamemaster", "gameserver", "gm", "guest", "help", "info", "me", "mod", "moderator", "myself",
-    "nil", "nobody", "none", "null", "official", "operator", "owner", "root", "self", "server", "staff",
-    "superuser", "support", "sysadmin", "sysop", "system", "undefined", "unknown", "user", "webmaster",
-    "you",
-))
-# fmt: on
-"""Reserved as whole names, with or without punctuation and spaces."""
-
-# fmt: off
-STAFF = frozenset((
-    "admin", "administrator", "gamemaster", "gameserver", "gm", "moderator", "official", "staff", "support",
-    "sysadmin", "sysop", "webmaster",
-))
-# fmt: on
-"""Reserved also as one word of a name, with or without digits around it."""
 _FILLERS = ("the", "team", "game", "real", "mr", "ms", "im", "i", "am", "my", "our")
 """Words that turn reserved words into a name of the same meaning."""
 
+_BETWEEN = r"[\s_\-.'\u2019\u02bc]+"
+"""What stands between words. A mark doesn't: vowels of many scripts are marks."""
 _CAMEL = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
-_BREAKS = (re.compile(rf"[\W_]+|{_CAMEL}"), re.compile(rf"[\W\d_]+|{_CAMEL}"))
-"""Where words end: digits may be part of one (`Adm1n`), or stand between two (`Admin2`)."""
-_NO_LETTERS = re.compile(r"[\W_]+")
+_BREAKS = (re.compile(rf"{_BETWEEN}|{_CAMEL}"), re.compile(rf"{_BETWEEN}|{_CAMEL}|(?<=[^\W\d])(?=\d)"))
+"""Where words end: digits may be part of one (`Adm1n`), or begin another (`Kim5upport`)."""
+_NO_LETTERS = re.compile(_BETWEEN)
 _DIGITS = "0123456789"
 _ORNAMENTS = "xX"
 """Letters that players put around a name, as in `xXAnnXx`."""
 _SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "
+_STAND_FOR = {**str.maketrans("2345678", "zeasgtb"), ord("9"): "g"}
+"""Digits that are read as letters; 0 and 1 look like theirs (UTS 39)."""
+_SHORTEST_READ = 4
+"""Letters of a word that is looked for in digits: `9M` is no GM."""
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+"""Letters of Thai, Japanese, Chinese and Korean."""
 
 
-def is_reserved(text: str) -> bool:
-    """Whether a name is reserved, has a word of STAFF, or is put together of reserved words with one of STAFF.
+class ReservedNames:
+    """What is reserved: the words of the game's own people (`staff`) and whole names, besides those of all games."""
 
-    Words of STAFF are found with accents and in small capitals, too.
-    """
-    bare = _without_accents(text)
-    words = (form for breaks in _BREAKS for word in _words(breaks, bare) for form in _forms(word))
-    if not _staff().isdisjoint(words):
-        return True
-    whole, bare = _NO_LETTERS.sub("", text), _NO_LETTERS.sub("", bare)
-    if not _reserved().isdisjoint((*_forms(whole), *_forms(whole.strip(_DIGITS)))):
-        return True
-    return any(_put_together().fullmatch(form) for form in (*_forms(bare), *_forms(bare.strip(_DIGITS))))
+    def __init__(self, staff: Iterable[str] = ()) -> None:
+        """`staff` are a studio's own words; one may be several words, with spaces or punctuation between them."""
+        own = (_NO_LETTERS.sub("", word) for word in staff)
+        self._staff, self._names = (*_words_of("staff"), *own), _words_of("names")
+
+    def has(self, text: str) -> bool:
+        """Whether a name is reserved, has a word of staff, or is put together of reserved words with one of staff."""
+        bare = _without_accents(text)
+        words = {word for breaks in _BREAKS for word in _words(breaks, bare)}
+        if not self._staff_forms.isdisjoint(form for word in words for form in _read(word)):
+            return True
+        whole = {form for part in _without_digits(_NO_LETTERS.sub("", text)) for form in _read(part)}
+        bared = {form for part in _without_digits(_NO_LETTERS.sub("", bare)) for form in _read(part)}
+        return (
+            not self._name_forms.isdisjoint(whole)
+            or any(self._put_together.fullmatch(form) for form in bared)
+            or (not text.isascii() and any(word in form for form in bared for word in self._anywhere))
+        )
+
+    @cached_property
+    def _staff_forms(self) -> frozenset[str]:
+        return _forms_of(self._staff)
+
+    @cached_property
+    def _name_forms(self) -> frozenset[str]:
+        """With their accents: `Mé` isn't `me`."""
+        return frozenset(form for word in self._names for form in _read(word))
+
+    @cached_property
+    def _anywhere(self) -> frozenset[str]:
+        return _forms_of(word for word in self._staff if _UNSPACED.match(word))
+
+    @cached_property
+    def _put_together(self) -> re.Pattern[str]:
+        """ReservedNames words and fillers one after another, with one of staff among them."""
+        others = "|".join(sorted(map(re.escape, self._staff_forms | _forms_of((*self._names, *_FILLERS)))))
+        staff = "|".join(sorted(map(re.escape, self._staff_forms)))
+        return re.compile(f"(?:{others})*(?:{staff})(?:{others})*")
 
 
 def _words(breaks: re.Pattern[str], text: str) -> Iterator[str]:
     """The words of a name, also without ornaments; and two neighbouring ones as one, such as game and master."""
     words = [word for word in breaks.split(text) if word]
-    yield from words
+    yield from (part for word in words for part in _without_digits(word))
     yield from (word.strip(_ORNAMENTS) for word in words)
     yield from (one + other for one, other in pairwise(words) if len(one) > 1 and len(other) > 1)
+
+
+def _without_digits(text: str) -> Iterator[str]:
+    """A text, and what is left of it without the digits at either end, and at both."""
+    yield from dict.fromkeys((text, text.lstrip(_DIGITS), text.rstrip(_DIGITS), text.strip(_DIGITS)))
 
 
 def _without_accents(text: str) -> str:
     if text.isascii():
         return text
-    marked = (character for character in normalize("NFD", text) if category(character) != "Mn")
-    return "".join(map(_without_style, marked))
+    return "".join(_without_style(character) for character in normalize("NFD", text) if not _is_accent(character))
+
+
+def _is_accent(character: str) -> bool:
+    """Whether it is a mark that may be left out: accents, and the vowel points of Hebrew and Arabic."""
+    return category(character) == "Mn" and (combining(character) >= 200 or 10 <= combining(character) < 40)
 
 
 def _without_style(character: str) -> str:
@@ -84,23 +109,26 @@ def _without_style(character: str) -> str:
     return letter.lower() if len(letter) == 1 else character
 
 
-def _forms(text: str) -> tuple[str, ...]:
-    return looks_of(text) if text else ()
+def _read(text: str) -> Iterator[str]:
+    """What a text may be read as, but for accents: its looks, and those with digits and pairs as letters."""
+    for look in looks_of(text) if text else ():
+        yield look
+        read = look.replace("cl", "d").replace("vv", "w")
+        if len(text) >= _SHORTEST_READ:
+            read = read.translate(_STAND_FOR)
+        if read != look:
+            yield read
+
+
+def _forms_of(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(form for word in words for form in _read(_without_accents(word)))
 
 
 @cache
-def _reserved() -> frozenset[str]:
-    return frozenset(look for word in RESERVED | OTHER_SCRIPTS for look in looks_of(word))
+def _words_of(kind: str) -> tuple[str, ...]:
+    text = resources.files(__package__).joinpath("reserved_words.txt").read_text("utf-8")
+    lines = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
+    return tuple(word for title, _, words in lines if title.split()[1] == kind for word in words.split())
 
 
-@cache
-def _staff() -> frozenset[str]:
-    return frozenset(look for word in STAFF | OTHER_SCRIPTS for look in looks_of(word))
-
-
-@cache
-def _put_together() -> re.Pattern[str]:
-    """Reserved words and fillers one after another, with one of STAFF among them."""
-    others = "|".join(sorted({*_reserved(), *(look for word in _FILLERS for look in looks_of(word))}))
-    staff = "|".join(sorted(_staff()))
-    return re.compile(f"(?:{others})*(?:{staff})(?:{others})*")
+OF_ALL_GAMES = ReservedNames()

@@ -60,6 +60,21 @@ def test_a_game_that_is_missing_or_not_toml_is_a_finding(folder: Path) -> None:
     assert check("--offline").exit_code == 1
 
 
+def test_each_word_that_cant_be_reserved_is_named_by_its_path(folder: Path) -> None:
+    file = folder / "gameserver.toml"
+    text = file.read_text("utf-8")
+    file.write_text(text + '\n[names]\nreserved = ["Acme", "A", "no!"]\n', "utf-8")
+    checked = check("--offline", "--json")
+    assert checked.exit_code == 1
+    report = orjson.loads(checked.output)
+    assert [(finding["about"], finding["problem"].split()[:2]) for finding in report["findings"]] == [
+        ("names", ["names.reserved.1:", "'A'"]),
+        ("names", ["names.reserved.2:", "'no!'"]),
+    ]
+    file.write_text(text + '\n[names]\nreserved = ["Acme", "Hero Ledger"]\n', "utf-8")
+    assert check("--offline").exit_code == 0
+
+
 def test_databases_that_do_not_answer_are_a_finding(folder: Path) -> None:
     checked = check("--json")
     assert checked.exit_code == 1

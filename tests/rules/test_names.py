@@ -150,51 +150,6 @@ def test_what_is_empty_too_long_unseen_or_no_letter_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["admin", "ADMIN", "Ａｄｍｉｎ", " root ", "Sys_Tem", "G.M.", "m e", "ｎｕｌｌ", "Undefıned"]
-)
-def test_a_reserved_name_is_refused_in_any_disguise(text):
-    assert _problem(text) == "is reserved, or has a word that is"
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["ADMlN", "Adm1n", "admin1", "Official Support", "GM Kim", "TheAdmin", "OfficialAnn", "I am GM", "admin’s",
-     "Support_Ann", "the moderator", "m0derator", "gameserver7", "R00t", "ＡＤＭｌＮ", "\U0001d400dmin", "gаmеmаstеr",
-     "ΑDΜΙΝ", "GMKim", "ADMINAnn", "Adm1n Kim", "Kim 0fficial", "GAME MASTER Kim", "Kim Game_Master", "xXADMINXx",
-     "ádmin", "Ann Moderätor", "ᴀᴅᴍɪɴ", "Kim ᴀdmin", "ADMIN2Kim", "Админ", "АДМІН", "Модератор 2",
-     "운영자", "김 운영자", "관리자7", "管理者", "客服", "官方 2", "運営", "サポート", "Kim 公式"],
-)  # fmt: skip
-def test_what_passes_for_the_people_who_run_the_server_is_refused(text):
-    assert _problem(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Supporter",
-        "Commodus",
-        "Gmail",
-        "Meme",
-        "Moon Server",
-        "Administer",
-        "Staffan",
-        "Mé",
-        "Magma",
-        "Augment",
-        "Max",
-        "xXAnnXx",
-        "G.M. Kim Lee",
-        "Mode Rater",
-        "Game On",
-        "EGMont",
-        "Grand Master",
-    ],
-)
-def test_a_name_that_only_contains_the_letters_of_a_reserved_one_is_fine(text):
-    assert parse(text).shown == text
-
-
-@pytest.mark.parametrize(
     "text", ["аnna", "Ann Αnn", "Owеn", "paypаl", "Ωmega", "Ann नमस्ते", "ひらㅋ", "ЖЖ李", "שa", "ㄅㄆ이", "1١", "1२"]
 )
 def test_scripts_and_digits_that_no_language_mixes_are_refused(text):

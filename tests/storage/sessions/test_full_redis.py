@@ -38,7 +38,7 @@ async def lose_its_files(running: Running) -> None:
 
     async def has_failed() -> bool:
         facts: Any = await server.ask("INFO", "persistence")
-        return facts["rdb_last_bgsave_status"] == "err"
+        return bool(facts["rdb_last_bgsave_status"] == "err")
 
     await wait_until(has_failed, what="it can't write its files")
 

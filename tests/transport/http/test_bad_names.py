@@ -1,8 +1,14 @@
 """Names that nobody can have: refused, and nobody is made."""
 
-from tests.support.client import Api
+from contextlib import AsyncExitStack
+
+from gameserver.config.sections import NameSettings
+from gameserver.config.settings import Settings
+from tests.support.client import Api, command_id
 from tests.support.devices import device_of
-from tests.transport.doors import assert_problem, fields_of, unchanged
+from tests.support.nodes import start_node
+from tests.transport.doors import assert_problem, fields_of, on_another_port, unchanged
+from tests.transport.http.test_player_changes import change
 
 UNFIT = [
     "",
@@ -88,3 +94,29 @@ async def test_a_name_that_differs_only_in_case_width_spacing_or_look_is_taken(a
             assert_problem(answer, "name_taken", ascii(alike))
     free = await api.ask("POST", "/v1/players", body=application("Ann Lea", 0))
     assert free.status == 201, "the device of a sign-up that was refused is free"
+
+
+async def test_the_words_that_a_studio_reserves_are_refused_at_every_door_and_who_has_one_keeps_it(
+    api: Api, settings: Settings
+) -> None:
+    key, acme = command_id(), application("Acme Kim", 1)
+    first = await api.ask("POST", "/v1/players", body=acme, key=key)
+    who = await api.sign_up()
+    reserving = settings.model_copy(update={"names": NameSettings(reserved=("Acme", "Hero Ledger"))})
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, on_another_port(reserving))
+        door = await stack.enter_async_context(Api(node.url))
+        async with unchanged(door, who):
+            for number, name in enumerate(("ACME", "The 4cme", "heroledger"), 2):
+                for answer in (
+                    await door.ask("POST", "/v1/players", body=application(name, number)),
+                    await door.ask("POST", "/v1/players/me/name", token=who.token, body={"name": name}),
+                    await change(door, "POST", who, "/name", name=name, preview=True),
+                    await change(door, "POST", who, "/name", name=name),
+                ):
+                    assert_problem(answer, "bad_input", name)
+                    assert fields_of(answer.body) == ["name"]
+        again = await door.ask("POST", "/v1/players", body=acme, key=key)
+        assert (first.status, again.status, again.body["player"]) == (201, 201, first.body["player"])
+        assert again.body["replayed"]
+        assert (await door.sign_up(name="Acmeist")).name == "Acmeist"

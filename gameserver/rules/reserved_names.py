@@ -28,7 +28,7 @@ _DIGITS = "0123456789"
 _ORNAMENTS = "xX"
 """Letters that players put around a name, as in `xXAnnXx`."""
 _SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "
-_STAND_FOR = {**str.maketrans("2345678", "zeasgtb"), ord("9"): "g"}
+_STAND_FOR = str.maketrans("23456789", "zeasgtbg")
 """Digits that are read as letters; 0 and 1 look like theirs (UTS 39)."""
 _SHORTEST_READ = 4
 """Letters of a word that is looked for in digits: `9M` is no GM."""

@@ -2,7 +2,9 @@
 
 Law: the connections, new connections and requests of each address, or /64 of IPv6, are counted in one table. Too many
 connections are refused before anything of them is read. Too many requests are answered 429; at twice as many the
-connection is cut. A window has WINDOW_SECONDS, and at most the burst and the rate times its length.
+connection is cut. A window has WINDOW_SECONDS, and at most the burst and the rate times its length. The fuller HAProxy
+is, the fewer connections an address may have for another one (SHARES), so several addresses together don't take what
+those need that have few.
 
 Behind a load balancer that speaks the PROXY protocol everything counts by the client that it names. Of an HTTP proxy
 in front only requests are counted, by the last address that it wrote: each of its connections carries many clients.
@@ -18,6 +20,8 @@ from gameserver.config.limits import LimitSettings, PerSecond
 WINDOW_SECONDS = 10
 ADDRESSES = 100_000
 """How many addresses are remembered, in some 10 MB."""
+SHARES = ((75, 10), (90, 100))
+"""When this part of all connections is taken, in per cent, an address gets no more than its limit divided by this."""
 _SUBSCRIBER = "ipmask(32,64)"
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -36,6 +40,7 @@ def connection_rules(front: HAProxySettings, limits: LimitSettings) -> str:
     lines += [
         f"{stage} track-sc0 src,{_SUBSCRIBER}{unless}",
         f"{stage} reject if {{ sc0_conn_cur gt {limits.connections_per_address} }}",
+        *(_share(stage, front.connections, limits.connections_per_address, *share) for share in SHARES),
         f"{stage} reject if {{ sc0_conn_rate gt {_most(limits.new_connections_per_address)} }}",
     ]
     return _indented(lines)
@@ -57,6 +62,12 @@ def request_rules(front: HAProxySettings, limits: LimitSettings) -> str:
 def unless_forwarded(front: HAProxySettings) -> str:
     """The condition under which X-Forwarded-For is a client's own word."""
     return f" unless {_from(front.forwarded_from)}" if front.forwarded_from else ""
+
+
+def _share(stage: str, all_connections: int, limit: int, part: int, divisor: int) -> str:
+    """The rule for an address while HAProxy is full to this part."""
+    taken, most = all_connections * part // 100, math.ceil(limit / divisor)
+    return f"{stage} reject if {{ fe_conn gt {taken} }} {{ sc0_conn_cur gt {most} }}"
 
 
 def _most(limit: PerSecond) -> int:

@@ -111,6 +111,31 @@ async def test_an_address_with_too_many_connections_gets_no_more_and_others_and_
         await wait_until(lambda: is_served(port, HOSTILE), what="the address is served again once it has closed them")
 
 
+async def test_several_addresses_together_leave_connections_to_those_that_have_few(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with served(settings, tmp_path, {"connections": 100}, connections_per_address=20) as fronted:
+        assert fronted.haproxy is not None
+        port = fronted.haproxy.port
+        with ExitStack() as stack:
+            held: list[socket.socket] = []
+            for source in range(66, 72):
+                for _ in range(20):
+                    with suppress(ConnectionError):
+                        held.append(stack.enter_context(opened(port, f"127.0.0.{source}")))
+            served_now = [await asyncio.to_thread(answer, connection) for connection in held]
+            taken = [status for status, _ in served_now].count(200)
+            # HAProxy's threads accept at the same time: some more than three quarters of its connections.
+            assert 75 <= taken < 90
+            assert [await asked(port, f"127.0.0.{source}") for source in (66, 67)] == [0, 0]
+            # Others come in until it is nearly full, and then with one connection each.
+            for source in range(30, 30 + 93 - taken):
+                one = stack.enter_context(opened(port, f"127.0.0.{source}"))
+                assert (await asyncio.to_thread(answer, one))[0] == 200
+            assert [await asked(port, f"127.0.0.{source}") for source in (30, 7)] == [0, 200]
+        await wait_until(lambda: is_served(port, "127.0.0.66"), what="the address is served again once there is room")
+
+
 async def is_served(port: int, source: str) -> bool:
     return await asked(port, source) == 200
 

@@ -1,9 +1,8 @@
-"""While a database is frozen, questions over all databases end by their deadline, and play elsewhere goes on."""
+"""Questions over all databases keep apart from play: their connections, their snapshots, and how long they may take."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from itertools import count
 
 import pytest
@@ -13,17 +12,22 @@ from gameserver.commands.accounts import Application
 from gameserver.commands.drafts import draft_of
 from gameserver.commands.sign_up import enroll
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.accounts.claims import Key
 from gameserver.storage.ids import slot_of, slot_of_key
 from gameserver.storage.operators import parts, reports
-from tests.support.client import Answer, Api, command_id
+from gameserver.storage.postgres.database import REPORTS, Database
+from gameserver.storage.postgres.shares import EACH, POOL, Purpose, using
+from tests.support.client import Api, command_id
 from tests.support.devices import device_of
 from tests.support.freezing import frozen
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.servers import SLOTS, Servers
+from tests.support.wait import wait_until
 
-SECONDS = 2.5
-"""What an answer over all databases may take here; half of what it may take in service."""
+LONG, SOON = 60.0, 0.5
+"""Seconds: far longer than a test waits, and soon over."""
+WITHIN = 30.0
 _numbers = count(1)
 
 
@@ -48,37 +52,76 @@ async def sign_up_on(core: Core, database: str) -> None:
             return
 
 
-async def test_rankings_beside_a_frozen_database_hold_up_no_sign_up_and_end_by_their_deadline(
-    servers: Servers, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+def in_use(database: Database) -> int:
+    """Connections that questions over all databases hold there."""
+    return int(database.reports.pool.checkedout())  # type: ignore[attr-defined]
+
+
+async def test_rankings_beside_a_frozen_database_hold_up_no_sign_up_and_name_it(
+    servers: Servers, node: InProcessNode
 ) -> None:
-    monkeypatch.setattr(reports, "SECONDS", SECONDS)
-    monkeypatch.setattr(parts, "OPEN_SECONDS", SECONDS * 0.3)
-    rankings: list[tuple[float, Answer]] = []
-
-    async def rank(api: Api) -> None:
-        while True:
-            began = time.monotonic()
-            answer = await api.admin("rankings")
-            rankings.append((time.monotonic() - began, answer))
-
     async with Api(node.url) as api:
         assert (await api.admin("rankings")).status == 200
         with frozen(servers.postgres["two"]):
-            asking = [asyncio.create_task(rank(api)) for _ in range(10)]
-            took: list[float] = []
-            ends = time.monotonic() + 2 * SECONDS + 2
-            while time.monotonic() < ends:
-                began = time.monotonic()
-                await asyncio.wait_for(sign_up_on(node.core, "one"), 10)
-                took.append(time.monotonic() - began)
-            for task in asking:
-                task.cancel()
-        assert rankings
-        assert {answer.status for _, answer in rankings} == {503}
-        # Nine of ten in time: the slowest are what a busy machine makes of them.
-        slowness = sorted(seconds for seconds, _ in rankings)
-        assert slowness[len(slowness) * 9 // 10 - 1] < SECONDS + 1.5
-        assert slowness[-1] < 3 * SECONDS
-        assert any("database two does not answer" in str(answer.body) for _, answer in rankings)
-        assert sorted(took)[len(took) * 9 // 10] < 1.0
-        assert max(took) < 2 * SECONDS
+            asking = [asyncio.create_task(api.admin("rankings")) for _ in range(10)]
+            for _ in range(10):
+                await sign_up_on(node.core, "one")
+            answers = await asyncio.gather(*asking)
+        assert {answer.status for answer in answers} == {503}
+        assert any("database two does not answer" in str(answer.body) for answer in answers)
+
+
+async def test_questions_over_all_databases_take_no_connections_of_those_that_play_needs(core: Core) -> None:
+    database, over = core.databases["one"], asyncio.Event()
+
+    async def hold() -> None:
+        async with database.report(asyncio.get_running_loop().time() + LONG):
+            await over.wait()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(REPORTS + POOL + 1):
+            group.create_task(hold())
+
+        async def are_opened() -> bool:
+            return in_use(database) == REPORTS
+
+        await wait_until(are_opened, what="as many are open as may be")
+        async with AsyncExitStack() as stack:
+            for purpose in Purpose:
+                with using(purpose):
+                    for _ in range(EACH):
+                        await stack.enter_async_context(database.snapshot())
+        over.set()
+
+
+async def test_all_databases_are_asked_at_once(servers: Servers, core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "OPEN_SECONDS", LONG)
+    monkeypatch.setattr(reports, "SECONDS", LONG)
+    await core.rooms.operators.reports.count()
+    databases = [core.databases[name] for name in ("one", "two")]
+
+    async def are_all_asked() -> bool:
+        return [in_use(database) for database in databases] == [1, 1]
+
+    with ExitStack() as stack:
+        for name in ("one", "two"):
+            stack.enter_context(frozen(servers.postgres[name]))
+        counting = asyncio.create_task(core.rooms.operators.reports.count())
+        await wait_until(are_all_asked, what="both are asked while neither answers")
+    await counting
+
+
+@pytest.mark.parametrize(("opening", "all_of_it"), [(SOON, LONG), (LONG, SOON)])
+async def test_a_silent_database_is_waited_for_no_longer_than_its_opening_and_the_whole_answer_may_take(
+    servers: Servers, core: Core, monkeypatch: pytest.MonkeyPatch, opening: float, all_of_it: float
+) -> None:
+    await core.rooms.operators.reports.count()
+    monkeypatch.setattr(parts, "OPEN_SECONDS", opening)
+    monkeypatch.setattr(reports, "SECONDS", all_of_it)
+    with frozen(servers.postgres["two"]):
+        async with asyncio.timeout(WITHIN):
+            with pytest.raises(DatabaseUnavailable):
+                await core.rooms.operators.reports.count()
+    assert [in_use(core.databases[name]) for name in ("one", "two")] == [0, 0]
+    monkeypatch.undo()
+    await core.rooms.operators.reports.count()

@@ -1,10 +1,11 @@
 """Answers of boards that lie behind the databases say so."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime
 
 from gameserver.app import Core
 from gameserver.commands import boards
+from gameserver.commands.boards import Leaderboards
 from gameserver.rules.errors import BoardUnavailable
 from gameserver.transport import answers
 from tests.support.deployment import enlist, following
@@ -23,9 +24,14 @@ async def test_a_board_that_takes_no_writes_is_stale_after_ten_seconds_in_every_
 
     async with following(core):
         await wait_until(is_shown, what="the board")
-        assert "stale" not in answers.board(await boards.top(leaderboards, "exp", boards.CURRENT, 5, None))
-    # Nobody follows any more, as if Redis took no writes; it is ten seconds later.
-    later = replace(leaderboards, now=lambda: leaderboards.now() + timedelta(milliseconds=boards.STALE_MS + 1000))
+    # Nobody follows any more, as if Redis took no writes.
+    shown_as_of = (await boards.top(leaderboards, "exp", boards.CURRENT, 5, None)).page.as_of
+
+    def seconds_later(seconds: float) -> Leaderboards:
+        return replace(leaderboards, now=lambda: datetime.fromtimestamp(shown_as_of / 1000 + seconds, UTC))
+
+    soon, later = seconds_later(9.9), seconds_later(10.1)
+    assert "stale" not in answers.board(await boards.top(soon, "exp", boards.CURRENT, 5, None))
     shown = [
         answers.board(await boards.top(later, "exp", boards.CURRENT, 5, None)),
         answers.board(await boards.around(later, "exp", boards.CURRENT, ann.id, 5)),

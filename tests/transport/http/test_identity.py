@@ -10,6 +10,8 @@ import pytest
 from gameserver.commands import turns
 from gameserver.config.sections import AccountSettings
 from gameserver.config.settings import Settings
+from gameserver.storage.accounts.identities import Change, Identity
+from gameserver.storage.players.command import Receipt
 from tests.support.client import Answer, Api, Signed, command_id
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.uniqueness import assert_unique
@@ -171,9 +173,25 @@ async def test_twenty_renames_of_one_player_at_once_are_made_one_after_another(
     api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turns, "LONGEST_SECONDS", 60.0)
+    identities = node.core.commands.accounts.room.identities
+    find, rename_in_storage, under_way, at_once = identities.find, identities.rename, set[str](), list[int]()
+
+    async def noted_find(change: Change) -> Identity:
+        under_way.add(change.command_id)
+        at_once.append(len(under_way))
+        return await find(change)
+
+    async def noted_rename(change: Change, claims_epoch: int) -> Receipt | None:
+        renamed = await rename_in_storage(change, claims_epoch)
+        under_way.discard(change.command_id)
+        return renamed
+
+    monkeypatch.setattr(identities, "find", noted_find)
+    monkeypatch.setattr(identities, "rename", noted_rename)
     ann = await api.sign_up(name="Ann Lee")
     answers = await asyncio.gather(*(rename(api, ann, f"Ann the {number}th") for number in range(2, 22)))
     assert Counter(answer.status for answer in answers) == Counter({200: 20})
+    assert set(at_once) == {1}, "none begins before the one before it has ended"
     assert (await api.ask("GET", "/v1/players/me", token=ann.token)).body["version"] == 21
     await assert_unique(node.core)
 

@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from gameserver import app as application
 from gameserver.app import Core
 from gameserver.commands.accounts import Application
 from gameserver.commands.drafts import draft_of
@@ -16,6 +17,7 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.accounts.claims import Key
 from gameserver.storage.ids import slot_of, slot_of_key
 from gameserver.storage.operators import parts, reports
+from gameserver.storage.postgres import database
 from gameserver.storage.postgres.database import REPORTS, Database
 from gameserver.storage.postgres.shares import EACH, POOL, Purpose, using
 from tests.support.client import Api, command_id
@@ -52,9 +54,9 @@ async def sign_up_on(core: Core, database: str) -> None:
             return
 
 
-def in_use(database: Database) -> int:
+def in_use(asked: Database) -> int:
     """Connections that questions over all databases hold there."""
-    return int(database.reports.pool.checkedout())  # type: ignore[attr-defined]
+    return int(asked.reports.pool.checkedout())  # type: ignore[attr-defined]
 
 
 async def test_rankings_beside_a_frozen_database_hold_up_no_sign_up_and_name_it(
@@ -72,10 +74,10 @@ async def test_rankings_beside_a_frozen_database_hold_up_no_sign_up_and_name_it(
 
 
 async def test_questions_over_all_databases_take_no_connections_of_those_that_play_needs(core: Core) -> None:
-    database, over = core.databases["one"], asyncio.Event()
+    one, over = core.databases["one"], asyncio.Event()
 
     async def hold() -> None:
-        async with database.report(asyncio.get_running_loop().time() + LONG):
+        async with one.report(asyncio.get_running_loop().time() + LONG):
             await over.wait()
 
     async with asyncio.TaskGroup() as group:
@@ -83,14 +85,14 @@ async def test_questions_over_all_databases_take_no_connections_of_those_that_pl
             group.create_task(hold())
 
         async def are_opened() -> bool:
-            return in_use(database) == REPORTS
+            return in_use(one) == REPORTS
 
         await wait_until(are_opened, what="as many are open as may be")
         async with AsyncExitStack() as stack:
             for purpose in Purpose:
                 with using(purpose):
                     for _ in range(EACH):
-                        await stack.enter_async_context(database.snapshot())
+                        await stack.enter_async_context(one.snapshot())
         over.set()
 
 
@@ -101,7 +103,7 @@ async def test_all_databases_are_asked_at_once(servers: Servers, core: Core, mon
     databases = [core.databases[name] for name in ("one", "two")]
 
     async def are_all_asked() -> bool:
-        return [in_use(database) for database in databases] == [1, 1]
+        return [in_use(each) for each in databases] == [1, 1]
 
     with ExitStack() as stack:
         for name in ("one", "two"):
@@ -113,15 +115,17 @@ async def test_all_databases_are_asked_at_once(servers: Servers, core: Core, mon
 
 @pytest.mark.parametrize(("opening", "all_of_it"), [(SOON, LONG), (LONG, SOON)])
 async def test_a_silent_database_is_waited_for_no_longer_than_its_opening_and_the_whole_answer_may_take(
-    servers: Servers, core: Core, monkeypatch: pytest.MonkeyPatch, opening: float, all_of_it: float
+    servers: Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch, opening: float, all_of_it: float
 ) -> None:
-    await core.rooms.operators.reports.count()
-    monkeypatch.setattr(parts, "OPEN_SECONDS", opening)
-    monkeypatch.setattr(reports, "SECONDS", all_of_it)
-    with frozen(servers.postgres["two"]):
-        async with asyncio.timeout(WITHIN):
-            with pytest.raises(DatabaseUnavailable):
-                await core.rooms.operators.reports.count()
-    assert [in_use(core.databases[name]) for name in ("one", "two")] == [0, 0]
-    monkeypatch.undo()
-    await core.rooms.operators.reports.count()
+    monkeypatch.setattr(database, "QUERY_SECONDS", LONG)
+    async with application.open_core(settings) as core:
+        await core.rooms.operators.reports.count()
+        with monkeypatch.context() as bounded:
+            bounded.setattr(parts, "OPEN_SECONDS", opening)
+            bounded.setattr(reports, "SECONDS", all_of_it)
+            with frozen(servers.postgres["two"]):
+                async with asyncio.timeout(WITHIN):
+                    with pytest.raises(DatabaseUnavailable):
+                        await core.rooms.operators.reports.count()
+        assert [in_use(core.databases[name]) for name in ("one", "two")] == [0, 0]
+        await core.rooms.operators.reports.count()

@@ -5,7 +5,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gameserver.rules.clock_changes import first_change, offset
@@ -59,6 +59,7 @@ def require_law(schedule: Schedule, moment: datetime) -> None:
 
 @settings(max_examples=100)
 @given(crons, moments_near_changes())
+@example("30 2 * * *", ("Europe/Berlin", datetime(2026, 10, 25, 1, 15, tzinfo=UTC)))  # 02:15 for the second time
 def test_a_moment_lies_between_two_neighbouring_times_of_every_schedule(cron: str, place: tuple[str, datetime]) -> None:
     zone, moment = place
     require_law(Schedule.parse(cron, zone), moment)

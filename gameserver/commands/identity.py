@@ -45,10 +45,9 @@ async def _rename(accounts: Accounts, change: Change, text: str, session: Sessio
         if identity.earlier is not None:
             opened.update(dict.fromkeys((*wanted, *name_keys(identity.earlier.events[0]["from"]))))
             return identity.earlier
+        names.parse(text, reserved=accounts.policy.reserved)
         if session is not None:
             require_for_name(accounts, session, identity)
-        names.parse(text)
-        names.parse(text, reserved=accounts.policy.reserved)
         # The claims that the commit makes wrong: on the new name, and on the present one.
         present = [key for key in identity.keys if key.kind is KeyKind.NAME]
         if new := [key for key in wanted if key not in present]:

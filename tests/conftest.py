@@ -20,6 +20,7 @@ from gameserver import garbage
 from gameserver.app import Core
 from gameserver.config.settings import Settings
 from gameserver.logs.setup import console_lines
+from gameserver.stack.processes import ports
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
 from tests.support.command_line import WARM, CommandLine
@@ -60,6 +61,13 @@ def _shut_down(number: int) -> bool:
                     left.shutdown(socket.SHUT_RDWR)
                     return True
     return False
+
+
+def pytest_configure() -> None:
+    """Each worker draws ports from a part of its own: one that is free is listened on only a moment later."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    size = len(ports.BELOW_EPHEMERAL) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports.FREE_PORTS = ports.FreePorts(ports.BELOW_EPHEMERAL[number * size : (number + 1) * size])
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -17,6 +17,7 @@ from bots.proof.pages import NotProvedError
 from bots.proof.points import Played, prove_points
 from bots.proof.recorded import RecordedClient, RecordedRun, recorded
 
+AUDIT = "/admin/v1/audit?"
 AT_ONCE = ProofPatience(settling=0.0, mail=0.0, boards=0.0)
 """What a history doesn't have won't come."""
 
@@ -39,8 +40,7 @@ async def check_history(path: Path) -> HistoryVerdict:
     witnesses = [player for player in history.players if LEDGER in player.client.replies]
     if not witnesses:
         raise NotProvedError(f"{path}: no ledger was read in this history, so there is nothing to compare with")
-    operator = _asked(history, "/admin/v1/audit?")
-    proved = await prove_players(witnesses, AT_ONCE, operator)
+    proved = await prove_players(witnesses, AT_ONCE, _auditor(history))
     faults = [fault for verdict in proved.verdicts for fault in verdict.faults()]
     counters = [verdict.checked for verdict in proved.verdicts]
     names = _names(history)
@@ -94,3 +94,11 @@ def _asked(history: RecordedRun, path: str) -> RecordedClient | None:
     """Return the operator that read something whose path begins so."""
     asked = (operator for operator in history.operators if any(read.startswith(path) for read in operator.replies))
     return next(asked, None)
+
+
+def _auditor(history: RecordedRun) -> RecordedClient | None:
+    """Return an operator with all that was read of the audit log: each generator reads it for its own players."""
+    auditor = RecordedClient()
+    for operator in history.operators:
+        auditor.replies.update({path: reply for path, reply in operator.replies.items() if path.startswith(AUDIT)})
+    return auditor if auditor.replies else None

@@ -176,6 +176,12 @@ def markdown(catches: Sequence[Catch]) -> str:
     return "| mutant | what it does | caught by | seconds |\n|---|---|---|---|\n" + "".join(rows)
 
 
+def verdict(catch: Catch) -> str:
+    if catch.mutant in (HONEST.name, LATE.name):
+        return "not accused" if catch.caught else "ACCUSED"
+    return "caught" if catch.caught else "MISSED"
+
+
 async def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -194,7 +200,7 @@ async def main() -> int:
     for name in options.names or everything:
         catch = await _caught(everything[name], options.keep, options.processes)
         catches.append(catch)
-        console.print(f"[bold]{name}[/]: {'caught' if catch.caught else 'MISSED'} after {catch.seconds:.0f} s")
+        console.print(f"[bold]{name}[/]: {verdict(catch)} after {catch.seconds:.0f} s")
         for line in catch.story[:12]:
             console.print(f"  {line}", markup=False)
     console.print(table(catches))

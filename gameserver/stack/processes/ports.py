@@ -3,24 +3,44 @@
 import errno
 import random
 import socket
+from collections import deque
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import process_table
 
-_BELOW_EPHEMERAL = (15000, 32000)
+BELOW_EPHEMERAL = range(15000, 32000)
 _COMMAND_CHARACTERS = 80
 _ATTEMPTS = 200
 _RANDOM = random.SystemRandom()
 """Not the seeded generator: test runs with the same seed must not draw the same ports."""
 
 
+class FreePorts:
+    """Draws ports of 127.0.0.1 that no process listens on, none again soon: what draws one listens on it only later.
+
+    Processes that draw at the same time need ports of their own to draw from.
+    """
+
+    def __init__(self, ports: range = BELOW_EPHEMERAL) -> None:
+        self.ports = ports
+        self._drawn: deque[int] = deque(maxlen=len(ports) // 2)
+
+    def draw(self) -> int:
+        """Raises StackError."""
+        for _ in range(_ATTEMPTS):
+            port = _RANDOM.choice(self.ports)
+            if port not in self._drawn and _fault("127.0.0.1", port) is None:
+                self._drawn.append(port)
+                return port
+        raise StackError("No free port was found on 127.0.0.1.")
+
+
+FREE_PORTS = FreePorts()
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that no process listens on, below the range of outgoing connections. Raises StackError."""
-    for _ in range(_ATTEMPTS):
-        port = _RANDOM.randint(*_BELOW_EPHEMERAL)
-        if _fault("127.0.0.1", port) is None:
-            return port
-    raise StackError("No free port was found on 127.0.0.1.")
+    return FREE_PORTS.draw()
 
 
 def require_free(host: str, port: int, key: str) -> None:

@@ -244,6 +244,20 @@ async def test_only_what_was_shown_before_the_ledger_was_read_must_be_in_it(
     assert verdicts[invariants.SEEN] == verdict
 
 
+async def test_a_deletion_is_explained_by_whichever_generator_read_the_audit_log_for_it(play: Play) -> None:
+    for target, action in (("8", "rename"), ("7", "delete")):
+        operator = play.writer.new_process()
+        asked = {"method": "GET", "path": f"/admin/v1/audit?target={target}&limit=200"}
+        entry = {"action": action, "ended": "done"}
+        number = play.writer.invoke(operator, "proof", asked)
+        play.writer.end(operator, number, OK, "proof", {"entries": [entry], "next_cursor": None})
+    number = play.writer.invoke(play.process, "proof", {"method": "GET", "path": LEDGER})
+    play.writer.end(play.process, number, FAIL, "proof", {"code": "not_authenticated"})
+    play.writer.close()
+    verdicts = {row.invariant: row.verdict for row in (await check_history(play.path)).invariants}
+    assert VIOLATED not in verdicts.values(), verdicts
+
+
 async def test_no_secret_is_written(play: Play) -> None:
     play.act("a")
     await play.judged()

@@ -6,6 +6,7 @@ from gameserver.transport import wire
 from gameserver.transport.route import Route
 from gameserver.transport.routes import ROUTES
 from tests.support.client import ADMIN_KEY, Answer, Api
+from tests.support.redis_play import until_ranked
 from tests.transport.doors import assert_problem
 
 LISTS = [(route, name) for route in ROUTES for name in sorted(wire.lists_of(route.terms.query))]
@@ -18,6 +19,7 @@ def shown(answer: Answer) -> object:
 
 async def test_a_list_is_the_same_however_it_is_written(api: Api) -> None:
     ann, bea = [await api.sign_up() for _ in range(2)]
+    await until_ranked(api, ann, bea)
     values = {"ids": [ann.id, bea.id], "percentiles": ["50", "99"], "actions": ["hunt", "sign_up"]}
 
     async def ask(route: Route, query: str) -> Answer:

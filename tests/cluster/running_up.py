@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ class RunningUp:
     def __init__(self, folder: Path, settings: str, nodes: int) -> None:
         """`settings` is TOML whose ports are names in braces; `nodes` is how many have a port above that of `node`."""
         self.folder = folder
-        self.port = free_ports(nodes + 1)
+        self.port = free_port(nodes + 1)
         self.ports = {"node": self.port, **{name: free_port() for name in self.names}}
         self.config = folder / "local.toml"
         self.config.write_text(settings.format(game=GAME, **self.ports))
@@ -68,17 +67,6 @@ class RunningUp:
 
 
 Up = TypeVar("Up", bound=RunningUp)
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` free ports in a row: the port that nodes share, then one port per node."""
-    while True:
-        first = free_port()
-        with suppress(OSError):
-            for port in range(first, first + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-            return first
 
 
 @contextmanager

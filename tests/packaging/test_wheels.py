@@ -16,7 +16,6 @@ import pytest
 import gameserver
 from gameserver.stack.processes import process_table
 from gameserver.stack.processes.ports import free_port
-from tests.cluster.running_up import free_ports
 from tests.packaging.environment import PROJECTS, Environment, build
 from tests.support.client import Api
 from tests.support.repository import CONFIG, ROOT
@@ -109,7 +108,7 @@ def test_the_environment_runs_the_wheel_and_not_the_checkout(environment: Enviro
 @asynccontextmanager
 async def up(environment: Environment, folder: Path) -> AsyncIterator[str]:
     """The URL of `gameserver up` in a folder, which is told nothing but free ports."""
-    port = free_ports(2)
+    port = free_port(2)
     ports = {
         "GAMESERVER_NODE__PORT": str(port),
         "GAMESERVER_DATABASES__ONE__EMBEDDED__PORT": str(free_port()),

@@ -25,22 +25,29 @@ class FreePorts:
         self.ports = ports
         self._drawn: deque[int] = deque(maxlen=len(ports) // 2)
 
-    def draw(self) -> int:
-        """Raises StackError."""
+    def draw(self, count: int = 1) -> int:
+        """The first of so many in a row. Raises StackError."""
         for _ in range(_ATTEMPTS):
-            port = _RANDOM.choice(self.ports)
-            if port not in self._drawn and _fault("127.0.0.1", port) is None:
-                self._drawn.append(port)
-                return port
+            first = _RANDOM.choice(self.ports)
+            row = range(first, first + count)
+            if row[-1] in self.ports and not any(map(self._is_taken, row)):
+                self._drawn.extend(row)
+                return first
         raise StackError("No free port was found on 127.0.0.1.")
+
+    def _is_taken(self, port: int) -> bool:
+        return port in self._drawn or _fault("127.0.0.1", port) is not None
 
 
 FREE_PORTS = FreePorts()
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that no process listens on, below the range of outgoing connections. Raises StackError."""
-    return FREE_PORTS.draw()
+def free_port(count: int = 1) -> int:
+    """A port of 127.0.0.1 that no process listens on, below the range of outgoing connections, or the first of a row.
+
+    Raises StackError.
+    """
+    return FREE_PORTS.draw(count)
 
 
 def require_free(host: str, port: int, key: str) -> None:

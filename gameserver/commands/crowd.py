@@ -6,6 +6,7 @@ their devices, which anybody can guess. Not for a live game.
 """
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,8 @@ LARGEST_LAG = 40_000
 PATIENCE = 3.0
 """Seconds without progress of a board after which no follower seems to run, and loading no longer waits."""
 RETRIES = 5
+PAUSE_SECONDS = 0.1
+"""The longest before the first retry, and twice as long before each further one: two loads of the same players meet."""
 HIGHEST = 1.2
 """The most EXP, as a multiple of what the last level takes."""
 DOWN, UNHURT = 3, 60
@@ -102,7 +105,7 @@ async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> LoadProgres
     game, intake = accounts.rulebook.game, accounts.room.intake
     applications = {wanted.name: wanted for wanted in (member(number, game) for number in numbers)}
     enrolments, progress = _enrolments(accounts, [*applications.values()]), LoadProgress()
-    for _ in range(RETRIES):
+    for attempt in range(RETRIES):
         # The steps of a sign-up: reserve the keys, make the players, confirm the keys.
         reserved = await intake.reserve(enrolments)
         sorted_ = _sorted(enrolments, reserved.holders)
@@ -117,6 +120,7 @@ async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> LoadProgres
         enrolments = sorted_.again + _enrolments(accounts, [applications[left.player.name] for left in unmade])
         if not enrolments:
             return progress
+        await asyncio.sleep(PAUSE_SECONDS * 2**attempt * random.random())  # noqa: S311 (nobody gains by guessing it)
     raise DatabaseUnavailable("Some players can't be loaded now: load again.", retry_after=1)
 
 

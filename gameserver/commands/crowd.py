@@ -105,7 +105,8 @@ async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> LoadProgres
     game, intake = accounts.rulebook.game, accounts.room.intake
     applications = {wanted.name: wanted for wanted in (member(number, game) for number in numbers)}
     enrolments, progress = _enrolments(accounts, [*applications.values()]), LoadProgress()
-    for attempt in range(RETRIES):
+    for longest in (0.0, *(PAUSE_SECONDS * 2**retry for retry in range(RETRIES - 1))):
+        await asyncio.sleep(longest * random.random())  # noqa: S311 (nobody gains by guessing it)
         # The steps of a sign-up: reserve the keys, make the players, confirm the keys.
         reserved = await intake.reserve(enrolments)
         sorted_ = _sorted(enrolments, reserved.holders)
@@ -120,7 +121,6 @@ async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> LoadProgres
         enrolments = sorted_.again + _enrolments(accounts, [applications[left.player.name] for left in unmade])
         if not enrolments:
             return progress
-        await asyncio.sleep(PAUSE_SECONDS * 2**attempt * random.random())  # noqa: S311 (nobody gains by guessing it)
     raise DatabaseUnavailable("Some players can't be loaded now: load again.", retry_after=1)
 
 

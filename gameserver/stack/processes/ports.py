@@ -22,15 +22,15 @@ class FreePorts:
     """
 
     def __init__(self, ports: range = BELOW_EPHEMERAL) -> None:
-        self.ports = ports
+        self._ports = ports
         self._drawn: deque[int] = deque(maxlen=len(ports) // 2)
 
     def draw(self, count: int = 1) -> int:
         """The first of so many in a row. Raises StackError."""
         for _ in range(_ATTEMPTS):
-            first = _RANDOM.choice(self.ports)
+            first = _RANDOM.choice(self._ports)
             row = range(first, first + count)
-            if row[-1] in self.ports and not any(map(self._is_taken, row)):
+            if row[-1] in self._ports and not any(map(self._is_taken, row)):
                 self._drawn.extend(row)
                 return first
         raise StackError("No free port was found on 127.0.0.1.")

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import account, process_table
+from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
 from tests.support.wait import wait_until
 
@@ -117,7 +118,7 @@ async def test_a_postgres_that_somebody_else_started_on_the_data_is_left_alone(p
     try:
         await wait_until((server.data / "postmaster.pid").exists)
         other_port = PostgresServer(
-            name="one", data=server.data, port=server.port + 1, password=SecretStr(""), log=server.log
+            name="one", data=server.data, port=free_port(), password=SecretStr(""), log=server.log
         )
         with pytest.raises(StackError, match=f"process {foreign.pid}"):
             await other_port.start()

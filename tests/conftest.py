@@ -21,6 +21,7 @@ from gameserver.app import Core
 from gameserver.config.settings import Settings
 from gameserver.logs.setup import console_lines
 from gameserver.stack.processes import ports
+from gameserver.storage.postgres import patience
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
 from tests.support.command_line import WARM, CommandLine
@@ -34,6 +35,11 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("real servers")
 
+STANDSTILL = "10000"
+"""For how long, in milliseconds, the process of a test may stand still between two statements of a pool's transaction.
+
+A machine that runs several tests at a time may stand still for two seconds, after which a node's transaction is ended.
+"""
 END_SECONDS = 0.01
 """In which connections that a test left open hear that they have ended."""
 
@@ -64,10 +70,11 @@ def _shut_down(number: int) -> bool:
 
 
 def pytest_configure() -> None:
-    """Each worker draws ports from a part of its own: one that is free is listened on only a moment later."""
+    """Each worker draws ports from a part of its own, as one that is free is listened on only later; and is patient."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     size = len(ports.BELOW_EPHEMERAL) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     ports.FREE_PORTS = ports.FreePorts(ports.BELOW_EPHEMERAL[number * size : (number + 1) * size])
+    patience.POOLED["idle_in_transaction_session_timeout"] = STANDSTILL
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -27,7 +27,8 @@ from tests.support.client import Api
 from tests.support.command_line import WARM, CommandLine
 from tests.support.lanes import Lanes
 from tests.support.nodes import InProcessNode, start_node
-from tests.support.servers import Servers, standing_servers
+from tests.support.servers import OTHER_REDIS, Servers, standing_servers
+from tests.support.shared_node import OWN, shared_node
 
 structlog.configure(processors=[structlog.processors.add_log_level, console_lines()])
 hypothesis_settings.register_profile(
@@ -136,8 +137,24 @@ async def node(settings: Settings) -> AsyncIterator[InProcessNode]:
         yield await start_node(stack, settings)
 
 
+@pytest.fixture(scope="module")
+def shared_address(servers: Servers) -> Iterator[str]:
+    """That of a node which tests of one file share."""
+    with shared_node(servers) as address:
+        yield address
+
+
 @pytest.fixture
-async def api(node: InProcessNode) -> AsyncIterator[Api]:
+def node_address(request: pytest.FixtureRequest) -> str:
+    """That of the test's own node, if it asks for something of it; else of the one that its file shares."""
+    if OWN.isdisjoint(request.fixturenames) and OTHER_REDIS not in os.environ:
+        return str(request.getfixturevalue("shared_address"))
+    own: InProcessNode = request.getfixturevalue("node")
+    return own.url
+
+
+@pytest.fixture
+async def api(node_address: str) -> AsyncIterator[Api]:
     """A client of that node."""
-    async with Api(node.url) as client:
+    async with Api(node_address) as client:
         yield client

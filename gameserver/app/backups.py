@@ -17,7 +17,7 @@ from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.up import receiver_of
-from gameserver.storage.postgres.database import Databases
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import IncompleteMap
 

@@ -56,7 +56,7 @@ from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.players import Players
 from gameserver.storage.players.replica_reads import ReplicaReads
 from gameserver.storage.postgres.clocks import NodeClock
-from gameserver.storage.postgres.database import Databases
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.redis import clients
 from gameserver.storage.rooms import AccountsRoom, BoardsRoom, LiveRoom, Rooms, SeasonsRoom, SocialRoom

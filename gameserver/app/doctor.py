@@ -21,7 +21,8 @@ from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres import causes, clocks, durability
 from gameserver.storage.postgres.clocks import CLOSE_SECONDS, ClockDifference
 from gameserver.storage.postgres.connections import per_node
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.replica import Replica
 from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import LOST as REDIS_LOST

@@ -20,7 +20,7 @@ from gameserver.storage.operators.reports import Reports
 from gameserver.storage.operators.saved_queries import SavedQueries
 from gameserver.storage.operators.spreads import Spreads
 from gameserver.storage.operators.survey import Survey
-from gameserver.storage.postgres.database import Databases
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.rooms import OperatorsRoom
 from gameserver.storage.slots.slot_map import Slots

@@ -10,7 +10,7 @@ from gameserver.app import patroni_watch
 from gameserver.commands.sharding import ProgressBook, Sharding
 from gameserver.config.settings import Settings
 from gameserver.storage.operators.audit import Audit
-from gameserver.storage.postgres.database import Databases
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.membership import Membership
 from gameserver.storage.sharding.mover import Mover

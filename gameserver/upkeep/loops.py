@@ -40,6 +40,8 @@ SEASON_SECONDS = 1.0
 SIGHTING_SECONDS = 60.0
 BAN_SECONDS = 2.0
 PARTITION_SECONDS = 3600.0
+SELDOM_SECONDS, SETTLED_SECONDS = 60.0, 3.0
+"""What is done so seldom begins so long after a node: one that starts has enough to do, and so have its databases."""
 RETRY_SECONDS = 10.0
 """How soon seldom work is tried again after something was unavailable."""
 CLAIMS_A_SWEEP = 200
@@ -235,6 +237,8 @@ async def _chunk_by_chunk(forget: Callable[[Database], Awaitable[int]], database
 
 
 async def _for_ever(what: str, seconds: float, work: Callable[[], Awaitable[int]]) -> None:
+    if seconds >= SELDOM_SECONDS:
+        await asyncio.sleep(SETTLED_SECONDS)
     while True:
         try:
             with using(Purpose.UPKEEP):

@@ -12,17 +12,21 @@ log = structlog.get_logger()
 
 LOOK_SECONDS = 0.05
 """How soon a database that refused a connection is compared; this looks at a flag of this process."""
+UNSURE_SECONDS = 3.0
+"""How soon after its start a node looks whether another process has left something, though no database refused it."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 3.0
 """Seconds before the next try, if a database couldn't be opened; each time twice as long."""
 
 
 async def reconcile_for_ever(reconciler: Reconciler) -> None:
     """Reconciles whenever it is needed, until cancelled."""
-    pause = FIRST_PAUSE
+    pause, now = FIRST_PAUSE, asyncio.get_running_loop().time
+    settled = now() + UNSURE_SECONDS
     with using(Purpose.UPKEEP):
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if not reconciler.is_needed() or await _reconciles(reconciler):
+            is_needed = reconciler.is_needed() if now() > settled else reconciler.has_refused()
+            if not is_needed or await _reconciles(reconciler):
                 pause = FIRST_PAUSE
             else:
                 await asyncio.sleep(pause)

@@ -134,9 +134,9 @@ class Servers:
         """Soon."""
         self.administration.begin(f"drop database {database} with (force)")
 
-    async def flush(self) -> None:
-        client = clients.connect(self.redis_url)
-        await client.flushall()
+    async def flush(self, url: SecretStr | None = None) -> None:
+        client = clients.connect(url or self.redis_url)
+        await client.flushdb()
         await client.aclose()
 
 

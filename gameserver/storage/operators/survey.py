@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage import tables
 from gameserver.storage.postgres import statements
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.slots.slot_map import OWNED
 
 SQL = {name: text(statement) for name, statement in statements.load(__package__, "survey.sql").items()}

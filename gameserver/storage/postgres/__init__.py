@@ -1,8 +1,9 @@
 """Connections, and the place where driver errors become the product's own.
 
-Door: `database` (`Database`, `Databases`, `one_by_one`), `replica` (`Replica`, `Replicas`), `report` (`Report`),
-`link` (`Link`, `HOT_PATH`), `driver` (`DriverConnection`, `Lineage`, `CommitUnsure`, `LEAVE_A_MARK`), `faults`
-(`LOST`, `BUSY`, `translated`), `causes` (`Unfit`, `NoPrimary`), `durability`, `clocks` (`NodeClock`), `connections`,
-`reading` (`fetch`), `shares` (`Purpose`, `using`), `passfile` (`has_password`), `patience`, `locks`, `sole_locks`
-(`SoleLock`, `fenced_alone`, `end_frozen`), `statements` and `coalescing` (`DatabaseCoalescer`, `overloaded`).
+Door: `database` (`Database`, `one_by_one`), `databases` (`Databases`), `replica` (`Replica`, `Replicas`), `report`
+(`Report`), `link` (`Link`, `HOT_PATH`), `driver` (`DriverConnection`, `Lineage`, `CommitUnsure`, `LEAVE_A_MARK`),
+`faults` (`LOST`, `BUSY`, `translated`), `causes` (`Unfit`, `NoPrimary`), `durability`, `clocks` (`NodeClock`),
+`connections`, `reading` (`fetch`), `shares` (`Purpose`, `using`), `passfile` (`has_password`), `patience`, `locks`,
+`sole_locks` (`SoleLock`, `fenced_alone`, `end_frozen`), `statements` and `coalescing` (`DatabaseCoalescer`,
+`overloaded`).
 """

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 import structlog
 
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import CLOCK_DIFFERENCE
 

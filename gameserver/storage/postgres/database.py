@@ -1,4 +1,4 @@
-"""The Postgres databases, by name: pools of connections, transactions and snapshots.
+"""One Postgres database: pools of connections, transactions and snapshots.
 
 SQLAlchemy's engine serves everything but the hot path. Group commit, coalesced reads and followers hold driver
 connections of their own (`Link`), whose prepared batches are most of the work of a node's core.
@@ -6,18 +6,17 @@ connections of their own (`Link`), whose prepared batches are most of the work o
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
-import structlog
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.logs.outage import Outage
-from gameserver.storage.postgres import causes, dialing, passfile, patience, pools
+from gameserver.storage.postgres import causes, passfile, patience, pools
 from gameserver.storage.postgres.causes import Unfit, Unreconciled
 from gameserver.storage.postgres.dialing import CONNECT_SECONDS as CONNECT_SECONDS
 from gameserver.storage.postgres.dialing import Dialer
@@ -41,10 +40,6 @@ class Judges(NamedTuple):
 
     vet: Vet
     gate: Vet
-
-
-HOW_TO_HIDE = "put it into every node's password file, and `databases add` the address again without it"
-log = structlog.get_logger()
 
 
 class Database:
@@ -79,16 +74,27 @@ class Database:
         self._url, self._passfile = url, passfile
         self._outage = Outage("a database can't be used", "a database can be used again", database=name)
         self._query_seconds = None if patient else QUERY_SECONDS
-        timeouts = patience.UNHURRIED if patient else patience.POOLED
-        self.engine: AsyncEngine = self._pool(POOL, timeouts)
+        self._timeouts = patience.UNHURRIED if patient else patience.POOLED
+        self._spare: DriverConnection | None = None
+        self.engine: AsyncEngine = self._pool(POOL, self._pooled)
         self.shares = Shares(name, QUERY_SECONDS)
-        self.reports: AsyncEngine = self._pool(REPORTS, {**timeouts, **PLANNED_EACH_TIME})
+        planned = {**self._timeouts, **PLANNED_EACH_TIME}
+        self.reports: AsyncEngine = self._pool(REPORTS, lambda: self.connect(planned))
 
-    def _pool(self, size: int, timeouts: Mapping[str, str]) -> AsyncEngine:
-        return pools.pool(lambda: self.connect(timeouts), size, QUERY_SECONDS, self.dialer.doubt)
+    def _pool(self, size: int, connect: pools.Connect) -> AsyncEngine:
+        return pools.pool(connect, size, QUERY_SECONDS, self.dialer.doubt)
+
+    async def _pooled(self) -> DriverConnection:
+        spare, self._spare = self._spare, None
+        if spare is None or not spare.is_usable():
+            return await self.connect(self._timeouts)
+        await self._judge(spare)
+        return spare
 
     async def dispose(self) -> None:
         """Closes the pools."""
+        if self._spare is not None:
+            self._spare.terminate()
         await asyncio.gather(self.engine.dispose(), self.reports.dispose())
 
     @property
@@ -122,8 +128,27 @@ class Database:
             raise
         return connection
 
+    @contextlib.asynccontextmanager
+    async def vetting(self) -> AsyncIterator[DriverConnection]:
+        """A connection to a database that may be unfit; after `found_fit` it becomes the pool's first.
+
+        Raises DatabaseUnavailable, and one of LOST.
+        """
+        if self._is_fit:
+            async with self.driver_snapshot() as pooled:
+                yield pooled
+            return
+        connection = await self.connect_unjudged(self._timeouts)
+        try:
+            yield connection
+        finally:
+            if self._is_fit:
+                self._spare = connection
+            else:
+                connection.terminate()
+
     def found_fit(self) -> None:
-        """It needn't be vetted any more: whoever calls this has just done that, over a connection of its own."""
+        """It needn't be vetted any more: whoever calls this has just done that."""
         self._is_fit = True
 
     async def _judge(self, connection: DriverConnection) -> None:
@@ -230,64 +255,3 @@ ONE_BY_ONE = text(
 async def one_by_one(connection: AsyncConnection) -> None:
     """Makes the rest of the transaction go through primary keys, whatever outdated statistics suggest."""
     await connection.execute(ONE_BY_ONE)
-
-
-class Databases:
-    """All databases by name."""
-
-    def __init__(
-        self,
-        urls: Mapping[str, SecretStr],
-        passfile: Path | None = None,
-        *,
-        patient: bool = False,
-        judges: Judges | None = None,
-    ) -> None:
-        """`passfile` holds the passwords of URLs without one; None stands for that of libpq, ~/.pgpass."""
-        self._passfile, self._patient, self._judges = passfile, patient, judges
-        self._databases = {name: self._made(name, url) for name, url in urls.items()}
-
-    def _made(self, name: str, url: SecretStr) -> Database:
-        return Database(name, url, self._passfile, patient=self._patient, judges=self._judges)
-
-    def join(self, name: str, url: SecretStr) -> None:
-        """Adds a database that wasn't known at first; the address of a known name stays."""
-        if name not in self._databases:
-            if passfile.has_password(url):
-                log.warning(f"the control database holds the password of {name}: {HOW_TO_HIDE}", database=name)
-            self._databases[name] = self._made(name, url)
-
-    def assign(self, groups: Mapping[str, Iterable[str]]) -> None:
-        """Says which databases each group may use, by name; names that aren't known are left out."""
-        for name, database in self._databases.items():
-            database.groups |= {group for group, members in groups.items() if name in members}
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._databases
-
-    def __getitem__(self, name: str) -> Database:
-        return self._databases[name]
-
-    def names(self) -> list[str]:
-        return list(self._databases)
-
-    def estranged(self) -> list[str]:
-        """Those that refuse connections because they have to be reconciled."""
-        return [name for name, database in self._databases.items() if database.estranged]
-
-    def problems(self) -> dict[str, str]:
-        """Why databases can't be used at the moment, by name; without what Postgres said, which is for the log."""
-        problems = {name: database.problem for name, database in self._databases.items()}
-        return {name: problem.partition(" (")[0] for name, problem in problems.items() if problem}
-
-    async def watch_primaries(self) -> None:
-        """Looks again and again for newer primaries of databases with several addresses, until cancelled."""
-        await dialing.watch(lambda: [database.dialer for database in self._databases.values()], patience.EVERYWHERE)
-
-    def primaries(self) -> dict[str, int]:
-        """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""
-        numbers = {name: database.dialer.number for name, database in self._databases.items()}
-        return {name: number for name, number in numbers.items() if number is not None}
-
-    async def close(self) -> None:
-        await asyncio.gather(*(database.dispose() for database in self._databases.values()))

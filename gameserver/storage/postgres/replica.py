@@ -21,7 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from gameserver.logs.outage import Outage
 from gameserver.rules.errors import DatabaseUnavailable, Overloaded
 from gameserver.storage.postgres import statements
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import REPLICA_AGE, REPLICA_BEHIND
 

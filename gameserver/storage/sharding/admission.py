@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict
 from gameserver.storage.postgres import passfile
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.copying import require_fit

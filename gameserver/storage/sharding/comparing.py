@@ -14,7 +14,8 @@ import asyncpg
 from pydantic import SecretStr
 
 from gameserver.storage.postgres.causes import explained
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.patience import TRANSACTION

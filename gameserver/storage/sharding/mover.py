@@ -11,7 +11,8 @@ import asyncpg
 import structlog
 
 from gameserver.rules.errors import Conflict, GameError
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import LOST, translated
 from gameserver.storage.sharding import copying, cutover
 from gameserver.storage.sharding.attempt import Attempt, MoveProgress, Tell

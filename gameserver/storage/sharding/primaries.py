@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from gameserver.logs.outage import Outage
 from gameserver.rules.errors import GameError
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.driver import DriverConnection, Lineage
 from gameserver.storage.postgres.shares import Purpose, using
 

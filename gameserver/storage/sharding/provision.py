@@ -17,7 +17,8 @@ from gameserver.storage import tables
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.postgres import durability
 from gameserver.storage.postgres.causes import Unfit
-from gameserver.storage.postgres.database import Database, Databases, Judges
+from gameserver.storage.postgres.database import Database, Judges
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.sharding import lineage, placing
@@ -95,13 +96,10 @@ async def _judged_if_it_answers(settings: Settings, database: Database) -> Seque
 async def _judged(settings: Settings, database: Database) -> Sequence[str]:
     """What makes the database unfit for nodes. Raises DatabaseUnavailable."""
     with translated(database.name):
-        connection = await database.connect_unjudged({})
-        try:
+        async with database.vetting() as connection:
             if not (faults := await faults_of(settings, database, connection)):
                 database.found_fit()
             return faults
-        finally:
-            connection.terminate()
 
 
 async def faults_of(settings: Settings, database: Database, connection: asyncpg.Connection) -> Sequence[str]:

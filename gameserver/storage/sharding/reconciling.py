@@ -18,7 +18,7 @@ import structlog
 
 from gameserver.rules import ranges
 from gameserver.rules.errors import Conflict, DatabaseUnavailable
-from gameserver.storage.postgres.database import Databases
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST, translated
 from gameserver.storage.postgres.locks import RECONCILING

@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage import tables
 from gameserver.storage.postgres import statements
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import Link
 from gameserver.storage.postgres.shares import Purpose, using

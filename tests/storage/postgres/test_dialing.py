@@ -19,7 +19,8 @@ from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.storage.postgres import dialing
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.link import Link
 from gameserver.storage.sharding.primaries import PrimaryMemory, record
 from gameserver.waiting import cancel_and_wait

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from gameserver.app import Core
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.replica import PostgresReplica
-from gameserver.storage.postgres.database import Databases
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.waiting import cancel_and_wait
 from tests.support.deployment import enlist, enlist_many, working

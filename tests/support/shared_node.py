@@ -32,4 +32,5 @@ def shared_node(servers: Servers) -> Iterator[str]:
             yield node.address
         finally:
             node.kill()
+            runner.run(node.stop())
             servers.drop(database)

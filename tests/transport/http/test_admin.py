@@ -10,6 +10,8 @@ from tests.support.client import Api
 from tests.support.servers import SLOTS
 from tests.transport.doors import fields_of
 
+pytestmark = pytest.mark.usefixtures("node")
+
 CLASSES = ("warrior", "fighter", "mage", "priest")
 
 

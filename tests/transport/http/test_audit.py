@@ -12,6 +12,8 @@ from gameserver.storage.operators.audit import AuditedChange, _begun
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import InProcessNode
 
+pytestmark = pytest.mark.usefixtures("node")
+
 
 async def entries(api: Api, **query: Any) -> list[dict[str, Any]]:
     """All entries, by pages of two."""

@@ -3,12 +3,16 @@
 from contextlib import AsyncExitStack
 from typing import Any
 
+import pytest
+
 from gameserver.config.sections import LedgerSettings
 from gameserver.config.settings import Settings
 from tests.support.client import Api, Signed, command_id
 from tests.support.devices import device_of
 from tests.support.nodes import start_node
 from tests.transport.doors import Door, assert_problem, fields_of, unchanged
+
+pytestmark = pytest.mark.usefixtures("node")
 
 DAY = 86_400
 HUNT = {"action": "hunt", "args": {"foe": "slime"}}

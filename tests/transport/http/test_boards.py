@@ -11,6 +11,8 @@ from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 from tests.transport.doors import closing_of
 
+pytestmark = pytest.mark.usefixtures("node")
+
 
 async def ranked(api: Api, count: int) -> list[Signed]:
     """Players that are on the board in this order."""

@@ -19,6 +19,8 @@ from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
 
+pytestmark = pytest.mark.usefixtures("node")
+
 BOARDS = """
 [boards.best]
 score = "points:dragons"

@@ -17,6 +17,8 @@ from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
 from tests.transport.http.test_player_changes import change, inbox
 
+pytestmark = pytest.mark.usefixtures("node")
+
 RULES = "tests.transport.http.whispers"
 NAME = "Zyxwvut Qponm"
 

@@ -11,6 +11,8 @@ from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
 
+pytestmark = pytest.mark.usefixtures("node")
+
 
 async def admin(api: Api, method: str, path: str, key: str | None = None, **body: object) -> Answer:
     return await api.ask(method, f"/admin/v1/{path}", token=ADMIN_KEY, body=body or None, key=key)

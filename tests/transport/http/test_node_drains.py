@@ -14,6 +14,8 @@ from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import start_node
 from tests.support.wait import wait_until
 
+pytestmark = pytest.mark.usefixtures("node")
+
 
 @pytest.fixture
 async def two(settings: Settings) -> AsyncIterator[tuple[Api, Api]]:

@@ -3,11 +3,15 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
 from tests.support.deployment import assert_ledger_explains
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
+
+pytestmark = pytest.mark.usefixtures("node")
 
 
 async def change(api: Api, method: str, who: Signed, what: str, key: str | None = None, **fields: Any) -> Answer:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+import pytest
 
 from gameserver.times import rfc3339
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
@@ -11,6 +12,8 @@ from tests.support.everywhere import everywhere
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
+
+pytestmark = pytest.mark.usefixtures("node")
 
 
 async def admin(api: Api, method: str, path: str, key: str | None = None, **body: Any) -> Answer:

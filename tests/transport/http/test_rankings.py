@@ -17,6 +17,8 @@ from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
 from tests.transport.http.test_player_changes import change
 
+pytestmark = pytest.mark.usefixtures("node")
+
 
 @pytest.fixture
 async def players(api: Api) -> list[Signed]:

@@ -17,6 +17,8 @@ from gameserver.storage.operators.audit import Audit, AuditedChange, AuditedEnd
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
 from tests.support.nodes import InProcessNode
 
+pytestmark = pytest.mark.usefixtures("node")
+
 COPIES = 4
 WHY = {"reason": "a test"}
 BECAUSE = "?reason=a+test"

@@ -23,6 +23,7 @@ from gameserver.logs.setup import console_lines
 from gameserver.stack.processes import ports
 from gameserver.storage.postgres import patience
 from gameserver.waiting import cancel_and_wait
+from tests.support import other_postgres
 from tests.support.client import Api
 from tests.support.command_line import WARM, CommandLine
 from tests.support.lanes import Lanes
@@ -35,6 +36,7 @@ hypothesis_settings.register_profile(
     "real servers", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 hypothesis_settings.load_profile("real servers")
+other_postgres.use()
 
 STANDSTILL = "10000"
 """For how long, in milliseconds, the process of a test may stand still between two statements of a pool's transaction.

@@ -21,6 +21,7 @@ from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.items.grants import Grants
 from gameserver.storage.mail.courier import Courier, Deliverer
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.frozen_sessions import FrozenSessions
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.slots.attendance import attend
@@ -146,6 +147,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     return [
         Stillness().run(),
         rooms.clock.run(),
+        FrozenSessions(core.databases).run(),
         rules.run(),
         core.databases.watch_primaries(),
         PrimaryMemory(core.databases[settings.control.database], core.databases).run(),

@@ -3,6 +3,7 @@
 `shared` is the same for all members of a database, and Patroni keeps it in etcd; docs/failover.md says why it is so.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from gameserver.stack.servers.standbys import ARCHIVE_SLOT, slot_of
 
 REPLICATOR = "replicator"
 API_USER = "gameserver"
+STOP_SECONDS = 2
+"""Within which a Postgres that stops has usually stopped; a primary that must stop at once is delayed by it at most."""
 _SHARED: Mapping[str, Any] = {
     # A machine that is lost is noticed when its lease ends: 20 s is the least that Patroni takes.
     "ttl": 20,
@@ -88,6 +91,14 @@ class MemberPasswords:
     api: SecretStr
 
 
+def _stopping(programs: Path, data: Path) -> str:
+    """What stops a primary that is to follow another one: clients at once, then until its standbys have its last log.
+
+    Postgres waits for those that are connected. If that isn't over in time, Patroni goes on as without it.
+    """
+    return shlex.join([str(programs / "pg_ctl"), "stop", "-s", "-D", str(data), "-m", "fast", "-t", str(STOP_SECONDS)])
+
+
 def patroni_settings(
     place: MemberPlace, passwords: MemberPasswords, etcd: Sequence[str], programs: Path
 ) -> dict[str, Any]:
@@ -121,6 +132,8 @@ def patroni_settings(
                 "synchronized_standby_slots": ", ".join(map(slot_of, place.others)),
             },
             "basebackup": [{"checkpoint": "fast"}],
+            # Patroni looks once a second whether Postgres has stopped, and then waits for another (decision 0124).
+            "before_stop": _stopping(programs, place.data),
             # A former primary whose data went another way than its successor's is made anew: it is a copy by then.
             "remove_data_directory_on_rewind_failure": True,
             "remove_data_directory_on_diverged_timelines": True,

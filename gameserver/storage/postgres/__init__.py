@@ -4,6 +4,6 @@ Door: `database` (`Database`, `one_by_one`), `databases` (`Databases`), `replica
 (`Report`), `link` (`Link`, `HOT_PATH`), `driver` (`DriverConnection`, `Lineage`, `CommitUnsure`, `LEAVE_A_MARK`),
 `faults` (`LOST`, `BUSY`, `translated`), `causes` (`Unfit`, `NoPrimary`), `durability`, `clocks` (`NodeClock`),
 `connections`, `reading` (`fetch`), `shares` (`Purpose`, `using`), `passfile` (`has_password`), `patience`, `locks`,
-`sole_locks` (`SoleLock`, `fenced_alone`, `end_frozen`), `statements` and `coalescing` (`DatabaseCoalescer`,
-`overloaded`).
+`sole_locks` (`SoleLock`, `fenced_alone`, `end_frozen`), `frozen_sessions` (`FrozenSessions`), `statements` and
+`coalescing` (`DatabaseCoalescer`, `overloaded`).
 """

@@ -16,13 +16,15 @@ from gameserver.storage.ledger import periods, retention
 from gameserver.storage.mail import courier
 from gameserver.storage.operators import exports, rule_editions
 from gameserver.storage.players.gathering import SQL as BATCH
-from gameserver.storage.postgres import locks, patience, sole_locks
+from gameserver.storage.postgres import frozen_sessions, locks, patience, sole_locks
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import CommitUnsure, DriverConnection
 from gameserver.storage.postgres.faults import LOST, translated
+from gameserver.storage.postgres.frozen_sessions import FrozenSessions
 from gameserver.storage.postgres.sole_locks import SoleLock, fenced_alone
 from gameserver.storage.sharding import comparing, copying, cutover
 from gameserver.storage.slots import shared_writes
+from gameserver.waiting import cancel_and_wait
 from tests.storage.sharding import moving
 from tests.support.deployment import act, enlist, move_slot
 from tests.support.wait import wait_until
@@ -161,6 +163,83 @@ async def test_who_wants_a_fence_alone_ends_whoever_is_frozen_with_it_on_any_ser
                 return False
 
         await wait_until(has_it, 20, "the fence is free")
+
+
+@asynccontextmanager
+async def looking(core: Core) -> AsyncIterator[None]:
+    """A node of these databases looks for frozen sessions."""
+    looking = asyncio.create_task(FrozenSessions(core.databases).run())
+    try:
+        yield
+    finally:
+        await cancel_and_wait([looking])
+
+
+@pytest.fixture
+def before_17(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every server counts as one that ends no transaction, and sessions freeze sooner."""
+    monkeypatch.setattr(patience, "TRANSACTION_SINCE", 1_000)
+    monkeypatch.setattr(frozen_sessions, "FROZEN", timedelta(seconds=0.5))
+    monkeypatch.setattr(frozen_sessions, "LOOK_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("before_17")
+async def test_nodes_end_whoever_is_frozen_amid_a_statement_where_the_server_cant(core: Core, one: Database) -> None:
+    await enlist(core, database="one")
+    async with session(one, FOR_EVER) as frozen, session(one, {"lock_timeout": "20s"}) as other, looking(core):
+        await frozen.execute("begin; select from players for update")
+        await freeze(frozen)
+        await other.execute("select from players for update", timeout=30)
+        with pytest.raises(LOST):
+            await frozen.fetchval("select 1")
+
+
+@pytest.mark.usefixtures("before_17")
+@pytest.mark.parametrize("work", ["select pg_sleep(1.5)", "begin", "begin; select pg_sleep(1)"])
+async def test_who_works_or_rests_isnt_ended(core: Core, one: Database, work: str) -> None:
+    async with session(one, FOR_EVER) as holder, session(one, FOR_EVER) as frozen, looking(core):
+        await holder.execute(work)
+        await freeze(frozen)
+        await wait_until(frozen.is_closed, 20, "whoever is frozen is ended")
+        assert await holder.fetchval("select 1") == 1
+
+
+@pytest.mark.usefixtures("before_17")
+async def test_who_copies_rows_slowly_isnt_ended(core: Core, one: Database) -> None:
+    async with session(one, FOR_EVER) as copying, session(one, FOR_EVER) as frozen, looking(core):
+        await copying.execute("create temp table copied (number int)")
+
+        async def rows() -> AsyncIterator[tuple[int]]:
+            yield (1,)
+            await freeze(frozen)
+            await wait_until(frozen.is_closed, 20, "whoever is frozen is ended")
+            yield (2,)
+
+        await copying.copy_records_to_table("copied", records=rows())
+        assert await copying.fetchval("select count(*) from copied") == 2
+
+
+@pytest.mark.usefixtures("before_17")
+async def test_a_stranger_on_the_same_server_isnt_ended(core: Core, one: Database) -> None:
+    stranger = {**FOR_EVER, "application_name": "a report"}
+    async with session(one, stranger) as other, session(one, FOR_EVER) as frozen, looking(core):
+        for each in (other, frozen):
+            await freeze(each)
+        await wait_until(frozen.is_closed, 20, "whoever is frozen is ended")
+        assert await other.fetchval("select 1") == 1
+
+
+async def test_a_server_that_ends_transactions_itself_is_asked_once(
+    core: Core, one: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = FrozenSessions(core.databases)
+    async with one.transaction():
+        pass  # so that its pool has a connection, which was bounded as the server can
+    monkeypatch.setattr(patience, "TRANSACTION_SINCE", 1)
+    assert await frozen_sessions.end_standing(one) is None
+    await looks._look(one)
+    monkeypatch.delattr(frozen_sessions, "end_standing")
+    await looks._look(one)
 
 
 @pytest.fixture

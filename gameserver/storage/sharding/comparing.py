@@ -32,7 +32,7 @@ PATIENCE = {
 }
 """In milliseconds: the lock of a process that froze is freed."""
 ANSWER_SECONDS = 1.5
-"""A database that can't be connected to by then counts as absent."""
+"""A database that can't be connected to by then counts as absent, but for one that has just refused a connection."""
 MOVER = "reconciliation"
 _END_MOVERS = """
     select pg_terminate_backend(pid, 2000) from pg_stat_activity
@@ -106,7 +106,8 @@ async def compare(
 ) -> Comparison:
     """Asks everyone, over connections that `stack` closes; with `takes_moves` no mover goes on.
 
-    An `earlier` comparison lends its connections, and those who were absent in it aren't asked.
+    The control database's own rows are read over `control`. An `earlier` comparison lends its connections, and those
+    who were absent in it aren't asked.
 
     Raises what the driver raises when the control database goes away.
     """
@@ -121,9 +122,10 @@ async def compare(
         moving = await control.fetch(_MOVING)
     absent, known = (earlier.absent, earlier.compared) if earlier is not None else ({}, {})
     asked = [(databases[member], own) for member, own in groups.items() if member not in absent]
+    connections = {**{member: each.connection for member, each in known.items()}, name: control}
     told = await asyncio.gather(
         *(
-            _ask(stack, database, None if forgetful else own, takes_moves, known.get(database.name))
+            _ask(stack, database, None if forgetful else own, takes_moves, connections.get(database.name))
             for database, own in asked
         )
     )
@@ -164,13 +166,14 @@ async def _ask(
     database: Database,
     groups: Iterable[str] | None,
     takes_moves: bool,  # noqa: FBT001
-    earlier: Compared | None,
+    connection: DriverConnection | None,
 ) -> Compared | str:
-    """What the database has of these groups, or of all whose tables are there; a sentence if it can't be asked."""
+    """What the database has of these groups, or of all whose tables are there; a sentence if it can't be asked.
+
+    `connection` is one that is there already.
+    """
     try:
-        if earlier is not None and earlier.connection.is_usable():
-            connection = earlier.connection
-        else:
+        if connection is None or not connection.is_usable():
             connection = await _connected(stack, database)
         present = await lineage.present(connection)
         compared = Compared(database, connection, sorted(present if groups is None else groups))
@@ -188,7 +191,7 @@ async def _ask(
 
 async def _connected(stack: AsyncExitStack, database: Database) -> DriverConnection:
     """Raises one of LOST."""
-    async with asyncio.timeout(ANSWER_SECONDS):
+    async with asyncio.timeout(None if database.estranged else ANSWER_SECONDS):
         connection = await database.connect_unjudged(PATIENCE)
     stack.callback(connection.terminate)
     return connection

@@ -14,7 +14,7 @@ from gameserver.rules.errors import Conflict, DatabaseUnavailable, PlayerNotFoun
 from gameserver.rules.player import Player
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.storage.ids import slot_of
-from gameserver.storage.sharding import provision
+from gameserver.storage.sharding import comparing, provision
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.judging import What
 from gameserver.storage.sharding.move import SlotStep
@@ -93,6 +93,19 @@ async def test_a_database_of_another_timeline_is_closed_until_it_was_compared_an
         assert audited == f'{{"released": {{"players": [{slot_of(gone.id)}]}}}}'
     await moving.move(core, [slot_of(gone.id)], "two")
     await moving.assert_settled(core)
+
+
+async def test_the_control_database_and_one_that_refuses_are_waited_for_however_slowly_they_connect(
+    core: Core, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tell(core, "two", OTHER_TIMELINE.format(group="players"))
+    monkeypatch.setattr(comparing, "ANSWER_SECONDS", 0.0)
+    async with working(settings) as other:
+        with pytest.raises(DatabaseUnavailable):
+            await other.databases["two"].ask("select 1")
+        done = await reconciler(other).run()
+        assert done is not None
+        assert (list(done.opened), done.absent) == (["two"], {})
 
 
 async def test_the_control_database_learns_from_the_others_what_it_forgot(core: Core, settings: Settings) -> None:

@@ -18,8 +18,14 @@ from gameserver.stack.servers.standbys import ARCHIVE_SLOT, slot_of
 
 REPLICATOR = "replicator"
 API_USER = "gameserver"
-STOP_SECONDS = 2
-"""Within which a Postgres that stops has usually stopped; a primary that must stop at once is delayed by it at most."""
+_STOP = (
+    'read -r pid < "$1/postmaster.pid" && "$0" stop -s -D "$1" -m fast -t 2 || exit; '
+    'for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2>/dev/null || exit 0; sleep 0.05; done'
+)
+"""Two seconds are enough where nothing is wrong, and all by which one that must stop at once is delayed.
+
+A Postgres that has removed its file still ends, and counts as one that runs until it is reaped.
+"""
 _SHARED: Mapping[str, Any] = {
     # A machine that is lost is noticed when its lease ends: 20 s is the least that Patroni takes.
     "ttl": 20,
@@ -96,7 +102,7 @@ def _stopping(programs: Path, data: Path) -> str:
 
     Postgres waits for those that are connected. If that isn't over in time, Patroni goes on as without it.
     """
-    return shlex.join([str(programs / "pg_ctl"), "stop", "-s", "-D", str(data), "-m", "fast", "-t", str(STOP_SECONDS)])
+    return shlex.join(["sh", "-c", _STOP, str(programs / "pg_ctl"), str(data)])
 
 
 def patroni_settings(

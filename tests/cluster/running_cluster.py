@@ -27,7 +27,7 @@ from tests.cluster.swarm import Bots, BotsOutput
 from tests.support.client import Api
 from tests.support.wait import wait_until
 
-START_SECONDS = 150
+START_SECONDS = 300
 ELECTED_SECONDS = 60
 """Within which there is a primary with a standby in step, also on a machine that is busy with other tests."""
 PLAYERS = 12

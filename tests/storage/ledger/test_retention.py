@@ -23,6 +23,7 @@ from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.ledger.retention import SQL, RetentionTerms, forget_old
 from gameserver.storage.postgres import sole_locks
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.locks import FORGETTING
 from gameserver.storage.sessions.store import Origin
 from gameserver.storage.sharding import copying
@@ -226,21 +227,26 @@ async def test_a_move_that_waits_is_let_through_before_the_next_chunk(one: Datab
         await waiting
 
 
+async def stand_still(frozen: DriverConnection, amid: str) -> None:
+    """The last thing that a session does; what ends it where it stands is set here, and so for no earlier moment."""
+    if amid == "a statement":
+        # Postgres has the statement, and waits for its arguments.
+        await frozen.prepare("select $1::int")
+    elif amid == "begin":
+        await frozen.execute("begin; set local idle_in_transaction_session_timeout = 200")
+    else:
+        await frozen.execute("set idle_session_timeout = 200")
+
+
 @pytest.mark.parametrize("amid", ["", "begin", "a statement"])
 async def test_a_node_that_is_frozen_while_it_drops_holds_up_no_move(
     one: Database, monkeypatch: pytest.MonkeyPatch, amid: str
 ) -> None:
     monkeypatch.setitem(copying.PATIENT, "lock_timeout", "300")
     monkeypatch.setattr(sole_locks, "FROZEN", timedelta(seconds=0.2))
-    for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
-        monkeypatch.setitem(retention.SETTINGS, name, "200")
     async with retention._alone(one) as frozen, copying.opened(one) as mover:
         assert frozen is not None
-        if amid == "begin":
-            await frozen.execute("begin")
-        elif amid:
-            # Postgres has the statement, and waits for its arguments.
-            await frozen.prepare("select $1::int")
+        await stand_still(frozen, amid)
         async with retention.kept_whole(mover):
             pass  # it has the lock
 
@@ -250,15 +256,10 @@ async def test_another_node_drops_what_one_that_is_frozen_doesnt(
     one: Database, monkeypatch: pytest.MonkeyPatch, amid: str
 ) -> None:
     monkeypatch.setattr(sole_locks, "FROZEN", timedelta(seconds=0.2))
-    for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
-        monkeypatch.setitem(retention.SETTINGS, name, "200")
     await ensure_partitions(one, now(), BACK)
     async with retention._alone(one) as frozen:
         assert frozen is not None
-        if amid == "begin":
-            await frozen.execute("begin")
-        elif amid:
-            await frozen.prepare("select $1::int")
+        await stand_still(frozen, amid)
 
         async def drops() -> bool:
             return await forget_old(one, kept()) > 0

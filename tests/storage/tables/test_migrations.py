@@ -240,7 +240,6 @@ async def test_a_migration_doesnt_wait_for_ever_for_another_one(
 async def test_a_migration_that_was_suspended_loses_its_turn(
     empty: Settings, monkeypatch: pytest.MonkeyPatch, amid: str
 ) -> None:
-    monkeypatch.setattr(migrations, "IDLE", "300ms")
     monkeypatch.setattr(sole_locks, "FROZEN", timedelta(seconds=0.3))
     has_turn, wakes = asyncio.Event(), asyncio.Event()
 
@@ -253,6 +252,7 @@ async def test_a_migration_that_was_suspended_loses_its_turn(
         await wakes.wait()
 
     with monkeypatch.context() as suspended:
+        suspended.setattr(migrations, "IDLE", "1s")
         suspended.setattr(migrations, "_upgrade_patiently", freeze)
         first = asyncio.create_task(provision.migrate(empty))
         await has_turn.wait()

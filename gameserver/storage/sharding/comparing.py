@@ -32,7 +32,7 @@ PATIENCE = {
 }
 """In milliseconds: the lock of a process that froze is freed."""
 ANSWER_SECONDS = 1.5
-"""A database that can't be connected to by then counts as absent, but for one that has just refused a connection."""
+"""A database that can't be connected to by then counts as absent, where the others needn't wait for it."""
 MOVER = "reconciliation"
 _END_MOVERS = """
     select pg_terminate_backend(pid, 2000) from pg_stat_activity
@@ -174,7 +174,9 @@ async def _ask(
     """
     try:
         if connection is None or not connection.is_usable():
-            connection = await _connected(stack, database)
+            # One that has just refused a connection is there; and where all have to be seen, all are waited for.
+            patient = database.estranged or groups is None
+            connection = await _connected(stack, database, None if patient else ANSWER_SECONDS)
         present = await lineage.present(connection)
         compared = Compared(database, connection, sorted(present if groups is None else groups))
         if takes_moves:
@@ -189,9 +191,9 @@ async def _ask(
     return compared
 
 
-async def _connected(stack: AsyncExitStack, database: Database) -> DriverConnection:
-    """Raises one of LOST."""
-    async with asyncio.timeout(None if database.estranged else ANSWER_SECONDS):
+async def _connected(stack: AsyncExitStack, database: Database, seconds: float | None) -> DriverConnection:
+    """Without `seconds` it may take as long as any connection. Raises one of LOST."""
+    async with asyncio.timeout(seconds):
         connection = await database.connect_unjudged(PATIENCE)
     stack.callback(connection.terminate)
     return connection

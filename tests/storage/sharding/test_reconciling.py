@@ -108,6 +108,17 @@ async def test_the_control_database_and_one_that_refuses_are_waited_for_however_
         assert (list(done.opened), done.absent) == (["two"], {})
 
 
+async def test_all_are_waited_for_however_slowly_they_connect_where_all_have_to_be_seen(
+    core: Core, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tell(core, "one", *(OTHER_TIMELINE.format(group=group) for group in ("control", "players")))
+    monkeypatch.setattr(comparing, "ANSWER_SECONDS", 0.0)
+    async with working(settings) as other:
+        done = await reconciler(other).run()
+        assert done is not None
+        assert (list(done.opened), done.closed, done.absent) == (["one"], {}, {})
+
+
 async def test_the_control_database_learns_from_the_others_what_it_forgot(core: Core, settings: Settings) -> None:
     first, second = await enlist(core, database="one"), await enlist(core, database="two")
     before = await asked(core, "one", "select json_agg(s) from slots s")

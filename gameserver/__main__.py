@@ -106,13 +106,17 @@ def load_demo(
 ) -> None:
     """Load players to look at; those that exist already are left alone."""
 
+    def tell(sentence: str) -> None:
+        console.print(sentence, soft_wrap=True)
+
     async def work(core: application.Core) -> None:
         accounts = core.commands.accounts
         if players is None:
             chosen = file or _demo_file(settings_of(config).game_file.parent)
-            show(console, tables.loaded(await demo.load(accounts, read_toml(chosen))))
+            show(console, tables.loaded(await demo.load(accounts, read_toml(chosen), tell)))
         else:
-            await tables.show_loading(console, crowd.load(accounts, core.commands.leaderboards, players), players)
+            loading = crowd.load(accounts, core.commands.leaderboards, players, tell)
+            await tables.show_loading(console, loading, players)
 
     with_core(config, work)
 

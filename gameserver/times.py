@@ -1,6 +1,11 @@
-"""How moments are written for clients, operators and Redis: RFC 3339 in UTC, in milliseconds, with a `Z`; and read."""
+"""How moments are written for clients, operators and Redis: RFC 3339 in UTC, in milliseconds, with a `Z`; and read.
 
+Only the header `Date` is written as HTTP wants it.
+"""
+
+from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import formatdate
 from functools import lru_cache
 
 
@@ -34,3 +39,18 @@ def rfc3339_of_microseconds(microseconds: int) -> str:
 @lru_cache(maxsize=65_536)
 def _date_and_time(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+class HttpDate:
+    """The present moment for the header `Date`: `Sat, 31 Jan 2026 12:00:00 GMT`, written once a second."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` gives Unix seconds."""
+        self._clock = clock
+        self._second, self._written = 0, ""
+
+    def __call__(self) -> str:
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._written = second, formatdate(second, usegmt=True)
+        return self._written

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 
@@ -31,6 +32,7 @@ from gameserver.commands.sharding import Sharding
 from gameserver.config.settings import Settings
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.reserved_names import ReservedNames
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.accounts.claims import Claims
@@ -64,6 +66,7 @@ from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.end import SeasonEnd
 from gameserver.storage.seasons.past import PastStandings
 from gameserver.storage.seasons.records import SeasonRecords
+from gameserver.storage.sessions.attempts import Attempts
 from gameserver.storage.sessions.sessions import Sessions
 from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import Slots
@@ -119,6 +122,14 @@ class Core:
         return self.rules.rulebook
 
 
+class _Guards(NamedTuple):
+    """What stands before sign-up and sign-in."""
+
+    attempts: Attempts
+    passwords: Passwords
+    reserved: ReservedNames
+
+
 @contextlib.asynccontextmanager
 async def open_core(
     settings: Settings, wall: Callable[[], float] = time.time, tracer: Tracer | None = None
@@ -129,7 +140,7 @@ async def open_core(
     """
     game = settings.game_mapping()
     Rulebook.parse(game)  # what is wrong with it is said before any server is asked, and its code is imported
-    reserved_names_of(settings)
+    reserved = reserved_names_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)
         stack.push_async_callback(databases.close)
@@ -154,7 +165,8 @@ async def open_core(
         stack.push_async_callback(rooms.accounts.identities.close)
         stack.push_async_callback(rooms.social.lists.close)
         sharding = sharding_of(settings, databases, slots)
-        commands = _commands(settings, known, sharding, redis, rooms, passwords)
+        guards = _Guards(attempts_of(settings, redis.commands), passwords, reserved)
+        commands = _commands(settings, known, sharding, rooms, guards)
         core = Core(settings, known.rules, databases, replicas, slots, redis, rooms, commands, sharding, tracer)
         with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
             await loops.make_partitions(commands.accounts.policy, slots.members("players"))
@@ -208,19 +220,17 @@ def _commands(
     settings: Settings,
     known: KnownRules,
     sharding: Sharding,
-    redis: RedisClients,
     rooms: Rooms,
-    passwords: Passwords,
+    guards: _Guards,
 ) -> Commands:
-    slots, window = sharding.slots, window_of(settings)
-    chosen, reserved = settings.accounts, reserved_names_of(settings)
-    policy = Policy(window, rooms.clock.now, chosen.deleted_names, chosen.proof_seconds, reserved)
+    slots, window, chosen = sharding.slots, window_of(settings), settings.accounts
+    policy = Policy(window, rooms.clock.now, chosen.deleted_names, chosen.proof_seconds, guards.reserved)
     accounts = Accounts(
         rooms.accounts,
         rooms.players,
         rooms.sessions,
-        attempts_of(settings, redis.commands),
-        passwords,
+        guards.attempts,
+        guards.passwords,
         known.rules,
         policy,
         entrance=Entrance(settings.accounts.under_way),

@@ -25,6 +25,7 @@ from gameserver.storage.postgres.frozen_sessions import FrozenSessions
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.slots.attendance import attend
+from gameserver.times import HttpDate
 from gameserver.tracing.opening import opened
 from gameserver.transport import openapi
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPages
@@ -35,7 +36,7 @@ from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.console.pages import CONSOLE_PATHS, ConsolePages
 from gameserver.transport.draining import Draining
 from gameserver.transport.http.following import tracing_with
-from gameserver.transport.http.middleware import Handler, wrap_request
+from gameserver.transport.http.middleware import Handler, date_answer, wrap_request
 from gameserver.transport.http.replies import large_json_response
 from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER, NodeName, Readiness
 from gameserver.transport.routes import ROUTES
@@ -62,7 +63,10 @@ def build_app(core: Core) -> web.Application:
     app[RULES] = core.rules
     app[CLOCK] = core.commands.accounts.policy.now
     name, databases = NodeName.of(core.settings.node.name), core.databases
-    app[READINESS] = Readiness(node=name, problems=databases.problems, primaries=databases.primaries)
+    app[READINESS] = Readiness(
+        node=name, date=HttpDate(core.rooms.clock.seconds), problems=databases.problems, primaries=databases.primaries
+    )
+    app.on_response_prepare.append(date_answer)
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = _sockets(core.settings, app[BOARD_PAGES])
     app[ORIGINS] = Origins(core.settings.node.origins)

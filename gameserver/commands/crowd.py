@@ -11,12 +11,14 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 from gameserver.commands import boards
 from gameserver.commands.accounts import Accounts, Application
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.drafts import draft_of
 from gameserver.commands.keys import is_look
+from gameserver.commands.repeating import Tell, repeated
 from gameserver.rules.dice import Dice
 from gameserver.rules.errors import BoardUnavailable, DatabaseUnavailable
 from gameserver.rules.game import Game
@@ -78,10 +80,13 @@ def member(number: int, game: Game) -> Application:
     )
 
 
-async def load(accounts: Accounts, leaderboards: Leaderboards, players: int) -> AsyncGenerator[LoadProgress, None]:
+async def load(
+    accounts: Accounts, leaderboards: Leaderboards, players: int, tell: Tell
+) -> AsyncGenerator[LoadProgress, None]:
     """Signs up players 1 to `players`; yields the total progress after every chunk.
 
-    Raises DatabaseUnavailable: what was made stays, and another load makes the rest.
+    A step of a chunk is repeated while a database can't be used, of which `tell` is told. Raises DatabaseUnavailable,
+    Overloaded: what was made stays, and another load makes the rest.
     """
     starts = iter(range(1, players + 1, CHUNK))
     pace, total = _Pace(leaderboards), LoadProgress()
@@ -91,7 +96,7 @@ async def load(accounts: Accounts, leaderboards: Leaderboards, players: int) -> 
             while len(under_way) < CHUNKS_AT_ONCE and (start := next(starts, None)) is not None:
                 await pace.wait(total.made)
                 numbers = range(start, min(start + CHUNK, players + 1))
-                under_way.add(asyncio.create_task(_load_chunk(accounts, numbers)))
+                under_way.add(asyncio.create_task(_load_chunk(accounts, numbers, tell)))
             if not under_way:
                 return
             done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -101,21 +106,22 @@ async def load(accounts: Accounts, leaderboards: Leaderboards, players: int) -> 
         await cancel_and_wait(under_way)
 
 
-async def _load_chunk(accounts: Accounts, numbers: Sequence[int]) -> LoadProgress:
+async def _load_chunk(accounts: Accounts, numbers: Sequence[int], tell: Tell) -> LoadProgress:
     game, intake = accounts.rulebook.game, accounts.room.intake
     applications = {wanted.name: wanted for wanted in (member(number, game) for number in numbers)}
     enrolments, progress = _enrolments(accounts, [*applications.values()]), LoadProgress()
     for longest in (0.0, *(PAUSE_SECONDS * 2**retry for retry in range(RETRIES - 1))):
         await asyncio.sleep(longest * random.random())  # noqa: S311 (nobody gains by guessing it)
         # The steps of a sign-up: reserve the keys, make the players, confirm the keys.
-        reserved = await intake.reserve(enrolments)
+        reserved = await repeated(partial(intake.reserve, enrolments), tell)
         sorted_ = _sorted(enrolments, reserved.holders)
-        made = await intake.create(sorted_.good)
-        await intake.confirm([enrolment for enrolment in sorted_.good if enrolment.command_id in made], reserved)
+        made = await repeated(partial(intake.create, sorted_.good), tell)
+        held = [enrolment for enrolment in sorted_.good if enrolment.command_id in made]
+        await repeated(partial(intake.confirm, held, reserved), tell)
         # Free the keys of those that make no player under their ids.
         unmade = [enrolment for enrolment in sorted_.good if enrolment.command_id not in made]
-        if unmade or sorted_.taken or sorted_.without_look:
-            await intake.release([*unmade, *sorted_.taken, *sorted_.without_look], reserved)
+        if freed := [*unmade, *sorted_.taken, *sorted_.without_look]:
+            await repeated(partial(intake.release, freed, reserved), tell)
         progress += LoadProgress(len(made), sorted_.there, len(sorted_.taken))
         # Try the rest again: under an interrupted load's command, or under a new id.
         enrolments = sorted_.again + _enrolments(accounts, [applications[left.player.name] for left in unmade])

@@ -1,7 +1,8 @@
 """Typed keys of what the application carries for every handler."""
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -9,6 +10,7 @@ from aiohttp import web
 
 from gameserver.commands.commands import Commands
 from gameserver.rules.editions import RulesInForce
+from gameserver.times import HttpDate
 from gameserver.tracing.tracer import Tracer
 
 PRODUCT = "heroledger"
@@ -35,6 +37,8 @@ class Readiness:
     stopping: bool = False
     """Whether the process is about to end, so that no order makes it ready again."""
     node: NodeName = NodeName()
+    date: HttpDate = field(default_factory=lambda: HttpDate(time.time))
+    """By the clock that the node goes by, which may be another one than its machine's."""
     in_flight: int = 0
     """HTTP requests being answered."""
     problems: Callable[[], Mapping[str, str]] = dict

@@ -2,8 +2,10 @@
 
 import time
 from contextlib import AsyncExitStack
+from email.utils import formatdate, parsedate_to_datetime
 
 import pytest
+from aiohttp import web_response
 from prometheus_client import REGISTRY
 
 from gameserver.config.settings import Settings
@@ -43,6 +45,30 @@ async def test_a_node_whose_clock_is_off_accepts_commands_and_has_the_others_sea
         assert abs(node.core.rooms.clock.seconds() - time.time()) < clocks.CLOSE_SECONDS
         measured = REGISTRY.get_sample_value("gameserver_clock_difference_seconds", {"database": "one"})
         assert measured == pytest.approx(-off, abs=clocks.CLOSE_SECONDS)
+
+
+async def test_every_answer_is_dated_by_the_clock_that_the_node_goes_by(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiohttp would date it by the machine's."""
+    monkeypatch.setattr(web_response, "rfc822_formatted_time", lambda: formatdate(time.time() + 600, usegmt=True))
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, settings, Wall(600))
+        api = await stack.enter_async_context(Api(node.url))
+        player = await api.sign_up()
+        answers = {
+            "an action": (await api.act(player)).headers,
+            "an error": (await api.ask("GET", "/v1/players/me")).headers,
+            "no path": (await api.ask("GET", "/v1/nothing")).headers,
+            "no content": (await api.ask("DELETE", f"/v1/players/me/friends/{player.id}1", token=player.token)).headers,
+            "a file": (await api.ask("GET", "/console/")).headers,
+            "an export": (await api.ask("GET", "/v1/players/me/export", token=player.token)).headers,
+            "metrics": (await api.ask("GET", "/metrics")).headers,
+            "a socket": (await api.raw_socket())._response.headers,
+        }
+        now = time.time()
+        off = {what: now - parsedate_to_datetime(headers["Date"]).timestamp() for what, headers in answers.items()}
+        assert {what: seconds for what, seconds in off.items() if not -2 < seconds < 60} == {}
 
 
 async def test_a_clock_that_steps_while_the_node_runs_is_followed(

@@ -31,7 +31,9 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def load(core: Core, players: int) -> LoadProgress:
-    return [progress async for progress in crowd.load(core.commands.accounts, core.commands.leaderboards, players)][-1]
+    return [
+        progress async for progress in crowd.load(core.commands.accounts, core.commands.leaderboards, players, print)
+    ][-1]
 
 
 async def everybody(core: Core) -> Sequence[Player]:
@@ -140,7 +142,7 @@ async def test_a_load_that_wakes_late_settles_nothing_that_others_have_opened_an
 async def test_loads_that_are_broken_off_anywhere_add_up_to_one_when_their_open_claims_are_settled(core: Core) -> None:
     """If only one of a player's two keys was opened, no load takes it over: it is left to the sweeper."""
     for rounds in range(1, 4):
-        async with aclosing(crowd.load(core.commands.accounts, core.commands.leaderboards, 400)) as progress:
+        async with aclosing(crowd.load(core.commands.accounts, core.commands.leaderboards, 400, print)) as progress:
             for _ in range(rounds):
                 await anext(progress)
     outcomes = await load(core, 400)

@@ -51,6 +51,18 @@ class Wire:
         self._open = False
         self.cut()
 
+    def refuse(self) -> None:
+        """Takes no connection, and ends those that there are."""
+        self._port = self._server.sockets[0].getsockname()[1]
+        self._server.close()
+        self.cut()
+
+    async def serve_again(self) -> None:
+        """Leads to the database, also after `refuse`."""
+        if not self._server.is_serving():
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self.open()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
         if not self._open:

@@ -17,11 +17,11 @@ from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import BadInput, FieldProblem, PlayerNotFound
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.storage import tables
-from gameserver.storage.accounts.commit import at_commit_point
 from gameserver.storage.accounts.player_rows import is_player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.rows import outcome_of, require_same, row_of, rows_of
 from gameserver.storage.ledger.window import Window
+from gameserver.storage.postgres.commit_points import at_commit_point
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots

@@ -37,6 +37,7 @@ from gameserver.storage.accounts.claim_writes import (
 )
 from gameserver.storage.ids import slot_of, slot_of_key
 from gameserver.storage.postgres import statements
+from gameserver.storage.postgres.commit_points import before_commit_point
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.shared_reads import SharedReads
 from gameserver.storage.slots.shared_writes import SharedWrites
@@ -131,7 +132,8 @@ class Claims:
 
         Raises DatabaseUnavailable, Overloaded: some may be open then.
         """
-        rows = await self._writes.write_all([Doubt(*self._place(key), player_id) for key in keys])
+        with before_commit_point():
+            rows = await self._writes.write_all([Doubt(*self._place(key), player_id) for key in keys])
         return [None if row is None else _claim(row) for row in rows]
 
     async def confirm(self, claim: Claim) -> None:
@@ -185,7 +187,8 @@ class Claims:
     async def _claims(self, openings: Sequence[Opening | Retaking]) -> list[Claim]:
         """Each as it is now, whoever holds it. Raises DatabaseUnavailable, Overloaded: some may be open then."""
         for _ in range(RETRIES):  # a claim may be released between the two statements
-            rows = await self._writes.write_all(openings)
+            with before_commit_point():
+                rows = await self._writes.write_all(openings)
             if None not in rows:
                 return [_claim(row) for row in rows if row is not None]
         raise DatabaseUnavailable("The claim changes hands: try again.", retry_after=1)

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import Banned, DatabaseUnavailable, OutcomeUnknown, PlayerNotFound
+from gameserver.rules.errors import Banned, OutcomeUnknown, PlayerNotFound
 from gameserver.storage import tables
 from gameserver.storage.accounts.player_rows import is_player
 from gameserver.storage.ids import slot_of
@@ -76,12 +76,9 @@ class Credentials:
         Of two changes at the same time the second one is refused, since its session has ended. Raises PlayerNotFound,
         SessionRevoked, DatabaseUnavailable (nothing has changed) and OutcomeUnknown.
         """
-        begun = False
 
         async def write(connection: AsyncConnection) -> int:
-            nonlocal begun
             await lock_player(connection, player_id, epoch)
-            begun = True
             raised = await _raise_epoch(connection, player_id)
             row = {"slot": slot_of(player_id), "player_id": player_id, "password_hash": password_hash}
             upserted = upsert(CREDENTIALS).values(row)
@@ -91,9 +88,7 @@ class Credentials:
 
         try:
             return await on_owner(self._slots, player_id, write)
-        except DatabaseUnavailable as error:
-            if not begun:
-                raise
+        except OutcomeUnknown as error:
             detail = "Whether the password was changed isn't known: sign in with the new one, or with the old one."
             raise OutcomeUnknown(detail, retry_after=1) from error
 

@@ -17,11 +17,11 @@ from gameserver.rules.errors import GameError
 from gameserver.rules.player import Player
 from gameserver.storage import tables
 from gameserver.storage.accounts.birth_writes import SQL, Birth, write_births
-from gameserver.storage.accounts.commit import at_commit_point
 from gameserver.storage.ids import player_id_of, slot_of
 from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
 from gameserver.storage.ledger.rows import json_of, outcome_of, player_from, rows_of
 from gameserver.storage.ledger.window import Window
+from gameserver.storage.postgres.commit_points import at_commit_point
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.shared_reads import SharedReads
 from gameserver.storage.slots.shared_writes import SharedWrites

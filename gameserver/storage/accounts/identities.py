@@ -26,7 +26,6 @@ from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import GameError, PlayerNotFound, SessionRevoked
 from gameserver.rules.player import Player, renamed, shown_max_hp
 from gameserver.storage.accounts.claims import Claim, Key
-from gameserver.storage.accounts.commit import at_commit_point
 from gameserver.storage.accounts.key_writes import Decision, KeyWrite, PlayerColumns, write_keys
 from gameserver.storage.accounts.player_keys import Device, KeyHolder, Sought, look, sought
 from gameserver.storage.ids import slot_of
@@ -34,6 +33,7 @@ from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refu
 from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of, player_from, require_same
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.players.command import Receipt
+from gameserver.storage.postgres.commit_points import at_commit_point
 from gameserver.storage.slots.shared_reads import SharedReads
 from gameserver.storage.slots.shared_writes import SharedWrites
 from gameserver.storage.slots.slot_map import Slots

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gameserver.rules.errors import CommandMismatch, OutcomeUnknown, Unavailable
 from gameserver.storage import tables
 from gameserver.storage.operators.audit_log import AuditEntry, AuditLog, AuditQuestion, entries_of
+from gameserver.storage.postgres.commit_points import before_commit_point
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.locks import CLAIMING_COMMAND
 
@@ -69,8 +70,9 @@ class Audit:
 
         Raises DatabaseUnavailable before the block, and nothing of its own after it.
         """
-        async with self._control.transaction() as connection:
-            entry = await _begun(connection, change)
+        with before_commit_point():
+            async with self._control.transaction() as connection:
+                entry = await _begun(connection, change)
         async with self._ended(entry) as end:
             yield end
 
@@ -81,15 +83,18 @@ class Audit:
         Raises DatabaseUnavailable, CommandMismatch for another change under this command id, and OutcomeUnknown if a
         copy of it isn't carried out in time.
         """
-        claimed = await self._claimed(change)
+        with before_commit_point():
+            claimed = await self._claimed(change)
+        if claimed is None:
+            raise OutcomeUnknown("A copy of this command is being carried out: send it again.")
         if isinstance(claimed, AuditEntry):
             yield AuditedEnd(claimed.after, replayed=True)
             return
         async with self._ended(claimed) as end:
             yield end
 
-    async def _claimed(self, change: AuditedChange) -> AuditEntry | int:
-        """The entry that says that this was done, or the number of a new one."""
+    async def _claimed(self, change: AuditedChange) -> AuditEntry | int | None:
+        """The entry that says that this was done, or the number of a new one; None if a copy takes too long."""
         for _ in range(int(COPY_SECONDS / PAUSE)):
             async with self._control.transaction() as connection:
                 if change.command_id is None:
@@ -97,7 +102,7 @@ class Audit:
                 if (claimed := await _claim(connection, change, change.command_id)) is not None:
                     return claimed
             await asyncio.sleep(PAUSE)
-        raise OutcomeUnknown("A copy of this command is being carried out: send it again.")
+        return None
 
     @contextlib.asynccontextmanager
     async def _ended(self, entry: int) -> AsyncIterator[AuditedEnd]:

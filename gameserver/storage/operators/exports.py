@@ -30,7 +30,7 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import translated
-from gameserver.storage.postgres.patience import TRANSACTION
+from gameserver.storage.postgres.patience import UNHURRIED_READS
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.waiting import cancel_and_wait, next_part
 
@@ -55,17 +55,16 @@ action goes through the event loop some ten times, and may wait for that each ti
 LINES_A_SECOND = 60_000
 """However fast the machine is: the rest of it is for play."""
 OPEN_SECONDS, IDLE_SECONDS, LONGEST_SECONDS, CLOSE_SECONDS = 5.0, 30.0, 900.0, 2.0
+STATEMENT_SECONDS = 120.0
+"""The first rows come once a database has sorted all of its own."""
 SETTINGS = {
-    "idle_in_transaction_session_timeout": str(int(LONGEST_SECONDS * 1000)),
-    "statement_timeout": "120000",
+    **UNHURRIED_READS,
+    "statement_timeout": str(int(STATEMENT_SECONDS * 1000)),
     "lock_timeout": "3000",
-    TRANSACTION: str(int((LONGEST_SECONDS + IDLE_SECONDS) * 1000)),
     "cursor_tuple_fraction": "1",
     "work_mem": "64MB",
     "max_parallel_workers_per_gather": "0",
 }
-STATEMENT_SECONDS = 120.0
-"""The first rows come once a database has sorted all of its own."""
 IDLE_ONCE_SORTED = f"set idle_in_transaction_session_timeout = {int(IDLE_SECONDS * 1000)}"
 """Before, a database waits until the others have sorted, too."""
 

@@ -29,6 +29,7 @@ from gameserver.storage.players.lines import PlayerLines
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.routing import Router
 from gameserver.storage.players.settlement import Settlement
+from gameserver.storage.postgres.commit_points import before_commit_point
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.slots.slot_map import Slots
 
@@ -137,13 +138,16 @@ class Payments:
         """One attempt with a reservation. Raises Retry, Unpaid, and what the command is refused with."""
         player_id = command.player_id
         # A command that has committed needs no payment.
-        look = await self._ledger.look(player_id, command.id)
+        with before_commit_point():
+            look = await self._ledger.look(player_id, command.id)
         if look.known:
             return await self._replay(command)
-        # Grants that wait count as the player's: deliver them first.
-        await self._settlement.deliver(player_id, look)
         reservation = Reservation(player_id, command.id, str(uuid4()))
-        match await self._inventory.reserve(reservation, command.takes):
+        with before_commit_point():
+            # Grants that wait count as the player's: deliver them first.
+            await self._settlement.deliver(player_id, look)
+            outcome = await self._inventory.reserve(reservation, command.takes)
+        match outcome:
             case "done":
                 return await self._spend(command, reservation, look.epoch, ends)
             case "short":
@@ -152,7 +156,8 @@ class Payments:
                 # There is nothing more: the player's database refuses the command, or replays it.
                 return await self._router.submit(replace(command, payment=Payment(None, look.epoch)))
         # Another attempt of this command has reserved.
-        await self._settlement.resolve_reserved(player_id)
+        with before_commit_point():
+            await self._settlement.resolve_reserved(player_id)
         raise Retry
 
     async def _replay(self, command: Command) -> Receipt:
@@ -181,6 +186,7 @@ class Payments:
     async def _relieve(self, player_id: int) -> bool:
         """Brings in what a player without enough items may still get; whether there was anything."""
         await self._router.quiet(player_id)
-        look = await self._ledger.look(player_id)
-        await self._settlement.deliver(player_id, look)
-        return await self._settlement.resolve_reserved(player_id) or bool(look.waiting)
+        with before_commit_point():
+            look = await self._ledger.look(player_id)
+            await self._settlement.deliver(player_id, look)
+            return await self._settlement.resolve_reserved(player_id) or bool(look.waiting)

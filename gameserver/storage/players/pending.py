@@ -43,15 +43,10 @@ class Pending:
             self.future.set_exception(answer)
 
 
-def fate_unknown() -> GameError:
-    """The answer when a transaction's fate isn't known."""
-    return OutcomeUnknown("Whether the command took effect isn't known yet: send it again.", retry_after=1)
-
-
 def too_late(pending: Pending) -> GameError:
-    """The answer at the command's deadline."""
+    """The answer at the command's deadline, or when nothing will try it again."""
     if pending.unsure:
-        return fate_unknown()
+        return OutcomeUnknown("Whether the command took effect isn't known yet: send it again.", retry_after=1)
     return DatabaseUnavailable("The command could not be committed in time.", retry_after=1)
 
 

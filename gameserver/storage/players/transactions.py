@@ -17,7 +17,7 @@ from gameserver.rules.errors import Internal
 from gameserver.storage.players.batch import Batch
 from gameserver.storage.players.command import Answer, Command, LockedElsewhere, Verdict
 from gameserver.storage.players.gathering import SQL
-from gameserver.storage.players.pending import CommitLimits, Pending, fate_unknown, too_late
+from gameserver.storage.players.pending import CommitLimits, Pending, too_late
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import CommitUnsure
 from gameserver.storage.postgres.faults import BUSY, LOST
@@ -85,7 +85,8 @@ class Transactions:
         except BaseException:
             # Cancelled, or a fault of our own: nothing will run these commands again.
             for pending in batch:
-                self._answer(pending, fate_unknown())
+                pending.unsure = pending.unsure or link.is_committing
+                self._answer(pending, too_late(pending))
             raise
 
     async def _attempts(self, link: Link, batch: Sequence[Pending], has_more: Callable[[], bool]) -> list[Pending]:
@@ -179,7 +180,8 @@ class Transactions:
     async def _lost(self, link: Link, batch: Sequence[Pending], error: BaseException) -> None:
         DATABASE_FAULTS.labels(self._database.name, type(error).__name__).inc()
         log.warning("a transaction was lost", database=self._database.name, error=f"{type(error).__name__}: {error}")
+        unsure = isinstance(error, CommitUnsure) or link.is_committing  # the latter when it took too long
         link.drop()
         for pending in batch:
-            pending.unsure = pending.unsure or isinstance(error, CommitUnsure | TimeoutError)
+            pending.unsure = pending.unsure or unsure
         await asyncio.sleep(LOST_PAUSE)

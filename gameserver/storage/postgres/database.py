@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.logs.outage import Outage
-from gameserver.storage.postgres import causes, passfile, patience, pools
+from gameserver.storage.postgres import causes, own_settings, passfile, patience, pools
 from gameserver.storage.postgres.causes import Unfit, Unreconciled
 from gameserver.storage.postgres.dialing import CONNECT_SECONDS as CONNECT_SECONDS
 from gameserver.storage.postgres.dialing import Dialer
@@ -120,7 +120,7 @@ class Database:
     async def connect_unjudged(self, settings: Mapping[str, str]) -> DriverConnection:
         """A connection to a database that may be unfit, for those who judge it. Raises one of LOST."""
         try:
-            connection = await self.dialer.dial({**patience.EVERYWHERE, **settings}, self._query_seconds)
+            connection = await self.dialer.dial({**own_settings.EVERYWHERE, **settings}, self._query_seconds)
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             self._outage.failed(causes.explained(self.name, error))
             if isinstance(error, asyncpg.PostgresError):

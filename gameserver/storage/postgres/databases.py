@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 from pydantic import SecretStr
 
-from gameserver.storage.postgres import dialing, passfile, patience
+from gameserver.storage.postgres import dialing, own_settings, passfile
 from gameserver.storage.postgres.database import Database, Judges
 
 HOW_TO_HIDE = "put it into every node's password file, and `databases add` the address again without it"
@@ -64,7 +64,7 @@ class Databases:
 
     async def watch_primaries(self) -> None:
         """Looks again and again for newer primaries of databases with several addresses, until cancelled."""
-        await dialing.watch(lambda: [database.dialer for database in self._databases.values()], patience.EVERYWHERE)
+        await dialing.watch(lambda: [database.dialer for database in self._databases.values()], own_settings.EVERYWHERE)
 
     def primaries(self) -> dict[str, int]:
         """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""

@@ -1,11 +1,12 @@
 """A driver connection that never lets a commit pass whose fate isn't known.
 
-Law: a commit has taken place for good, or `CommitUnsure` is raised. A commit whose wait for a synchronous standby is
-cancelled (by a statement's time-out, an operator, or the driver itself, which asks the server to cancel whatever it no
-longer waits for) has taken place on the primary alone, and Postgres only warns. So every warning at a commit counts,
-and that warning after any other statement, which was a transaction of its own then. A connection that is lost during a
-commit says as little. A transaction that has written nothing doesn't wait for anything, although what it has read may
-be on the primary alone: one that answers by what it read leaves a mark.
+Law: a commit has taken place for good, or `CommitUnsure` is raised; any other error says that the transaction has left
+nothing. A commit whose wait for a synchronous standby is cancelled (by a statement's time-out, an operator, or the
+driver itself, which asks the server to cancel whatever it no longer waits for) has taken place on the primary alone,
+and Postgres only warns. So every warning at a commit counts, and that warning after any other statement, which was a
+transaction of its own then. A connection that is lost during a commit says as little. A transaction that has written
+nothing doesn't wait for anything, although what it has read may be on the primary alone: one that answers by what it
+read leaves a mark.
 """
 
 import re
@@ -59,6 +60,8 @@ class DriverConnection(asyncpg.Connection):  # type: ignore[misc]
     """Whether its server may be no primary any more."""
     when_demoted: Callable[[], None] = staticmethod(lambda: None)
     """Called when a statement fails as on a server that is no primary any more."""
+    is_committing = False
+    """Whether a commit was sent whose answer hasn't come: whoever gives up waiting asks before it drops it."""
     _warned = _unsure = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -108,12 +111,20 @@ class DriverConnection(asyncpg.Connection):  # type: ignore[misc]
 
     async def _commit(self, query: str, *arguments: Any, timeout: float | None) -> str:
         self._warned = self._unsure = False
+        # Over what was cut before, the driver sends nothing.
+        self.is_committing = not self.is_closed()
         try:
             status: str = await super().execute(query, *arguments, timeout=timeout)
         except LOST_AT_COMMIT as error:
             if isinstance(error, DEMOTED):
                 self.when_demoted()
+            if not self.is_committing or isinstance(error.__cause__, asyncpg.IdleInTransactionSessionTimeoutError):
+                raise  # the server had ended the session before it heard of the commit
             raise CommitUnsure(f"{type(error).__name__}: {error}") from error
+        except Exception:
+            self.is_committing = False
+            raise
+        self.is_committing = False
         if self._warned:
             self._unsure = False
             raise CommitUnsure("the server warned on commit")

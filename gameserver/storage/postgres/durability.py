@@ -1,7 +1,7 @@
 """Whether a Postgres server holds what it acknowledges: which of the settings that this takes are off, and where.
 
 Law: `synchronous_commit` is `on` for every connection of the product, whatever the server, the database or the role say
-(`patience.EVERYWHERE`); `fsync` and `full_page_writes` only the server can set.
+(`own_settings.EVERYWHERE`); `fsync` and `full_page_writes` only the server can set.
 """
 
 from collections.abc import Sequence

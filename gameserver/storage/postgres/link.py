@@ -36,6 +36,11 @@ class Link:
         """Whether a transaction is open, as far as is known."""
         return self._connection is not None and self._connection.is_in_transaction()
 
+    @property
+    def is_committing(self) -> bool:
+        """Whether a commit was sent whose answer hasn't come: what it was to write may have been written."""
+        return self._connection is not None and self._connection.is_committing
+
     async def open(self) -> DriverConnection:
         """Raises one of LOST."""
         if self._connection is not None and not self._connection.is_usable():

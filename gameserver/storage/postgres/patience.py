@@ -14,12 +14,7 @@ from collections.abc import Mapping
 TRANSACTION = "transaction_timeout"
 TRANSACTION_SINCE = 17
 """The version of Postgres that knows it."""
-EVERYWHERE = {
-    "application_name": "gameserver",
-    "default_transaction_isolation": "read committed",
-    "jit": "off",
-    "search_path": "public",
-    "synchronous_commit": "on",
+LONGEST = {
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_session_timeout": "0",
@@ -27,9 +22,8 @@ EVERYWHERE = {
     TRANSACTION: "120000",
     "tcp_user_timeout": "20000",
 }
-"""Settings of every connection, whatever the server, the database or the role have: a `search_path` must not hide
-tables, what is acknowledged must be on disk, and a hoster's `statement_timeout` must not end a migration or an export.
-Those who may take longer than the time-outs, or never take so long, have their own."""
+"""Of every connection that has no others (`own_settings`): a hoster's `statement_timeout` must not end a migration or
+an export. Those who may take longer than these, or never take so long, have their own."""
 POOLED = {
     "idle_in_transaction_session_timeout": "2000",
     "statement_timeout": "5000",
@@ -39,8 +33,8 @@ POOLED = {
 """Of the pools: a few statements, none of which the node waits for longer than 5 s."""
 UNHURRIED = {"idle_in_transaction_session_timeout": "60000", TRANSACTION: "0"}
 """Of migrations and other commands of an operator: a table may be rewritten for hours."""
-UNHURRIED_READS = {"idle_in_transaction_session_timeout": "600000", TRANSACTION: "1800000"}
-"""Of snapshots of several databases, each of which may wait for the others to sort all that they have."""
+UNHURRIED_READS = {"idle_in_transaction_session_timeout": "900000", TRANSACTION: "1800000"}
+"""Of snapshots of several databases, each of which may wait for the others to sort all that they have: exports, too."""
 FENCING = {"idle_in_transaction_session_timeout": "1000", TRANSACTION: "5000"}
 """Of transactions that hold a fence alone, which every write to the database waits for."""
 

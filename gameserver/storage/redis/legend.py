@@ -6,6 +6,7 @@ Law: a script's file lies in its room's `lua/` and has a legend, one comment lin
     -- ARGV ids...: player ids, 8 bytes each    an argument; dots: all that are left, as a table (also of keys)
     -- CONST ROW: how a row is packed           a value that Python gives when it loads the script
     -- include: live                            the text of lua/shared/live.lua, from the room or from `redis`
+    -- FLAGS allow-oom: why                      runs also while Redis is full: only for what takes bounded memory
 
 Each line becomes a local variable of that name, in the order of the lines, so nobody writes an index by hand; `Script`
 binds the same names on the side of Python. A shared piece may have CONST and include lines; each is put in once.
@@ -26,6 +27,7 @@ NO_CONSTANTS: Mapping[str, Constant] = {}
 
 _NAME = re.compile(r"-- (KEYS|ARGV) (\w+)(\.\.\.)?: (.*)")
 _CONST = re.compile(r"-- CONST (\w+): (.*)")
+_FLAGS = re.compile(r"-- FLAGS ([\w-]+): (.*)")
 _INCLUDE = re.compile(r"-- include: (\w+)")
 
 _NOT_CODE = re.compile(r"--[^\n]*|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
@@ -69,7 +71,7 @@ def assemble(package: str, name: str, constants: Mapping[str, Constant] = NO_CON
     assembly = _Assembly(package, name, constants)
     text = "\n".join(assembly.lines(_folder(package).joinpath(f"{name}.lua"))) + "\n"
     assembly.require_names(_NOT_CODE.sub("''", text))
-    return Assembled(assembly.names["KEYS"], assembly.names["ARGV"], text)
+    return Assembled(assembly.names["KEYS"], assembly.names["ARGV"], assembly.flags + text)
 
 
 class _Assembly:
@@ -80,6 +82,8 @@ class _Assembly:
         self._given: set[str] = set()
         """The constants and shared pieces that the text has already."""
         self.names = {"KEYS": Names(), "ARGV": Names()}
+        self.flags = ""
+        """The line that a script with flags has to begin with."""
 
     def lines(self, file: Traversable) -> Iterator[str]:
         """A file's lines, those of its legend replaced by what they stand for."""
@@ -90,6 +94,9 @@ class _Assembly:
                 yield from self._constant(match[1], match[2])
             elif match := _INCLUDE.fullmatch(line):
                 yield from self._included(match[1])
+            elif match := _FLAGS.fullmatch(line):
+                self.flags = f"#!lua flags={match[1]}\n"
+                yield f"-- {match[2]}"
             elif _BY_HAND.search(_NOT_CODE.sub("", line)):
                 raise self._fault(f"KEYS and ARGV are bound by the legend alone: {line.strip()}")
             else:

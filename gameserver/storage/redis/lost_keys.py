@@ -45,7 +45,7 @@ async def again(redis: Redis, text: str, packed: Sequence[Any]) -> Any:
 
     `packed` are the number of keys, the keys, and the arguments. Raises RedisError.
     """
-    mending = _assembled("mending") + text
+    mending = _mended(text)
     for _ in range(MOST):
         try:
             return await redis.eval(mending, *packed)
@@ -61,6 +61,12 @@ async def command_again(redis: Redis, command: Sequence[Any]) -> Any:
     """The same for a command that was sent by itself: its name, its key, and so on."""
     name, key, *others = command
     return await again(redis, _assembled("command"), (1, key, name, *others))
+
+
+def _mended(text: str) -> str:
+    """The script with what stands before it; its flags have to come first."""
+    flags, is_flagged, rest = text.partition("\n") if text.startswith("#!") else ("", "", text)
+    return flags + is_flagged + _assembled("mending") + rest
 
 
 @functools.cache

@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from gameserver.coalescing import Coalescer
-from gameserver.storage.redis import clients
-from gameserver.storage.redis.coalescing import BOUNDS
+from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.scripts import Script
 
 STREAM = "gs:revocations:log"
@@ -42,6 +39,12 @@ class RevocationsRead:
     more: bool
 
 
+class RevocationAddCall(NamedTuple):
+    stream: str
+    length: int
+    text: str
+
+
 class RevocationsReadCall(NamedTuple):
     stream: str
     last: str
@@ -54,21 +57,17 @@ class Revocations:
 
     def __init__(self, redis: Redis, stream: Redis) -> None:
         """`stream` is a client for reading alone, which mustn't wait behind anything else."""
-        self._redis = redis
-        self._announcing: Coalescer[str, None] = Coalescer(self._announce, BOUNDS, RedisError)
+        self._add = CoalescedScript(Script(redis, __package__, "revocation_add", RevocationAddCall))
         self._read = Script(stream, __package__, "revocations_read", RevocationsReadCall)
         self._last = ""
 
     async def announce(self, player_id: int, names: Sequence[str]) -> None:
-        """Tells all nodes that these sessions of a player have ended."""
+        """Tells all nodes that these sessions of a player have ended, also while Redis is full."""
         if names:
-            await self._announcing.ask(f"{player_id} {' '.join(names)}")
+            await self._announce(f"{player_id} {' '.join(names)}")
 
-    async def _announce(self, texts: Sequence[str]) -> Sequence[Exception | None]:
-        """What is announced at about the same time goes as one pipeline."""
-        commands = [("XADD", STREAM, "MAXLEN", "~", LENGTH, "*", "ended", text) for text in texts]
-        answers = await clients.send_all(self._redis, commands)
-        return [answer if isinstance(answer, Exception) else None for answer in answers]
+    async def _announce(self, text: str) -> None:
+        await self._add(RevocationAddCall(stream=STREAM, length=LENGTH, text=text))
 
     async def read(self) -> RevocationsRead:
         """What was announced since the last call; the first one finds a gap."""
@@ -76,6 +75,8 @@ class Revocations:
             RevocationsReadCall(stream=STREAM, last=self._last, limit=AT_A_TIME, overlap_ms=OVERLAP_MS)
         )
         self._last = last.decode()
+        if not self._last:
+            await self._announce("")  # the next read begins there, or before it with what others announce meanwhile
         ended = [session for text in texts for session in _ended(text.decode())]
         return RevocationsRead(ended, gap=not followed, more=not followed or len(texts) == AT_A_TIME)
 

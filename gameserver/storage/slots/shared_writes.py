@@ -7,8 +7,8 @@ Law: a transaction takes the group's fence, then reads which of the slots the da
 given only after its commit, which waits for a standby also where everything had been written before. What the database
 doesn't own is asked of the next owner. A batch that the database refuses is tried once more as single writes, so that
 one bad row can't fail its neighbours. When a commit's answer is lost, or the server warns at it, the writes fail with
-OutcomeUnknown. How many wait, and for how long, is bounded for each database by itself: a silent one holds up only what
-is written to it.
+OutcomeUnknown; after every other error nothing was written. How many wait, and for how long, is bounded for each
+database by itself: a silent one holds up only what is written to it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import asyncpg
 import structlog
 
 from gameserver.coalescing import Bounds
-from gameserver.rules.errors import DatabaseUnavailable, GameError, Internal, OutcomeUnknown, Overloaded
+from gameserver.rules.errors import DatabaseUnavailable, GameError, Internal, OutcomeUnknown, Overloaded, Unavailable
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import LEAVE_A_MARK
@@ -69,7 +69,7 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
         self._lanes: Lanes[SlottedT, WrittenT] = Lanes(slots, group, self._commit, BOUNDS, SETTINGS)
 
     async def write(self, what: SlottedT) -> WrittenT:
-        """The reply to one write. Raises DatabaseUnavailable, Overloaded (nothing was written)."""
+        """The reply to one write. Raises OutcomeUnknown; DatabaseUnavailable, Overloaded (nothing was written)."""
         return await self._reply(what, self.begin(what))
 
     async def write_all(self, writes: Sequence[SlottedT]) -> list[WrittenT]:
@@ -118,9 +118,6 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
     ) -> Sequence[WrittenT | Exception]:
         try:
             return await self._transaction(database, link, writes)
-        except asyncio.CancelledError:
-            # The node is stopping, and the commit may be on its way: what was taken is answered so.
-            return [OutcomeUnknown("The node is stopping.", retry_after=1)] * len(writes)
         except asyncpg.PostgresError as error:
             DATABASE_FAULTS.labels(database.name, type(error).__name__).inc()
             log.warning("a batch failed", database=database.name, writes=len(writes), error=str(error))
@@ -136,7 +133,7 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
                 replies += await self._transaction(database, link, [write])
             except BUSY:
                 replies.append(Busy())
-            except DatabaseUnavailable as error:
+            except Unavailable as error:
                 replies.append(error)
                 deadline = 0.0
             except asyncpg.PostgresError as error:
@@ -147,7 +144,7 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
     async def _transaction(
         self, database: Database, link: Link, writes: Sequence[SlottedT]
     ) -> Sequence[WrittenT | Exception]:
-        """Raises DatabaseUnavailable, and driver errors: nothing was written then."""
+        """Raises DatabaseUnavailable, Overloaded and driver errors when nothing was written, or else OutcomeUnknown."""
         try:
             connection = await link.open()
             await connection.foresee(SQL[f"{self._group}_owned"])
@@ -162,6 +159,11 @@ class SharedWrites(Generic[SlottedT, WrittenT]):
             link.drop()
             with translated(database.name):
                 raise error
+        except asyncio.CancelledError as error:
+            # The node is stopping: the commit may be on its way, or nothing was written.
+            unsure = link.is_committing
+            link.drop()
+            raise (OutcomeUnknown if unsure else Overloaded)("The node is stopping.", retry_after=1) from error
         except BaseException:
             link.drop()
             raise

@@ -6,7 +6,6 @@ cookies.
 
 from aiohttp import HttpVersion10, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.helpers import rfc822_formatted_time
 
 from gameserver.transport import answers
 
@@ -21,7 +20,7 @@ def json_answer(answer: object, status: int = 200) -> "JsonAnswer":
 class JsonAnswer(web.StreamResponse):
     """An answer without cookies, encoded already; of aiohttp's it overrides only public names.
 
-    `Server` is left to what is done around every request.
+    `Server` and `Date` are left to what is done around every request.
     """
 
     def __init__(self, body: bytes, status: int = 200) -> None:
@@ -47,7 +46,6 @@ class JsonAnswer(web.StreamResponse):
         self._is_sent, self._keeps = True, request.keep_alive and not self._closes
         headers, version, writer = self.headers, request.version, request.writer
         headers[hdrs.CONTENT_LENGTH] = str(len(self._encoded))
-        headers[hdrs.DATE] = rfc822_formatted_time()
         if not self._keeps:
             headers[hdrs.CONNECTION] = "close"
         elif version == HttpVersion10:

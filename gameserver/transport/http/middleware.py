@@ -68,6 +68,7 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
         telemetry.REQUEST_SECONDS.of(route, method).observe(seconds)
         response.headers[REQUEST_ID] = request_id
         response.headers[hdrs.SERVER] = readiness.node.server
+        response.headers[hdrs.DATE] = readiness.date()
         response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
         if (origin := headers.get(hdrs.ORIGIN)) is not None:
             request.app[ORIGINS].mark(origin, response.headers)
@@ -76,6 +77,11 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
         if seconds > SLOW_SECONDS:
             log.warning("slow request", route=route, method=method, seconds=round(seconds, 3))
     return response
+
+
+async def date_answer(request: web.Request, response: web.StreamResponse) -> None:
+    """Sets `Date` also where a handler itself begins to answer, as sockets and exports do."""
+    response.headers[hdrs.DATE] = request.app[READINESS].date()
 
 
 def _require_servable(request: web.Request) -> None:

@@ -1,4 +1,4 @@
-"""A Redis that takes no more, but is still the master: its sessions count on nodes that haven't seen them."""
+"""A Redis that takes no more, but is still the master: its sessions count on every node, and end if it is but full."""
 
 import shutil
 import time
@@ -12,7 +12,9 @@ from pydantic import SecretStr
 
 from gameserver.rules.errors import NotAuthenticated, SessionsUnavailable
 from gameserver.storage.redis import clients
+from gameserver.storage.sessions.revocations import STREAM, Revocations
 from gameserver.storage.sessions.sessions import UNKNOWN, Sessions
+from gameserver.storage.sessions.store import SHOWN
 from tests.storage.sessions.test_session_clocks import NoEpochs
 from tests.support.redis_kinds import Running, alone, debian_redis
 from tests.support.wait import wait_until
@@ -51,6 +53,12 @@ async def miss_its_replicas(running: Running) -> None:
     await running.servers[0].ask("CONFIG", "SET", "min-replicas-to-write", 1)
 
 
+def revocations_of(stack: AsyncExitStack, running: Running) -> Revocations:
+    client = clients.connect(SecretStr(running.url), running.access)
+    stack.push_async_callback(client.aclose)
+    return Revocations(client, client)
+
+
 def sessions_of(stack: AsyncExitStack, running: Running) -> Sessions:
     client = clients.connect(SecretStr(running.url), running.access)
     stack.push_async_callback(client.aclose)
@@ -79,6 +87,43 @@ async def test_a_session_that_is_used_while_redis_is_full_lives_on(server: Runni
         await make_full(server)
         await other.check(token)
         assert await admin.ask("PEXPIRETIME", key) > (time.time() + 1800) * 1000
+
+
+async def test_sessions_end_for_every_node_while_redis_is_full(server: Running) -> None:
+    async with AsyncExitStack() as stack:
+        one, other = sessions_of(stack, server), sessions_of(stack, server)
+        opened = [await one.open(PLAYER, 0, UNKNOWN) for _ in range(3)]
+        admin = server.servers[0]
+        await make_full(server)
+        # A node that starts now finds something to begin with in the stream.
+        await admin.ask("DEL", STREAM)
+        assert (await revocations_of(stack, server).read()).gap
+        follower = revocations_of(stack, server)
+        assert (await follower.read()).gap
+        # One by itself, one by its id, and all.
+        await one.revoke(opened[0][1])
+        await one.revoke_listed(opened[1][1], opened[2][1].name[:SHOWN])
+        await one.revoke_all(PLAYER)
+        for token, _ in opened:
+            with pytest.raises(NotAuthenticated):
+                await other.check(token)
+        names = {ended.name for ended in (await follower.read()).ended}
+        assert names == {session.name for _, session in opened}
+        assert await other.listed(PLAYER) == []
+
+
+async def test_a_session_that_cant_be_ended_is_told_so_and_counts_on(server: Running) -> None:
+    async with AsyncExitStack() as stack:
+        one, other = sessions_of(stack, server), sessions_of(stack, server)
+        token, session = await one.open(PLAYER, 0, UNKNOWN)
+        gone = (await one.open(PLAYER, 0, UNKNOWN))[1].name
+        await server.servers[0].ask("DEL", f"gs:session:{{{PLAYER}}}:{gone}")
+        await lose_its_files(server)
+        for ending in (one.revoke(session), one.revoke_all(PLAYER)):
+            with pytest.raises(SessionsUnavailable):
+                await ending
+        assert (await other.check(token)).name == session.name
+        assert [listed.name for listed in await other.listed(PLAYER)] == [session.name]
 
 
 @pytest.mark.parametrize("trouble", [follow_another, miss_its_replicas])

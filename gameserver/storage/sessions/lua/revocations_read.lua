@@ -3,8 +3,8 @@
 -- ARGV last: the id of the entry that was read last, or ''
 -- ARGV limit: entries, at the most
 -- ARGV overlap_ms: how far before the newest entry a reader begins after a gap
--- Returns 1 when that entry is there, so that nothing was missed, or else 0; the id to go on from; the texts of the
--- entries after it, or, after a gap, of the first one within the overlap.
+-- Returns 1 when that entry is there, so that nothing was missed, or else 0; the id to go on from, '' if nothing is
+-- there at all; the texts of the entries after it, or, after a gap, of the first one within the overlap.
 
 -- Without a gap: what comes after the last entry.
 if last ~= '' then
@@ -16,9 +16,8 @@ if last ~= '' then
   end
 end
 
--- Nothing is there at all: an empty entry, for the next read to begin with.
 local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
-if not newest then return { 0, redis.call('XADD', stream, '*', 'ended', ''), {} } end
+if not newest then return { 0, '', {} } end
 
 -- A gap.
 local since = math.max(0, tonumber(newest[1]:match('^%d+')) - tonumber(overlap_ms))

@@ -1,4 +1,5 @@
 -- Bars sessions of earlier epochs from being opened, and tells which sessions there are.
+-- FLAGS allow-oom: sessions end also while Redis is full, and one key for a minute is less than they are.
 -- KEYS bar: the epoch below which no session of the player is opened
 -- KEYS sessions: the player's session names, by the time they were opened
 -- ARGV epoch: the player's present one

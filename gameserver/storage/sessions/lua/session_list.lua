@@ -1,4 +1,4 @@
--- Lists a player's sessions, oldest first, and deletes those that have expired.
+-- Lists a player's sessions, oldest first, and deletes those that have expired, unless Redis can't write its files.
 -- KEYS sessions: the player's session names, by the time they were opened
 -- ARGV prefix: of the player's session keys
 -- Returns {name, epoch, opened in ms, last used in ms, expiry in ms, label, address} of each.
@@ -10,7 +10,7 @@ for _, name in ipairs(redis.call('ZRANGE', sessions, 0, -1)) do
     listed[#listed + 1] = { name, tonumber(fields[1]), tonumber(fields[2]), tonumber(fields[3]),
       redis.call('PEXPIRETIME', key), fields[4] or '', fields[5] or '' }
   else
-    redis.call('ZREM', sessions, name)
+    redis.pcall('ZREM', sessions, name)
   end
 end
 return listed

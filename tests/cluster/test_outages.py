@@ -1,0 +1,182 @@
+"""While a database is known to be away, no door says that something may have taken effect: nothing can have."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from itertools import count
+from typing import NamedTuple
+
+import pytest
+from pydantic import SecretStr
+
+from gameserver.config.servers import DatabaseSettings
+from gameserver.config.settings import Settings
+from gameserver.stack.processes.ports import free_port
+from gameserver.storage.accounts.claims import Key, KeyKind
+from gameserver.storage.ids import slot_of
+from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
+from tests.support.devices import device_of
+from tests.support.nodes import InProcessNode, start_node
+from tests.support.wires import Wire, wire_to
+
+REASON = {"reason": "tried in an outage"}
+PASSWORD = "a-good-enough-passphrase"
+
+
+class Played(NamedTuple):
+    """A node whose way to one database is the wire."""
+
+    node: InProcessNode
+    api: Api
+    wire: Wire
+
+
+async def started(stack: AsyncExitStack, settings: Settings, name: str) -> Played:
+    wire = await stack.enter_async_context(wire_to(settings.database_url(name).get_secret_value()))
+    wire.open()
+    behind = {**settings.databases, name: DatabaseSettings(url=SecretStr(wire.url), allow_unsafe=True)}
+    port = settings.node.model_copy(update={"port": free_port()})
+    node = await start_node(stack, settings.model_copy(update={"databases": behind, "node": port}))
+    return Played(node, await stack.enter_async_context(Api(node.url)), wire)
+
+
+@pytest.fixture
+async def players_away(settings: Settings) -> AsyncIterator[Played]:
+    async with AsyncExitStack() as stack:
+        yield await started(stack, settings, "two")
+
+
+@pytest.fixture
+async def control_away(settings: Settings) -> AsyncIterator[Played]:
+    async with AsyncExitStack() as stack:
+        yield await started(stack, settings, "one")
+
+
+async def player_on(played: Played, database: str, **more: str) -> Signed:
+    while True:
+        signed = await played.api.sign_up(**more)
+        if played.node.core.slots.owner("players", slot_of(int(signed.id))).name == database:
+            return signed
+
+
+class SignUp(NamedTuple):
+    body: dict[str, str]
+    key: str
+
+
+def sign_up_over(played: Played, player: str, claims: str, **more: str) -> SignUp:
+    """One whose player would be in the one database, and all of whose claims in the other."""
+    accounts = played.node.core.rooms.accounts
+    name = next(each for n in count() if owner_of(played, KeyKind.NAME, each := f"outaged {n} {player}") == claims)
+    devices = (device_of(f"outage {player} {number}") for number in count())
+    device = next(each for each in devices if owner_of(played, KeyKind.DEVICE, each) == claims)
+    key = command_id()
+    while played.node.core.slots.owner("players", slot_of(accounts.enrolments.id_of(key, 0))).name != player:
+        key = command_id()
+    return SignUp({"name": name, "class": "mage", "device": device, **more}, key)
+
+
+def owner_of(played: Played, kind: KeyKind, text: str) -> str:
+    return played.node.core.rooms.accounts.claims.database_of(Key(kind, text))
+
+
+def assert_nothing_was_done(answers: dict[str, Answer]) -> None:
+    told = {what: (answer.status, answer.code, "Retry-After" in answer.headers) for what, answer in answers.items()}
+    assert set(told.values()) == {(503, "database_unavailable", True)}, told
+
+
+async def all_of(asked: dict[str, Awaitable[Answer]]) -> dict[str, Answer]:
+    return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+
+
+OUTAGES: list[Callable[[Wire], None]] = [Wire.silence, Wire.refuse]
+
+
+@pytest.mark.parametrize("outage", OUTAGES, ids=["silent", "refusing"])
+async def test_what_a_player_asks_of_a_database_that_is_away_is_answered_as_not_done(
+    players_away: Played, outage: Callable[[Wire], None]
+) -> None:
+    played, api = players_away, players_away.api
+    here, sign_ups = await player_on(played, "one"), [
+        sign_up_over(played, "two", "one"),
+        sign_up_over(played, "two", "one", password=PASSWORD),
+        sign_up_over(played, "one", "two"),
+        sign_up_over(played, "one", "two", password=PASSWORD),
+    ]  # fmt: skip
+    doors = {
+        "rename": ("POST", "me/name", {"name": "Another Name"}),
+        "password": ("POST", "me/password", {"old": PASSWORD, "new": "another-good-passphrase"}),
+        "new device": ("POST", "me/devices", {"device": device_of("another device")}),
+        "befriend": ("PUT", f"me/friends/{here.id}", None),
+        "unfriend": ("DELETE", f"me/friends/{here.id}", None),
+        "block": ("PUT", f"me/blocks/{here.id}", None),
+        "unblock": ("DELETE", f"me/blocks/{here.id}", None),
+        "hunt": ("POST", "me/actions", {"action": "hunt", "args": {"foe": "slime"}}),
+        "use": ("POST", "me/actions", {"action": "use", "args": {"item": "potion"}}),
+        "forget": ("DELETE", "me/inbox", None),
+        "delete": ("DELETE", "me", None),
+    }
+    others = ("socket", "sessions", "ban", "lift", "correct")
+    who = {what: await player_on(played, "two") for what in (*doors, *others) if what != "password"}
+    who["password"] = await player_on(played, "two", password=PASSWORD)
+    socket = await api.socket(who["socket"].token)
+    before = {each.id: (await api.ask("GET", "/v1/players/me", token=each.token)).body for each in who.values()}
+    outage(played.wire)
+
+    def asked(admin: bool, what: str, method: str, path: str, body: object = None) -> Awaitable[Answer]:
+        token = ADMIN_KEY if admin else who[what].token
+        return api.ask(method, path, token=token, body=body)
+
+    assert_nothing_was_done(
+        await all_of(
+            {
+                **{
+                    f"sign-up {number}": api.ask("POST", "/v1/players", body=each.body, key=each.key)
+                    for number, each in enumerate(sign_ups)
+                },
+                **{
+                    what: asked(False, what, door[0], f"/v1/players/{door[1]}", door[2]) for what, door in doors.items()
+                },
+                "sessions": asked(False, "sessions", "DELETE", "/v1/sessions"),
+                "ban": asked(True, "ban", "POST", f"/admin/v1/players/{who['ban'].id}/ban", REASON),
+                "lift": asked(True, "lift", "DELETE", f"/admin/v1/players/{who['lift'].id}/ban", REASON),
+                "correct": asked(
+                    True,
+                    "correct",
+                    "POST",
+                    f"/admin/v1/players/{who['correct'].id}/corrections",
+                    {**REASON, "exp": 5},
+                ),
+            }
+        )
+    )
+    told = await socket.ask("act", action="hunt", args={"foe": "slime"})
+    assert (told["error"]["code"], told["error"]["retry_after"]) == ("database_unavailable", 1)
+    # Nothing was done indeed, and what is sent again under its command id is done then.
+    await played.wire.serve_again()
+    for each in who.values():
+        assert (await api.ask("GET", "/v1/players/me", token=each.token)).body == before[each.id]
+    for sign_up in sign_ups:
+        made = await api.ask("POST", "/v1/players", body=sign_up.body, key=sign_up.key)
+        assert (made.status, made.body.get("replayed")) == (201, False), made.body
+
+
+async def test_what_an_operator_asks_of_a_control_database_that_is_away_is_answered_as_not_done(
+    control_away: Played,
+) -> None:
+    api, there = control_away.api, await player_on(control_away, "two")
+    control_away.wire.silence()
+    path = f"/admin/v1/players/{there.id}"
+    doors = {
+        "ban": ("POST", f"{path}/ban", REASON),
+        "rename": ("POST", f"{path}/name", {**REASON, "name": "Another Name"}),
+        "correct": ("POST", f"{path}/corrections", {**REASON, "exp": 5}),
+        "sessions": ("DELETE", f"{path}/sessions", REASON),
+        "letter": ("POST", f"{path}/mail", {**REASON, "text": "We are sorry."}),
+        "delete": ("DELETE", path, REASON),
+        "notice": ("POST", "/admin/v1/notices", {**REASON, "text": "Maintenance at noon."}),
+        "query": ("POST", "/admin/v1/queries/mages", {**REASON, "query": {"class": "mage"}}),
+    }
+    asked = {what: api.ask(method, at, token=ADMIN_KEY, body=body) for what, (method, at, body) in doors.items()}
+    assert_nothing_was_done(await all_of(asked))
+    assert (await api.ask("GET", "/v1/players/me", token=there.token)).body["player"]["name"] == there.name

@@ -1,7 +1,6 @@
 """What a hostile address does, as fast as the server lets it."""
 
 import asyncio
-import contextlib
 import os
 import time
 from collections import Counter
@@ -11,7 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, TCPConnector
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    TCPConnector,
+    WSServerHandshakeError,
+)
 
 from gameserver.storage.ids import new_command_id
 
@@ -77,7 +83,7 @@ async def sign_ups(attack: Attack) -> None:
 
 
 async def reads(attack: Attack) -> None:
-    """The page of a board, without a session and with one."""
+    """The page of a board."""
     await repeat(attack, lambda _: attack.ask("GET", "/v1/boards/exp?limit=100", token=attack.token))
 
 
@@ -172,13 +178,16 @@ async def mute(attack: Attack) -> None:
 async def on_sockets(attack: Attack, use: Callable[[ClientWebSocketResponse], Awaitable[None]]) -> None:
     """One socket after the other."""
     while time.monotonic() < attack.until:
-        with contextlib.suppress(ClientError, OSError, TimeoutError):
+        try:
             # Closing waits for a server that no longer reads.
             async with asyncio.timeout(attack.until + 1 - time.monotonic()):
                 async with attack.session.ws_connect("/v1/socket", protocols=["gameserver.v1"]) as socket:
                     attack.heard["opened"] += 1
                     await use(socket)
-        attack.heard["ended"] += 1
+        except WSServerHandshakeError as error:
+            attack.heard[str(error.status)] += 1
+        except (ClientError, OSError, TimeoutError):
+            attack.heard["ended"] += 1
         await asyncio.sleep(0.05)
 
 

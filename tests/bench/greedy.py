@@ -113,10 +113,32 @@ async def acts(attack: Attack) -> None:
     await repeat(attack, act)
 
 
+async def passwords(attack: Attack) -> None:
+    """Changes of its password with a wrong one."""
+    body = {"old": "a wrong password 1", "new": "another wrong password 2"}
+    await repeat(attack, lambda _: attack.ask("POST", "/v1/players/me/password", body, token=attack.token))
+
+
+async def blocking(attack: Attack) -> None:
+    """Blocks that come and go."""
+
+    async def change(number: int) -> None:
+        other = attack.strangers[number % len(attack.strangers)]
+        method = "DELETE" if number // len(attack.strangers) % 2 else "PUT"
+        await attack.ask(method, f"/v1/players/me/blocks/{other}", token=attack.token)
+
+    await repeat(attack, change)
+
+
+async def forgetting(attack: Attack) -> None:
+    """An inbox that is emptied again and again."""
+    await repeat(attack, lambda _: attack.ask("DELETE", "/v1/players/me/inbox", token=attack.token))
+
+
 GREEDY = {
     kind.__name__: kind
     for kind in (
         ledger, inbox, items, friends, blocks, feed, friends_board, sessions, devices, exports, renames, befriending,
-        new_devices, acts,
+        new_devices, acts, passwords, blocking, forgetting,
     )
 }  # fmt: skip

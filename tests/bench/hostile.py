@@ -56,6 +56,8 @@ PASSWORD = "the owner's own password 7"
 FILES = 12_000
 SERVERS, OUTSIDE = 0, 1
 """Processors."""
+AT_NODE = os.environ.get("AT", "proxy") == "node"
+"""Whether the attacker goes to a node directly, as where no HAProxy stands in front; the honest come through it."""
 CONFIG = Path(os.environ.get("CONFIG", "config/one.toml"))
 console = Console(width=150)
 T = TypeVar("T")
@@ -159,7 +161,8 @@ async def main(kinds: list[str]) -> None:
                 "victim": players[-2].name,
                 "strangers": [player.id for player in players],
             }
-            await measure(crowd, kind, (proxy.url, f"127.0.1.{number + 1}"), known)
+            where = stack.urls[0] if AT_NODE else proxy.url
+            await measure(crowd, kind, (where, f"127.0.1.{number + 1}"), known)
         playing.cancel()
 
 

@@ -16,7 +16,7 @@ from gameserver.storage.ledger import periods, retention
 from gameserver.storage.mail import courier
 from gameserver.storage.operators import exports, rule_editions
 from gameserver.storage.players.gathering import SQL as BATCH
-from gameserver.storage.postgres import frozen_sessions, locks, patience, sole_locks
+from gameserver.storage.postgres import frozen_sessions, locks, own_settings, patience, sole_locks
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import CommitUnsure, DriverConnection
 from gameserver.storage.postgres.faults import LOST, translated
@@ -87,6 +87,14 @@ async def test_who_is_frozen_while_it_is_sent_a_result_loses_its_lock(one: Datab
         await wait_until(lambda: SoleLock(locks.FOLLOWING).take(other), 30, "the lock is free")
         loading.cancel()
         await asyncio.wait([loading])
+
+
+def test_what_is_said_of_patience_are_time_outs_alone_and_exports_have_those_of_reads_that_wait_for_others() -> None:
+    purposes = {name: value for name, value in vars(patience).items() if isinstance(value, dict) and name.isupper()}
+    assert set(purposes) == {"LONGEST", "POOLED", "UNHURRIED", "UNHURRIED_READS", "FENCING"}
+    assert {key for settings in purposes.values() for key in settings if not key.endswith("_timeout")} == set()
+    assert own_settings.EVERYWHERE.items() >= patience.LONGEST.items()
+    assert exports.SETTINGS.items() >= patience.UNHURRIED_READS.items()
 
 
 async def test_migrations_may_take_as_long_as_they_need(one: Database) -> None:

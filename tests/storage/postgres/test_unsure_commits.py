@@ -9,9 +9,12 @@ from sqlalchemy import text
 
 from gameserver.app import Core
 from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, PlayerNotFound, Refused
+from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.accounts.claim_writes import ClaimRow, Opening
+from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.ids import slot_of_key
 from gameserver.storage.mail.outbox import Outbox
+from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.postgres.driver import LEAVE_A_MARK, CommitUnsure
 from gameserver.storage.slots.shared_writes import SharedWrites
@@ -101,13 +104,60 @@ async def test_a_shared_write_that_finds_everything_written_waits_for_the_standb
         return [None for _ in wanted]
 
     writes: SharedWrites[Opening, ClaimRow | None] = SharedWrites(core.slots, "accounts", find)
-    key = next(f"name {number}" for number in range(100) if owner_of(core, f"name {number}") == "one")
-    opening = Opening(slot_of_key("name", key, SLOTS), "name", key, 1, command_id())
+    opening = opening_on_one(core)
     async with missing_standby(servers, core) as arrive:
         assert isinstance(await cancelled(servers, core, writes.write(opening)), OutcomeUnknown)
         await arrive()
         assert await writes.write(opening) is None
     await writes.close()
+
+
+async def test_of_writes_that_a_stopping_node_gives_up_those_whose_commit_was_sent_are_told_as_unknown(
+    servers: Servers, core: Core
+) -> None:
+    async def find(_: asyncpg.Connection, wanted: Sequence[Opening]) -> Sequence[ClaimRow | None]:
+        return [None for _ in wanted]
+
+    writes: SharedWrites[Opening, ClaimRow | None] = SharedWrites(core.slots, "accounts", find)
+    async with superuser(servers, core, "one") as killer, missing_standby(servers, core):
+        written = asyncio.ensure_future(writes.write(opening_on_one(core)))
+        await backend_in(killer, "SyncRep")
+        await writes.close()
+        with pytest.raises(OutcomeUnknown):
+            await written
+
+
+async def test_what_is_written_in_advance_of_a_change_says_that_nothing_has_changed(
+    servers: Servers, core: Core
+) -> None:
+    """A claim, or an entry of the audit log, without what it was made for."""
+    claims, audit = core.rooms.accounts.claims, core.rooms.operators.audit
+    one = opening_on_one(core)
+    key = Key(KeyKind.NAME, one.key)
+
+    async def recorded() -> None:
+        async with audit.recorded(AuditedChange("tester", "ban", "1", "tried")):
+            pytest.fail("the change was made")
+
+    async with missing_standby(servers, core):
+        for use in (claims.reserve([key], 1, one.command_id), claims.doubt(key, 1), recorded()):
+            outcome = await cancelled(servers, core, use)
+            assert type(outcome) is DatabaseUnavailable, repr(outcome)
+            assert outcome.retry_after
+
+
+async def test_a_change_whose_commit_isnt_sure_says_what_it_was_to_do(servers: Servers, core: Core) -> None:
+    player = await enlist(core, database="one")
+    ban = BanChange(command_id(), player.id, banned=True, reason="tried")
+    async with missing_standby(servers, core):
+        outcome = await cancelled(servers, core, core.rooms.accounts.bans.change(ban))
+    assert isinstance(outcome, OutcomeUnknown)
+    assert outcome.detail == "Whether it took effect isn't known yet: send it again."
+
+
+def opening_on_one(core: Core) -> Opening:
+    key = next(f"name {number}" for number in range(100) if owner_of(core, f"name {number}") == "one")
+    return Opening(slot_of_key("name", key, SLOTS), "name", key, 1, command_id())
 
 
 def owner_of(core: Core, key: str) -> str:

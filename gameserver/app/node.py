@@ -37,7 +37,7 @@ from gameserver.transport.console.pages import CONSOLE_PATHS, ConsolePages
 from gameserver.transport.draining import Draining
 from gameserver.transport.http.following import tracing_with
 from gameserver.transport.http.middleware import Handler, date_answer, wrap_request
-from gameserver.transport.http.replies import large_json_response
+from gameserver.transport.http.replies import LastingAnswer
 from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER, NodeName, Readiness
 from gameserver.transport.routes import ROUTES
 from gameserver.transport.service import Stop, serving
@@ -71,12 +71,12 @@ def build_app(core: Core) -> web.Application:
     app[SOCKETS] = _sockets(core.settings, app[BOARD_PAGES])
     app[ORIGINS] = Origins(core.settings.node.origins)
     app[CALLERS] = _callers(core.settings)
-    document = openapi.document(gameserver.__version__)
+    document = LastingAnswer(openapi.document(gameserver.__version__))
     for route in ROUTES:
         _add(app, route.method, route.path, route.handler)
 
     async def read_document(request: web.Request) -> web.StreamResponse:
-        return large_json_response(request, document)
+        return document.response(request)
 
     _add(app, "GET", "/openapi.json", read_document)
     console = ConsolePages(core.settings.console.environment, core.settings.console.name)

@@ -118,9 +118,11 @@ async def _connections(
     address = urlsplit(attack.url)
 
     async def one() -> None:
-        opened = asyncio.open_connection(address.hostname, address.port, local_addr=(attack.source, 0))
         try:
-            reader, writer = await asyncio.wait_for(opened, 2)
+            async with asyncio.timeout(2):
+                reader, writer = await asyncio.open_connection(
+                    address.hostname, address.port, local_addr=(attack.source, 0)
+                )
         except (OSError, TimeoutError):
             attack.heard["refused"] += 1
             return
@@ -131,7 +133,7 @@ async def _connections(
             writer.transport.abort()
 
     async def loop() -> None:
-        while True:
+        while time.monotonic() < attack.until:
             await one()
             await asyncio.sleep(pause)
 
@@ -151,6 +153,12 @@ async def _hear(attack: Attack, reader: asyncio.StreamReader, nothing: str) -> N
     attack.heard[line[1].decode("ascii", "replace") if len(line) > 1 else nothing] += 1
 
 
+async def documents(attack: Attack) -> None:
+    """The documents that anybody may read, compressed."""
+    paths = ("/openapi.json", "/v1/actions", "/v1/classes", "/v1/boards")
+    await repeat(attack, lambda number: attack.ask("GET", paths[number // AT_ONCE % len(paths)]))
+
+
 ADDRESSES = {
     kind.__name__: kind
     for kind in (
@@ -162,6 +170,7 @@ ADDRESSES = {
         wrong_tokens,
         device_guesses,
         wrong_hellos,
+        documents,
         frames,
     )
 }

@@ -1,7 +1,7 @@
 """While a database is known to be away, no door says that something may have taken effect: nothing can have."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from itertools import count
 from typing import NamedTuple
@@ -87,7 +87,7 @@ def assert_nothing_was_done(answers: dict[str, Answer]) -> None:
     assert {what: each for what, each in told.items() if each != (503, "database_unavailable", True)} == {}
 
 
-async def all_of(asked: dict[str, Awaitable[Answer]]) -> dict[str, Answer]:
+async def all_of(asked: Mapping[str, Awaitable[Answer]]) -> dict[str, Answer]:
     return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
 
 

@@ -5,6 +5,7 @@ Law: an answer that holds a token is never compressed: what a client adds to it 
 
 import gzip
 import re
+from functools import cached_property
 
 from aiohttp import hdrs, web
 
@@ -28,6 +29,23 @@ def large_json_response(request: web.Request, answer: object) -> JsonAnswer:
     body = answers.encode(answer)
     compressed = compress(body) if len(body) >= SMALLEST and takes_gzip(request) else None
     return encoded_response(body, compressed)
+
+
+class LastingAnswer:
+    """An answer that stays the same: encoded and compressed once, for the first request."""
+
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def response(self, request: web.Request) -> JsonAnswer:
+        """The answer to a request, compressed for a client that takes gzip."""
+        body, compressed = self._encoded
+        return encoded_response(body, compressed if takes_gzip(request) else None)
+
+    @cached_property
+    def _encoded(self) -> tuple[bytes, bytes]:
+        body = answers.encode(self._answer)
+        return body, compress(body)
 
 
 def encoded_response(body: bytes, compressed: bytes | None) -> JsonAnswer:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gameserver.app import core as core_module
 from gameserver.app import open_core
+from gameserver.app.bounds import reserved_names_of
 from gameserver.config.settings import Settings
 from gameserver.rules.reserved_names import ReservedNames
 
@@ -11,13 +11,13 @@ from gameserver.rules.reserved_names import ReservedNames
 async def test_what_no_player_can_be_called_is_worked_out_once(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work_out, made = core_module.reserved_names_of, list[ReservedNames]()
+    made: list[ReservedNames] = []
 
     def note(of: Settings) -> ReservedNames:
-        made.append(work_out(of))
+        made.append(reserved_names_of(of))
         return made[-1]
 
-    monkeypatch.setattr(core_module, "reserved_names_of", note)
+    monkeypatch.setattr("gameserver.app.core.reserved_names_of", note)
     async with open_core(settings) as core:
         assert len(made) == 1
         assert core.commands.accounts.policy.reserved is made[0]

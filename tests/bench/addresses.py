@@ -12,14 +12,16 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from tests.bench.attacks import AT_ONCE, CONNECTIONS, FRAME, Attack, on_sockets, repeat
+from tests.bench.attacks import AT_ONCE, FRAME, Attack, on_sockets, repeat
 
 HEAD = b"GET /v1/boards HTTP/1.1\r\nHost: game\r\nX-Slow: "
 BODY = (
     b'POST /v1/sessions HTTP/1.1\r\nHost: game\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{"device'
 )
 GARBAGE = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 this is TLS, or nothing at all\r\n\r\n"
-GLANCE_SECONDS = 0.02
+HELD = 700
+"""More connections than one address may have."""
+GLANCE_SECONDS = 0.1
 """In which a connection that is refused has been closed."""
 PAUSE = 0.05
 
@@ -32,19 +34,19 @@ async def handshakes(attack: Attack) -> None:
             async with asyncio.timeout(GLANCE_SECONDS):
                 await _hear(attack, reader, "refused")
         except TimeoutError:
-            attack.heard["opened"] += 1
+            attack.heard["taken"] += 1
 
     await _connections(attack, AT_ONCE, b"", glance, 0.0)
 
 
 async def half_heads(attack: Attack) -> None:
     """Half of a request's head on each connection, as many as the server takes."""
-    await _connections(attack, CONNECTIONS, HEAD, lambda reader: _hear(attack, reader, "closed"), PAUSE)
+    await _connections(attack, HELD, HEAD, lambda reader: _hear(attack, reader, "closed"), PAUSE)
 
 
 async def half_bodies(attack: Attack) -> None:
     """A whole head and the beginning of a body on each connection, as many as the server takes."""
-    await _connections(attack, CONNECTIONS, BODY, lambda reader: _hear(attack, reader, "closed"), PAUSE)
+    await _connections(attack, HELD, BODY, lambda reader: _hear(attack, reader, "closed"), PAUSE)
 
 
 async def garbage(attack: Attack) -> None:
@@ -123,9 +125,10 @@ async def _connections(
                 reader, writer = await asyncio.open_connection(
                     address.hostname, address.port, local_addr=(attack.source, 0)
                 )
-        except (OSError, TimeoutError):
-            attack.heard["refused"] += 1
+        except (OSError, TimeoutError) as error:
+            attack.heard[type(error).__name__] += 1
             return
+        attack.heard["connected"] += 1
         try:
             writer.write(first)
             await use(reader)

@@ -161,7 +161,9 @@ async def main(kinds: list[str]) -> None:
                 "victim": players[-2].name,
                 "strangers": [player.id for player in players],
             }
-            where = stack.urls[0] if AT_NODE else proxy.url
+            # The nodes' own ports are operators', on which nobody is counted.
+            node = stack.settings.node
+            where = f"http://{node.host}:{node.port}" if AT_NODE else proxy.url
             await measure(crowd, kind, (where, f"127.0.1.{number + 1}"), known)
         playing.cancel()
 

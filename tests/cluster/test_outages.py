@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from gameserver.storage.ids import slot_of
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
 from tests.support.devices import device_of
 from tests.support.nodes import InProcessNode, start_node
+from tests.support.wait import wait_until
 from tests.support.wires import Wire, wire_to
 
 REASON = {"reason": "tried in an outage"}
@@ -91,6 +93,18 @@ async def all_of(asked: Mapping[str, Awaitable[Answer]]) -> dict[str, Answer]:
     return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
 
 
+async def answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer once the database is used again."""
+    answers: list[Answer] = []
+
+    async def has_come() -> bool:
+        answers.append(await ask())
+        return answers[-1].status != 503
+
+    await wait_until(has_come, 60, "the database is used again")
+    return answers[-1]
+
+
 OUTAGES: list[Callable[[Wire], None]] = [Wire.silence, Wire.refuse]
 
 
@@ -157,9 +171,10 @@ async def test_what_a_player_asks_of_a_database_that_is_away_is_answered_as_not_
     # Nothing was done indeed, and what is sent again under its command id is done then.
     await played.wire.serve_again()
     for each in who.values():
-        assert (await api.ask("GET", "/v1/players/me", token=each.token)).body == before[each.id]
+        me = await answered(partial(api.ask, "GET", "/v1/players/me", token=each.token))
+        assert me.body == before[each.id]
     for sign_up in sign_ups:
-        made = await api.ask("POST", "/v1/players", body=sign_up.body, key=sign_up.key)
+        made = await answered(partial(api.ask, "POST", "/v1/players", body=sign_up.body, key=sign_up.key))
         assert (made.status, made.body.get("replayed")) == (201, False), made.body
 
 

@@ -101,6 +101,7 @@ async def frames(attack: Attack) -> None:
 async def _ask_on(socket: ClientWebSocketResponse) -> None:
     while not socket.closed:
         await socket.send_str(FRAME)
+        await asyncio.sleep(0)  # to send may take no turn of the loop
 
 
 async def _until_closed(attack: Attack, socket: ClientWebSocketResponse) -> None:

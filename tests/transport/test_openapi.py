@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from gameserver.transport import openapi, wire
+from gameserver.transport import answers, openapi, wire
+from gameserver.transport.http import replies
 from gameserver.transport.routes import ROUTES
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.devices import device_of
@@ -60,6 +62,26 @@ async def test_the_served_document_is_the_one_made_from_the_route_table(api: Api
     assert answer.headers["Content-Type"].startswith("application/json")
     assert answer.body["paths"] == DOCUMENT["paths"]
     assert answer.body["components"] == DOCUMENT["components"]
+
+
+async def test_the_document_is_made_ready_once_for_all_who_ask(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may, without a session, and it has a quarter of a megabyte."""
+    encode, compress, made = answers.encode, replies.compress, list[str]()
+
+    def noted_encode(answer: object) -> bytes:
+        if answer == DOCUMENT | {"info": ANY}:
+            made.append("encoded")
+        return encode(answer)
+
+    def noted_compress(body: bytes) -> bytes:
+        made.append("compressed")
+        return compress(body)
+
+    monkeypatch.setattr(answers, "encode", noted_encode)
+    monkeypatch.setattr(replies, "compress", noted_compress)
+    for coding in ("gzip", "gzip", "identity"):
+        assert (await api.ask("GET", "/openapi.json", Accept_Encoding=coding)).body["paths"] == DOCUMENT["paths"]
+    assert made == ["encoded", "compressed"]
 
 
 def test_every_route_is_described_once() -> None:

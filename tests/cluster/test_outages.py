@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AsyncExitStack
 from functools import partial
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pytest
 from pydantic import SecretStr
@@ -25,6 +25,7 @@ from tests.support.wires import Wire, wire_to
 REASON = {"reason": "tried in an outage"}
 NUMBERS = count()
 BECAUSE = "?reason=tried+in+an+outage"
+T = TypeVar("T")
 PASSWORD = "a-good-enough-passphrase"
 
 
@@ -58,10 +59,19 @@ async def control_away(settings: Settings) -> AsyncIterator[Played]:
 
 
 async def player_on(played: Played, database: str, **more: str) -> Signed:
+    number, key = next(NUMBERS), key_of(played, database)
+    body = {"name": f"Player on {number}", "class": "mage", "device": device_of(f"player {number}"), **more}
+    made = await played.api.ask("POST", "/v1/players", body=body, key=key)
+    assert made.status == 201, made.body
+    return Signed(made.body["player"]["id"], body["name"], body["device"], made.body["session"]["token"])
+
+
+def key_of(played: Played, database: str) -> str:
+    """The command id of a sign-up whose player belongs into a database."""
     while True:
-        signed = await played.api.sign_up(**more)
-        if played.node.core.slots.owner("players", slot_of(int(signed.id))).name == database:
-            return signed
+        player_id = played.node.core.rooms.accounts.enrolments.id_of(key := command_id(), 0)
+        if played.node.core.slots.owner("players", slot_of(player_id)).name == database:
+            return key
 
 
 class SignUp(NamedTuple):
@@ -78,10 +88,7 @@ def sign_up_over(played: Played, player: str, claims: str, **more: str) -> SignU
 
     name = next(each for number in NUMBERS if are_there(name_keys(each := f"Outaged {number}")))
     device = next(each for number in NUMBERS if are_there([device_key(each := device_of(f"outaged {number}"))]))
-    key = command_id()
-    while played.node.core.slots.owner("players", slot_of(accounts.enrolments.id_of(key, 0))).name != player:
-        key = command_id()
-    return SignUp({"name": name, "class": "mage", "device": device, **more}, key)
+    return SignUp({"name": name, "class": "mage", "device": device, **more}, key_of(played, player))
 
 
 def assert_nothing_was_done(answers: dict[str, Answer]) -> None:
@@ -89,7 +96,11 @@ def assert_nothing_was_done(answers: dict[str, Answer]) -> None:
     assert {what: each for what, each in told.items() if each != (503, "database_unavailable", True)} == {}
 
 
-async def all_of(asked: Mapping[str, Awaitable[Answer]]) -> dict[str, Answer]:
+async def read_me(api: Api, who: Signed) -> Answer:
+    return await api.ask("GET", "/v1/players/me", token=who.token)
+
+
+async def all_of(asked: Mapping[str, Awaitable[T]]) -> dict[str, T]:
     return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
 
 
@@ -133,10 +144,10 @@ async def test_what_a_player_asks_of_a_database_that_is_away_is_answered_as_not_
         "delete": ("DELETE", "me", None),
     }
     others = ("socket", "sessions", "ban", "lift", "correct")
-    who = {what: await player_on(played, "two") for what in (*doors, *others) if what != "password"}
-    who["password"] = await player_on(played, "two", password=PASSWORD)
+    signing_up = {what: player_on(played, "two") for what in (*doors, *others) if what != "password"}
+    who = await all_of({**signing_up, "password": player_on(played, "two", password=PASSWORD)})
     socket = await api.socket(who["socket"].token)
-    before = {each.id: (await api.ask("GET", "/v1/players/me", token=each.token)).body for each in who.values()}
+    before = await all_of({what: answered(partial(read_me, api, each)) for what, each in who.items()})
     outage(played.wire)
 
     def asked(admin: bool, what: str, method: str, path: str, body: object = None) -> Awaitable[Answer]:
@@ -170,12 +181,14 @@ async def test_what_a_player_asks_of_a_database_that_is_away_is_answered_as_not_
     assert (told["error"]["code"], told["error"]["retry_after"]) == ("database_unavailable", 1)
     # Nothing was done indeed, and what is sent again under its command id is done then.
     await played.wire.serve_again()
-    for each in who.values():
-        me = await answered(partial(api.ask, "GET", "/v1/players/me", token=each.token))
-        assert me.body == before[each.id]
-    for sign_up in sign_ups:
-        made = await answered(partial(api.ask, "POST", "/v1/players", body=sign_up.body, key=sign_up.key))
-        assert (made.status, made.body.get("replayed")) == (201, False), made.body
+    after = await all_of({what: answered(partial(read_me, api, each)) for what, each in who.items()})
+    assert {what: me.body for what, me in after.items()} == {what: me.body for what, me in before.items()}
+    sent = {
+        str(number): answered(partial(api.ask, "POST", "/v1/players", body=each.body, key=each.key))
+        for number, each in enumerate(sign_ups)
+    }
+    made = (await all_of(sent)).values()
+    assert [(each.status, each.body.get("replayed")) for each in made] == [(201, False)] * len(sign_ups)
 
 
 async def test_what_an_operator_asks_of_a_control_database_that_is_away_is_answered_as_not_done(

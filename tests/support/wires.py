@@ -72,7 +72,7 @@ class Wire:
         await asyncio.gather(self._pump(reader, back), self._pump(there, writer, answers=True))
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, RuntimeError):  # the latter is uvloop's, of a connection that was cut
             while chunk := await reader.read(CHUNK):
                 if answers and self.delay:
                     await asyncio.sleep(self.delay)

@@ -10,7 +10,8 @@ import asyncpg
 
 from gameserver.app.backups import Say, assign, folder_of, named, programs_of
 from gameserver.app.bounds import window_of
-from gameserver.config.settings import Settings, replica_name
+from gameserver.config.naming import replica_name
+from gameserver.config.settings import Settings
 from gameserver.rules.editions import ALWAYS, FIRST, Edition, RulesInForce
 from gameserver.rules.rulebook import Rulebook
 from gameserver.stack.backups import making, placing

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from ipaddress import IPv4Network, IPv6Network
 
-from gameserver.config import ports
+from gameserver.config import naming, ports
 from gameserver.config.deployment import GROUPS, GroupSettings, HAProxySettings, NodeSettings
 from gameserver.config.servers import DatabaseSettings, EtcdSettings
 
@@ -11,18 +11,40 @@ from gameserver.config.servers import DatabaseSettings, EtcdSettings
 def unknown_databases(control: str, groups: Mapping[str, GroupSettings], databases: Collection[str]) -> list[str]:
     """Names of databases that aren't among `databases`."""
     named = {("control", control)}
-    named |= {(f"groups.{name}", database) for name, group in groups.items() for database in group.databases}
+    named |= {
+        (naming.place(("groups", name)), database) for name, group in groups.items() for database in group.databases
+    }
     return [
-        f"{setting} names the database {name!r}, which isn't in `databases`"
+        f"{setting} names the database {naming.shown(name)}, which isn't in `databases`"
         for setting, name in sorted(named)
         if name not in databases
     ]
 
 
+def server_names(databases: Mapping[str, DatabaseSettings]) -> list[str]:
+    """Names that are too long for servers that `up` runs, or that two servers would have."""
+    faults = [
+        f"databases.{name}: the name of a database that `up` runs has {naming.LONGEST_RUN_HERE} characters at the most"
+        for name, database in databases.items()
+        if database.url is None and len(name) > naming.LONGEST_RUN_HERE
+    ]
+    for name, database in databases.items():
+        others = [naming.member_name(name, number) for number, _ in enumerate(database.members, 1)]
+        others += [naming.replica_name(name, number) for number, _ in enumerate(database.replicas, 1)]
+        faults += [
+            f"databases.{other}: a server of the database {name} has this name already"
+            for other in others
+            if other in databases
+        ]
+    return faults
+
+
 def unknown_groups(groups: Mapping[str, GroupSettings]) -> list[str]:
     """Groups that are missing, or that there are none of; `items` may be missing."""
     missing = [f"groups.{name} is missing" for name in GROUPS if name not in groups and name != "items"]
-    return missing + [f"groups.{name}: there is no such group" for name in groups if name not in GROUPS]
+    return missing + [
+        f"{naming.place(('groups', name))}: there is no such group" for name in groups if name not in GROUPS
+    ]
 
 
 def missing_etcd(databases: Mapping[str, DatabaseSettings], etcd: EtcdSettings | None) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, IPvAnyNetwork, model_validator
 
+from gameserver.config.naming import Host, ServerName
 from gameserver.config.origins import OriginPattern
 from gameserver.config.ports import Address, Port
 from gameserver.config.section import Seconds, SettingsSection
@@ -15,9 +16,9 @@ GROUPS = ("accounts", "players", "items")
 class NodeSettings(SettingsSection):
     """A node."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    name: ServerName | None = None
     """What operators see; the node's address if it has no name. Clients see a name, too: in `Server`, and at hello."""
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 8080
     own_port: Port | None = None
     """A second port that only this node listens on, where several nodes share `port`: for health checks."""
@@ -57,10 +58,10 @@ class StackSettings(SettingsSection):
 class HAProxySettings(SettingsSection):
     """The load balancer in front of the nodes."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port
     """The port for players."""
-    operators_host: str = "127.0.0.1"
+    operators_host: Host = "127.0.0.1"
     operators_port: Port
     """The port for /admin, HAProxy's metrics and its statistics page: only operators may reach it."""
     nodes: tuple[Address, ...] = ()

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from gameserver.config.naming import HolderName
 from gameserver.config.section import DAY, Seconds, SettingsSection
 
 _KEY = re.compile(r"[!-~]{32,1024}")
@@ -146,7 +147,7 @@ class ConsoleSettings(SettingsSection):
 class AdminSettings(SettingsSection):
     """Who may use /admin."""
 
-    keys: Mapping[str, Key] = Field(default_factory=dict)
+    keys: Mapping[HolderName, Key] = Field(default_factory=dict)
     """Keys by the name that the audit log shows, besides the key of the embedded stack; each is an operator's."""
     session_seconds: Annotated[int, Field(ge=60, le=7 * DAY)] = 12 * 3600
     """A session of the console ends so long after it was opened."""
@@ -164,5 +165,5 @@ class OperatorSettings(SettingsSection):
 class BackendSettings(SettingsSection):
     """Which back ends of the game may call this server."""
 
-    keys: Mapping[str, Key] = Field(default_factory=dict)
+    keys: Mapping[HolderName, Key] = Field(default_factory=dict)
     """Keys by the back end's name; requests with one of them are never limited."""

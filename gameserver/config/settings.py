@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from gameserver.config import consistency, ports
+from gameserver.config import consistency, naming, ports
 from gameserver.config.backups import BackupSettings
 from gameserver.config.deployment import (
     ControlSettings,
@@ -24,6 +24,7 @@ from gameserver.config.deployment import (
 from gameserver.config.errors import ConfigFault
 from gameserver.config.files import read_toml, require_readable, secret
 from gameserver.config.limits import LimitSettings
+from gameserver.config.naming import ServerName, member_name, replica_name
 from gameserver.config.redis_url import RedisAccess
 from gameserver.config.sections import (
     AccountSettings,
@@ -64,7 +65,7 @@ class Settings(BaseSettings):
     stack: StackSettings = StackSettings()
     node: NodeSettings = NodeSettings()
     haproxy: HAProxySettings | None = None
-    databases: dict[str, DatabaseSettings] = Field(min_length=1)
+    databases: dict[ServerName, DatabaseSettings] = Field(min_length=1)
     redis: RedisSettings
     etcd: EtcdSettings | None = None
     control: ControlSettings
@@ -107,6 +108,7 @@ class Settings(BaseSettings):
         self.groups.update(consistency.items_group(self.groups))
         faults += consistency.items_slots(self.groups)
         faults += consistency.operators_faults(self.haproxy, self.node)
+        faults += consistency.server_names(self.databases)
         faults += consistency.missing_etcd(self.databases, self.etcd)
         faults += consistency.node_faults(self.haproxy, self.stack.nodes, self.node.port)
         if faults:
@@ -254,16 +256,6 @@ class Settings(BaseSettings):
         return (self._folder / path).resolve()
 
 
-def member_name(database: str, number: int) -> str:
-    """How the server of a database that fails over with this number, from 1, is called by Patroni and in tables."""
-    return f"{database}-{number}"
-
-
-def replica_name(database: str, number: int) -> str:
-    """How the replica of a database with this number, from 1, is called in logs, tables and metrics."""
-    return f"{database}-replica-{number}"
-
-
 def _embedded_url(form: str, password: SecretStr, server: ServerSettings) -> SecretStr:
     assert server.embedded is not None
     return SecretStr(form.format(password.get_secret_value(), server.embedded.port))
@@ -275,7 +267,7 @@ def load(path: Path) -> Settings:
     try:
         settings = Settings(**mapping)
     except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
+        faults = [f"  {naming.place(e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()]
         raise ConfigFault("\n".join([f"{path} can't be used:", *faults])) from None
     settings._folder = path.resolve().parent
     return settings

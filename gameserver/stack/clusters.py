@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gameserver.config.settings import REDIS_MASTER, Settings, member_name
+from gameserver.config.naming import member_name
+from gameserver.config.settings import REDIS_MASTER, Settings
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.child import Child
 from gameserver.stack.servers.etcd import EtcdPlace, EtcdServer

@@ -10,9 +10,10 @@ from pathlib import Path
 from pydantic import SecretStr
 from rich.console import Console
 
+from gameserver.config.naming import replica_name
 from gameserver.config.ports import joined
 from gameserver.config.servers import DatabaseSettings
-from gameserver.config.settings import Settings, replica_name
+from gameserver.config.settings import Settings
 from gameserver.stack.announcing import announced
 from gameserver.stack.backups.receiver import WalReceiver
 from gameserver.stack.clusters import clusters

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 import asyncpg
 from pydantic import SecretStr
 
+from gameserver.config import naming
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict
 from gameserver.storage.postgres import passfile
@@ -54,6 +55,10 @@ def _named(
 ) -> Database:
     if unknown := [group for group in groups if group not in settings.groups]:
         raise Conflict(f"There is no group {unknown[0]!r}: there are {', '.join(settings.groups)}.")
+    try:
+        naming.require_plain(name)
+    except ValueError as error:
+        raise Conflict(f"{error}.") from None
     if url is not None and name in databases:
         raise Conflict(f"The settings name the database {name} already: leave its address out.")
     if url is not None and passfile.has_password(url):

@@ -30,8 +30,7 @@ OPEN_SECONDS = 1.5
 class Part:
     """One database's part of a question over all of them: its snapshot.
 
-    `leftovers` are slots that it has rows of but doesn't own; `bounds` are the histogram bounds of the ranked column,
-    and `rows` is about how many there are.
+    `leftovers` are slots that it has rows of but doesn't own; `bounds` are the histogram bounds of the ranked column.
     """
 
     report: Report
@@ -40,7 +39,6 @@ class Part:
     as_of: datetime
     leftovers: Sequence[int]
     bounds: Sequence[int]
-    rows: int
 
     async def ask(self, statement: Any, **arguments: Any) -> Sequence[Any]:
         """Raises DatabaseUnavailable."""
@@ -77,7 +75,7 @@ async def _opened(stack: AsyncExitStack, database: Database, arguments: Mapping[
     report = await stack.enter_async_context(database.report(opening))
     (row,) = await report.ask(SQL["open"], arguments)
     report.extend(deadline)
-    return Part(report, database.name, row.slots, row.as_of, row.leftovers, row.bounds, row.rows)
+    return Part(report, database.name, row.slots, row.as_of, row.leftovers, row.bounds)
 
 
 async def answering(

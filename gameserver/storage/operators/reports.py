@@ -43,8 +43,8 @@ SECONDS = 5.0
 STEPS, STEPS_BY_NAME = 3, 2
 """How many histogram bounds a search spans, of about a hundred: a few per cent of the players. Comparing each
 one's name takes longer than looking at it."""
-COMMON = 0.25
-"""The share of players with a name beyond which it is quicker to sort first, and to compare names in that order."""
+COMMON = 0.05
+"""The share of players that may have a name beyond which names are compared in the page's order, until it is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,24 +168,26 @@ async def _page(part: Part, question: Question) -> Sequence[Any]:
     """The ids and values of one page and one player more, or of all that are left.
 
     The first search ends at a value shortly behind the page's beginning, which spares sorting the rest of the table. If
-    it finds too few, because statistics are old or the class is rare, a second one has no such limit.
+    it finds too few, because statistics are old or the class is rare, a second one has no such limit. Where the page's
+    order has an index, only as much as fills the page is read in it, unless the name is rare.
     """
-    until = _until(question, part.bounds)
-    keys = _keys
-    if until is not None and question.segment.goes_by_name() and await is_common(part, question):
-        keys = _keys_in_order
+    until, has_index = _until(question, part.bounds), question.by == "created_at"
+    orderly = (until is not None or has_index) and await is_common(part, question)
     if until is not None:
-        rows = await part.ask(keys(question, part.counted(), until))
+        rows = await part.ask((keys_in_order if orderly else _keys)(question, part.counted(), until))
         if len(rows) > question.limit:
             return rows
-    return await part.ask(keys(question, part.counted()))
+    return await part.ask((keys_in_order if orderly and has_index else _keys)(question, part.counted()))
 
 
 async def is_common(part: Part, question: Question) -> bool:
-    """Whether many players have such a name, by Postgres's statistics of parts."""
-    (row,) = await part.ask(SQL["named"], part=question.segment.name_part, beginning=question.segment.name_begins)
-    expected: float = row[0][0]["Plan"]["Plan Rows"]
-    return expected >= COMMON * part.rows
+    """Whether many players may have such a name, by Postgres's statistics of its words; False if any name will do."""
+    segment = question.segment
+    if not segment.goes_by_name():
+        return False
+    (row,) = await part.ask(SQL["named"], part=segment.name_part, beginning=segment.name_begins)
+    share: float = row.share
+    return share >= COMMON
 
 
 def _until(question: Question, bounds: Sequence[int]) -> int | None:
@@ -219,7 +221,7 @@ def _keys(question: Question, counted: ColumnElement[bool], until: int | None = 
     return question.select((PLAYERS.c.id, value.label("value")), conditions).limit(question.limit + 1)
 
 
-def _keys_in_order(question: Question, counted: ColumnElement[bool], until: int | None = None) -> Any:
+def keys_in_order(question: Question, counted: ColumnElement[bool], until: int | None = None) -> Any:
     """As `_keys`, but sorts first, and compares only the names until the page is full: `offset 0` keeps them apart."""
     anyone, value = replace(question, segment=question.segment.whatever_name()), value_of(question.by)
     columns = (PLAYERS.c.id, value.label("value"), PLAYERS.c.name)

@@ -3,8 +3,7 @@
 -- name: open
 -- :size how many slots the group has, :by the column whose histogram bounds are wanted, or ''.
 -- `slots` are those that the database owns; `leftovers` those that it has rows of all the same (one index probe each);
--- `bounds` values of the column with about as many rows between any two neighbours, and `rows` how many there are, from
--- Postgres's last statistics.
+-- `bounds` values of the column with about as many rows between any two neighbours, from Postgres's last statistics.
 select array(select slot from players_owned_slots where owned) as slots,
        clock_timestamp() as as_of,
        array(
@@ -19,15 +18,28 @@ select array(select slot from players_owned_slots where owned) as slots,
                                      || coalesce(cast(cast(s.most_common_vals as text) as bigint[]), '{}')) as bound
            where s.schemaname = current_schema and s.tablename = 'players' and s.attname = :by
            order by bound
-       ) as bounds,
-       (select cast(reltuples as bigint) from pg_class where oid = cast('players' as regclass)) as rows
+       ) as bounds
 
 -- name: named
--- :part and :beginning of a name, null for any: the plan, which says how many players are expected to have it.
-explain (format json)
-select from players
-where (cast(:part as text) is null or name_parts(name) @@ name_query(cast(:part as text), false))
-  and (cast(:beginning as text) is null or name_parts(name) @@ name_query(cast(:beginning as text), true))
+-- :part and :beginning of a name, null for any: at the most which share of the names has it, by Postgres's last statistics of
+-- the words that `name_parts` makes of names. It is the share of the rarest word: they go together, so a plan, which
+-- multiplies their shares, expects far too few. Shorter parts are the beginnings of several words.
+with asked(text) as (
+    values (name_folded(cast(:part as text))), ('^' || name_folded(cast(:beginning as text)))
+), words as (
+    select distinct substr(text, place, 3) as word
+    from asked cross join lateral generate_series(1, greatest(1, length(text) - 2)) as place where text is not null
+), known as (
+    select each.word, each.share from pg_stats s
+    cross join lateral unnest(cast(cast(s.most_common_elems as text) as text[]), s.most_common_elem_freqs)
+        as each(word, share)
+    where s.schemaname = current_schema and s.tablename = 'players_name_parts' and each.word is not null
+)
+select min(share) as share from (
+    select w.word, 1 - exp(sum(ln(greatest(1 - coalesce(k.share, 0), 1e-6)))) as share
+    from words w left join known k on k.word = w.word or (length(w.word) < 3 and starts_with(k.word, w.word))
+    group by w.word
+) as of_words
 
 -- name: players
 -- :slots and :ids: the whole rows of these players, found one by one through the key, whatever the statistics say.

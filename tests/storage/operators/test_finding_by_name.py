@@ -1,7 +1,10 @@
 """Players are found by parts and beginnings of their names, exactly, whatever these consist of, and by an index."""
 
 import asyncio
+import json
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 from unicodedata import normalize
 
 import asyncpg
@@ -83,6 +86,63 @@ async def test_a_part_that_many_have_is_paged_through_by_bounds(core: Core) -> N
     question = Question("exp", 7, segment=Segment(name_part="77"))
     assert await are_common(core, question) == [False, False]
     assert await walk(core, question) == ranked(few)
+
+
+async def test_words_that_many_have_together_are_expected_together(core: Core) -> None:
+    """Each of the words of `dragon` is as common as all of them: a plan multiplies their shares."""
+    crowd = crowd_of([f"{'Dragon' if number % 3 else 'Hero'}{number:04}" for number in range(1, 1500)])
+    await put(core, crowd)
+    for segment, common in (
+        (Segment(name_part="dragon"), True),
+        (Segment(name_begins="DRAGON"), True),
+        (Segment(name_part="dragon", class_name="mage"), True),
+        (Segment(name_part="r"), True),
+        (Segment(name_part="hero0"), True),
+        (Segment(name_part="gonhero"), False),
+        (Segment(name_part="q"), False),
+        (Segment(name_part="용사"), False),
+        (Segment(class_name="mage"), False),
+    ):
+        question = Question("exp", 100, segment=segment)
+        assert await are_common(core, question) == [common, common], segment
+        has = [player for player in crowd if all(folded(word) in folded(player.name) for word in words_of(segment))]
+        for by in ("exp", "created_at"):
+            assert {player.id for player in await walk(core, replace(question, by=by))} == {each.id for each in has}
+
+
+def words_of(segment: Segment) -> list[str]:
+    return [word for word in (segment.name_part, segment.name_begins) if word is not None]
+
+
+@pytest.mark.parametrize("part", ["dragon", "용사"])
+async def test_a_name_that_many_have_is_read_in_the_order_of_creation_until_the_page_is_full(
+    core: Core, part: str
+) -> None:
+    """By the rows that a database looks at: by time everything would be quick here."""
+    crowd = crowd_of([f"{part if number % 2 else 'hero'}{number:05}" for number in range(1, 6000)])
+    await put(core, [each._replace(created_at=START + timedelta(seconds=at)) for at, each in enumerate(crowd)])
+    question = Question("created_at", 50, segment=Segment(name_part=part))
+    assert await are_common(core, question) == [True, True]
+    query, arguments = driver_form(reports.keys_in_order(question, parts.counted([])))
+    async with connected(core.databases["one"].url) as connection:
+        await connection.execute("vacuum analyze players")
+        await connection.execute("set plan_cache_mode = force_custom_plan")
+        plan = await connection.fetchval(f"explain (analyze, format json) {query}", *arguments)
+    (scan,) = [each for each in nodes_of(json.loads(plan)[0]["Plan"]) if each["Node Type"] == "Index Scan"]
+    assert scan["Index Name"] == "players_created_at"
+    assert scan["Actual Rows"] <= 200, "a page is 51 of the 2,000 or so of this database that have the name"
+
+
+def nodes_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for child in plan.get("Plans", ()) for node in nodes_of(child))]
+
+
+async def test_folding_is_written_into_the_statement_and_leaves_plain_names_unnormalized(core: Core) -> None:
+    """A function that is called for each name takes several times as long."""
+    async with connected(core.databases["one"].url) as connection:
+        plan = await connection.fetch("explain verbose select name_folded(name) from players")
+        assert "CASE WHEN (octet_length(" in str(plan)
+        assert await connection.fetchval("select name_folded(null)") is None
 
 
 async def are_common(core: Core, question: Question) -> list[bool]:

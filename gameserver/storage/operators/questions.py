@@ -117,6 +117,11 @@ class Question:
         return (-number if self.descending else number), player_id
 
 
+def moment(number: int) -> datetime:
+    """Of Unix microseconds."""
+    return _START + number * _MICROSECOND
+
+
 def value_of(by: By) -> ColumnElement[Any]:
     """What players are ranked by, of a row of `players`."""
     return SEEN if by == "seen_at" else PLAYERS.c[by]

@@ -30,7 +30,7 @@ from sqlalchemy import ColumnElement, func, select
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.operators.parts import PLAYERS, SQL, Part, answering, gathered, part_of
-from gameserver.storage.operators.questions import EVERYONE, MOMENTS, By, Question, value_of
+from gameserver.storage.operators.questions import EVERYONE, MOMENTS, By, Question, moment, value_of
 from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import REPORTS, Database
 from gameserver.storage.postgres.replica import Replicas
@@ -43,8 +43,9 @@ SECONDS = 5.0
 STEPS, STEPS_BY_NAME = 3, 2
 """How many histogram bounds a search spans, of about a hundred: a few per cent of the players. Comparing each
 one's name takes longer than looking at it."""
-COMMON = 0.05
-"""The share of players that may have a name beyond which names are compared in the page's order, until it is full."""
+COMMON, MOST = 0.05, 0.25
+"""The share of players that may have a name beyond which names are compared in the page's order, until it is full:
+where that order has an index, and where it has to be sorted first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Reports:
     async def rank(self, question: Question) -> Ranking:
         """One page of players, in their order."""
         others = replace(question.segment.whatever_name(), class_name=None)
-        bounds_of = question.by if question.by not in MOMENTS and others == EVERYONE else None
+        bounds_of = question.by if question.by != "created_at" and others == EVERYONE else None
         return await self.over_all(lambda parts: _rank(parts, question), bounds_of)
 
     async def count(self) -> tuple[list[Count], datetime]:
@@ -172,7 +173,7 @@ async def _page(part: Part, question: Question) -> Sequence[Any]:
     order has an index, only as much as fills the page is read in it, unless the name is rare.
     """
     until, has_index = _until(question, part.bounds), question.by == "created_at"
-    orderly = (until is not None or has_index) and await is_common(part, question)
+    orderly = (until is not None or has_index) and await is_common(part, question, COMMON if has_index else MOST)
     if until is not None:
         rows = await part.ask((keys_in_order if orderly else _keys)(question, part.counted(), until))
         if len(rows) > question.limit:
@@ -180,18 +181,19 @@ async def _page(part: Part, question: Question) -> Sequence[Any]:
     return await part.ask((keys_in_order if orderly and has_index else _keys)(question, part.counted()))
 
 
-async def is_common(part: Part, question: Question) -> bool:
-    """Whether many players may have such a name, by Postgres's statistics of its words; False if any name will do."""
+async def is_common(part: Part, question: Question, least: float) -> bool:
+    """Whether this share of the players may have such a name, by Postgres's statistics; False if any name will do."""
     segment = question.segment
     if not segment.goes_by_name():
         return False
     (row,) = await part.ask(SQL["named"], part=segment.name_part, beginning=segment.name_begins)
     share: float = row.share
-    return share >= COMMON
+    return share >= least
 
 
-def _until(question: Question, bounds: Sequence[int]) -> int | None:
+def _until(question: Question, numbers: Sequence[int]) -> int | datetime | None:
     """The histogram bound some steps behind the page's beginning; None if there aren't so many."""
+    bounds: Sequence[Any] = numbers if question.by not in MOMENTS else [*map(moment, numbers)]
     last: Any = None if question.after is None else question.after[0]
     steps = STEPS_BY_NAME if question.segment.goes_by_name() else STEPS
     if question.descending:
@@ -215,13 +217,13 @@ async def _count(parts: Sequence[Part]) -> tuple[list[Count], datetime]:
     return counts, min(part.as_of for part in parts)
 
 
-def _keys(question: Question, counted: ColumnElement[bool], until: int | None = None) -> Any:
+def _keys(question: Question, counted: ColumnElement[bool], until: int | datetime | None = None) -> Any:
     value = value_of(question.by)
     conditions = _conditions(question, counted, until)
     return question.select((PLAYERS.c.id, value.label("value")), conditions).limit(question.limit + 1)
 
 
-def keys_in_order(question: Question, counted: ColumnElement[bool], until: int | None = None) -> Any:
+def keys_in_order(question: Question, counted: ColumnElement[bool], until: int | datetime | None = None) -> Any:
     """As `_keys`, but sorts first, and compares only the names until the page is full: `offset 0` keeps them apart."""
     anyone, value = replace(question, segment=question.segment.whatever_name()), value_of(question.by)
     columns = (PLAYERS.c.id, value.label("value"), PLAYERS.c.name)
@@ -231,7 +233,9 @@ def keys_in_order(question: Question, counted: ColumnElement[bool], until: int |
     return chosen.order_by(ordered, rows.id).limit(question.limit + 1)
 
 
-def _conditions(question: Question, counted: ColumnElement[bool], until: int | None) -> list[ColumnElement[bool]]:
+def _conditions(
+    question: Question, counted: ColumnElement[bool], until: int | datetime | None
+) -> list[ColumnElement[bool]]:
     if until is None:
         return [counted]
     value = value_of(question.by)

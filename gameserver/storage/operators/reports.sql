@@ -1,7 +1,8 @@
 -- What every report asks of one database's snapshot. Tables: players, players_owned_slots.
 
 -- name: open
--- :size how many slots the group has, :by the column whose histogram bounds are wanted, or ''.
+-- :size how many slots the group has, :by what is ranked by and of what histogram bounds are wanted, or ''; of moments
+-- these are Unix microseconds.
 -- `slots` are those that the database owns; `leftovers` those that it has rows of all the same (one index probe each);
 -- `bounds` values of the column with about as many rows between any two neighbours, from Postgres's last statistics.
 select array(select slot from players_owned_slots where owned) as slots,
@@ -14,9 +15,14 @@ select array(select slot from players_owned_slots where owned) as slots,
        ) as leftovers,
        array(
            select distinct bound from pg_stats s
-           cross join lateral unnest(coalesce(cast(cast(s.histogram_bounds as text) as bigint[]), '{}')
-                                     || coalesce(cast(cast(s.most_common_vals as text) as bigint[]), '{}')) as bound
-           where s.schemaname = current_schema and s.tablename = 'players' and s.attname = :by
+           cross join lateral unnest(case when cast(:by as text) = 'seen_at' then array(
+               select cast(extract(epoch from moment) * 1000000 as bigint)
+               from unnest(coalesce(cast(cast(s.histogram_bounds as text) as timestamptz[]), '{}')
+                           || coalesce(cast(cast(s.most_common_vals as text) as timestamptz[]), '{}')) as moment
+           ) else coalesce(cast(cast(s.histogram_bounds as text) as bigint[]), '{}')
+               || coalesce(cast(cast(s.most_common_vals as text) as bigint[]), '{}') end) as bound
+           where s.schemaname = current_schema and s.tablename = 'players'
+             and s.attname = case cast(:by as text) when 'seen_at' then 'seen' else :by end
            order by bound
        ) as bounds
 

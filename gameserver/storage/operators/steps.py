@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Interval, bindparam, case, cast, extract, func, literal, or_, select
 
 from gameserver.storage.operators.parts import PLAYERS, Part, gathered
-from gameserver.storage.operators.questions import MOMENTS, By, Segment, array_of, value_of
+from gameserver.storage.operators.questions import MOMENTS, By, Segment, array_of, moment, value_of
 
 SINGLES = 2048
 """Values that are counted one by one, as beginners are many: a power of two."""
@@ -122,14 +122,10 @@ def _start(by: By, width: int) -> ColumnElement[Any]:
 def _within(by: By, steps: Sequence[ValueStep]) -> ColumnElement[bool]:
     """Whether a row is in one of these steps: by ranges where there is an index, by the step's beginning else."""
     if by in MOMENTS:
-        return or_(*(value_of(by).between(_moment(step.first), _moment(step.last)) for step in steps))
+        return or_(*(value_of(by).between(moment(step.first), moment(step.last)) for step in steps))
     width = steps[0].last - steps[0].first + 1
     return _start(by, width) == func.any(array_of([step.first for step in steps], BigInteger))
 
 
 def _number(value: int | datetime) -> int:
     return value if isinstance(value, int) else (value - _START) // _MICROSECOND
-
-
-def _moment(number: int) -> datetime:
-    return _START + number * _MICROSECOND

@@ -146,10 +146,10 @@ async def test_folding_is_written_into_the_statement_and_leaves_plain_names_unno
         assert await connection.fetchval("select name_folded(null)") is None
 
 
-async def are_common(core: Core, question: Question) -> list[bool]:
+async def are_common(core: Core, question: Question, least: float = reports.MOST) -> list[bool]:
     """Whether each database takes the name for one that many have, and so compares names in the page's order."""
     return await core.rooms.operators.reports.over_all(
-        lambda opened: parts.gathered(reports.is_common(part, question) for part in opened)
+        lambda opened: parts.gathered(reports.is_common(part, question, least) for part in opened)
     )
 
 

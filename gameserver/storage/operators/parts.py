@@ -30,8 +30,8 @@ OPEN_SECONDS = 1.5
 class Part:
     """One database's part of a question over all of them: its snapshot.
 
-    `leftovers` are slots that it has rows of but doesn't own; `bounds` are the histogram bounds of what is ranked by, of
-    moments Unix microseconds.
+    `leftovers` are slots that it has rows of but doesn't own; `bounds` are the histogram bounds of what is ranked by,
+    of moments Unix microseconds.
     """
 
     report: Report

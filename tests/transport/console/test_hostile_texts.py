@@ -1,5 +1,6 @@
 """Whatever players, rules and operators write is text in the console: it runs nothing, and turns or widens nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,8 +10,11 @@ import pytest
 from playwright.async_api import Page, expect
 
 from gameserver.config.settings import Settings
+from gameserver.storage.live.presence import Presence
+from gameserver.waiting import cancel_and_wait
 from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import ADMIN_KEY, Api, Signed, command_id
+from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode, start_node
 from tests.transport.console.conftest import violations
 
@@ -127,3 +131,30 @@ async def test_a_rulebook_with_hostile_texts_is_compared_as_text(
     await dialog.get_by_role("button", name="Preview").click()
     await expect(dialog.get_by_role("alert")).to_be_visible()
     await is_only_text(page)
+
+
+async def test_a_node_and_a_database_with_hostile_names_are_text_in_the_fleet(
+    signed_in: Page, node: InProcessNode
+) -> None:
+    """Settings refuse such names; nodes of an earlier version may announce them, and its `databases add` took them."""
+    page, name = signed_in, f"{RUNS[:28]}{TURNS} '\"{{}}"
+    hostile = Presence(node.core.redis.commands, name + "W" * 260, f"{name}:8080", "2026-01-01T00:00:00Z")
+    async with connected(node.core.databases["one"].url) as control:
+        await control.execute("insert into members values ('players', $1, false)", name)
+    announcing = asyncio.create_task(hostile.beat(list, lambda: 1))
+    try:
+        for width in (1280, 390):
+            await page.set_viewport_size({"width": width, "height": 844})
+            await page.goto("/console/fleet")
+            for place, shown in (
+                ("tr", "[U+202E]exe.gnp[U+2067] '\"{}WWW"),
+                ("tr", "[U+202E]exe.gnp[U+2067] '\"{}:8080"),
+            ):
+                await expect(page.locator(place).filter(has_text=shown).first).to_be_attached()
+            await is_only_text(page)
+        assert not await violations(page)
+        await page.goto("/console/fleet?tab=slots")
+        await expect(page.locator("#app").get_by_text("[U+202E]exe.gnp[U+2067] '\"{}").first).to_be_attached()
+        await is_only_text(page)
+    finally:
+        await cancel_and_wait([announcing])

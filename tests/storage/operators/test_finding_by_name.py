@@ -97,7 +97,6 @@ async def test_words_that_many_have_together_are_expected_together(core: Core) -
         (Segment(name_begins="DRAGON"), True),
         (Segment(name_part="dragon", class_name="mage"), True),
         (Segment(name_part="r"), True),
-        (Segment(name_part="hero0"), True),
         (Segment(name_part="gonhero"), False),
         (Segment(name_part="q"), False),
         (Segment(name_part="용사"), False),

@@ -1,6 +1,6 @@
 """Players as boards need them: their present state, and the rows that are written of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -51,17 +51,55 @@ def pack(contest: Contest, players: Iterable[RankedPlayer], *, all_absent: bool 
     when its score was taken away.
     Without `all_absent`, an absent player has one only if it is gone, or has `moved`.
     """
-    board, sign = contest.board, -1 if contest.board.order == "desc" else 1
-    rows, lists_absent = [], not board.stores_scores
+    return b"".join([_row(contest, ranked, all_absent=all_absent) for ranked in players])
+
+
+def pack_changed(contests: Sequence[Contest], players: Iterable[RankedPlayer]) -> list[bytes]:
+    """For each contest what `pack` gives without `all_absent`, in less than half of its time.
+
+    Most players have only changed: they are looked for where their class and level admit them, and have one row for
+    all boards that rank by the same.
+    """
+    rows: list[list[bytes]] = [[] for _ in contests]
+    storing = [number for number, contest in enumerate(contests) if contest.board.stores_scores]
+    alike: dict[tuple[str, int], Sequence[Sequence[int]]] = {}
     for ranked in players:
-        score = ranked.score(contest)
-        if score is not None:
-            card = ranked.card or pack_card(ranked.player)
-            at = microseconds(score.reached_at)
-            rows.append(pack_row(ranked.player, at, sign * score.score, there=True, card=card))
-        elif ranked.gone or _has_left(ranked, contest) or (lists_absent and (all_absent or ranked.moved)):
-            rows.append(pack_row(ranked.player, 0, 0, there=False, card=b""))
-    return b"".join(rows)
+        if ranked.gone or ranked.moved:
+            for number, contest in enumerate(contests):
+                rows[number].append(_row(contest, ranked, all_absent=False))
+            continue
+        key = ranked.player.class_name, ranked.player.level
+        groups = alike.get(key)
+        if groups is None:
+            groups = alike[key] = _alike(contests, *key)
+        for numbers in groups:
+            row = _row(contests[numbers[0]], ranked, all_absent=False)
+            for number in numbers:
+                rows[number].append(row)
+        for number in storing if ranked.stored else ():
+            rows[number].append(_row(contests[number], ranked, all_absent=False))
+    return [b"".join(each) for each in rows]
+
+
+def _alike(contests: Sequence[Contest], class_name: str, level: int) -> list[list[int]]:
+    """The numbers of those that admit the class at the level, apart by what they rank by, and in which order."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for number, contest in enumerate(contests):
+        if not contest.board.stores_scores and contest.board.admits(class_name, level):
+            groups.setdefault((contest.board.score, contest.board.order), []).append(number)
+    return list(groups.values())
+
+
+def _row(contest: Contest, ranked: RankedPlayer, *, all_absent: bool) -> bytes:
+    """The player's row for apply.lua; empty if it needs none."""
+    board, score = contest.board, ranked.score(contest)
+    if score is not None:
+        at, sign = microseconds(score.reached_at), -1 if board.order == "desc" else 1
+        return pack_row(ranked.player, at, sign * score.score, there=True, card=ranked.card or pack_card(ranked.player))
+    lists_absent = not board.stores_scores and (all_absent or ranked.moved)
+    if ranked.gone or lists_absent or _has_left(ranked, contest):
+        return pack_row(ranked.player, 0, 0, there=False, card=b"")
+    return b""
 
 
 def _has_left(ranked: RankedPlayer, contest: Contest) -> bool:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from redis.asyncio import Redis
 
 from gameserver.storage.boards.layout import CONSTANTS, LOADING, Contest
-from gameserver.storage.boards.ranked import RankedPlayer, pack
+from gameserver.storage.boards.ranked import RankedPlayer, pack, pack_changed
 from gameserver.storage.redis.scripts import Script
 
 TOMBSTONE_SECONDS = 120
@@ -181,9 +181,9 @@ class BoardWriter:
         `as_of` is the ledger's time of the reading, in ms. Boards that a player isn't on hear of it if it has `moved`.
         """
         calls = []
-        for contest, generation in followed:
+        packed = pack_changed([contest for contest, _ in followed], players)
+        for (contest, generation), rows in zip(followed, packed, strict=True):
             guard = Guard(database, generation.checkpoint, database, checkpoint)
-            rows = pack(contest, players, all_absent=False)
             call = _call(contest, generation.name, guard, "follow", rows, database)
             calls.append(call if as_of is None else call._replace(ledger_ms=as_of))
         return [bool(answer) for answer in await self._apply.many(calls)]

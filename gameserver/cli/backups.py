@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +14,12 @@ from rich.table import Table
 
 from gameserver.app import backups as application
 from gameserver.app import restoring
-from gameserver.app.backups import BackedUpSystem
+from gameserver.app.backups import BackedUpSystem, Say
 from gameserver.app.restoring import Restoration, RestoredData
+from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults
+from gameserver.config.settings import Settings
 from gameserver.storage.crossings.findings import Findings
 from gameserver.terminal import grid, show, show_json
 from gameserver.times import moment_in_utc, rfc3339
@@ -60,8 +63,10 @@ def restore(
         async def work() -> None:
             say = (lambda text: typer.echo(text, err=True)) if as_json else _say
             settings = settings_of(config)
-            done = await restoring.restore(settings, wanted, say)
-            found = await restoring.reconcile(settings, database, done.since) if done.running else []
+            if into is None:
+                done, found = await _put_in_place(settings, wanted, say)
+            else:
+                done, found = await restoring.restore(settings, wanted, say), []
             if as_json:
                 show_json(_report(done) | {"findings": _findings(found)})
                 return
@@ -70,6 +75,23 @@ def restore(
                 _tell(found)
 
         carry_out(work())
+
+
+async def _put_in_place(settings: Settings, wanted: Restoration, say: Say) -> tuple[RestoredData, Sequence[Findings]]:
+    """Restores a database where it is, with its entry in the audit log, and puts right what crossed.
+
+    Of the control database the entry is written afterwards: its log goes back with it.
+    """
+    database = wanted.database
+    details = {"to": LATEST if wanted.moment is None else rfc3339(wanted.moment), "timeline": wanted.timeline}
+    entry = audited(settings, change_of("database_restore", database, details))
+    async with AsyncExitStack() as stack:
+        if database != settings.control.database:
+            await stack.enter_async_context(entry)
+        done = await restoring.restore(settings, wanted, say)
+        if database == settings.control.database:
+            await stack.enter_async_context(entry)
+        return done, await restoring.reconcile(settings, database, done.since) if done.running else []
 
 
 @backups_cli.command("list")
@@ -124,7 +146,9 @@ def reconcile(
             raise typer.BadParameter("--since needs a time")
 
         async def work() -> None:
-            found = await restoring.reconcile(settings_of(config), database, moment)
+            settings = settings_of(config)
+            async with audited(settings, change_of("database_reconcile", database, {"since": rfc3339(moment)})):
+                found = await restoring.reconcile(settings, database, moment)
             if as_json:
                 show_json(_findings(found))
             else:

@@ -8,10 +8,12 @@ from typer.testing import CliRunner
 
 from gameserver.__main__ import cli
 from gameserver.app import Core
+from gameserver.cli.actor import actor
 from gameserver.commands import sharding
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, GameError
 from gameserver.storage.operators.audit_log import AuditQuestion
+from gameserver.times import rfc3339
 from tests.support.nodes import toml_of
 
 
@@ -50,3 +52,22 @@ async def test_a_change_of_nodes_has_an_end(core: Core, settings: Settings, tmp_
     done = await asyncio.to_thread(CliRunner().invoke, cli, ["nodes", "drain", "node-9", "--config", str(config)])
     assert done.exit_code == 1, done.output
     assert await entries(core) == [("node_drain", "node-9", "refused", None)]
+
+
+async def test_a_restoration_and_what_it_puts_right_have_an_end(core: Core, settings: Settings, tmp_path: Path) -> None:
+    config = tmp_path / "gameserver.toml"
+    config.write_text(toml_of(settings, settings.node.port))
+    since = rfc3339(core.commands.accounts.policy.now())
+    for words, code in (
+        (["restore", "--database", "two", "--to", since], 1),  # it isn't embedded: it can't be put in place
+        (["restore", "--database", "two", "--to", "latest", "--into", str(tmp_path / "past")], 1),  # to look at
+        (["backups", "reconcile", "--database", "two", "--since", since], 0),
+    ):
+        done = await asyncio.to_thread(CliRunner().invoke, cli, [*words, "--config", str(config)], input="y\n")
+        assert done.exit_code == code, done.output
+    found, _ = await core.rooms.operators.audit.log.find(AuditQuestion(100))
+    assert [(entry.action, entry.target, entry.details, entry.ended) for entry in reversed(found)] == [
+        ("database_restore", "two", {"to": since, "timeline": None}, "refused"),
+        ("database_reconcile", "two", {"since": since}, "done"),
+    ]
+    assert {entry.admin for entry in found} == {actor()}

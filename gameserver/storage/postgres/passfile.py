@@ -7,6 +7,7 @@ Kubernetes mounts.
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
@@ -23,8 +24,16 @@ class PassfileFault(ConnectionError):
 
 def has_password(url: SecretStr) -> bool:
     """Whether a URL holds a password, as `role:password@` or as `?password=`."""
-    parts = urlsplit(url.get_secret_value())
-    return ":" in parts.netloc.rpartition("@")[0] or "password" in parse_qs(parts.query, keep_blank_values=True)
+    return ":" in urlsplit(url.get_secret_value()).netloc.rpartition("@")[0] or "password" in _parameters(url)
+
+
+def has_passphrase(url: SecretStr) -> bool:
+    """Whether a URL holds the passphrase of a TLS key."""
+    return "sslpassword" in _parameters(url)
+
+
+def _parameters(url: SecretStr) -> Mapping[str, Sequence[str]]:
+    return parse_qs(urlsplit(url.get_secret_value()).query, keep_blank_values=True)
 
 
 def completed(url: SecretStr, passfile: Path | None) -> SecretStr:

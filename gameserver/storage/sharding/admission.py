@@ -67,6 +67,11 @@ def _named(
             "the address is stored. Put the line host:port:database:role:password into every node's password file "
             "(control.passfile, PGPASSFILE or ~/.pgpass)."
         )
+    if url is not None and passfile.has_passphrase(url):
+        raise Conflict(
+            "Leave sslpassword out of the address: the command line can be read by every account of this machine, and "
+            "the address is stored. Give the nodes a key without a passphrase, which only their account can read."
+        )
     if url is not None:
         databases.join(name, url)
     if name not in databases:

@@ -69,7 +69,16 @@ async def test_questions_by_the_command_line_leave_nothing_in_the_audit_log(
 
 @pytest.mark.parametrize(
     "statement",
-    ["delete from audit", "truncate audit", "update audit set reason = 'another'", "delete from audit where false"],
+    [
+        "delete from audit",
+        "truncate audit",
+        "update audit set reason = 'another'",
+        "delete from audit where false",
+        "delete from audit_ends",
+        "truncate audit_ends",
+        "update audit_ends set ended = 'another'",
+        "truncate audit, audit_ends",
+    ],
 )
 async def test_the_nodes_role_and_a_superuser_cant_change_what_is_in_it(
     servers: Servers, settings: Settings, statement: str

@@ -153,6 +153,18 @@ async def test_a_password_in_the_address_is_refused_with_the_reason(
     assert "test" not in str(raised.value)
 
 
+@pytest.mark.parametrize("parameter", ["sslpassword=unseen", "sslmode=require&sslp%61ssword=unseen"])
+async def test_a_passphrase_in_the_address_is_refused_and_stands_nowhere(
+    settings: Settings, joined: Settings, parameter: str
+) -> None:
+    url = f"{bare(settings, 'two').get_secret_value()}&{parameter}"
+    with pytest.raises(Conflict, match=r"sslpassword out of the address.* without a passphrase") as raised:
+        await admit(joined, "two", SecretStr(url), ["players"])
+    assert "unseen" not in str(raised.value)
+    async with connected(settings.database_url("one")) as control:
+        assert await control.fetchval("select count(*) from databases where name = 'two'") == 0
+
+
 async def test_a_password_file_that_others_can_read_is_refused(settings: Settings, joined: Settings) -> None:
     assert joined.control.passfile is not None
     joined.control.passfile.chmod(0o644)

@@ -89,7 +89,8 @@ async def test_an_unmasked_frame_ends_the_socket_with_1002(api: Api, node: InPro
 async def test_fragments_without_an_end_are_cut_like_too_many_frames(
     api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch, greeted: bool, size: int
 ) -> None:
-    monkeypatch.setattr(conversation, "HELLO_SECONDS", 60)
+    for module, deadline in ((conversation, "HELLO_SECONDS"), (guard, "MESSAGE_SECONDS")):
+        monkeypatch.setattr(module, deadline, 60)
     who = await api.sign_up()
     async with opened(node) as (reader, writer):
         if greeted:
@@ -109,7 +110,7 @@ async def test_fragments_without_an_end_are_cut_like_too_many_frames(
         assert closing.done()
         # A client that goes on sending to a closed connection may lose what it hasn't read, the close among it.
         assert closing.exception() is not None or closing.result() in (4429, 1009)
-        assert time.monotonic() - started < 30, "not only by hello's deadline"
+        assert time.monotonic() - started < 30, "not only by a deadline"
         assert (await api.ask("GET", "/v1/classes")).status == 200
 
 

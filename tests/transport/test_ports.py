@@ -14,6 +14,7 @@ from gameserver.stack.errors import StackError
 from gameserver.stack.processes.ports import free_port
 from tests.support.client import ADMIN_KEY, Api
 from tests.support.nodes import node_process, start_node
+from tests.support.wait import wait_until
 from tests.transport.doors import assert_problem
 
 
@@ -69,7 +70,13 @@ OPERATORS_PATHS = ("/admin/v1/stats", "/metrics", "/%61dmin/v1/stats", "/admin/v
 
 async def statuses(port: int) -> set[int]:
     async with Api(f"http://127.0.0.1:{port}") as api:
-        asked = [(await api.ask("GET", path, token=ADMIN_KEY)).status for path in OPERATORS_PATHS[:3]]
+        asked = list[int]()
+
+        async def are_final() -> bool:
+            asked[:] = [(await api.ask("GET", path, token=ADMIN_KEY)).status for path in OPERATORS_PATHS[:3]]
+            return 503 not in asked
+
+        await wait_until(are_final, 60, "the databases answer in time")
         assert (await api.ask("GET", "/ready")).status == 200
         assert (await api.ask("POST", "/v1/sessions", body={"device": "nobodys-device"})).status == 401
         return set(asked)

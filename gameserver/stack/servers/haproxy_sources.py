@@ -23,6 +23,12 @@ ADDRESSES = 100_000
 SHARES = ((75, 10), (90, 100))
 """When this part of all connections is taken, in per cent, an address gets no more than its limit divided by this."""
 _SUBSCRIBER = "ipmask(32,64)"
+_FORWARDED = (
+    f"req.hdr_ip(X-Forwarded-For,-1),{_SUBSCRIBER}",
+    f"req.hdr(X-Forwarded-For,-1),field(2,[),field(1,]),{_SUBSCRIBER}",
+)
+"""The client that an HTTP proxy wrote last: an address, of IPv4 also with a port, or one in brackets. The first that can
+be read counts."""
 Networks = Sequence[IPv4Network | IPv6Network]
 
 
@@ -50,8 +56,7 @@ def request_rules(front: HAProxySettings, limits: LimitSettings) -> str:
     """The rules of the frontend for players that every request passes first."""
     most, lines = _most(limits.requests_per_address), []
     if front.forwarded_from:
-        client = f"req.hdr_ip(X-Forwarded-For,-1),{_SUBSCRIBER}"
-        lines.append(f"http-request track-sc0 {client} if {_from(front.forwarded_from)}")
+        lines += [f"http-request track-sc0 {client} if {_from(front.forwarded_from)}" for client in _FORWARDED]
     lines += [
         f"http-request reject if {{ sc0_http_req_rate gt {2 * most} }}",
         f"http-request deny deny_status 429 if {{ sc0_http_req_rate gt {most} }}",

@@ -4,9 +4,10 @@ Law: before a partition is dropped, `ledger_kept` has of every player that the d
 its devices), and the last row that took effect: the state from which what is left of its history goes on, and by which
 a follower that has been away since learns that the player changed. Nothing is dropped while slots move to or from the
 database, as a move is verified by sums over the ledger; a move that is about to begin waits for a chunk of players, not
-for a partition (`kept_whole`). Whatever is killed at any step, the next run goes on from there. A partition is detached
-concurrently, so no writer waits. Void rows of sign-ups go with the ledger's rows of their time: under ids as old as
-that the database makes no player any more (accounts/birth_writes.py).
+for a partition (`kept_whole`). An operator's own tables stay, whatever their names; what an operator has made of a week
+holds it up, with the reason in the log. Whatever is killed at any step, the next run goes on from there. A partition is
+detached concurrently, so no writer waits. Void rows of sign-ups go with the ledger's rows of their time: under ids as
+old as that the database makes no player any more (accounts/birth_writes.py).
 """
 
 import contextlib
@@ -43,6 +44,12 @@ LOCK = "select pg_advisory_lock_shared($1)"
 WEEK = timedelta(weeks=1)
 PLAYERS = 200
 """Whose rows are kept in one transaction."""
+REFUSALS = (
+    asyncpg.DependentObjectsStillExistError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
+"""What an operator has done holds up a week: a view of it, another owner, a default partition."""
 VOID_ROWS = 1000
 """Deleted in one transaction."""
 log = structlog.get_logger()
@@ -95,11 +102,20 @@ async def forget_old(database: Database, terms: RetentionTerms) -> int:
 
 async def weeks_before(connection: asyncpg.Connection, before: datetime) -> Sequence[asyncpg.Record]:
     """The partitions of weeks that ended by then, oldest first: each one's `name` and `state`."""
-    return [row for row in await connection.fetch(SQL["partitions"]) if end_of(row["name"]) <= before]
+    rows = await connection.fetch(SQL["partitions"])
+    return [row for row in rows if _names_a_week(row["name"]) and end_of(row["name"]) <= before]
+
+
+def _names_a_week(table: str) -> bool:
+    """Whether its name is a Monday's; another table is an operator's."""
+    try:
+        return end_of(table).weekday() == 0
+    except ValueError:
+        return False
 
 
 def end_of(partition: str) -> datetime:
-    """The end of a partition's week."""
+    """The end of a partition's week. Raises ValueError for what isn't one."""
     return datetime.strptime(f"{partition}+0000", f"{NAME}%z") + WEEK
 
 
@@ -139,7 +155,11 @@ async def _forget(
         if end_of(row["name"]) > before:
             return number, f"a letter to be delivered or items to be settled, of {before:%Y-%m-%d}, may need them"
         began = time.monotonic()
-        if (kept := await _drop(connection, row["name"], row["state"])) is None:
+        try:
+            kept = await _drop(connection, row["name"], row["state"])
+        except REFUSALS as error:
+            return number, f"Postgres refuses to drop {row['name']}: {error.detail or error}"
+        if kept is None:
             return number, "a move of slots is about to begin"
         LEDGER_WEEKS_DROPPED.labels(database.name).inc()
         seconds = round(time.monotonic() - began, 3)

@@ -24,11 +24,13 @@ select exists (select from pg_locks l join pg_database d on d.oid = l.database
                      and l.classid = 0 and l.objid = $1::int::oid and l.objsubid = 1)
 
 -- name: partitions
--- Partitions, oldest first: attached, or left pending or detached by a run that was killed.
+-- Partitions, oldest first: attached, or left pending or detached by a run that was killed. One that was detached
+-- concurrently has the bounds of its week as a constraint; a table without is an operator's.
 select c.relname::text as name,
        case when i.inhrelid is null then 'detached' when i.inhdetachpending then 'pending' else 'attached' end as state
 from pg_class c left join pg_inherits i on i.inhrelid = c.oid and i.inhparent = 'ledger'::regclass
 where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname ~ '^ledger_[0-9]{8}$'
+      and (i.inhrelid is not null or exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'c'))
 order by 1
 
 -- name: slots

@@ -226,9 +226,10 @@ async def test_behind_an_http_proxy_requests_count_by_the_client_that_it_names(
         async def ask(client: str, source: str = FRONT) -> int:
             return await asked(port, source, headers=f"X-Forwarded-For: 192.0.2.1, {client}\r\n")
 
-        for spelt in ("198.51.100.7", "198.51.100.8:50123", "2001:db8::1"):
+        brackets = ("[2001:db8:1::1]:443", "[2001:db8:2::1]", '"[2001:db8:3::1]:443"')
+        for spelt in ("198.51.100.7", "198.51.100.8:50123", "2001:db8::1", *brackets):
             assert [await ask(spelt) for _ in range(25)] == [200] * 20 + [429] * 5, spelt
-        assert await ask("2001:db8::2") == 429, "one /64"
+        assert [await ask(one) for one in ("2001:db8::2", "[2001:db8:1::2]:444")] == [429] * 2, "one /64"
         assert [await ask(f"198.51.100.{number}", HONEST) for number in range(25)] == [200] * 20 + [429] * 5, "forged"
         for number, expected in ((20, 401), (20, 429), (21, 401)):
             with opened(port, FRONT) as connection:

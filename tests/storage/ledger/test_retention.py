@@ -28,6 +28,7 @@ from gameserver.storage.postgres.locks import FORGETTING
 from gameserver.storage.sessions.store import Origin
 from gameserver.storage.sharding import copying
 from gameserver.storage.sharding.move import SlotStep, Step
+from gameserver.telemetry import LEDGER_WEEKS_OVERDUE
 from gameserver.upkeep import loops
 from tests.storage.sharding import moving
 from tests.support.client import command_id
@@ -139,6 +140,42 @@ async def test_a_run_that_was_killed_is_gone_on_with(one: Database, step: str) -
         await reading.rollback()
     assert await forget_old(one, kept()) > 0
     assert first not in await partitions(one)
+
+
+async def test_an_operators_tables_hold_up_no_week_and_stay_whatever_their_names(one: Database) -> None:
+    await ensure_partitions(one, now(), BACK)
+    own = ["ledger_20200106", "ledger_20200107", "ledger_99999999"]  # a Monday's, a Tuesday's, and no date
+    async with connected(one.url) as connection:
+        for name in own:
+            await connection.execute(f"create table {name} (copied int)")
+    assert await forget_old(one, kept()) > 0
+    assert set(own) < set(await partitions(one))
+    async with connected(one.url) as connection:
+        assert [row["name"] for row in await retention.weeks_before(connection, now() - MONTH)] == []
+
+
+@pytest.mark.parametrize(
+    ("made", "undone", "told"),
+    [
+        ("create view report as select count(*) from {}", "drop view report", "view report depends on table {}"),
+        ("create table ledger_rest partition of ledger default", "drop table ledger_rest", "default partition"),
+    ],
+)
+async def test_what_an_operator_has_made_of_a_week_holds_it_up_with_the_reason(
+    one: Database, capsys: pytest.CaptureFixture[str], made: str, undone: str, told: str
+) -> None:
+    await ensure_partitions(one, now(), BACK)
+    first = (await partitions(one))[0]
+    async with connected(one.url) as connection:
+        await connection.execute(made.format(first))
+        capsys.readouterr()
+        assert await forget_old(one, kept()) == 0
+        assert told.format(first) in capsys.readouterr().out
+        assert LEDGER_WEEKS_OVERDUE.labels(one.name)._value.get() > 0
+        await connection.execute(undone)
+    assert await forget_old(one, kept()) > 0
+    assert first not in await partitions(one)
+    assert LEDGER_WEEKS_OVERDUE.labels(one.name)._value.get() == 0
 
 
 async def test_of_two_nodes_at_once_one_drops_each_week(one: Database) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from pydantic import SecretStr
 
 from gameserver.cli.actor import actor
 from gameserver.config.settings import Settings
+from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.postgres.database import Database
 from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
 from tests.support.nodes import toml_of
+from tests.support.repository import ROOT
 from tests.support.servers import Servers
 
 
@@ -67,6 +71,11 @@ async def test_questions_by_the_command_line_leave_nothing_in_the_audit_log(
     assert await entries(settings) == []
 
 
+def superusers_url(servers: Servers, settings: Settings) -> str:
+    database = settings.database_url("one").get_secret_value().rsplit("/", 1)[1]
+    return f"{servers.postgres['one'].superuser_url.rsplit('/', 1)[0]}/{database}"
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -83,8 +92,7 @@ async def test_questions_by_the_command_line_leave_nothing_in_the_audit_log(
 async def test_the_nodes_role_and_a_superuser_cant_change_what_is_in_it(
     servers: Servers, settings: Settings, statement: str
 ) -> None:
-    url = settings.database_url("one").get_secret_value()
-    superuser = servers.postgres["one"].superuser_url.rsplit("/", 1)[0] + "/" + url.rsplit("/", 1)[1]
+    url, superuser = settings.database_url("one").get_secret_value(), superusers_url(servers, settings)
     async with connected(SecretStr(url)) as connection:
         await connection.execute(
             "insert into audit (admin, action, target, reason, details) values ('a','b','c','d','{}')"
@@ -94,3 +102,33 @@ async def test_the_nodes_role_and_a_superuser_cant_change_what_is_in_it(
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(statement)
     assert await entries(settings) == [("a", "b", "c", "d")]
+
+
+async def test_a_log_that_was_given_away_as_the_page_says_grows_and_the_nodes_role_cant_undo_anything(
+    servers: Servers, settings: Settings
+) -> None:
+    (recipe,) = re.findall(
+        r"```sql\n(create role auditor.*?)```", (ROOT / "docs/operations.md").read_text("utf-8"), re.S
+    )
+    undoing = (
+        "drop table audit", "drop table audit_ends", "alter table audit disable trigger all",
+        "drop trigger audit_is_kept on audit", "drop function audit_is_kept() cascade",
+        "create or replace function audit_is_kept() returns trigger language plpgsql as 'begin return new; end'",
+        "alter schema public rename to old", "alter table audit rename to old", "truncate audit",
+        "alter table audit owner to gameserver",
+    )  # fmt: skip
+    async with connected(SecretStr(superusers_url(servers, settings))) as superuser:
+        await superuser.execute(recipe)
+        try:
+            control = Database("one", settings.database_url("one"))
+            async with Audit(control).recorded(AuditedChange("ann", "ban", "7", "a reason")):
+                pass
+            await control.dispose()
+            async with connected(settings.database_url("one")) as connection:
+                for statement in undoing:
+                    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                        await connection.execute(statement)
+                assert await connection.fetchval("select ended from audit_ends") == "done"
+        finally:
+            await superuser.execute("reassign owned by auditor to gameserver; drop owned by auditor; drop role auditor")
+    assert await entries(settings) == [("ann", "ban", "7", "a reason")]

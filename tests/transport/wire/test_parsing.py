@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
 from gameserver.rules.errors import BadInput
 from gameserver.transport import wire
@@ -102,6 +103,28 @@ def test_fields_are_named_as_the_client_wrote_them() -> None:
     with pytest.raises(BadInput) as caught:
         wire.parse(wire.PlayersQuery, {"ids": "1,x"})
     assert [fault.field for fault in caught.value.errors] == ["ids.1"]
+
+
+class Either(BaseModel):
+    """Fields of several kinds, as a studio's arguments may have: pydantic puts each kind's name into the place."""
+
+    id: int | Annotated[str, Field(max_length=3)]
+    parts: list[dict[str, int | bool]]
+
+
+@pytest.mark.parametrize(
+    ("sent", "fields"),
+    [
+        ({"id": "four", "parts": []}, {"id"}),
+        ({"id": {}, "parts": {}}, {"id", "parts"}),
+        ({"id": 1, "parts": [{}, {"int": "x"}]}, {"parts.1.int"}),
+        ({"id": 1, "parts": [1]}, {"parts.0"}),
+    ],
+)
+def test_a_field_of_several_kinds_is_named_without_them(sent: dict[str, Any], fields: set[str]) -> None:
+    with pytest.raises(BadInput) as caught:
+        wire.parse(Either, sent)
+    assert {fault.field for fault in caught.value.errors} == fields
 
 
 def integers_of_queries() -> Iterator[tuple[type[QueryModel], str]]:

@@ -27,8 +27,8 @@ _FORWARDED = (
     f"req.hdr_ip(X-Forwarded-For,-1),{_SUBSCRIBER}",
     f"req.hdr(X-Forwarded-For,-1),field(2,[),field(1,]),{_SUBSCRIBER}",
 )
-"""The client that an HTTP proxy wrote last: an address, of IPv4 also with a port, or one in brackets. The first that can
-be read counts."""
+"""The client that an HTTP proxy wrote last: an address, of IPv4 also with a port, or one in brackets. The first that
+can be read counts."""
 Networks = Sequence[IPv4Network | IPv6Network]
 
 

@@ -96,6 +96,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> object:
     return Lanes(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command that a test runs in this process sets up logs of its own; those of later tests are as they were."""
+    configured = structlog.get_config()
+    yield
+    structlog.configure(**configured)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     with standing_servers() as standing:

@@ -48,8 +48,8 @@ async def opened(node: InProcessNode) -> AsyncIterator[tuple[asyncio.StreamReade
         writer.close()
 
 
-async def received(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    first, second = await asyncio.wait_for(reader.readexactly(2), 10)
+async def received(reader: asyncio.StreamReader, seconds: float = 10) -> tuple[int, bytes]:
+    first, second = await asyncio.wait_for(reader.readexactly(2), seconds)
     size = second
     if second == 126:
         size = int.from_bytes(await reader.readexactly(2))
@@ -58,9 +58,9 @@ async def received(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return first & 0x0F, await reader.readexactly(size)
 
 
-async def closing_code(reader: asyncio.StreamReader) -> int:
+async def closing_code(reader: asyncio.StreamReader, seconds: float = 10) -> int:
     while True:
-        opcode, payload = await received(reader)
+        opcode, payload = await received(reader, seconds)
         if opcode == 8:
             return int.from_bytes(payload[:2])
 
@@ -98,18 +98,18 @@ async def test_fragments_without_an_end_are_cut_like_too_many_frames(
             await received(reader)
         flood = frame(b"x" * size, CONTINUATION, end=False) * 2000
         writer.write(frame(b"", end=False))
-        closing = asyncio.create_task(closing_code(reader))
-        started, sent = time.monotonic(), 0
+        closing = asyncio.create_task(closing_code(reader, 60))
+        started = time.monotonic()
         with suppress(ConnectionError):
             while not closing.done() and time.monotonic() - started < 30:
                 writer.write(flood)
-                sent += 2000
                 await writer.drain()
                 await asyncio.sleep(0)
         await asyncio.wait([closing], timeout=30)
         assert closing.done()
         # A client that goes on sending to a closed connection may lose what it hasn't read, the close among it.
-        assert closing.exception() is not None or closing.result() in (4429, 1009)
+        lost = isinstance(closing.exception(), ConnectionError | asyncio.IncompleteReadError)
+        assert lost or closing.result() in (4429, 1009)
         assert time.monotonic() - started < 30, "not only by a deadline"
         assert (await api.ask("GET", "/v1/classes")).status == 200
 

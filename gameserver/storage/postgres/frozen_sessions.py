@@ -12,7 +12,8 @@ import structlog
 
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres import patience, statements
-from gameserver.storage.postgres.database import Database, Databases
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.shares import Purpose, using
 
 SQL = statements.load(__package__, "frozen_sessions.sql")

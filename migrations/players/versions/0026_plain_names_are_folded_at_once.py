@@ -7,7 +7,7 @@ What the function answers stays the same, so the index that is made of it does. 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "players_0028"
+revision = "players_0026"
 down_revision = "players_0025"
 
 FOLDED = """

@@ -21,6 +21,7 @@ async def key_made(api: Api, name: str, by: str, *, again: bool = False) -> str:
     return str(answer.body["key"])
 
 
+@pytest.mark.usefixtures("node")
 @pytest.mark.parametrize("node", [{"second_operator_above": 1}], indirect=True)
 async def test_two_keys_that_may_be_in_one_hand_are_one_operator(api: Api, settings: Settings) -> None:
     for _ in range(2):

@@ -4,5 +4,5 @@ Door: `settings` (`Settings`, `load`), `errors` (`ConfigFault`), `files` (`read_
 `servers` (`DatabaseSettings`, `RedisSettings`), `deployment` (`NodeSettings`, `HAProxySettings`, ...), `origins`
 (which web pages may use the server), `limits` (`PerMinute`, `PerSecond`), `backups` (`BackupSettings`), `tracing`
 (`TracingSettings`), `sections` (the other sections), `postgres_url` (the addresses of a database's URL, `Place`),
-`redis_url` (`RedisUrl`, `RedisAccess`).
+`redis_url` (`RedisUrl`, `RedisAccess`), `naming` (what databases, nodes and replicas may be called).
 """

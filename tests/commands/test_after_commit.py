@@ -108,13 +108,19 @@ async def remove(core: Core, welcome: Welcome) -> None:
     await delete(core.commands.accounts, welcome.token, command_id())
 
 
+async def takes_nothing(core: Core) -> bool:
+    """Whether Redis takes not even what ends sessions, which a full one does (decision 0121)."""
+    redis: Any = core.redis.commands
+    return (await redis.execute_command("ROLE"))[0] in ("slave", b"slave")
+
+
 @pytest.mark.parametrize("change", [sign_out, ban, remove], ids=lambda change: change.__name__)
 async def test_what_was_committed_before_redis_failed_is_not_denied(
     core: Core, fail: Callable[[], Awaitable[None]], change: Callable[[Core, Welcome], Awaitable[None]]
 ) -> None:
     welcome = await sign_up(core.commands.accounts, ANN, command_id())
     await fail()
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown) if await takes_nothing(core) else contextlib.nullcontext():
         await change(core, welcome)
     with contextlib.suppress(Banned, PlayerNotFound):
         assert await core.rooms.accounts.credentials.session_epoch(welcome.player.id) > welcome.session.epoch

@@ -6,13 +6,11 @@ bodies have a deadline of their own (`inputs`). A client that leaves much unread
 shuts its sending side is answered all that it has asked. What isn't HTTP counts as a request of its address, in the
 limits and in the turns of the loop. Nothing that it holds is logged, for that may be a token: a client whose socket was
 refused may say hello nevertheless. A connection beyond what its address may have is answered 429 and closed before
-anything is read or made for it. Requests that a client sends without waiting for answers still leave the loop to others
-between each other.
+anything is read or made for it.
 """
 
 import asyncio
-import sys
-from collections.abc import Callable, Coroutine, Sized
+from collections.abc import Callable
 from typing import Any, cast
 
 import structlog
@@ -32,25 +30,6 @@ UNREAD_SECONDS = 30.0
 LONGEST_LINE, LONGEST_HEADER = 8190, 8189
 """Bytes; they differ so that aiohttp's error tells which one it was."""
 log = structlog.get_logger()
-
-
-class DirectLoop:
-    """The loop, for aiohttp's work on one connection: a request is handled in the connection's own task.
-
-    aiohttp makes a task for each request, which costs two turns of the loop; from Python 3.12 on it begins at once.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, waiting: Sized) -> None:
-        """`waiting` are the requests that have arrived and aren't handled yet."""
-        self._loop, self._waiting = loop, waiting
-        self.time, self.create_future, self.call_at = loop.time, loop.create_future, loop.call_at
-
-    def create_task(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any] | Coroutine[Any, Any, Any]:
-        """What is awaited at once: a task only where more requests wait, so that others have a turn in between."""
-        return self._loop.create_task(work) if self._waiting else work
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loop, name)
 
 
 class Connection(web.RequestHandler):
@@ -91,17 +70,6 @@ class Connection(web.RequestHandler):
             self.source = None
         if not self._refused:
             super().connection_lost(exc)
-
-    async def start(self) -> None:
-        """Answers requests until the connection ends."""
-        if sys.version_info < (3, 12):
-            self._loop = cast("asyncio.AbstractEventLoop", DirectLoop(self._loop, self._messages))
-        await super().start()
-
-    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - as aiohttp
-        """Called after each body; what isn't paused needs neither the parser again nor the transport."""
-        if self._reading_paused:
-            super().resume_reading(resume_parser)
 
     def pause_writing(self) -> None:
         """Much waits until the client reads: it has UNREAD_SECONDS for that."""

@@ -84,7 +84,7 @@ async def create_all(database: Database) -> None:
     async with database.engine.begin() as connection:
         for function in history.get_revision("players_0020").module.functions("pg_c_utf8"):
             await connection.exec_driver_sql(function)
-        folded = history.get_revision("players_0028").module.FOLDED
+        folded = history.get_revision("players_0026").module.FOLDED
         await connection.exec_driver_sql(folded.format(collation=' collate pg_catalog."pg_c_utf8"'))
         for metadata in tables.METADATA.values():
             await connection.run_sync(metadata.create_all)

@@ -29,7 +29,7 @@ from tests.support.command_line import WARM, CommandLine
 from tests.support.lanes import Lanes
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.servers import OTHER_REDIS, Servers, standing_servers
-from tests.support.shared_node import OWN, shared_node
+from tests.support.shared_node import needs_its_own, shared_node
 
 structlog.configure(processors=[structlog.processors.add_log_level, console_lines()])
 hypothesis_settings.register_profile(
@@ -156,8 +156,8 @@ def shared_address(servers: Servers) -> Iterator[str]:
 
 @pytest.fixture
 def node_address(request: pytest.FixtureRequest) -> str:
-    """That of the test's own node, if it asks for something of it; else of the one that its file shares."""
-    if OWN.isdisjoint(request.fixturenames) and OTHER_REDIS not in os.environ:
+    """That of the test's own node, if it needs one; else of the one that its file shares."""
+    if not needs_its_own(request) and OTHER_REDIS not in os.environ:
         return str(request.getfixturevalue("shared_address"))
     own: InProcessNode = request.getfixturevalue("node")
     return own.url

@@ -28,7 +28,7 @@ from tests.support.wait import wait_until
 ACL = CONFIG / "redis.acl"
 PASSWORD, ADMIN = "p@ss:word/%", "admin-password"
 SLOTS = 16384
-TESTS_OWN = ("flushall", "keys", "scan", "pttl", "dump", "restore")
+TESTS_OWN = ("flushall", "flushdb", "keys", "scan", "pttl", "dump", "restore")
 """What tests do besides the server's code."""
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import uvloop
 from pydantic import SecretStr
 
@@ -15,6 +16,11 @@ REDIS_DATABASE = 1
 """Another one than that of the tests with a deployment of their own, each of which begins with an empty one."""
 OWN = frozenset({"node", "core", "settings", "monkeypatch", "capsys", "capfd", "caplog"})
 """Fixtures of tests that need a node of their own: they look into it, or change the product in their process."""
+
+
+def needs_its_own(request: pytest.FixtureRequest) -> bool:
+    """Whether a test has such fixtures, or is marked: it counts everybody, or reads what only its process can tell."""
+    return not OWN.isdisjoint(request.fixturenames) or request.node.get_closest_marker("own_node") is not None
 
 
 @contextmanager

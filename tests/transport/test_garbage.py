@@ -12,7 +12,7 @@ from tests.support.client import Api, Signed
 REFUSALS = 100
 RING = 3
 """Fewer objects for each refusal are the client's, which runs in the same process, or of what happens now and then."""
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 
 async def _act(api: Api, player: Signed) -> int:

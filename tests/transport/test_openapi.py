@@ -217,7 +217,7 @@ async def test_answers_of_friends_and_passwords_fit_their_schemas(api: Api) -> N
         assert_fits(changed, "POST", "/v1/players/me/password")
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 async def test_answers_of_boards_and_admins_fit_their_schemas(api: Api) -> None:
     players = [await api.sign_up() for _ in range(3)]
 

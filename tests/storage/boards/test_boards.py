@@ -69,7 +69,7 @@ async def has_total(api: Api, name: str, total: int) -> bool:
     return found is not None and len(found) == total
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 async def test_equal_scores_stand_in_the_order_in_which_they_were_reached(api: Api) -> None:
     players = [await api.sign_up() for _ in range(6)]
     await wait_until(lambda: agrees(api), what="the board equals the database")
@@ -78,7 +78,7 @@ async def test_equal_scores_stand_in_the_order_in_which_they_were_reached(api: A
     assert [each for each, _ in found] == [who.id for who in players]
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 async def test_a_change_of_class_moves_a_player_between_boards(api: Api) -> None:
     who = await api.sign_up("warrior")
     response = await api.act(who, "change_class", **{"class": "mage"})

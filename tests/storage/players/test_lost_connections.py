@@ -14,6 +14,7 @@ from gameserver.app import Core
 from gameserver.config.sections import WriteSettings
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, Unavailable
+from gameserver.storage.postgres import patience
 from tests.support.client import command_id
 from tests.support.deployment import FENCE, act, assert_ledger_explains, connected, enlist, ledger, superuser, working
 from tests.support.servers import Servers
@@ -131,8 +132,11 @@ async def test_commands_for_a_database_that_is_away_are_answered_when_the_node_s
     assert all(isinstance(task.exception(), Unavailable) for task in waiting)
 
 
-async def test_a_sign_up_that_freezes_in_its_transaction_lets_go_of_the_fence_and_is_told_so(core: Core) -> None:
-    async with connected(core.databases["one"].url) as mover:
+async def test_a_sign_up_that_freezes_in_its_transaction_lets_go_of_the_fence_and_is_told_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(patience.POOLED, "idle_in_transaction_session_timeout", "2000")  # as outside tests
+    async with working(settings) as core, connected(core.databases["one"].url) as mover:
         await mover.execute("set lock_timeout = '4s'")
         with pytest.raises(DatabaseUnavailable):
             await freeze_while(core, mover.execute(f"select pg_advisory_lock({FENCE})"))

@@ -16,7 +16,7 @@ from tests.support.nodes import InProcessNode, start_node
 from tests.support.servers import SLOTS
 from tests.transport.doors import assert_problem, on_another_port, unchanged
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 ANN = {"name": "Ann Lee", "class": "mage", "device": device_of("anns-device"), "password": "anns-password"}
 

@@ -10,7 +10,7 @@ from tests.support.client import Api
 from tests.support.servers import SLOTS
 from tests.transport.doors import fields_of
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 CLASSES = ("warrior", "fighter", "mage", "priest")
 

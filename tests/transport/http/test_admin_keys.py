@@ -16,7 +16,7 @@ from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 SESSION = "/admin/v1/session"
 ADMIN_ROUTES = [route for route in ROUTES if route.key == "admin"]

@@ -16,7 +16,7 @@ from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 NEW = {"name": "ann", "role": "viewer"}
 WRONG: list[tuple[str, dict[str, Any], str]] = [

@@ -12,7 +12,7 @@ from gameserver.storage.operators.audit import AuditedChange, _begun
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import InProcessNode
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 
 async def entries(api: Api, **query: Any) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ NO_IDS = [
 ]
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 async def test_a_command_id_that_is_no_uuidv7_is_refused_and_changes_nothing(door: Door) -> None:
     async with unchanged(door.api, door.who):
         for key in NO_IDS:
@@ -47,7 +47,7 @@ async def test_a_command_id_that_is_no_uuidv7_is_refused_and_changes_nothing(doo
                 assert (await door.act(HUNT, wrong))["code"] == "bad_input", wrong
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 async def test_a_new_command_from_last_year_or_tomorrow_is_refused_with_the_servers_time(door: Door) -> None:
     async with unchanged(door.api, door.who):
         for seconds_ago in (365 * DAY, 2 * DAY + 60, -360, -DAY, -365 * DAY):
@@ -60,7 +60,7 @@ async def test_a_new_command_from_last_year_or_tomorrow_is_refused_with_the_serv
         assert "player" in await door.act(HUNT, command_id(seconds_ago)), "within the window"
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 async def test_a_command_id_reused_with_another_body_is_refused_and_changes_nothing(door: Door) -> None:
     key = command_id()
     first = await door.act(HUNT, key)
@@ -79,7 +79,7 @@ async def test_a_command_id_reused_with_another_body_is_refused_and_changes_noth
     assert made.status == 201, "another player's command id"
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 async def test_the_command_id_of_the_players_sign_up_cant_be_used_for_an_action(door: Door) -> None:
     ledger = await door.api.ask("GET", "/v1/players/me/ledger", token=door.who.token)
     key = ledger.body["entries"][-1]["command_id"]
@@ -87,7 +87,7 @@ async def test_the_command_id_of_the_players_sign_up_cant_be_used_for_an_action(
         assert (await door.act(HUNT, key))["code"] == "command_mismatch"
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 async def test_a_rules_refusal_is_the_final_answer_of_its_command_id(door: Door) -> None:
     key = command_id()
     for _ in range(2):

@@ -11,7 +11,7 @@ from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 from tests.transport.doors import closing_of
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 
 async def ranked(api: Api, count: int) -> list[Signed]:

@@ -158,7 +158,7 @@ WITH_SECRET = (
 """What a client sends that goes on after its upgrade was refused, or that has a slip in a header."""
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 @pytest.mark.parametrize("sent", WITH_SECRET)
 async def test_of_what_isnt_http_nothing_is_logged_but_the_kind_of_its_fault(api: Api, sent: bytes) -> None:
     with capture_logs() as lines:

@@ -19,7 +19,7 @@ from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 BOARDS = """
 [boards.best]

@@ -17,7 +17,7 @@ from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
 from tests.transport.http.test_player_changes import change, inbox
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 RULES = "tests.transport.http.whispers"
 NAME = "Zyxwvut Qponm"

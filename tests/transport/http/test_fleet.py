@@ -11,7 +11,7 @@ from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 
 async def admin(api: Api, method: str, path: str, key: str | None = None, **body: object) -> Answer:

@@ -77,6 +77,7 @@ async def test_no_player_has_more_friends_than_the_settings_allow(settings: Sett
         await befriend(api, who, next(other for other in others if other.id not in kept))
 
 
+@pytest.mark.own_node
 async def test_the_board_of_friends_has_the_player_and_its_friends_in_the_boards_order(api: Api) -> None:
     who, *others = [await api.sign_up() for _ in range(5)]
     for hunts, player in enumerate([*others, who]):

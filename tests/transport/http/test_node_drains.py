@@ -14,7 +14,7 @@ from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import start_node
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from tests.support.client import Api, command_id
 from tests.support.wait import wait_until
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 async def test_a_new_player_can_act_and_is_ranked(api: Api) -> None:
     who = await api.sign_up("mage")
     acted = await api.act(who)

@@ -11,7 +11,7 @@ from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 
 async def change(api: Api, method: str, who: Signed, what: str, key: str | None = None, **fields: Any) -> Answer:

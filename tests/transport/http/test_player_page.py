@@ -13,7 +13,7 @@ from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 
 async def admin(api: Api, method: str, path: str, key: str | None = None, **body: Any) -> Answer:

@@ -17,7 +17,7 @@ from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
 from tests.transport.http.test_player_changes import change
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import InProcessNode
 from tests.transport.doors import fields_of
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 QUERY = {"class": "mage", "min_level": "1", "by": "hp", "order": "asc", "banned": "false"}
 

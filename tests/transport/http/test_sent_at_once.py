@@ -17,7 +17,7 @@ from gameserver.storage.operators.audit import Audit, AuditedChange, AuditedEnd
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
 from tests.support.nodes import InProcessNode
 
-pytestmark = pytest.mark.usefixtures("node")
+pytestmark = pytest.mark.own_node
 
 COPIES = 4
 WHY = {"reason": "a test"}

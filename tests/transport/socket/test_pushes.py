@@ -158,7 +158,7 @@ async def forget_pushes(settings: Settings) -> None:
     await redis.aclose()
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.own_node
 async def test_a_socket_gets_what_it_subscribes_to(api: Api) -> None:
     who = await api.sign_up()
     own = await api.socket(who.token)

@@ -27,7 +27,7 @@ from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
 from tests.transport.http.test_player_changes import inbox, items
 
-pytestmark = pytest.mark.own_node
+pytestmark = pytest.mark.usefixtures("node")
 
 SECOND_KEY = "another-admin-key-that-nobody-guesses"
 TEXT = "<b>We are sorry</b>, 미안합니다."

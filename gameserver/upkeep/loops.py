@@ -136,6 +136,7 @@ async def write_sightings_for_ever(slots: Slots, seen: Sightings) -> None:
     async def work() -> int:
         return await on_each(slots.databases("players"), partial(sightings.write, slots, seen))
 
+    await asyncio.sleep(SIGHTING_SECONDS)  # a node that starts has seen nobody
     await _for_ever("sightings", SIGHTING_SECONDS, work)
 
 

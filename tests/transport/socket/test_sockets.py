@@ -136,6 +136,7 @@ async def locked(node: InProcessNode, who: Signed) -> AsyncIterator[None]:
         yield
 
 
+@pytest.mark.own_node
 async def test_a_peer_that_never_reads_is_cut_off_and_others_are_served(api: Api) -> None:
     players = await asyncio.gather(*(api.sign_up() for _ in range(40)))
 

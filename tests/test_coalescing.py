@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from gameserver.coalescing import Bounds, Coalescer
+from tests.support.wait import wait_until
 
 
 class RefusedError(Exception):
@@ -41,6 +42,7 @@ BOUNDS = Bounds(flights=2, together=3, waiting=10, seconds=5.0)
 async def test_no_more_calls_are_under_way_and_no_more_questions_in_one_than_allowed() -> None:
     service = Service(BOUNDS)
     replies = [service.coalescer.ask(number) for number in range(10)]
+    await wait_until(lambda: len(service.calls) > 1, what="two calls are under way")
     await asyncio.sleep(0.01)
     assert service.calls == [[0, 1, 2], [3, 4, 5]]
     replies += [service.coalescer.ask(number) for number in range(10, 16)]

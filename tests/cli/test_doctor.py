@@ -106,7 +106,7 @@ async def test_tables_that_the_role_may_not_write_are_an_error(servers: Servers,
 async def test_weeks_of_the_ledger_that_should_be_gone_are_named_with_what_holds_them_up(settings: Settings) -> None:
     assert not [problem for problem in findings(await examine(settings, 1), "one", "warning") if "ledger" in problem]
     async with connected(settings.database_url("one")) as connection:
-        await connection.execute("create table ledger_20250106 (like ledger)")
+        await connection.execute("create table ledger_20250106 (like ledger, check (true))")
         (problem,) = [each for each in findings(await examine(settings, 1), "one", "warning") if "ledger" in each]
         assert "ledger_20250106" in problem
         await connection.execute("create publication gs_test_move_1 for table players")

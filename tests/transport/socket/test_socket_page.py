@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import orjson
+import pytest
 
 from gameserver.config.limits import LimitSettings
 from gameserver.config.sections import SocketSettings
@@ -88,6 +89,7 @@ async def until_ranked(api: Api) -> None:
     await wait_until(are_ranked, what="both are on the board")
 
 
+@pytest.mark.own_node
 async def test_the_pushes_of_the_page_are_those_that_are_sent(api: Api) -> None:
     shown = {entry["push"]: entry for entry in (orjson.loads(text) for kind, text in EXAMPLES if kind == "push")}
     assert set(shown) == {"player", "mail", "notice", "rank", "going_away"}

@@ -84,13 +84,7 @@ async def renames(attack: Attack) -> None:
 
 async def befriending(attack: Attack) -> None:
     """Friends that come and go."""
-
-    async def change(number: int) -> None:
-        other = attack.strangers[number % len(attack.strangers)]
-        method = "PUT" if number // len(attack.strangers) % 2 else "DELETE"
-        await attack.ask(method, f"/v1/players/me/friends/{other}", token=attack.token)
-
-    await repeat(attack, change)
+    await _toggling(attack, "friends")
 
 
 async def new_devices(attack: Attack) -> None:
@@ -121,11 +115,16 @@ async def passwords(attack: Attack) -> None:
 
 async def blocking(attack: Attack) -> None:
     """Blocks that come and go."""
+    await _toggling(attack, "blocks")
+
+
+async def _toggling(attack: Attack, what: str) -> None:
+    """Puts strangers on one of its lists, one after another, and takes them off it, again and again."""
 
     async def change(number: int) -> None:
         other = attack.strangers[number % len(attack.strangers)]
         method = "DELETE" if number // len(attack.strangers) % 2 else "PUT"
-        await attack.ask(method, f"/v1/players/me/blocks/{other}", token=attack.token)
+        await attack.ask(method, f"/v1/players/me/{what}/{other}", token=attack.token)
 
     await repeat(attack, change)
 

@@ -76,6 +76,7 @@ class Database:
         self._query_seconds = None if patient else QUERY_SECONDS
         self._timeouts = patience.UNHURRIED if patient else patience.POOLED
         self._spare: DriverConnection | None = None
+        """What `vetting` has opened, for the pool."""
         self.engine: AsyncEngine = self._pool(POOL, self._pooled)
         self.shares = Shares(name, QUERY_SECONDS)
         planned = {**self._timeouts, **PLANNED_EACH_TIME}
@@ -86,7 +87,10 @@ class Database:
 
     async def _pooled(self) -> DriverConnection:
         spare, self._spare = self._spare, None
-        if spare is None or not spare.is_usable():
+        if spare is None:
+            return await self.connect(self._timeouts)
+        if not spare.is_usable():
+            spare.terminate()
             return await self.connect(self._timeouts)
         await self._judge(spare)
         return spare

@@ -1,14 +1,15 @@
 """Corrections of a player by operators: values, undoing one action, rolling back to a moment; each with a preview.
 
 Law: a correction is planned on the player and its ledger in one snapshot, and committed on that very version by the
-group commit that actions go through, once per command id. If the player has acted in between, it is planned anew. Every
-attempt is in the audit log before it is made, with what the player is before and after it.
+group commit that actions go through, once per command id. Items, which may be on another database, are read while the
+player keeps that version. If it has acted in between, it is planned anew. Every attempt is in the audit log before it
+is made, with what the player is before and after it.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from gameserver.commands import rank_changes
 from gameserver.commands.boards import Leaderboards
@@ -25,6 +26,7 @@ from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.telemetry import request_id
 
+T = TypeVar("T")
 ATTEMPTS = 20
 """How often a correction is planned anew because the player goes on acting."""
 
@@ -62,9 +64,9 @@ class ChangedBy:
 async def preview(corrections: Corrections, player_id: int, order: Order) -> Corrected:
     """What an order would change, ranks included; changes nothing.
 
-    Raises PlayerNotFound, BadInput, ClassMissing, StateUnknown, NotUndoable, DatabaseUnavailable.
+    Raises PlayerNotFound, BadInput, ClassMissing, StateUnknown, NotUndoable, PlayerChanged, DatabaseUnavailable.
     """
-    correction = await _planned(corrections, player_id, order)
+    correction = await _repeated(lambda: _planned(corrections, player_id, order))
     # A banned player is on no board, whatever it becomes.
     hidden = await corrections.pasts.look(player_id, _is_banned)
     ranks = [] if hidden else await rank_changes.of_correction(corrections.leaderboards, correction)
@@ -74,18 +76,23 @@ async def preview(corrections: Corrections, player_id: int, order: Order) -> Cor
 async def carry_out(corrections: Corrections, player_id: int, order: Order, by: ChangedBy) -> Corrected:
     """Corrects a player, once per command id.
 
-    Raises what `preview` does, CommandMismatch, CommandExpired, PlayerChanged, Refused for items that the player has
-    no more, Overloaded, and OutcomeUnknown (send it again).
+    Raises what `preview` does, CommandMismatch, CommandExpired, Refused for items that the player has no more,
+    Overloaded, and OutcomeUnknown (send it again).
     """
     command = Command(by.command_id, player_id, name_of(order), order, ANY_EPOCH, request_id=request_id.get())
     command.repeatable = True
     if await corrections.pasts.look(player_id, lambda past: past.command(by.command_id)) is not None:
         receipt = await corrections.play.players.act(command)
         return Corrected(receipt.player, None, receipt)
+    return await _repeated(lambda: _attempt(corrections, command, order, by))
+
+
+async def _repeated(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Raises PlayerChanged if the player acts amid every attempt."""
     for _ in range(ATTEMPTS - 1):
         with contextlib.suppress(PlayerChanged):
-            return await _attempt(corrections, command, order, by)
-    return await _attempt(corrections, command, order, by)
+            return await attempt()
+    return await attempt()
 
 
 async def _attempt(corrections: Corrections, command: Command, order: Order, by: ChangedBy) -> Corrected:
@@ -106,14 +113,22 @@ def name_of(order: Order) -> str:
 
 
 async def _planned(corrections: Corrections, player_id: int, order: Order) -> Correction:
-    held: dict[str, int] = {}
-    if not isinstance(order, Correct):
-        held = {stack.item: stack.count for stack in await corrections.play.players.items(player_id)}
+    """Raises PlayerChanged if the player has acted since its items were read."""
+    if isinstance(order, Correct):
+        return await corrections.pasts.look(player_id, lambda past: plan(corrections.planning, past, {}, order))
+    version = await corrections.pasts.look(player_id, _version)
+    held = {stack.item: stack.count for stack in await corrections.play.players.items(player_id)}
 
     async def work(past: Past) -> Correction:
+        if past.player.version != version:
+            raise PlayerChanged(f"The player is at version {past.player.version} by now, not {version}.")
         return await plan(corrections.planning, past, held, order)
 
     return await corrections.pasts.look(player_id, work)
+
+
+async def _version(past: Past) -> int:
+    return past.player.version
 
 
 async def _is_banned(past: Past) -> bool:

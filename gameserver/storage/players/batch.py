@@ -286,11 +286,12 @@ class Batch:
         ]
         players = zip(*states, strict=True) if states else [()] * PLAYER_COLUMNS
         await connection.fetch(SQL["write"], now, *zip(*self._entries, strict=True), *players, self._by.rulebook.number)
+        # A correction fits the version that the player had before this batch, so what it scores here comes on top.
+        if self._corrected_scores:
+            await connection.fetch(SQL["set_score"], now, *zip(*self._corrected_scores, strict=True))
         if self._scores:
             versions = {player.id: player.version for player in changed}
             await connection.fetch(SQL["score"], *self._by.scoring.arguments(self._scores, versions, now))
-        if self._corrected_scores:
-            await connection.fetch(SQL["set_score"], now, *zip(*self._corrected_scores, strict=True))
         if self._by.stacks.changed:
             await self._by.stacks.write(connection, now)
             self._sent_items = self._by.stacks.sent

@@ -1,7 +1,9 @@
 """Clients that don't read: what the node holds for them is bounded, and the others play on."""
 
 import asyncio
+import contextlib
 import socket
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack
@@ -23,7 +25,7 @@ from tests.support.nodes import start_node
 from tests.support.wait import wait_until
 
 HOSTILE = "127.0.0.66"
-PINGS = 3000
+FRAMES, SHOWN = 100, 20
 MIB = 1 << 20
 
 
@@ -102,10 +104,16 @@ def frame(content: object) -> bytes:
     return head + bytes(4) + payload
 
 
-def ask_much(connection: socket.socket) -> None:
-    """Thousands of answers that nobody reads."""
-    for number in range(PINGS):
-        connection.sendall(frame({"id": f"{number:060}", "op": "read"}))
+def ask_on(connection: socket.socket, enough: threading.Event) -> None:
+    """Asks for large answers that nobody reads, until it is enough, or the server closes."""
+    connection.settimeout(0.2)
+    asked = b"".join(frame({"id": number, "op": "board", "board": "exp", "limit": 100}) for number in range(FRAMES))
+    left = b""
+    with contextlib.suppress(ConnectionError):
+        while not enough.is_set():
+            left = left or asked
+            with contextlib.suppress(TimeoutError):
+                left = left[connection.send(left) :]
 
 
 def is_cut(connection: socket.socket) -> bool:
@@ -140,24 +148,36 @@ async def test_sockets_that_dont_read_are_ended_at_each_bound_and_the_others_pla
     bounds = {"held_bytes_per_address": 1 << 40, "held_bytes_per_node": 1 << 40, "held_bytes_per_socket": 1 << 30}
     bounds[limit] = MIB if limit != "held_bytes_per_socket" else MIB // 4
     quick = PerSecond(per_second=100_000, burst=100_000)
-    limits = LimitSettings(held_bytes_per_address=bounds.pop("held_bytes_per_address"), frames_per_address=quick)
+    limits = LimitSettings(
+        held_bytes_per_address=bounds.pop("held_bytes_per_address"),
+        frames_per_address=quick, frames_per_socket=quick, reads_per_player=quick,
+    )  # fmt: skip
     chosen = settings.model_copy(update={"limits": limits, "sockets": SocketSettings(**bounds)})
     await start_node(stack, chosen)
     api = await stack.enter_async_context(Api(f"http://127.0.0.1:{settings.node.port}"))
-    players = [await api.sign_up() for _ in range(5)]
+    players = [await api.sign_up() for _ in range(SHOWN)]
+
+    async def all_are_shown() -> bool:
+        return len((await api.ask("GET", "/v1/boards/exp?limit=100")).body.get("entries", ())) == SHOWN
+
+    await wait_until(all_are_shown, what="a board of all players")
     before, honest = await metric(api, limit), await api.socket(players[4].token)
     with ExitStack() as opened:
         slow = [
             opened.enter_context(await asyncio.to_thread(websocket, settings.node.port, player.token))
             for player in players[:4]
         ]
-        await asyncio.gather(*(asyncio.to_thread(ask_much, one) for one in slow), return_exceptions=True)
+        enough = threading.Event()
+        opened.callback(enough.set)
+        asking = [asyncio.create_task(asyncio.to_thread(ask_on, one, enough)) for one in slow]
 
         async def one_is_ended() -> bool:
             assert "ok" in await honest.ask("ping")
             return await metric(api, limit) > before
 
-        await wait_until(one_is_ended, 20, "a socket that doesn't read was ended")
+        await wait_until(one_is_ended, 60, "a socket that doesn't read was ended")
+        enough.set()
+        await asyncio.gather(*asking)
         assert any(await asyncio.gather(*(asyncio.to_thread(is_cut, one) for one in slow)))
     assert "ok" in await honest.ask("read")
 

@@ -169,7 +169,8 @@ async def up(
     children: list[Child] = [*failing_over.deciders, *databases, *followers, *game_nodes]
     children += [front.haproxy] if front else []
     console = Console(stderr=True, width=columns(), quiet=as_json, highlight=False, soft_wrap=True)
-    async with Supervisor(children, lock=settings.data / "up.lock") as supervisor, _reaping(supervisor):
+    supervisor = Supervisor(children, lock=settings.data / "up.lock")
+    async with _reaping(supervisor), supervisor:
         console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
         await supervisor.start(*failing_over.deciders)
         await supervisor.start(*databases)
@@ -191,7 +192,7 @@ async def up(
 
 
 def _reaping(supervisor: Supervisor) -> contextlib.AbstractAsyncContextManager[None]:
-    """What servers leave behind, such as the Postgres of a Patroni, is reaped when it ends."""
+    """What servers leave behind, such as the Postgres of a Patroni, is reaped when it ends, also while they stop."""
     return orphans.taken_in(lambda: [child.process for child in supervisor.children])
 
 

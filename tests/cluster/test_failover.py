@@ -96,6 +96,17 @@ async def test_a_killed_primary_is_followed_by_its_standby_and_nothing_is_lost(
     assert refused.code == 1
     assert "Patroni of one refused" in refused.errors
     assert await cluster.leader("one") == second
+    await everything_ends_in_order(cluster)
+
+
+async def everything_ends_in_order(cluster: RunningCluster) -> None:
+    """A Postgres that has ended counts as ended for its Patroni, also while all of `up` stops."""
+    assert cluster.popen is not None
+    cluster.popen.send_signal(signal.SIGTERM)
+    await wait_until(cluster.ended, 60, what="everything has ended")
+    logs = "".join(log.read_text("utf-8") for log in (cluster.folder / "var" / "log").glob("postgres-*.log"))
+    assert "database system is shut down" in logs
+    assert "Timeout during postmaster stop" not in logs
 
 
 async def standby_reads(cluster: RunningCluster, standby: str) -> None:

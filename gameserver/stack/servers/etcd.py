@@ -45,7 +45,8 @@ class EtcdServer(ManagedServer):
     place: EtcdPlace
     members: Sequence[EtcdPlace]
     """All of them, with this one."""
-    stop_seconds: float = 10
+    stop_seconds: float = 3
+    """A leader offers its lead to members that stop, too, and waits for 9 s; what it acknowledged is on its disk."""
     what: str = field(default="etcd", init=False)
 
     def __post_init__(self) -> None:

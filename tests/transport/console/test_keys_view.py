@@ -32,6 +32,7 @@ async def test_a_key_is_made_shown_once_rotated_and_revoked_by_keyboard(
     assert secret.startswith("hlk_")
     assert not await violations(page)
     await expect(dialog.get_by_role("button", name="Copy")).to_be_focused()
+    await page.context.grant_permissions(["clipboard-write"])  # as a browser with a window does for who presses a key
     await page.keyboard.press("Enter")
     await expect(dialog.get_by_role("status")).to_have_text("Copied.")
     stores = "JSON.stringify([location.href, history.state, {...localStorage}, {...sessionStorage}])"

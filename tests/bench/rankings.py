@@ -88,14 +88,20 @@ async def others(core: Core) -> list[tuple[str, str, dict[str, str]]]:
     return [
         ("by id", "players", {"id": str(player.id)}),
         ("by name", "players", {"name": player.name}),
+        ("by a device", "players", {"device": "a device that nobody has"}),
+        ("a player's page", f"players/{player.id}", {}),
+        ("a player's ledger", f"players/{player.id}/ledger", {}),
         ("beginning of the name", "players", {"name_begins": player.name[:5]}),
         ("part of the name", "players", {"name_part": player.name[2:6]}),
         ("part that many have", "players", {"name_part": player.name[1:4]}),
         ("part that nobody has", "players", {"name_part": "qqqq"}),
         ("banned", "players", {"banned": "true"}),
+        ("not connected", "rankings", {"online": "false"}),
+        ("last seen", "rankings", {"by": "seen_at"}),
         ("rank of one", f"players/{player.id}/rank", {}),
         ("percentiles and bars", "rankings/spread", {}),
         ("the same of levels", "rankings/spread", {"by": "level"}),
+        ("the same of names with a part", "rankings/spread", {"name_part": player.name[1:4]}),
     ]
 
 

@@ -234,9 +234,10 @@ class Database:
             yield pools.driver_of(await connection.get_raw_connection())
 
     async def ask(self, statement: str, *arguments: object) -> Sequence[Any]:
-        """The rows of one statement with `$1`…, in a transaction of its own.
+        """The rows of one statement with `$1`…, in its own transaction; one that changes something may be sent again.
 
-        Raises DatabaseUnavailable, and OutcomeUnknown when it may have changed something.
+        Raises DatabaseUnavailable, also where its connection was lost before the answer and it may have taken effect,
+        and OutcomeUnknown where it has, but perhaps on one disk alone.
         """
         async with self._opened(isolation_level="AUTOCOMMIT") as connection:
             rows = (await connection.exec_driver_sql(statement, arguments)).fetchall()

@@ -69,10 +69,10 @@ async def main() -> None:
 
 
 async def median(database: Database, by: By) -> tuple[int | datetime, int]:
-    """The value and the id of a made-up player whose value is the median, for the cursor of the page in the middle."""
+    """The value and the id of a made-up player, before all others whose value is the median: for a page's cursor."""
     value = func.percentile_disc(0.5).within_group(value_of(by))
     async with database.snapshot() as connection:
-        return (await connection.execute(select(value).where(~tables.player_rows.c.void))).scalar_one(), 1 << 61
+        return (await connection.execute(select(value).where(~tables.player_rows.c.void))).scalar_one(), 1
 
 
 async def read_page(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> None:

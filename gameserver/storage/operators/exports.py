@@ -13,17 +13,29 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import asyncpg
-from sqlalchemy import BigInteger, ClauseElement, ColumnElement, Select, cast, extract, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ClauseElement,
+    ColumnElement,
+    Select,
+    TextClause,
+    cast,
+    extract,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 from gameserver.exports import Format
 from gameserver.rules.errors import Overloaded
 from gameserver.storage import tables
+from gameserver.storage.operators.common_names import for_all
 from gameserver.storage.operators.parts import SQL, counted
 from gameserver.storage.operators.questions import MOMENTS, PLAYERS, SEEN, Question
 from gameserver.storage.postgres import statements
@@ -82,6 +94,11 @@ class _Snapshot(NamedTuple):
     slots: Sequence[int]
     leftovers: Sequence[int]
 
+    async def ask(self, statement: TextClause, **arguments: object) -> Sequence[Any]:
+        query, values = driver_form(statement.bindparams(**arguments))
+        rows: Sequence[Any] = await self.connection.fetch(query, *values)
+        return rows
+
 
 class _Sorting(NamedTuple):
     """What the databases do first: one after another, for play needs a processor meanwhile."""
@@ -136,17 +153,18 @@ async def _snapshot(database: Database, size: int) -> AsyncIterator[_Snapshot]:
         connection = await database.connect(SETTINGS)
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
-                query, arguments = driver_form(SQL["open"].bindparams(size=size, by=""))
-                row = await connection.fetchrow(query, *arguments)
-                yield _Snapshot(database.name, connection, row["slots"], row["leftovers"])
+                opening = _Snapshot(database.name, connection, (), ())
+                (row,) = await opening.ask(SQL["open"], size=size, by="")
+                yield opening._replace(slots=row["slots"], leftovers=row["leftovers"])
         finally:
             connection.terminate()
 
 
 async def _stream(snapshot: _Snapshot, question: Question, kind: Format, sorting: _Sorting) -> AsyncIterator[Rows]:
     """The lines of one database in the ranking's order, by chunks: `place` and `id` to sort them by, and `line`."""
-    query, arguments = driver_form(lines_of(question, [counted(snapshot.leftovers)], kind))
     with translated(snapshot.database):
+        question = replace(question, segment=await for_all(snapshot.ask, question.segment))
+        query, arguments = driver_form(lines_of(question, [counted(snapshot.leftovers)], kind))
         cursor = await snapshot.connection.cursor(query, *arguments, timeout=STATEMENT_SECONDS)
         async with sorting.turn:
             first = await cursor.fetch(CHUNK, timeout=STATEMENT_SECONDS)

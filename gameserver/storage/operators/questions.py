@@ -44,6 +44,8 @@ class Segment:
     online: Sequence[int] | None = None
     offline: Sequence[int] | None = None
     ids: Sequence[int] | None = None
+    has_words: bool = True
+    """Whether the conditions on a name have its words, by which an index finds it."""
 
     def goes_by_name(self) -> bool:
         return self.name_part is not None or self.name_begins is not None
@@ -75,10 +77,9 @@ class Segment:
             (self.banned, columns.banned.__eq__),
         )
         conditions: list[ColumnElement[bool]] = [test(value) for value, test in tests if value is not None]
-        if self.name_part is not None:
-            conditions.append(_has_words(self.name_part, is_beginning=False))
-        if self.name_begins is not None:
-            conditions.append(_has_words(self.name_begins, is_beginning=True))
+        for part, is_beginning in ((self.name_part, False), (self.name_begins, True)):
+            if part is not None and self.has_words:
+                conditions.append(_has_words(part, is_beginning=is_beginning))
         conditions += self.fits_name(columns.name)
         for among in (self.online, self.ids):
             if among is not None:

@@ -20,6 +20,7 @@ from sqlalchemy import func, or_, select
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.operators.campaigns import CampaignPage, CampaignRecord
+from gameserver.storage.operators.common_names import of_all
 from gameserver.storage.operators.parts import Part, gathered
 from gameserver.storage.operators.questions import Segment
 from gameserver.storage.operators.reports import Reports
@@ -49,10 +50,10 @@ class Recipients:
 
     async def count(self, segment: Segment) -> int:
         """How many players the segment has now."""
-        query = select(func.count()).where(*segment.conditions())
+        query = select(func.count()).select_from(tables.player_rows)
 
         async def work(parts: Sequence[Part]) -> int:
-            answers = await gathered(part.ask(query.where(part.counted())) for part in parts)
+            answers = await gathered(of_all(part, query, segment) for part in parts)
             return sum(rows[0][0] for rows in answers)
 
         return await self._reports.over_all(work)
@@ -111,12 +112,12 @@ class Recipients:
     ) -> tuple[Sequence[int], Set[int]]:
         """The first players of these slots, each behind a player, and the slots of databases that answer."""
         begun = [(slot, after) for slot, after in wanted.items() if after]
-        query = select(PLAYERS.id).where(PLAYERS.slot.in_(wanted), *segment.conditions())
+        query = select(PLAYERS.id).where(PLAYERS.slot.in_(wanted))
         query = query.where(*(or_(PLAYERS.slot != slot, PLAYERS.id > after) for slot, after in begun))
         query = query.order_by(PLAYERS.slot, PLAYERS.id).limit(limit)
 
         async def work(parts: Sequence[Part]) -> tuple[Sequence[int], Set[int]]:
-            answers = await gathered(part.ask(query.where(part.counted())) for part in parts)
+            answers = await gathered(of_all(part, query, segment) for part in parts)
             ids = sorted((row.id for row in chain(*answers)), key=lambda player_id: (slot_of(player_id), player_id))
             return ids[:limit], {slot for part in parts for slot in part.slots}
 

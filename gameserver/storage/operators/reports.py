@@ -29,6 +29,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
+from gameserver.storage.operators.common_names import MOST, share_of, suited
 from gameserver.storage.operators.parts import PLAYERS, SQL, Part, answering, gathered, part_of
 from gameserver.storage.operators.questions import EVERYONE, MOMENTS, By, Question, moment, value_of
 from gameserver.storage.postgres.coalescing import overloaded
@@ -43,9 +44,9 @@ SECONDS = 5.0
 STEPS, STEPS_BY_NAME = 3, 2
 """How many histogram bounds a search spans, of about a hundred: a few per cent of the players. Comparing each
 one's name takes longer than looking at it."""
-COMMON, MOST = 0.05, 0.25
+COMMON = 0.05
 """The share of players that may have a name beyond which names are compared in the page's order, until it is full:
-where that order has an index, and where it has to be sorted first."""
+where that order has an index. Where it has to be sorted first, that is `common_names.MOST`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,22 +174,15 @@ async def _page(part: Part, question: Question) -> Sequence[Any]:
     order has an index, only as much as fills the page is read in it, unless the name is rare.
     """
     until, has_index = _until(question, part.bounds), question.by == "created_at"
-    orderly = (until is not None or has_index) and await is_common(part, question, COMMON if has_index else MOST)
+    share = await share_of(part.ask, question.segment)
+    orderly = (until is not None or has_index) and share >= (COMMON if has_index else MOST)
     if until is not None:
         rows = await part.ask((keys_in_order if orderly else _keys)(question, part.counted(), until))
         if len(rows) > question.limit:
             return rows
-    return await part.ask((keys_in_order if orderly and has_index else _keys)(question, part.counted()))
-
-
-async def is_common(part: Part, question: Question, least: float) -> bool:
-    """Whether this share of the players may have such a name, by Postgres's statistics; False if any name will do."""
-    segment = question.segment
-    if not segment.goes_by_name():
-        return False
-    (row,) = await part.ask(SQL["named"], part=segment.name_part, beginning=segment.name_begins)
-    share: float = row.share
-    return share >= least
+    if orderly and has_index:
+        return await part.ask(keys_in_order(question, part.counted()))
+    return await part.ask(_keys(replace(question, segment=suited(question.segment, share)), part.counted()))
 
 
 def _until(question: Question, numbers: Sequence[int]) -> int | datetime | None:

@@ -19,6 +19,7 @@ from sqlalchemy import and_, func, or_, select
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.storage.ids import slot_of
 from gameserver.storage.operators import steps as counting
+from gameserver.storage.operators.common_names import of_all
 from gameserver.storage.operators.parts import PLAYERS, Part, gathered
 from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment, value_of
 from gameserver.storage.operators.reports import Reports
@@ -100,7 +101,7 @@ async def _place(parts: Sequence[Part], question: Question, player_id: int) -> R
     beyond = value > own if question.descending else value < own
     ahead = or_(beyond, and_(value == own, PLAYERS.c.id < player_id))
     counts = select(func.count().filter(ahead), func.count())
-    answers = await gathered(part.ask(counts.where(part.counted(), *conditions)) for part in parts)
+    answers = await gathered(of_all(part, counts, question.segment) for part in parts)
     before, of = (sum(rows[0][column] for rows in answers) for column in (0, 1))
     return RankedPlace(before + 1 if belongs_to_it else None, of, own, min(part.as_of for part in parts))
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Interval, bindparam, case, cast, extract, func, literal, or_, select
 
+from gameserver.storage.operators.common_names import for_all, of_all
 from gameserver.storage.operators.parts import PLAYERS, Part, gathered
 from gameserver.storage.operators.questions import MOMENTS, By, Segment, array_of, moment, value_of
 
@@ -54,7 +55,7 @@ async def counted_by_steps(
     Unless `within` is given, steps below SINGLES are of one value each, if they aren't wider than that. Raises
     DatabaseUnavailable.
     """
-    conditions, singles = segment.conditions(), 0
+    conditions, singles = list[ColumnElement[bool]](), 0
     if within:
         conditions.append(_within(by, within))
     elif by not in MOMENTS and 1 < width <= SINGLES:
@@ -62,7 +63,12 @@ async def counted_by_steps(
     start = _start(by, width)
     if singles:
         start = case((value_of(by) < singles, value_of(by)), else_=start)
-    answers = await gathered(part.ask(_query(by, start, [part.counted(), *conditions])) for part in parts)
+
+    async def count(part: Part) -> Sequence[Any]:
+        fitting = (await for_all(part.ask, segment)).conditions()
+        return await part.ask(_query(by, start, [part.counted(), *conditions, *fitting]))
+
+    answers = await gathered(map(count, parts))
     counts = Counter[int]()
     for starts, players in chain(*answers):
         if len(starts or ()) > MANY:
@@ -75,9 +81,9 @@ async def counted_by_steps(
 
 async def bounds(parts: Sequence[Part], by: By, segment: Segment) -> tuple[int, int]:
     """The least and the highest value; nothing of use if nobody is there. Raises DatabaseUnavailable."""
-    value, conditions = value_of(by), segment.conditions()
+    value = value_of(by)
     query = select(func.min(value), func.max(value))
-    answers = await gathered(part.ask(query.where(part.counted(), *conditions)) for part in parts)
+    answers = await gathered(of_all(part, query, segment) for part in parts)
     numbers = [_number(end) for row in chain(*answers) for end in row if end is not None]
     return min(numbers, default=0), max(numbers, default=0)
 

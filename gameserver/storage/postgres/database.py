@@ -29,8 +29,9 @@ from gameserver.storage.postgres.shares import POOL, Shares
 QUERY_SECONDS = 5.0
 REPORTS = 2
 """Connections to each database for questions over all of them, which hold one on each."""
-PLANNED_EACH_TIME = {"plan_cache_mode": "force_custom_plan"}
-"""For questions over all players, whose values decide whether an index is of use."""
+OF_REPORTS = {"plan_cache_mode": "force_custom_plan", "min_parallel_table_scan_size": "256MB"}
+"""For questions over all players: their values decide whether an index is of use. To start workers for a million
+players takes longer than they spare, and they take processors from play."""
 Vet = Callable[["Database", DriverConnection], Awaitable[None]]
 """Raises Unfit."""
 
@@ -79,7 +80,7 @@ class Database:
         """What `vetting` has opened, for the pool."""
         self.engine: AsyncEngine = self._pool(POOL, self._pooled)
         self.shares = Shares(name, QUERY_SECONDS)
-        planned = {**self._timeouts, **PLANNED_EACH_TIME}
+        planned = {**self._timeouts, **OF_REPORTS}
         self.reports: AsyncEngine = self._pool(REPORTS, lambda: self.connect(planned))
 
     def _pool(self, size: int, connect: pools.Connect) -> AsyncEngine:

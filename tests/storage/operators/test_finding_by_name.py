@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from gameserver.app import Core
 from gameserver.rules.player import Player
 from gameserver.storage.ids import SEQUENCE_BITS, SLOT_BITS, slot_of
-from gameserver.storage.operators import parts, reports
+from gameserver.storage.operators import common_names, parts, reports
 from gameserver.storage.operators.exports import driver_form
 from gameserver.storage.operators.questions import PLAYERS, Question, Segment
+from gameserver.storage.operators.spreads import SpreadQuestion
 from gameserver.storage.postgres.link import HOT_PATH, Link
 from tests.storage.operators.test_reports import START, put, walk
 from tests.storage.players.test_plans import commit
@@ -145,11 +146,43 @@ async def test_folding_is_written_into_the_statement_and_leaves_plain_names_unno
         assert await connection.fetchval("select name_folded(null)") is None
 
 
-async def are_common(core: Core, question: Question, least: float = reports.MOST) -> list[bool]:
+async def are_common(core: Core, question: Question, least: float = common_names.MOST) -> list[bool]:
     """Whether each database takes the name for one that many have, and so compares names in the page's order."""
-    return await core.rooms.operators.reports.over_all(
-        lambda opened: parts.gathered(reports.is_common(part, question, least) for part in opened)
+    shares = await core.rooms.operators.reports.over_all(
+        lambda opened: parts.gathered(common_names.share_of(part.ask, question.segment) for part in opened)
     )
+    return [share >= least for share in shares]
+
+
+async def for_all(core: Core, segment: Segment) -> list[Segment]:
+    return await core.rooms.operators.reports.over_all(
+        lambda opened: parts.gathered(common_names.for_all(part.ask, segment) for part in opened)
+    )
+
+
+async def test_nobody_makes_words_of_names_that_most_have(core: Core) -> None:
+    """By the statements that databases get: all answers are the same with the words and without, and far slower."""
+    crowd = crowd_of([f"{'Demo' if number % 3 else 'Hero'} {number:05}" for number in range(1, 3000)])
+    await put(core, crowd)
+    async with connected(core.databases["one"].url) as one, connected(core.databases["two"].url) as two:
+        for connection in (one, two):
+            await connection.execute("vacuum analyze players")
+    demos = [player for player in ranked(crowd) if player.name.startswith("Demo")]
+    operators, everyone = core.rooms.operators, Segment(name_part="emo")
+    for segment, is_common in ((everyone, True), (Segment(name_part="emo 00042"), False)):
+        suited = await for_all(core, segment)
+        assert [each.has_words for each in suited] == [not is_common] * 2
+        assert [" ".join(map(str, each.conditions())).count("name_parts") for each in suited] == [
+            int(not is_common)
+        ] * 2
+    spread = await operators.spreads.spread(SpreadQuestion("exp", everyone, [50], 5))
+    assert (spread.players, spread.least, spread.most) == (len(demos), demos[-1].exp, demos[0].exp)
+    place = await operators.spreads.place(Question("exp", 1, segment=everyone), demos[7].id)
+    assert (place.rank, place.of) == (8, len(demos))
+    assert await operators.recipients.count(everyone) == len(demos)
+    exported = [line async for part in operators.exports.ranking(Question("exp", 1, segment=everyone), "ndjson")
+                for line in part]  # fmt: skip
+    assert [json.loads(line)["id"] for line in exported] == [str(player.id) for player in demos]
 
 
 @pytest.mark.parametrize(

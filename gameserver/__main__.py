@@ -12,6 +12,7 @@ import gameserver
 from gameserver import app as application
 from gameserver.cli import tables
 from gameserver.cli.audit import audit
+from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.backups import backup, backups_cli, restore
 from gameserver.cli.boards import boards_cli
 from gameserver.cli.campaigns import campaigns_cli
@@ -87,8 +88,14 @@ def migrate(config: Config = DEFAULT) -> None:
     with faults():
 
         async def work() -> None:
-            for line in tables.migrated(await application.prepare(settings_of(config))):
+            settings = settings_of(config)
+            done = await application.prepare(settings)
+            for line in tables.migrated(done):
                 console.print(line, soft_wrap=True)
+            if done.changes:
+                # Before, there may be no log yet.
+                async with audited(settings, change_of("migrate", "databases", done.changes)):
+                    pass
 
         carry_out(work())
 
@@ -111,12 +118,14 @@ def load_demo(
 
     async def work(core: application.Core) -> None:
         accounts = core.commands.accounts
-        if players is None:
-            chosen = file or _demo_file(settings_of(config).game_file.parent)
-            show(console, tables.loaded(await demo.load(accounts, read_toml(chosen), tell)))
-        else:
-            loading = crowd.load(accounts, core.commands.leaderboards, players, tell)
-            await tables.show_loading(console, loading, players)
+        chosen = file or _demo_file(settings_of(config).game_file.parent)
+        details = {"file": chosen.name} if players is None else {"players": players}
+        async with core.commands.board_repair.audit.recorded(change_of("demo", "players", details)):
+            if players is None:
+                show(console, tables.loaded(await demo.load(accounts, read_toml(chosen), tell)))
+            else:
+                loading = crowd.load(accounts, core.commands.leaderboards, players, tell)
+                await tables.show_loading(console, loading, players)
 
     with_core(config, work)
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from gameserver import app as application
 from gameserver.cli import tables
 from gameserver.cli.actor import actor
+from gameserver.cli.auditing import change_of
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import board_repair, boards, command_ids
@@ -44,21 +46,30 @@ def check(  # noqa: PLR0913 (one for each option)
     async def work(core: application.Core) -> None:
         chosen = names or [board.name for board in core.rooms.seasons.calendar.boards()]
         checked = []
-        for name in chosen:
-            if full:
-                checked.append(await _check_all(core, name, season, repair=repair))
-            else:
-                checked.append(
-                    await board_repair.check(core.commands.board_repair, name, season, sample, repair=repair)
-                )
-            if not as_json:
-                _show(*checked[-1])
+        async with _recorded(core, chosen, season) if repair else contextlib.nullcontext():
+            for name in chosen:
+                if full:
+                    checked.append(await _check_all(core, name, season, repair=repair))
+                else:
+                    checked.append(
+                        await board_repair.check(core.commands.board_repair, name, season, sample, repair=repair)
+                    )
+                if not as_json:
+                    _show(*checked[-1])
         if as_json:
             show_json([{**answers.verdict(*each), "repaired": each[1].repaired} for each in checked])
         if any(report.found for _, report in checked):
             raise GameError(f"{sum(report.found for _, report in checked)} places differ.")
 
     with_core(config, work)
+
+
+def _recorded(
+    core: application.Core, names: Sequence[str], season: str
+) -> contextlib.AbstractAsyncContextManager[object]:
+    target = names[0] if len(names) == 1 else "boards"
+    change = change_of("board_repair", target, {"boards": list(names), "season": season})
+    return core.commands.board_repair.audit.recorded(change)
 
 
 async def _check_all(core: application.Core, name: str, season: str, *, repair: bool) -> tuple[Contest, CheckReport]:

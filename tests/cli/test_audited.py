@@ -71,3 +71,25 @@ async def test_a_restoration_and_what_it_puts_right_have_an_end(core: Core, sett
         ("database_reconcile", "two", {"since": since}, "done"),
     ]
     assert {entry.admin for entry in found} == {actor()}
+
+
+async def test_players_that_are_loaded_and_boards_that_are_repaired_are_recorded(
+    core: Core, settings: Settings, tmp_path: Path
+) -> None:
+    config = tmp_path / "gameserver.toml"
+    config.write_text(toml_of(settings, settings.node.port))
+    for words, code in (
+        (["demo", "--players", "3"], 0),
+        (["demo", "--file", str(tmp_path / "none.toml")], 1),
+        (["boards", "check", "exp", "--repair"], 1),  # without a node there is no board yet
+        (["boards", "check", "exp"], 1),  # which changes nothing
+    ):
+        done = await asyncio.to_thread(CliRunner().invoke, cli, [*words, "--config", str(config)])
+        assert done.exit_code == code, done.output
+    found, _ = await core.rooms.operators.audit.log.find(AuditQuestion(100))
+    assert [(entry.action, entry.target, entry.details, entry.ended) for entry in reversed(found)] == [
+        ("demo", "players", {"players": 3}, "done"),
+        ("demo", "players", {"file": "none.toml"}, found[1].ended),
+        ("board_repair", "exp", {"boards": ["exp"], "season": "current"}, "board_unavailable"),
+    ]
+    assert found[1].ended not in ("done", None)

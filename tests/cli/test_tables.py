@@ -111,6 +111,10 @@ async def test_migrate_tells_what_it_did_and_then_that_there_is_nothing_to_do(
     settings, config = servers.settings(database), tmp_path / "gameserver.toml"
     config.write_text(toml_of(settings, settings.node.port))
     first, second = [await answered(command_line, config, "migrate") for _ in range(2)]
+    (entry,) = json.loads(await answered(command_line, config, "audit", "--json"))["entries"]
+    assert (entry["action"], entry["target"], entry["ended"]) == ("migrate", "databases", "done")
+    assert entry["details"]["tables"]["two: players"].startswith("nothing to players_")
+    assert entry["details"]["slots"]["items"] == 64
     servers.drop(database)
     for words in ("one: the tables of control are now", "two: the tables of players are now", "64 slots of items"):
         assert words in first

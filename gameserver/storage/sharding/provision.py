@@ -169,6 +169,14 @@ class Migrated:
         """How many databases there are."""
         return len({step.database for step in self.steps})
 
+    @property
+    def changes(self) -> dict[str, object]:
+        """What there is to tell of tables and slots that weren't so before; empty if all was as it is."""
+        steps = [step for step in self.steps if step.before != step.after]
+        tables = {f"{step.database}: {step.group}": f"{step.before or 'nothing'} to {step.after}" for step in steps}
+        slots = {group: count for group, count in self.assigned.items() if count}
+        return ({"tables": tables} if tables else {}) | ({"slots": slots} if slots else {})
+
 
 async def migrate(settings: Settings) -> Migrated:
     """Brings every database to its head and every slot to an owner; safe to run again.

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from gameserver.transport import wire
 from gameserver.transport.route import Route
 from gameserver.transport.routes import ROUTES
@@ -17,6 +19,7 @@ def shown(answer: Answer) -> object:
     return {name: value for name, value in answer.body.items() if name not in ("as_of", "nodes")}
 
 
+@pytest.mark.own_node
 async def test_a_list_is_the_same_however_it_is_written(api: Api) -> None:
     ann, bea = [await api.sign_up() for _ in range(2)]
     await until_ranked(api, ann, bea)

@@ -33,10 +33,12 @@ from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
 from gameserver.commands import crowd, demo
 from gameserver.config.files import read_toml
+from gameserver.config.settings import Settings
 from gameserver.logs.setup import set_up_logs
 from gameserver.stack.servers import haproxy_config
 from gameserver.stack.servers.node import READY_FILE
 from gameserver.stack.up import up as run_up
+from gameserver.storage.sharding.provision import Migrated
 from gameserver.terminal import open_streams, show
 from gameserver.transport import openapi
 
@@ -69,7 +71,7 @@ def up(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
     """Start the embedded servers and the nodes, and stop them on Ctrl-C."""
     with faults():
         settings = settings_of(config)
-        carry_out(run_up(settings, config, application.prepare, as_json=as_json))
+        carry_out(run_up(settings, config, _migrated, as_json=as_json))
 
 
 @cli.command()
@@ -88,16 +90,21 @@ def migrate(config: Config = DEFAULT) -> None:
     with faults():
 
         async def work() -> None:
-            settings = settings_of(config)
-            done = await application.prepare(settings)
-            for line in tables.migrated(done):
+            for line in tables.migrated(await _migrated(settings_of(config))):
                 console.print(line, soft_wrap=True)
-            if done.changes:
-                # Before, there may be no log yet.
-                async with audited(settings, change_of("migrate", "databases", done.changes)):
-                    pass
 
         carry_out(work())
+
+
+async def _migrated(settings: Settings) -> Migrated:
+    """Brings the tables up to date, and records that if anything has changed: before, there may be no log yet."""
+
+    async def record(done: Migrated) -> None:
+        if done.changes:
+            async with audited(settings, change_of("migrate", "databases", done.changes)):
+                pass
+
+    return await application.prepare(settings, record)
 
 
 @cli.command("demo")
@@ -117,13 +124,14 @@ def load_demo(
         console.print(sentence, soft_wrap=True)
 
     async def work(core: application.Core) -> None:
-        accounts = core.commands.accounts
-        chosen = file or _demo_file(settings_of(config).game_file.parent)
-        details = {"file": chosen.name} if players is None else {"players": players}
-        async with core.commands.board_repair.audit.recorded(change_of("demo", "players", details)):
-            if players is None:
-                show(console, tables.loaded(await demo.load(accounts, read_toml(chosen), tell)))
-            else:
+        accounts, recorded = core.commands.accounts, core.rooms.operators.audit.recorded
+        if players is None:
+            chosen = file or _demo_file(settings_of(config).game_file.parent)
+            mapping = read_toml(chosen)
+            async with recorded(change_of("demo", "players", {"file": chosen.name})):
+                show(console, tables.loaded(await demo.load(accounts, mapping, tell)))
+        else:
+            async with recorded(change_of("demo", "players", {"players": players})):
                 loading = crowd.load(accounts, core.commands.leaderboards, players, tell)
                 await tables.show_loading(console, loading, players)
 

@@ -17,6 +17,7 @@ from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import board_repair, boards, command_ids
 from gameserver.commands.results import ChangedBy, CheckReport, Contest
 from gameserver.rules.errors import BoardUnavailable, GameError
+from gameserver.storage.operators.audit import AuditedEnd
 from gameserver.terminal import show_json
 from gameserver.transport import answers
 
@@ -46,7 +47,7 @@ def check(  # noqa: PLR0913 (one for each option)
     async def work(core: application.Core) -> None:
         chosen = names or [board.name for board in core.rooms.seasons.calendar.boards()]
         checked = []
-        async with _recorded(core, chosen, season) if repair else contextlib.nullcontext():
+        async with _recorded(core, chosen, season) if repair else contextlib.nullcontext(AuditedEnd()) as end:
             for name in chosen:
                 if full:
                     checked.append(await _check_all(core, name, season, repair=repair))
@@ -56,6 +57,7 @@ def check(  # noqa: PLR0913 (one for each option)
                     )
                 if not as_json:
                     _show(*checked[-1])
+            end.after = {"repaired": sum(report.repaired for _, report in checked)}
         if as_json:
             show_json([{**answers.verdict(*each), "repaired": each[1].repaired} for each in checked])
         if any(report.found for _, report in checked):
@@ -66,10 +68,10 @@ def check(  # noqa: PLR0913 (one for each option)
 
 def _recorded(
     core: application.Core, names: Sequence[str], season: str
-) -> contextlib.AbstractAsyncContextManager[object]:
+) -> contextlib.AbstractAsyncContextManager[AuditedEnd]:
     target = names[0] if len(names) == 1 else "boards"
     change = change_of("board_repair", target, {"boards": list(names), "season": season})
-    return core.commands.board_repair.audit.recorded(change)
+    return core.rooms.operators.audit.recorded(change)
 
 
 async def _check_all(core: application.Core, name: str, season: str, *, repair: bool) -> tuple[Contest, CheckReport]:

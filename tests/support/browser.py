@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from tests.support.wait import wait_until
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-"""The first one has no window to draw, which takes a third of the others' processor time."""
+"""The first one has no window to draw, which spares a third of the processor time."""
 ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 
 

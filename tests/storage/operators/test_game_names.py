@@ -2,7 +2,7 @@
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from gameserver.storage.ledger.history import History
 from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.sharding.provision import Migrated
 from tests.support.client import command_id
 from tests.support.deployment import act, carrying, connected, enlist, owner, waiting, working
 from tests.support.servers import GAME
@@ -77,6 +78,13 @@ async def refusal(settings: Settings) -> str:
     return str(fault.value)
 
 
+def noting(told: list[Migrated]) -> Callable[[Migrated], Awaitable[None]]:
+    async def note(done: Migrated) -> None:
+        told.append(done)
+
+    return note
+
+
 async def test_a_game_that_lacks_what_players_hold_is_refused_with_how_many_hold_it(
     core: Core, settings: Settings
 ) -> None:
@@ -91,8 +99,10 @@ async def test_a_game_that_lacks_what_players_hold_is_refused_with_how_many_hold
     found = await application.check(settings)
     assert [finding.about for finding in found] == ["databases"] * 2
     assert "\n".join(finding.problem for finding in found) == text
+    told = list[Migrated]()
     with pytest.raises(GameFault, match=r"classes\.bard: 3 players"):
-        await application.prepare(settings)
+        await application.prepare(settings, noting(told))
+    assert [done.changes for done in told] == [{}], "what became of the tables is told all the same"
 
 
 async def test_what_nobody_holds_any_more_may_go(core: Core, settings: Settings) -> None:
@@ -127,7 +137,7 @@ async def test_names_from_before_they_were_recorded_are_found_by_migrate(core: C
     async with connected(core.databases["one"].url) as connection:
         await connection.execute("delete from game_names")
     with pytest.raises(GameFault, match=r"classes\.bard: 1 players"):
-        await application.prepare(settings)
+        await application.prepare(settings, noting([]))
     assert "classes.bard: 1 players" in await refusal(settings)
 
 

@@ -157,10 +157,16 @@ async def _hear(attack: Attack, reader: asyncio.StreamReader, nothing: str) -> N
     attack.heard[line[1].decode("ascii", "replace") if len(line) > 1 else nothing] += 1
 
 
+async def probes(attack: Attack) -> None:
+    """What says how a node is, which balancers and collectors ask."""
+    paths = ("/live", "/ready", "/metrics")
+    await repeat(attack, lambda number: attack.ask("GET", paths[number % len(paths)]))
+
+
 async def documents(attack: Attack) -> None:
     """The documents that anybody may read, compressed."""
     paths = ("/openapi.json", "/v1/actions", "/v1/classes", "/v1/boards")
-    await repeat(attack, lambda number: attack.ask("GET", paths[number // AT_ONCE % len(paths)]))
+    await repeat(attack, lambda number: attack.ask("GET", paths[number % len(paths)]))
 
 
 ADDRESSES = {
@@ -175,6 +181,7 @@ ADDRESSES = {
         device_guesses,
         wrong_hellos,
         documents,
+        probes,
         frames,
     )
 }

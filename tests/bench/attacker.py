@@ -13,12 +13,13 @@ import orjson
 import uvloop
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
+from tests.bench.accounts import ACCOUNTS
 from tests.bench.addresses import ADDRESSES
 from tests.bench.attacks import HOSTILE, Attack
 from tests.bench.greedy import GREEDY
 from tests.bench.worker import next_line, say
 
-KINDS = {**HOSTILE, **ADDRESSES, **GREEDY}
+KINDS = {**HOSTILE, **ADDRESSES, **GREEDY, **ACCOUNTS}
 
 
 async def main(url: str, source: str, seconds: float, *, eager: bool) -> None:

@@ -30,31 +30,37 @@ FRAME = orjson.dumps({"id": 1, "op": "read"}).decode()
 
 @dataclass
 class Attack:
-    """The attacker's knowledge: a session, the name of a player, and the ids of others."""
+    """The attacker's knowledge: a session and its device, the name of a player, and the ids of others."""
 
     url: str
     source: str
     until: float
     session: ClientSession
     token: str
+    device: str
     victim: str
     strangers: list[str]
     heard: Counter[str] = field(default_factory=Counter)
 
-    async def ask(self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> None:
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
+    ) -> bytes | None:
+        """The body of an answer; None where it was refused."""
         given = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             async with self.session.request(method, path, json=body, headers=given | headers) as response:
-                await response.read()
+                answered = await response.read()
                 self.heard[str(response.status)] += 1
                 if response.status in (429, 503):
                     await asyncio.sleep(0.005)
+                return answered if response.ok else None
         except (ClientError, OSError, TimeoutError) as error:
             self.heard[type(error).__name__] += 1
             await asyncio.sleep(0.05)
+        return None
 
 
-async def repeat(attack: Attack, one: Callable[[int], Awaitable[None]]) -> None:
+async def repeat(attack: Attack, one: Callable[[int], Awaitable[object]]) -> None:
     async def loop(part: int) -> None:
         number = part
         while time.monotonic() < attack.until:

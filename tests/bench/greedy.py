@@ -15,7 +15,8 @@ async def _read(attack: Attack, path: str) -> None:
     await repeat(attack, lambda _: attack.ask("GET", path, token=attack.token))
 
 
-def _key() -> dict[str, str]:
+def command_key() -> dict[str, str]:
+    """The header of a command that nobody has sent."""
     return {"Idempotency-Key": new_command_id(int(time.time() * 1000))}
 
 
@@ -64,6 +65,33 @@ async def friends_board(attack: Attack) -> None:
     await _read(attack, "/v1/boards/exp/friends")
 
 
+async def myself(attack: Attack) -> None:
+    """Itself."""
+    await _read(attack, "/v1/players/me")
+
+
+async def proved(attack: Attack) -> None:
+    """Itself, and each time its primary has to prove that it leads."""
+    await _read(attack, "/v1/players/me?max_staleness=0")
+
+
+async def others(attack: Attack) -> None:
+    """Other players, one at a time."""
+    await _each_stranger(attack, "/v1/players/{}")
+
+
+async def places(attack: Attack) -> None:
+    """The places of others, one at a time."""
+    await _each_stranger(attack, "/v1/boards/exp/ranks/{}")
+
+
+async def _each_stranger(attack: Attack, path: str) -> None:
+    async def one(number: int) -> None:
+        await attack.ask("GET", path.format(attack.strangers[number % len(attack.strangers)]), token=attack.token)
+
+    await repeat(attack, one)
+
+
 async def exports(attack: Attack) -> None:
     """All that is stored of it, after it has played a while."""
     await acts(replace(attack, until=(time.monotonic() + attack.until) / 2))
@@ -77,7 +105,7 @@ async def renames(attack: Attack) -> None:
 
     async def rename(_: int) -> None:
         body = {"name": f"Z{tag}x{next(_numbers)}"}
-        await attack.ask("POST", "/v1/players/me/name", body, token=attack.token, **_key())
+        await attack.ask("POST", "/v1/players/me/name", body, token=attack.token, **command_key())
 
     await repeat(attack, rename)
 
@@ -92,7 +120,7 @@ async def new_devices(attack: Attack) -> None:
 
     async def add(_: int) -> None:
         body = {"device": os.urandom(16).hex()}
-        await attack.ask("POST", "/v1/players/me/devices", body, token=attack.token, **_key())
+        await attack.ask("POST", "/v1/players/me/devices", body, token=attack.token, **command_key())
 
     await repeat(attack, add)
 
@@ -102,7 +130,7 @@ async def acts(attack: Attack) -> None:
 
     async def act(_: int) -> None:
         body = {"action": "hunt", "args": {"foe": "slime"}}
-        await attack.ask("POST", "/v1/players/me/actions", body, token=attack.token, **_key())
+        await attack.ask("POST", "/v1/players/me/actions", body, token=attack.token, **command_key())
 
     await repeat(attack, act)
 
@@ -130,13 +158,19 @@ async def _toggling(attack: Attack, what: str) -> None:
 
 
 async def forgetting(attack: Attack) -> None:
-    """An inbox that is emptied again and again."""
-    await repeat(attack, lambda _: attack.ask("DELETE", "/v1/players/me/inbox", token=attack.token))
+    """An inbox that is emptied again and again, as a whole and by letters that aren't there."""
+
+    async def forget(number: int) -> None:
+        letter = f"/{new_command_id(number)}" if number % 2 else ""
+        await attack.ask("DELETE", f"/v1/players/me/inbox{letter}", token=attack.token)
+
+    await repeat(attack, forget)
 
 
 GREEDY = {
     kind.__name__: kind
     for kind in (
+        myself, proved, others, places,
         ledger, inbox, items, friends, blocks, feed, friends_board, sessions, devices, exports, renames, befriending,
         new_devices, acts, passwords, blocking, forgetting,
     )

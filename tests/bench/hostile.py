@@ -158,6 +158,7 @@ async def main(kinds: list[str]) -> None:
         for number, kind in enumerate(kinds):
             known = {
                 "token": hostile.token,
+                "device": hostile.device,
                 "victim": players[-2].name,
                 "strangers": [player.id for player in players],
             }

@@ -52,7 +52,12 @@ async def main(kinds: list[str]) -> None:
         table = Table("kind", "answers a second", "cores: node, postgres, redis", "\u00b5s an answer", "")
         for number, kind in enumerate(kinds):
             hostile = await api.sign_up("mage", device=os.urandom(24).hex())
-            known = {"token": hostile.token, "victim": victim.name, "strangers": strangers}
+            known = {
+                "token": hostile.token,
+                "device": hostile.device,
+                "victim": victim.name,
+                "strangers": strangers,
+            }
             where = (proxy.url, f"127.0.1.{number + 1}", str(SECONDS))
             async with worker("attacker", proxy.url, f"127.0.2.{number + 1}", str(SECONDS)) as past:
                 past.tell(known)

@@ -37,10 +37,13 @@ async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
 async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]], seconds: float = float("inf")) -> None:
     """Cancels tasks until all have ended, or `seconds` have passed; their results and exceptions stay in them.
 
+    What tasks raise on their way out is for the caller to look at, and nothing that the loop reports as forgotten.
+
     One cancellation isn't enough: a driver that is just getting its answer may swallow it. If the caller itself is
     cancelled meanwhile, this goes on to its end and raises CancelledError then.
     """
     deadline = asyncio.get_running_loop().time() + seconds
+    tasks = tuple(tasks)
     pending, cancelled = {task for task in tasks if not task.done()}, False
     while pending and asyncio.get_running_loop().time() < deadline:
         for task in pending:
@@ -49,6 +52,9 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]], seconds: float =
             _, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)
         except asyncio.CancelledError:
             pending, cancelled = {task for task in pending if not task.done()}, True
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()
     if cancelled:
         raise asyncio.CancelledError
 

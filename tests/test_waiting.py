@@ -1,7 +1,9 @@
 """Bells ring for everyone who waits, and cancelled tasks are waited for."""
 
 import asyncio
+import gc
 import time
+from typing import Any
 
 import pytest
 
@@ -37,6 +39,24 @@ async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
     await asyncio.sleep(0)
     await cancel_and_wait([task])
     assert task.cancelled()
+
+
+async def test_what_a_task_raises_on_its_way_out_is_not_reported_as_forgotten() -> None:
+    reported = list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    async def fall() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise OSError("the connection is closed")
+
+    task = asyncio.create_task(fall())
+    await asyncio.sleep(0)
+    await cancel_and_wait([task])
+    del task
+    gc.collect()
+    assert not reported
 
 
 async def test_what_goes_on_past_the_deadline_is_left_behind() -> None:

@@ -14,8 +14,8 @@ LOOK_SECONDS = 5.0
 async def attend(slots: Slots, group: str, work: Callable[[Database], Coroutine[Any, Any, None]]) -> None:
     """Runs `work` once for each database that owns a slot of the group, until cancelled.
 
-    Starts it for a database that gets its first slot, and cancels it for one that gives away its last. Ends all when one
-    has ended, and raises what they raised as a group: those that share a connection fail at the same time.
+    Starts it for a database that gets its first slot, and cancels it for one that gives away its last. When one has
+    ended it ends all, and raises what they raised as a group: those that share a connection fail together.
     """
     tasks: dict[str, asyncio.Task[None]] = {}
     try:

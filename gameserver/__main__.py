@@ -1,5 +1,6 @@
 """The command `gameserver`; its groups of commands are modules of `gameserver.cli`."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -97,14 +98,14 @@ def migrate(config: Config = DEFAULT) -> None:
 
 
 async def _migrated(settings: Settings) -> Migrated:
-    """Brings the tables up to date, and records that if anything has changed: before, there may be no log yet."""
+    """Brings the tables up to date, and records afterwards what has changed: before, there may be no log yet."""
 
-    async def record(done: Migrated) -> None:
-        if done.changes:
-            async with audited(settings, change_of("migrate", "databases", done.changes)):
-                pass
+    def recorded(done: Migrated) -> contextlib.AbstractAsyncContextManager[None]:
+        if not done.changes:
+            return contextlib.nullcontext()
+        return audited(settings, change_of("migrate", "databases", done.changes), patient=True)
 
-    return await application.prepare(settings, record)
+    return await application.prepare(settings, recorded)
 
 
 @cli.command("demo")

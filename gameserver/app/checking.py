@@ -1,7 +1,7 @@
 """Judges a game before a node serves it: game.toml, its rules, and whether it has what players hold."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from gameserver.app.bounds import reserved_names_of
@@ -51,13 +51,23 @@ async def check(settings: Settings, *, offline: bool = False) -> list[Finding]:
         return [Finding("databases", str(error))]
 
 
-async def prepare(settings: Settings, record: Callable[[Migrated], Awaitable[None]]) -> Migrated:
+Recorded = Callable[[Migrated], contextlib.AbstractAsyncContextManager[None]]
+
+
+async def prepare(settings: Settings, recorded: Recorded) -> Migrated:
     """Brings every database up to date, then refuses a game that lacks what players hold; what was done.
 
-    `record` is told of it before the game is judged. Raises what it and `provision.migrate` do, ConfigFault, GameFault.
+    `recorded` gets what was done before the game is judged, also where the rest has failed: its block raises why.
+    Raises what `provision.migrate` does, ConfigFault, GameFault.
     """
-    migrated = await provision.migrate(settings)
-    await record(migrated)
+    migrated = Migrated()
+    try:
+        await provision.migrate(settings, migrated)
+    except BaseException:
+        async with recorded(migrated):
+            raise
+    async with recorded(migrated):
+        pass
     rulebook = Rulebook.parse(settings.game_mapping())
     async with _names(settings) as names:
         if problems := await game_names.lacking(names, rulebook.game, record=True):

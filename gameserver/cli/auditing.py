@@ -20,9 +20,12 @@ def change_of(action: str, target: str, details: Mapping[str, Any]) -> AuditedCh
 
 
 @contextlib.asynccontextmanager
-async def audited(settings: Settings, change: AuditedChange) -> AsyncIterator[None]:
-    """Records the change before the block and its end after it; says so if it can't be, and goes on."""
-    databases = provision.open_databases(settings)
+async def audited(settings: Settings, change: AuditedChange, *, patient: bool = False) -> AsyncIterator[None]:
+    """Records the change before the block and its end after it; says so if it can't be, and goes on.
+
+    `patient` as for `provision.open_databases`.
+    """
+    databases = provision.open_databases(settings, patient=patient)
     try:
         async with contextlib.AsyncExitStack() as stack:
             try:

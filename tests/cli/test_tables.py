@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from gameserver.storage.operators.survey import GroupUsage
 from gameserver.storage.sharding.provision import Migrated, MigrationStep
 from gameserver.terminal import grid, show
 from tests.support.command_line import WIDTH, CommandLine
+from tests.support.deployment import connected
 from tests.support.nodes import toml_of
 from tests.support.servers import Servers
 
@@ -104,18 +106,43 @@ async def test_every_question_answers_at_80_columns_and_as_json(
         assert max(cell_len(line.rstrip()) for line in lines) <= WIDTH
 
 
-async def test_migrate_tells_what_it_did_and_then_that_there_is_nothing_to_do(
-    command_line: CommandLine, servers: Servers, tmp_path: Path
-) -> None:
+@pytest.fixture
+async def empty(servers: Servers) -> AsyncIterator[Settings]:
+    """Databases without tables."""
     database = await servers.bare()
-    settings, config = servers.settings(database), tmp_path / "gameserver.toml"
-    config.write_text(toml_of(settings, settings.node.port))
+    yield servers.settings(database)
+    servers.drop(database)
+
+
+async def test_migrate_tells_what_it_did_and_then_that_there_is_nothing_to_do(
+    command_line: CommandLine, empty: Settings, tmp_path: Path
+) -> None:
+    config = tmp_path / "gameserver.toml"
+    config.write_text(toml_of(empty, empty.node.port))
     first, second = [await answered(command_line, config, "migrate") for _ in range(2)]
     (entry,) = json.loads(await answered(command_line, config, "audit", "--json"))["entries"]
     assert (entry["action"], entry["target"], entry["ended"]) == ("migrate", "databases", "done")
     assert entry["details"]["tables"]["two: players"].startswith("nothing to players_")
     assert entry["details"]["slots"]["items"] == 64
-    servers.drop(database)
     for words in ("one: the tables of control are now", "two: the tables of players are now", "64 slots of items"):
         assert words in first
     assert second.startswith("Nothing to do: the tables of 2 databases are up to date")
+
+
+async def test_a_migration_that_ends_half_way_is_recorded_with_what_it_did(
+    command_line: CommandLine, empty: Settings, tmp_path: Path
+) -> None:
+    config = tmp_path / "gameserver.toml"
+    config.write_text(toml_of(empty, empty.node.port))
+    async with connected(empty.database_url("two")) as connection:
+        await connection.execute("create table players (x int)")
+    ended = await command_line.gameserver("migrate", "--config", str(config))
+    assert ended.code == 1
+    async with connected(empty.database_url("two")) as connection:
+        await connection.execute("drop table players")
+    assert "two: the tables of players are now" in await answered(command_line, config, "migrate")
+    last, first = json.loads(await answered(command_line, config, "audit", "--json"))["entries"]
+    assert [entry["ended"] for entry in (first, last)] == ["internal", "done"]
+    assert first["details"]["tables"]["one: control"].startswith("nothing to control_")
+    assert "two: players" not in first["details"]["tables"]
+    assert last["details"]["tables"]["two: players"].startswith("nothing to players_")

@@ -19,7 +19,8 @@ import structlog
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import CommandMismatch, OutcomeUnknown, Unavailable
+from gameserver.config.errors import ConfigFault
+from gameserver.rules.errors import CommandMismatch, GameError, OutcomeUnknown, Unavailable
 from gameserver.storage import tables
 from gameserver.storage.operators.audit_log import AuditEntry, AuditLog, AuditQuestion, entries_of
 from gameserver.storage.postgres.commit_points import before_commit_point
@@ -110,9 +111,8 @@ class Audit:
         try:
             yield end
             ended = DONE
-        except Exception as error:
-            code = getattr(error, "code", None)
-            ended = code if isinstance(code, str) else FAILED
+        except (GameError, ConfigFault) as error:
+            ended = error.code
             raise
         finally:
             await self._end(entry, ended, end.after)

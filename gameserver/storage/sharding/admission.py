@@ -82,4 +82,4 @@ def _named(
 async def _make_fit(settings: Settings, database: Database, groups: Sequence[str]) -> None:
     await require_fit(database, database)
     for group in groups:
-        await provision.upgraded(settings, database, group)
+        await provision.upgrade(settings, database, group)

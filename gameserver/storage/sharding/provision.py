@@ -1,8 +1,9 @@
 """Sets databases up for nodes: tables at the heads of their histories, and an owner for every slot."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -159,10 +160,10 @@ class MigrationStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What was done; `assigned` is how many slots of each group got an owner."""
+    """What was done so far; `assigned` is how many slots of each group got an owner."""
 
-    steps: Sequence[MigrationStep]
-    assigned: Mapping[str, int]
+    steps: list[MigrationStep] = field(default_factory=list)
+    assigned: dict[str, int] = field(default_factory=dict)
 
     @property
     def databases(self) -> int:
@@ -178,33 +179,48 @@ class Migrated:
         return ({"tables": tables} if tables else {}) | ({"slots": slots} if slots else {})
 
 
-async def migrate(settings: Settings) -> Migrated:
+async def migrate(settings: Settings, done: Migrated | None = None) -> Migrated:
     """Brings every database to its head and every slot to an owner; safe to run again.
 
-    Raises Conflict while slots of tables that would change are being moved, DatabaseUnavailable.
+    `done`, if given, is what is returned, and has what was done when this fails; it has nothing until the control
+    database, where that may be recorded, is at its head. Raises Conflict while slots of tables that would change are
+    being moved, DatabaseUnavailable.
     """
+    done = Migrated() if done is None else done
     databases = open_databases(settings, patient=True)
     try:
         control = databases[settings.control.database]
-        steps = [await upgraded(settings, control, "control")]
+        before = await migrations.current(control, "control")
+        await upgrade(settings, control, "control")
+        done.steps.append(MigrationStep("control", control.name, before, migrations.head("control")))
         groups = await members(settings, databases)
         moving = {move.group for move in await MoveRecords(control).unfinished()}
         for group, group_members in groups.items():
             for database in group_members:
                 if group in moving and await migrations.current(database, group) != migrations.head(group):
                     raise Conflict(f"Slots of {group} are being moved: wait, or cancel that, before its tables change.")
-                steps.append(await upgraded(settings, database, group))
-        assigned = await placing.assign(control, groups, sizes(settings))
+                await _step(settings, database, group, done)
+        done.assigned.update(await placing.assign(control, groups, sizes(settings)))
         await reconciler_of(settings, databases).insist()
-        return Migrated(steps, assigned)
+        return done
     finally:
         await databases.close()
 
 
-async def upgraded(settings: Settings, database: Database, group: str) -> MigrationStep:
+async def _step(settings: Settings, database: Database, group: str, done: Migrated) -> None:
+    """Upgrades a group's tables on a database, and notes how far that came, also where it fails half-way."""
+    before = reached = await migrations.current(database, group)
+    try:
+        await upgrade(settings, database, group)
+    finally:
+        with contextlib.suppress(DatabaseUnavailable):
+            reached = await migrations.current(database, group)
+        if reached is not None:
+            done.steps.append(MigrationStep(group, database.name, before, reached))
+
+
+async def upgrade(settings: Settings, database: Database, group: str) -> None:
     """Brings a group's tables on a database to their head; the ledger's get the partitions that a new node needs."""
-    before = await migrations.current(database, group)
     await migrations.upgrade(database, group)
     if group == "players":
         await ensure_partitions(database, datetime.now(UTC), timedelta(seconds=settings.ledger.window_back_seconds))
-    return MigrationStep(group, database.name, before, migrations.head(group))

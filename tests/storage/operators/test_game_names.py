@@ -2,7 +2,8 @@
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -78,9 +79,10 @@ async def refusal(settings: Settings) -> str:
     return str(fault.value)
 
 
-def noting(told: list[Migrated]) -> Callable[[Migrated], Awaitable[None]]:
-    async def note(done: Migrated) -> None:
+def noting(told: list[Migrated]) -> Callable[[Migrated], AbstractAsyncContextManager[None]]:
+    def note(done: Migrated) -> AbstractAsyncContextManager[None]:
         told.append(done)
+        return nullcontext()
 
     return note
 

@@ -70,7 +70,7 @@ def build_app(core: Core) -> web.Application:
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = _sockets(core.settings, app[BOARD_PAGES])
     app[ORIGINS] = Origins(core.settings.node.origins)
-    app[CALLERS] = _callers(core.settings)
+    app[CALLERS] = callers_of(core.settings)
     document = LastingAnswer(openapi.document(gameserver.__version__))
     for route in ROUTES:
         _add(app, route.method, route.path, route.handler)
@@ -104,7 +104,8 @@ def _add(app: web.Application, method: str, path: str, handler: Handler) -> None
         resource.add_route(name, handler)
 
 
-def _callers(settings: Settings) -> Callers:
+def callers_of(settings: Settings) -> Callers:
+    """How the settings tell callers apart, and limit them."""
     limits, denials = settings.limits, DenialWatch()
     long = _pacing(limits, "steady_actions_per_player", "Too many actions of this player over a long time.")
     actions = _pacing(limits, "actions_per_player", "Too many actions of this player.", longer=long)

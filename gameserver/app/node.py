@@ -115,6 +115,7 @@ def callers_of(settings: Settings) -> Callers:
         limits.connections_per_address,
         pace_of(limits.new_connections_per_address),
         pace_of(limits.requests_per_address),
+        pause=min(limits.requests_per_address.interval, limits.frames_per_address.interval),
     )
     return Callers(
         proxies=settings.node.trusted_proxies,

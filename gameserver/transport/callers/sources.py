@@ -24,11 +24,12 @@ RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """Of each address: connections at a time, the pace of new ones, the pace of requests."""
+    """Of each address: connections at a time, the pace of new ones and of requests, the seconds between its turns."""
 
     connections: int
     new_connections: Pace
     requests: Pace
+    pause: float
 
 
 class Sources:
@@ -38,7 +39,7 @@ class Sources:
         self._denials = denials
         self._most, self._uncounted = limits.connections, uncounted
         self._connections: dict[Hashable, int] = {}
-        self.turns = AddressTurns()
+        self.turns = AddressTurns(limits.pause)
         """How many requests and frames of an address each turn of the loop takes."""
         self._new = ActionPacing(
             limits.new_connections,

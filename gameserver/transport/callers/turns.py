@@ -1,8 +1,10 @@
-"""How many requests and frames of one address a node takes before the loop turns to others.
+"""How many requests and frames of one address a node takes before it turns to others.
 
 Law: in one turn of the loop a node takes A_TURN requests and frames of an address, however many connections and sockets
-it has, in the order in which they wait; so nobody makes a turn long, and what others commit in several turns isn't held
-up by a burst that its limits allow.
+it has; those beyond wait in their order, and are taken A_TURN at a time with a pause in between. So nobody makes a turn
+long, what others commit in several turns isn't held up by a burst that its limits allow, and neither the node nor who
+shares its processor works on one address for as long as a burst takes. With the pause that the settings give, that is
+A_TURN times what an address may send for long.
 """
 
 import asyncio
@@ -13,32 +15,40 @@ A_TURN = 4
 
 
 class AddressTurns:
-    """One per node. What waits is bounded by the connections that an address may have."""
+    """One per node; `pause` in seconds. What waits is bounded by the connections that an address may have."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
         self._taken: Counter[Hashable] = Counter()
-        """What was taken in this turn; while anybody waits, or has taken one, the next turn is on its way."""
+        """What was taken in this turn of the loop; the next one clears it."""
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        """While anybody waits, `_call` is on its way."""
 
     def take(self, whose: Hashable) -> asyncio.Future[None] | None:
         """Takes a place of this turn; if there is none, returns what ends in a later one, after those that wait."""
         if whose not in self._waiting and self._taken[whose] < A_TURN:
-            if not self._taken:
-                asyncio.get_running_loop().call_soon(self._turn)
-            self._taken[whose] += 1
+            self._note(whose)
             return None
-        turn = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        if not self._waiting:
+            loop.call_later(self._pause, self._call)
         self._waiting.setdefault(whose, deque()).append(turn)
         return turn
 
-    def _turn(self) -> None:
-        self._taken.clear()
+    def _note(self, whose: Hashable) -> None:
+        if not self._taken:
+            asyncio.get_running_loop().call_soon(self._taken.clear)
+        self._taken[whose] += 1
+
+    def _call(self) -> None:
+        """Calls the next ones of each address."""
         for whose, waiting in list(self._waiting.items()):
             while waiting and self._taken[whose] < A_TURN:
                 if not (turn := waiting.popleft()).done():  # else its connection has ended
                     turn.set_result(None)
-                    self._taken[whose] += 1
+                    self._note(whose)
             if not waiting:
                 del self._waiting[whose]
-        if self._taken:
-            asyncio.get_running_loop().call_soon(self._turn)
+        if self._waiting:
+            asyncio.get_running_loop().call_later(self._pause, self._call)

@@ -43,7 +43,7 @@ class FramePacing:
         self._clock, self._by_address, self._address = clock, by_address, address
         self._interval, self._tolerance = (pace.interval, pace.tolerance) if pace is not None else (0, 0)
         self._rest = 0
-        self._turns = turns or AddressTurns()
+        self._turns = turns if turns is not None and address is not None else AddressTurns(pause=0)
 
     def admits(self, channel: SocketChannel) -> bool:
         """Counts a frame; ends the socket when there are too many. A copy of `Pace`, since it runs for every frame."""

@@ -12,6 +12,7 @@ from tests.support.client import Api
 from tests.support.loop_turns import LoopTurns
 
 FRAMES = 100
+PAUSE = 0.002
 
 
 async def test_the_loop_turns_to_others_while_a_socket_has_much_to_say(
@@ -40,7 +41,7 @@ async def _take(turns: AddressTurns, whose: Hashable) -> None:
 
 
 async def test_all_sockets_of_an_address_share_its_turns_and_take_none_of_others() -> None:
-    turns, loop = AddressTurns(), LoopTurns()
+    turns, loop = AddressTurns(PAUSE), LoopTurns()
     taken: list[tuple[int, Hashable]] = []
 
     async def frames(whose: Hashable, count: int) -> None:
@@ -56,8 +57,24 @@ async def test_all_sockets_of_an_address_share_its_turns_and_take_none_of_others
     assert min(turn for turn, whose in taken if whose == "other") <= min(turn for turn, _ in taken) + 1
 
 
+async def test_a_burst_of_an_address_is_spread_over_time_and_others_come_at_once() -> None:
+    turns, loop = AddressTurns(PAUSE), asyncio.get_running_loop()
+    taken: list[float] = []
+
+    async def one() -> None:
+        await _take(turns, "flood")
+        taken.append(loop.time())
+
+    flood = [asyncio.create_task(one()) for _ in range(5 * A_TURN)]
+    await asyncio.sleep(0)
+    assert turns.take("other") is None
+    await asyncio.gather(*flood)
+    first, *rest = [taken[number] for number in range(0, len(taken), A_TURN)]
+    assert all(moment - first >= number * PAUSE * 0.9 for number, moment in enumerate(rest, 1))
+
+
 async def test_a_socket_that_ends_while_it_waits_takes_no_turn() -> None:
-    turns = AddressTurns()
+    turns = AddressTurns(PAUSE)
     tasks = [asyncio.create_task(_take(turns, "one")) for _ in range(2 * A_TURN + 1)]
     await asyncio.sleep(0)
     assert sum(task.done() for task in tasks) == A_TURN

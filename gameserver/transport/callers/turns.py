@@ -3,8 +3,8 @@
 Law: in one turn of the loop a node takes A_TURN requests and frames of an address, however many connections and sockets
 it has; those beyond wait in their order, and are taken A_TURN at a time with a pause in between. So nobody makes a turn
 long, what others commit in several turns isn't held up by a burst that its limits allow, and neither the node nor who
-shares its processor works on one address for as long as a burst takes. With the pause that the settings give, that is
-A_TURN times what an address may send for long.
+shares its processor works on one address for as long as a burst takes. With the pause that the settings give, that is at
+least A_TURN times what an address may send for long.
 """
 
 import asyncio
@@ -12,13 +12,15 @@ from collections import Counter, deque
 from collections.abc import Hashable
 
 A_TURN = 4
+LONGEST_PAUSE = 0.002
+"""Seconds, however little an address may send for long: what a burst allows comes soon."""
 
 
 class AddressTurns:
     """One per node; `pause` in seconds. What waits is bounded by the connections that an address may have."""
 
     def __init__(self, pause: float) -> None:
-        self._pause = pause
+        self._pause = min(pause, LONGEST_PAUSE)
         self._taken: Counter[Hashable] = Counter()
         """What was taken in this turn of the loop; the next one clears it."""
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}

@@ -3,8 +3,8 @@
 Law: in one turn of the loop a node takes A_TURN requests and frames of an address, however many connections and sockets
 it has; those beyond wait in their order, and are taken A_TURN at a time with a pause in between. So nobody makes a turn
 long, what others commit in several turns isn't held up by a burst that its limits allow, and neither the node nor who
-shares its processor works on one address for as long as a burst takes. With the pause that the settings give, that is at
-least A_TURN times what an address may send for long.
+shares its processor works on one address for as long as a burst takes. With the pause that the settings give, that is
+at least A_TURN times what an address may send for long.
 """
 
 import asyncio

@@ -3,10 +3,13 @@
 Only the header `Date` is written as HTTP wants it.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import lru_cache
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -17,7 +20,12 @@ def rfc3339(moment: datetime) -> str:
 
 
 def moment_in_utc(text: str) -> datetime | None:
-    """The moment of RFC 3339 with an offset; None for anything else, also outside of the years 1 to 9999 of UTC."""
+    """The moment of RFC 3339 with an offset, or of that without seconds.
+
+    None for anything else: outside of the years 1 to 9999 of UTC, and what Python reads besides, such as weeks.
+    """
+    if not _MOMENT.fullmatch(text):
+        return None
     try:
         moment = datetime.fromisoformat(text)
         return None if moment.tzinfo is None else moment.astimezone(UTC)

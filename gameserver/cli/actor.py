@@ -1,11 +1,23 @@
-"""Who uses the command line, for the audit log: the account of the operating system, and the machine."""
+"""Who uses the command line, for the audit log, and why: the account of the operating system, and the machine."""
 
 import os
 import pwd
 import socket
+from typing import Annotated
+
+import typer
 
 LONGEST = 64
 """Characters of a name in the audit log."""
+
+
+def _checked(reason: str) -> str:
+    if not reason.strip():
+        raise typer.BadParameter("it must say something")
+    return reason
+
+
+Reason = Annotated[str, typer.Option(callback=_checked, help="For the audit log.")]
 
 
 def actor() -> str:

@@ -3,6 +3,7 @@
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -25,7 +26,7 @@ def audit(  # noqa: PLR0913 (one for each option)
     admin: Annotated[str | None, typer.Option(help="Only changes by this key or account.")] = None,
     action: Annotated[str | None, typer.Option(help="Only this kind of change, such as ban.")] = None,
     target: Annotated[str | None, typer.Option(help="Only changes of this: mostly a player's id.")] = None,
-    command_id: Annotated[str | None, typer.Option(help="Only the change under this command id.")] = None,
+    command_id: Annotated[UUID | None, typer.Option(help="Only the change under this command id.")] = None,
     text: Annotated[str | None, typer.Option(help="Only changes whose reason has this text.")] = None,
     since: Moment = None,
     until: Moment = None,
@@ -36,7 +37,8 @@ def audit(  # noqa: PLR0913 (one for each option)
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Show what operators have changed, when and why."""
-    question = AuditQuestion(limit, admin, action, target, command_id, text, _utc(since), _utc(until))
+    command = None if command_id is None else str(command_id)
+    question = AuditQuestion(limit, admin, action, target, command, text, _utc(since), _utc(until))
 
     async def work(core: application.Core) -> None:
         if export is not None:

@@ -10,7 +10,7 @@ import typer
 
 from gameserver import app as application
 from gameserver.cli import tables
-from gameserver.cli.actor import actor
+from gameserver.cli.actor import Reason, actor
 from gameserver.cli.auditing import change_of
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
@@ -90,7 +90,7 @@ def _show(contest: Contest, verdict: CheckReport) -> None:
 @boards_cli.command()
 def rebuild(
     name: Annotated[str, typer.Argument(help="The board.")],
-    reason: Annotated[str, typer.Option(help="For the audit log.")],
+    reason: Reason,
     config: Config = DEFAULT,
     season: Season = boards.CURRENT,
 ) -> None:

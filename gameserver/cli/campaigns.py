@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gameserver import app as application
-from gameserver.cli.actor import actor
+from gameserver.cli.actor import Reason, actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.letter_options import LetterOptions, with_letter
 from gameserver.cli.running import Json, console, with_core
@@ -16,7 +16,6 @@ from gameserver.terminal import show_json
 from gameserver.transport import answers
 
 Campaign = Annotated[str, typer.Argument(help="The campaign's id.")]
-Reason = Annotated[str, typer.Option(help="For the audit log.")]
 Count = Annotated[int, typer.Option(min=0, help="How many players the preview counted.")]
 
 campaigns_cli = typer.Typer(no_args_is_help=True, help="Send letters with items to many players.")

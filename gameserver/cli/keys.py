@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from gameserver import app as application
-from gameserver.cli.actor import actor
+from gameserver.cli.actor import Reason, actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import admins
@@ -31,7 +31,6 @@ def _checked(name: str) -> str:
 
 
 Name = Annotated[str, typer.Argument(callback=_checked, help="Who has the key, as the audit log shows it.")]
-Reason = Annotated[str, typer.Option(help="For the audit log.")]
 
 
 @keys_cli.command()

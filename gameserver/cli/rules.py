@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from gameserver import app as application
-from gameserver.cli.actor import actor
+from gameserver.cli.actor import Reason, actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import command_ids, fleet, rollouts
@@ -20,7 +20,6 @@ from gameserver.terminal import grid, show, show_json
 from gameserver.times import rfc3339
 from gameserver.transport import answers
 
-Reason = Annotated[str, typer.Option(help="For the audit log.")]
 At = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="The moment, in UTC; or use --in."),

@@ -6,7 +6,7 @@ import typer
 
 from gameserver import app as application
 from gameserver.cli import tables
-from gameserver.cli.actor import actor
+from gameserver.cli.actor import Reason, actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import seasons
@@ -46,9 +46,7 @@ def preview(
 
 
 @seasons_cli.command()
-def close(
-    board: Board, reason: Annotated[str, typer.Option(help="For the audit log.")], config: Config = DEFAULT
-) -> None:
+def close(board: Board, reason: Reason, config: Config = DEFAULT) -> None:
     """End the running season of a board in a few seconds; the running nodes count it and send the rewards."""
 
     async def work(core: application.Core) -> None:

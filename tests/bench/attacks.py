@@ -61,11 +61,13 @@ class Attack:
 
 
 async def repeat(attack: Attack, one: Callable[[int], Awaitable[object]]) -> None:
-    async def loop(part: int) -> None:
-        number = part
+    """Until the time is up, and once in any case."""
+
+    async def loop(number: int) -> None:
+        await one(number)
         while time.monotonic() < attack.until:
-            await one(number)
             number += AT_ONCE
+            await one(number)
 
     await asyncio.gather(*(loop(part) for part in range(AT_ONCE)))
 

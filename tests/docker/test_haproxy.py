@@ -109,7 +109,7 @@ async def test_players_notice_nothing_of_nodes_that_are_killed_or_told_to_stop(
         over.set()
         for answered in await asyncio.gather(*playing):
             assert set(answered) <= {200, 409}
-            assert len(answered) > 10
+            assert len(answered) > 2
         one.kill()
         response, told = await deployment.front.ask("/v1/classes")
         assert (response.status, orjson.loads(told)["code"]) == (503, "unavailable")

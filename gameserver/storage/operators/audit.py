@@ -17,10 +17,10 @@ from typing import Any
 
 import structlog
 from sqlalchemy import func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.config.errors import ConfigFault
-from gameserver.rules.errors import CommandMismatch, GameError, OutcomeUnknown, Unavailable
+from gameserver.rules.errors import CommandMismatch, OutcomeUnknown, Unavailable
 from gameserver.storage import tables
 from gameserver.storage.operators.audit_log import AuditEntry, AuditLog, AuditQuestion, entries_of
 from gameserver.storage.postgres.commit_points import before_commit_point
@@ -111,8 +111,11 @@ class Audit:
         try:
             yield end
             ended = DONE
-        except (GameError, ConfigFault) as error:
-            ended = error.code
+        except SQLAlchemyError:
+            raise  # the driver's codes say nothing here
+        except Exception as error:
+            code = getattr(error, "code", None)
+            ended = code if isinstance(code, str) else FAILED
             raise
         finally:
             await self._end(entry, ended, end.after)

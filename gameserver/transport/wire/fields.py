@@ -25,7 +25,6 @@ from pydantic_core import PydanticCustomError
 from gameserver.rules.arguments import PlayerId
 from gameserver.times import moment_in_utc
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
@@ -70,10 +69,16 @@ def lists_of(model: type[BaseModel]) -> frozenset[str]:
 
 def _read_moment(text: object) -> object:
     """A moment as a query writes it; anything else is left for pydantic to refuse."""
-    moment = moment_in_utc(text) if isinstance(text, str) and _MOMENT.match(text) else None
+    moment = moment_in_utc(text) if isinstance(text, str) else None
     if moment is None:
         raise PydanticCustomError("moment", "must be a moment such as 2026-01-31T12:00:00Z")
     return moment
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "must say something")
+    return text
 
 
 def _without_repeats(ids: list[str]) -> list[str]:
@@ -101,5 +106,11 @@ Moment = Annotated[datetime, BeforeValidator(_read_moment)]
 Truth = Literal["true", "false"]
 NamePart = Annotated[str, StringConstraints(min_length=1, max_length=24, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """A part of a name as it is shown, whatever its case and width."""
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Reason = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
+    AfterValidator(_not_blank),
+]
 """Why an operator makes a change; it is written to the audit log."""
+Written = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$"), AfterValidator(_not_blank)]
+"""What an operator writes to players or to other operators, in several lines if need be."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 
 from gameserver.rules.arguments import MAX_INTEGER, PlayerId
-from gameserver.transport.wire.fields import JsonModel, Reason, Season, ShortText
+from gameserver.transport.wire.fields import JsonModel, Reason, Season, ShortText, Written
 
 Credential = Annotated[str, Field(min_length=8, max_length=256)]
 Label = Annotated[str, Field(max_length=64)]
@@ -84,7 +84,7 @@ class Notice(JsonModel):
     model_config = _example(text="Back in ten minutes.", reason="maintenance")
 
     player: PlayerId | None = None
-    text: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
+    text: Annotated[Written, Field(min_length=1, max_length=1000)]
     reason: Reason
 
 
@@ -143,7 +143,7 @@ class MailToPlayer(Because):
 
     model_config = _example(reason="a lost reward, ticket 4711", text="We are sorry.", items={"potion": 3})
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
+    text: Annotated[Written, Field(min_length=1, max_length=1000)]
     items: Annotated[dict[ShortText, Annotated[int, Field(ge=1, le=MAX_INTEGER)]], Field(max_length=20)] = Field(
         default_factory=dict
     )
@@ -188,4 +188,4 @@ class NewNote(JsonModel):
 
     model_config = _example(text="Claims that a brother played.")
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+    text: Annotated[Written, Field(min_length=1, max_length=2000)]

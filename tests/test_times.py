@@ -36,5 +36,10 @@ def test_a_moment_that_utc_cannot_name_and_one_without_an_offset_are_none() -> N
         "2026-01-31T12:00:00",
         "soon",
         "2026-02-30T00:00Z",
+        "2030-W01-1T00:00:00Z",
+        "2026-01-31 12:00:00Z",
+        "20260131T120000Z",
+        "2026-01-31T12:00:00+0100",
+        "２026-01-31T12:00:00Z",
     )
     assert {moment_in_utc(text) for text in texts} == {None}

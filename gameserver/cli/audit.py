@@ -9,7 +9,7 @@ import typer
 
 from gameserver import app as application
 from gameserver.cli.config_file import DEFAULT, Config
-from gameserver.cli.running import Json, console, with_core
+from gameserver.cli.running import Json, console, until_enough, with_core
 from gameserver.commands import audit as log
 from gameserver.commands.results import AuditEntry, AuditQuestion
 from gameserver.exports import Format, encoded, heading
@@ -55,10 +55,11 @@ def audit(  # noqa: PLR0913 (one for each option)
 
 async def _export(core: application.Core, question: AuditQuestion, kind: Format) -> None:
     out = sys.stdout.buffer
-    out.write(heading(answers.AUDIT_COLUMNS, kind))
-    async for entries in log.export(core.commands.operations, question):
-        out.write(encoded(map(answers.audit_entry, entries), answers.AUDIT_COLUMNS, kind))
-    out.flush()
+    with until_enough():
+        out.write(heading(answers.AUDIT_COLUMNS, kind))
+        async for entries in log.export(core.commands.operations, question):
+            out.write(encoded(map(answers.audit_entry, entries), answers.AUDIT_COLUMNS, kind))
+        out.flush()
 
 
 def _utc(moment: datetime | None) -> datetime | None:

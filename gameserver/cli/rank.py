@@ -11,7 +11,7 @@ import typer
 from gameserver import app as application
 from gameserver.cli import tables
 from gameserver.cli.config_file import DEFAULT, Config
-from gameserver.cli.running import Json, console, with_core
+from gameserver.cli.running import Json, console, until_enough, with_core
 from gameserver.commands import rankings, saved_queries
 from gameserver.commands.rankings import PlayerChoice
 from gameserver.commands.results import PLAYER_COLUMNS, Question, Segment
@@ -98,11 +98,12 @@ def _over(query: wire.SegmentFilter, given: PlayerChoice) -> PlayerChoice:
 
 async def _export(core: application.Core, question: Question, kind: Format) -> None:
     out = sys.stdout.buffer
-    out.write(heading(PLAYER_COLUMNS, kind))
-    async with contextlib.aclosing(rankings.export(core.commands.operations, question, kind)) as parts:
-        async for part in parts:
-            out.write(joined(part))
-    out.flush()
+    with until_enough():
+        out.write(heading(PLAYER_COLUMNS, kind))
+        async with contextlib.aclosing(rankings.export(core.commands.operations, question, kind)) as parts:
+            async for part in parts:
+                out.write(joined(part))
+        out.flush()
 
 
 def _utc(moment: datetime | None) -> datetime | None:

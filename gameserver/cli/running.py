@@ -75,6 +75,15 @@ async def _end_what_is_left() -> list[str]:
 
 
 @contextlib.contextmanager
+def until_enough() -> Iterator[None]:
+    """Ends what writes to standard output when its reader has enough, as `head` has."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered is flushed at the end
+
+
+@contextlib.contextmanager
 def faults() -> Iterator[None]:
     """Shows an error as a sentence, and ends the process with 1."""
     try:

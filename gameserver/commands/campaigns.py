@@ -13,6 +13,7 @@ from typing import Any
 from gameserver.commands import player_changes
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.player_changes import Gift, PlayerChanges
+from gameserver.commands.rankings import require_someone
 from gameserver.rules.campaign_errors import CampaignNotFound, CampaignOver, SameOperator, SegmentChanged
 from gameserver.rules.errors import CommandMismatch
 from gameserver.storage.ids import is_command_id
@@ -203,6 +204,7 @@ def _record(campaigns: Campaigns, order: CampaignOrder, by: ChangedBy, found: Ca
 
 
 def _require_known(campaigns: Campaigns, segment: Segment, gift: Gift) -> None:
+    require_someone(segment)
     if segment.class_name is not None:
         campaigns.changes.pages.play.rulebook.game.player_class(segment.class_name)
     player_changes.require_items(campaigns.changes, gift)

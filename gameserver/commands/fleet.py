@@ -14,9 +14,10 @@ from gameserver.commands.accounts import Policy
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
-from gameserver.rules.errors import BadInput, Conflict, FieldProblem, NotFound
+from gameserver.rules.errors import BadInput, CommandMismatch, Conflict, FieldProblem, NotFound
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.operators.audit import AuditedChange
+from gameserver.storage.operators.audit_log import AuditQuestion
 from gameserver.storage.rooms import LiveRoom
 from gameserver.storage.sharding.membership import Member
 from gameserver.storage.sharding.move import MoveRecord, PlannedMove
@@ -92,13 +93,15 @@ async def plan_drain(fleet: FleetOrders, database: str) -> list[PlannedMove]:
 
 
 async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy) -> Ordered:
-    """Orders moves. Raises BadInput, Conflict, CommandExpired, DatabaseUnavailable, OutcomeUnknown."""
+    """Orders moves. Raises BadInput, Conflict, CommandMismatch, CommandExpired, DatabaseUnavailable, OutcomeUnknown."""
     fleet.policy.window.check(by.command_id, fleet.policy.now())
+    action = "slots_rebalance" if wanted.slots is None else "slots_move"
+    asked = {"slots": wanted.slots, "to": wanted.target}
     if ordered := await fleet.sharding.moves.ordered(by.command_id):
+        await _require_same(fleet, by, (action, wanted.group, asked))
         return await _told(fleet, ordered)
     plans = await plan(fleet, wanted)
-    action = "slots_rebalance" if wanted.slots is None else "slots_move"
-    async with fleet.sharding.audit.recorded(_entry(by, action, wanted.group, plans)) as end:
+    async with fleet.sharding.audit.recorded(_entry(by, action, wanted.group, plans, asked)) as end:
         ids = await fleet.sharding.moves.order(plans, by.command_id)
         end.after = {"moves": ids}
     return await _told(fleet, ids)
@@ -107,16 +110,25 @@ async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy) -> Order
 async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy) -> Ordered:
     """Gives a database no more slots, and orders the moves that take its own away: both, or neither.
 
-    Raises Conflict, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
+    Raises Conflict, CommandMismatch, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
     """
     fleet.policy.window.check(by.command_id, fleet.policy.now())
     if ordered := await fleet.sharding.moves.ordered(by.command_id):
+        await _require_same(fleet, by, ("database_drain", database, None))
         return await _told(fleet, ordered)
     plans = await plan_drain(fleet, database)
     async with fleet.sharding.audit.recorded(_entry(by, "database_drain", database, plans)) as end:
         ids = await fleet.sharding.moves.order(plans, by.command_id, drained=database)
         end.after = {"moves": ids}
     return await _told(fleet, ids)
+
+
+async def _require_same(fleet: FleetOrders, by: ChangedBy, order: tuple[str, str, object]) -> None:
+    """Raises CommandMismatch if another order was given under this command id: another kind, target, or slots."""
+    question = AuditQuestion(1, command_id=by.command_id)
+    for entry in (await fleet.sharding.audit.log.find(question))[0]:
+        if (entry.action, entry.target, entry.details.get("asked", order[2])) != order:
+            raise CommandMismatch("The command id was used before, for another change.")
 
 
 async def _told(fleet: FleetOrders, ids: Sequence[int]) -> Ordered:
@@ -138,6 +150,15 @@ async def node(fleet: FleetOrders, name: str) -> NodeCondition:
     return named[0]
 
 
+async def drainable(fleet: FleetOrders, name: str) -> NodeCondition:
+    """The node of this name, as `order_node` would tell it to drain. Raises NotFound, Conflict, PresenceUnavailable."""
+    found = await node(fleet, name)
+    others = [each for each in await nodes(fleet) if each.node.address != found.node.address]
+    if all(each.figures.get("draining") for each in others):
+        raise _last(name)
+    return found
+
+
 async def order_node(fleet: FleetOrders, name: str, by: ChangedBy, *, drain: bool) -> NodeCondition:
     """Tells a node to drain, or to take new work again. Sent again under its command id it is told once.
 
@@ -155,8 +176,12 @@ async def order_node(fleet: FleetOrders, name: str, by: ChangedBy, *, drain: boo
         address = found.node.address
         others = [each.address for each in await fleet.live.presence.nodes() if each.address != address]
         if not await fleet.live.vitals.order(address, others, by.command_id, drain=drain):
-            raise Conflict(f"{name} is the last node that takes new work.")
+            raise _last(name)
     return found
+
+
+def _last(name: str) -> Conflict:
+    return Conflict(f"{name} is the last node that takes new work.")
 
 
 async def cancel(fleet: FleetOrders, move_id: int, by: ChangedBy) -> MoveRecord:
@@ -178,6 +203,8 @@ async def _fitting(fleet: FleetOrders, plans: list[PlannedMove]) -> list[Planned
     return plans
 
 
-def _entry(by: ChangedBy, action: str, target: str, plans: Sequence[PlannedMove]) -> AuditedChange:
-    details = {"moves": [sharding.details_of(each) for each in plans]}
+def _entry(
+    by: ChangedBy, action: str, target: str, plans: Sequence[PlannedMove], asked: object = None
+) -> AuditedChange:
+    details = {"moves": [sharding.details_of(each) for each in plans]} | ({} if asked is None else {"asked": asked})
     return AuditedChange(by.admin, action, target, by.reason, details, by.command_id)

@@ -16,6 +16,7 @@ from gameserver.rules import names
 from gameserver.rules.errors import SessionNotFound
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
+from gameserver.storage.accounts.bans import require_ahead
 from gameserver.storage.items.stacks import cap_of
 from gameserver.storage.ledger.past import Past, Stored
 from gameserver.times import rfc3339
@@ -76,7 +77,8 @@ async def sending(pages: PlayerPages, player_id: int, items: Items) -> Foreseen:
 
 
 async def banning(pages: PlayerPages, player_id: int, until: datetime | None) -> Foreseen:
-    """Raises PlayerNotFound, DatabaseUnavailable."""
+    """Raises BadInput for an end in the past, PlayerNotFound, DatabaseUnavailable."""
+    require_ahead(until, pages.leaderboards.now())
     page = await player_page.page(pages, player_id)
     present = next((ban for ban in page.bans if ban.ended_at is None), None)
     before = None if present is None or present.until is None else rfc3339(present.until)

@@ -34,7 +34,7 @@ class PlayerChoice:
 async def resolved(operations: Operations, accounts: Accounts, choice: PlayerChoice) -> Segment:
     """The segment. Raises UnknownClass, BadInput, PresenceUnavailable, Overloaded, DatabaseUnavailable."""
     segment = choice.segment
-    _require_someone(segment)
+    require_someone(segment)
     if segment.class_name is not None:
         operations.play.rulebook.game.player_class(segment.class_name)
     if choice.online is not None:
@@ -87,7 +87,7 @@ def _only(segment: Segment, ids: Sequence[int]) -> Segment:
     return replace(segment, ids=among)
 
 
-def _require_someone(segment: Segment) -> None:
+def require_someone(segment: Segment) -> None:
     """Raises BadInput for levels or moments in the wrong order, which nobody means."""
     for low, high, field in (
         (segment.min_level, segment.max_level, "max_level"),

@@ -60,6 +60,9 @@ class Rollouts:
     policy: Policy
 
 
+IN_FORCE = "This rulebook is in force already."
+
+
 @dataclass(frozen=True, slots=True)
 class RolloutPlan:
     """What would change, from the rulebook in force on this node, and why it can't be published, if it can't."""
@@ -92,16 +95,20 @@ async def compare(rollouts: Rollouts, first: int, second: int) -> tuple[list[Rul
     return differences(orjson.loads(one.game), orjson.loads(two.game)), one.code_hash == two.code_hash
 
 
-async def preview(rollouts: Rollouts, game: Mapping[str, Any]) -> RolloutPlan:
-    """What would change, and what stands in the way. Raises DatabaseUnavailable."""
+async def preview(rollouts: Rollouts, game: Mapping[str, Any], at: When | None = None) -> RolloutPlan:
+    """What would change, and what stands in the way, also of the moment if there is one. Raises DatabaseUnavailable."""
     present = rollouts.rules.rulebook
     try:
         require_loaded(game)
         wanted = Rulebook.parse(game)
     except GameFault as fault:
         return RolloutPlan(present.number, (), fault.problems)
-    problems = await game_names.needed(rollouts.names, present.game, wanted.game)
-    return RolloutPlan(present.number, differences(await _present(rollouts), _as_stored(game)), problems)
+    problems = list(await game_names.needed(rollouts.names, present.game, wanted.game))
+    if not (changes := differences(await _present(rollouts), _as_stored(game))):
+        problems.append(IN_FORCE)
+    if isinstance(at, datetime) and at <= rollouts.policy.now():
+        problems.append("Its moment has come already.")
+    return RolloutPlan(present.number, changes, problems)
 
 
 async def publish(rollouts: Rollouts, game: Mapping[str, Any], at: When, by: ChangedBy) -> RuleOrder:
@@ -113,9 +120,9 @@ async def publish(rollouts: Rollouts, game: Mapping[str, Any], at: When, by: Cha
     return await _ordered(rollouts, game, at, by, "rules_publish")
 
 
-async def revert_preview(rollouts: Rollouts) -> RolloutPlan:
+async def revert_preview(rollouts: Rollouts, at: When | None = None) -> RolloutPlan:
     """As `preview`, of the rulebook that was in force before. Raises Conflict, DatabaseUnavailable."""
-    return await preview(rollouts, await _prior(rollouts))
+    return await preview(rollouts, await _prior(rollouts), at)
 
 
 async def revert(rollouts: Rollouts, at: When, by: ChangedBy) -> RuleOrder:
@@ -168,6 +175,11 @@ def read_game(text: str) -> dict[str, Any]:
         raise BadInput("These rules can't be read.", errors=[FieldProblem("game", f"isn't TOML: {error}")]) from None
 
 
+def foreseen(at: datetime | None, in_seconds: int | None) -> When | None:
+    """As `when`, of a preview, which needs no moment."""
+    return None if at is None and in_seconds is None else when(at, in_seconds)
+
+
 def when(at: datetime | None, in_seconds: int | None) -> When:
     """Raises BadInput unless exactly one is given."""
     if (at is None) == (in_seconds is None):
@@ -180,10 +192,10 @@ async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by
         return await _same(rollouts, earlier, game)
     rollouts.policy.window.check(by.command_id, rollouts.policy.now())
     plan = await preview(rollouts, game)
+    if plan.problems == [IN_FORCE]:
+        raise Conflict(IN_FORCE)
     if plan.problems:
         raise BadInput("These rules can't be published.", errors=[FieldProblem("game", each) for each in plan.problems])
-    if not plan.differences:
-        raise Conflict("This rulebook is in force already.")
     rulebook = await rollouts.library.loaded(game)
     assert rulebook.number is not None
     assert plan.present is not None

@@ -8,8 +8,8 @@ from gameserver.transport.route import admin
 
 VIEWER, OPERATOR = Role.VIEWER, Role.OPERATOR
 READS = (errors.DatabaseUnavailable,)
-ORDERS = (errors.Conflict, errors.CommandExpired, errors.OutcomeUnknown, *READS)
-NODES = (errors.NotFound, errors.PresenceUnavailable, errors.CommandMismatch, *ORDERS)
+ORDERS = (errors.Conflict, errors.CommandMismatch, errors.CommandExpired, errors.OutcomeUnknown, *READS)
+NODES = (errors.NotFound, errors.PresenceUnavailable, *ORDERS)
 
 FLEET_ROUTES = (
     admin(VIEWER, "GET", "/admin/v1/fleet", fleet.read_fleet, "How every node is, and the databases of each group",
@@ -21,7 +21,7 @@ FLEET_ROUTES = (
            query=wire.PreviewQuery, answer=answers.MovePlanAnswer, errors=ORDERS, takes_command_id=True),
     admin(OPERATOR, "POST", "/admin/v1/moves/{move}/cancel", fleet.cancel_move,
            "Leave the slots of a move that haven't moved where they are", body=wire.Because,
-           answer=answers.MoveAnswer, errors=(errors.NotFound, errors.CommandMismatch, *ORDERS), takes_command_id=True),
+           answer=answers.MoveAnswer, errors=(errors.NotFound, *ORDERS), takes_command_id=True),
     admin(OPERATOR, "POST", "/admin/v1/databases/{database}/drain", fleet.drain_database,
            "Move all slots away from a database, or say which moves that would be", body=wire.Because,
            query=wire.PreviewQuery, answer=answers.MovePlanAnswer, errors=ORDERS, takes_command_id=True),

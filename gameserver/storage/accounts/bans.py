@@ -139,8 +139,7 @@ class Bans:
         if await _took_effect(connection, change):
             return BanState(player, row.banned, replayed=True)
         self._window.check(change.command_id, row.now)
-        if change.until is not None and change.until <= row.now:
-            raise BadInput(errors=[FieldProblem("until", "must lie in the future")])
+        require_ahead(change.until, row.now)
         if await _is_so(connection, change, banned=row.banned):
             return BanState(player, row.banned, replayed=False)
         # A version of its own, so that whatever is derived from the player follows.
@@ -157,6 +156,12 @@ class Bans:
         events = [{"type": "banned" if change.banned else "ban_lifted", **change.shown}]
         outcome = outcome_of(player, shown_max_hp(player, self._rules.game), events)
         return row_of(change.command_id, change.action, change.args, player, outcome, now)
+
+
+def require_ahead(until: datetime | None, now: datetime) -> None:
+    """Raises BadInput for a ban that would be over already."""
+    if until is not None and until <= now:
+        raise BadInput(errors=[FieldProblem("until", "must lie in the future")])
 
 
 async def due_bans(database: Database, most: int) -> list[DueBan]:

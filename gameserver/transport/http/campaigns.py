@@ -6,6 +6,7 @@ from gameserver.commands import campaigns
 from gameserver.commands.campaigns import CampaignOrder
 from gameserver.commands.player_changes import Gift
 from gameserver.commands.results import CampaignRecord, ChangedBy, Segment
+from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
@@ -30,6 +31,8 @@ async def start_campaign(request: web.Request, name: str) -> web.Response:
     segment = _segment(fields.filter)
     if inputs.query(request, wire.PreviewQuery).preview == "true":
         return json_response(answers.campaign_preview(await campaigns.preview(context, segment, gift)))
+    if fields.expected_count is None:
+        raise BadInput(errors=[FieldProblem("expected_count", "is needed: a preview says how many players there are")])
     order = CampaignOrder(segment, gift, fields.expected_count, fields.count_may_differ_by)
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
     record = await campaigns.start(context, order, by)

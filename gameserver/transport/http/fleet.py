@@ -45,7 +45,7 @@ async def drain_node(request: web.Request, name: str) -> web.Response:
     fields, context = await inputs.body(request, wire.Because), request.app[COMMANDS].fleet
     node = request.match_info["node"]
     if _is_preview(request):
-        return json_response(answers.node_order(await fleet.node(context, node), ordered=False))
+        return json_response(answers.node_order(await fleet.drainable(context, node), ordered=False))
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
     return json_response(answers.node_order(await fleet.order_node(context, node, by, drain=True), ordered=True))
 

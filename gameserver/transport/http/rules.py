@@ -34,7 +34,8 @@ async def publish_rules(request: web.Request, name: str) -> web.StreamResponse:
     context = request.app[COMMANDS].rollouts
     game = await asyncio.to_thread(rollouts.read_game, fields.game)  # a large one takes a tenth of a second
     if _is_preview(request):
-        return large_json_response(request, answers.rules_plan(await rollouts.preview(context, game)))
+        plan = await rollouts.preview(context, game, rollouts.foreseen(fields.at, fields.in_seconds))
+        return large_json_response(request, answers.rules_plan(plan))
     by, at = _by(request, name, fields), rollouts.when(fields.at, fields.in_seconds)
     return json_response(answers.rules_ordered(await rollouts.publish(context, game, at, by)))
 
@@ -42,7 +43,8 @@ async def publish_rules(request: web.Request, name: str) -> web.StreamResponse:
 async def revert_rules(request: web.Request, name: str) -> web.StreamResponse:
     fields, context = await inputs.body(request, wire.SwitchRules), request.app[COMMANDS].rollouts
     if _is_preview(request):
-        return large_json_response(request, answers.rules_plan(await rollouts.revert_preview(context)))
+        plan = await rollouts.revert_preview(context, rollouts.foreseen(fields.at, fields.in_seconds))
+        return large_json_response(request, answers.rules_plan(plan))
     by, at = _by(request, name, fields), rollouts.when(fields.at, fields.in_seconds)
     return json_response(answers.rules_ordered(await rollouts.revert(context, at, by)))
 

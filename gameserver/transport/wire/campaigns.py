@@ -26,7 +26,10 @@ class CampaignFilter(JsonModel):
 
 
 class NewCampaign(MailToPlayer):
-    """`expected_count` is how many players the segment has, give or take `count_may_differ_by`: or nothing is sent."""
+    """`expected_count` is how many players the segment has, give or take `count_may_differ_by`: or nothing is sent.
+
+    A preview, which counts them, needs none.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -43,7 +46,7 @@ class NewCampaign(MailToPlayer):
     )
 
     filter: CampaignFilter
-    expected_count: Count
+    expected_count: Count | None = None
     count_may_differ_by: Count = Field(default_factory=int)
 
 

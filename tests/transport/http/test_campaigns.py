@@ -96,7 +96,7 @@ async def test_everyone_who_fits_gets_the_letter_once(api: Api, node: InProcessN
     ban = await api.ask("POST", f"/admin/v1/players/{others[1].id}/ban", token=ADMIN_KEY, body={"reason": "a test"})
     assert ban.status == 200, ban.body
     chosen, key = {"class": "mage", "max_level": 5}, command_id()
-    foreseen = await start(api, 0, preview="?preview=true", filter=chosen)
+    foreseen = await start(api, 0, preview="?preview=true", filter=chosen, expected_count=None)
     assert foreseen.body == {
         "preview": True, "players": 4, "needs_second_operator": False, "campaign": None
     }  # fmt: skip
@@ -199,8 +199,11 @@ async def test_bad_campaigns_are_refused_with_their_fields(api: Api) -> None:
         ({"filter": {"class": "nobody"}}, []),
         ({"items": {"nothing": 1}}, ["items.nothing"]),
         ({"filter": {"name": "Ada"}}, ["filter.name"]),
+        ({"filter": {"min_level": 50, "max_level": 1}}, ["max_level"]),
         ({"expected_count": "4"}, ["expected_count"]),
+        ({"expected_count": None}, ["expected_count"]),
         ({"text": ""}, ["text"]),
+        ({"text": " \n "}, ["text"]),
     ):
         answer = await start(api, 0, **fields)
         assert (answer.status, fields_of(answer.body) if wrong else []) == (422, wrong), answer.body

@@ -79,6 +79,11 @@ async def test_slots_are_moved_as_previewed_and_an_order_that_is_sent_again_chan
     [over] = await moved(api, ids)
     assert (over["step"], over["moved"], over["kept"], over["slots"]) == ("done", planned["count"], 0, planned["slots"])
     assert (await admin(api, "POST", "moves", key, **order)).body == ordered.body, "also when it is over"
+    for other in ({"slots": "4-5"}, {"target": "one"}, {"group": "accounts"}):
+        mismatch = await admin(api, "POST", "moves", key, **{**order, **other})
+        assert (mismatch.status, mismatch.code) == (422, "command_mismatch"), other
+    drained = await admin(api, "POST", "databases/two/drain", key, reason="a test")
+    assert (drained.status, drained.code) == (422, "command_mismatch")
     assert await owned(api, "two") == before + planned["count"]
     again = await admin(api, "POST", "moves", **order)
     assert (again.status, again.code) == (409, "conflict")

@@ -81,6 +81,8 @@ async def test_a_node_drains_and_takes_new_work_again(two: tuple[Api, Api]) -> N
     await wait_until(is_seen, what="the fleet shows that b drains")
     refused = await order(other, "a", command_id(), reason="a test")
     assert (refused.status, refused.code) == (409, "conflict")
+    foreseen = await order(other, "a", command_id(), query="?preview=true", reason="a test")
+    assert (foreseen.status, foreseen.body["detail"]) == (409, refused.body["detail"])
     assert await is_ready(one)
 
     resumed = await order(one, "b", command_id(), "DELETE", "?reason=a%20test")

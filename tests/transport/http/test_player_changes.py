@@ -190,6 +190,11 @@ async def test_bans_and_deletions_say_before_which_ranks_change(api: Api) -> Non
 
     await wait_until(is_placed, what="both are on the boards")
     leaving = {"exp": (2, None), "mage": (2, None)}
+    for preview in (True, False):
+        past = await change(api, "POST", who, "/ban", until="2020-01-01T00:00:00Z", preview=preview)
+        assert (past.code, fields_of(past.body)) == ("bad_input", ["until"])
+        blank = await change(api, "POST", who, "/ban", reason="  ", preview=preview)
+        assert (blank.code, fields_of(blank.body)) == ("bad_input", ["reason"])
     until = "2999-01-01T00:00:00.000Z"
     shown = await done(api, "POST", who, "/ban", until=until, preview=True)
     assert (shown["preview"], shown["banned"], ranks(shown)) == (True, True, leaving)

@@ -65,6 +65,14 @@ async def test_bad_orders_name_their_fields_and_change_nothing(api: Api, setting
     wrong = await post(api, game=game.replace("base_hp", "base_hpp"), in_seconds=60)
     assert set(fields_of(wrong.body)) == {"game"}
     assert (await post(api, game=game, in_seconds=60)).code == "conflict"
-    past = await post(api, game=game.replace("exp = 5\n", "exp = 6\n"), at="2026-01-01T00:00:00Z")
+    changed, long_ago = game.replace("exp = 5\n", "exp = 6\n"), "2026-01-01T00:00:00Z"
+    past = await post(api, game=changed, at=long_ago)
     assert past.code == "conflict"
+    for given, problems in (
+        ({"game": game}, ["This rulebook is in force already."]),
+        ({"game": changed, "at": long_ago}, ["Its moment has come already."]),
+        ({"game": changed, "in_seconds": 60}, []),
+    ):
+        assert (await post(api, "?preview=true", **given)).body["plan"]["problems"] == problems
+    assert fields_of((await post(api, "?preview=true", game=changed, at=long_ago, in_seconds=60)).body) == ["at"]
     assert (await api.admin("rules")).body["orders"] == []

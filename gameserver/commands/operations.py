@@ -1,5 +1,6 @@
 """Operators' questions over all databases, and their notices to players."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,7 +56,9 @@ async def proclaim(operations: Operations, by: ChangedBy, text: str, player_id: 
 
     Raises PlayerNotFound, CommandMismatch, PresenceUnavailable, DatabaseUnavailable.
     """
-    entry = AuditedChange(by.admin, "notice", str(player_id or "everyone"), by.reason, {"text": text}, by.command_id)
+    # What is written to one player may name it, and the log outlives its erasure.
+    said = {"text": text} if player_id is None else {"text_sha256": hashlib.sha256(text.encode()).hexdigest()}
+    entry = AuditedChange(by.admin, "notice", str(player_id or "everyone"), by.reason, said, by.command_id)
     async with operations.room.audit.once(entry) as end:
         if not end.replayed:
             if player_id is not None:

@@ -5,6 +5,7 @@ constant that many devices share, nor the hash of one. What can be guessed, or i
 somebody else's player. It is asked when a device is given to a player, never when it signs in.
 """
 
+import base64
 import hashlib
 import math
 import re
@@ -71,6 +72,9 @@ CONSTANTS = (
 )
 """What engines, phones and boards say instead of an id, the examples of standards, manuals and tools, and the commonest
 secret."""
+WORDS = re.compile(r"[A-Za-z]+(\.[A-Za-z]+)+")
+"""A name of something in a program, such as the variable that should have been sent."""
+KEYBOARD = ("qwertyuiop", "asdfghjkl", "qwertzuiop", "azertyuiop")
 STRIDES = (1, 2)
 """How far apart characters stand that may count together: `0011223344…` counts by pairs."""
 
@@ -79,8 +83,8 @@ def require_strong(device: str, field: str = "device") -> None:
     """Refuses a device id that may be guessed or shared. Raises BadInput."""
     if BLANK.search(device.strip()):
         raise _bad(field, "has a blank: it must be drawn at random, such as 32 hexadecimal digits or a UUID")
-    text = SEPARATORS.sub("", device)
-    if _is_constant(text) or _is_regular(text):
+    text, written = SEPARATORS.sub("", device), SEPARATORS.sub("", _decoded(device))
+    if any(_is_constant(each) or _is_regular(each) or _is_typed(each) for each in (text, written)) or _is_name(device):
         raise _bad(
             field, "is one that others may have, too: make a random one and keep it, such as a UUID of version 4"
         )
@@ -110,6 +114,24 @@ def _counts(text: str) -> bool:
     codes = [*map(ord, text)]
     steps = Counter(map(sub, codes[1:], codes))
     return max(steps.values()) * 2 > len(text)
+
+
+def _is_name(device: str) -> bool:
+    return WORDS.fullmatch(device.strip()) is not None
+
+
+def _is_typed(text: str) -> bool:
+    """Whether somebody has run a finger over the keyboard."""
+    return any(row in text.casefold() for row in KEYBOARD)
+
+
+def _decoded(device: str) -> str:
+    """What a text is Base64 of, if that is a text itself, as nothing random is."""
+    try:
+        found = base64.b64decode(device.strip(), validate=True)
+    except ValueError:
+        return device
+    return found.decode("ascii") if found.isascii() and found.decode("ascii").isprintable() else device
 
 
 def _is_constant(text: str) -> bool:

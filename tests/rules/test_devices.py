@@ -25,6 +25,8 @@ GUESSED = [
     "{F47AC10B-58CC-4372-A567-0E02B2C3D479}", "SystemInfo.unsupportedIdentifier", hashlib.md5(b"password").hexdigest(),
     "00112233445566778899aabbccddeeff", "ffeeddcc-bbaa-9988-7766-554433221100", "a0b1c2d3e4f5061728394a5b6c7d8e9f",
     "Default string Default string 1234", "My telephone, which I bought in Busan in 2024",
+    "com.example.game.device.iphone", "SystemInfo.deviceUniqueIdentifier", "qwertyuiopasdfghjklzxcvbnm123456",
+    base64.b64encode(b"12345678901234567890").decode(), base64.b64encode(b"undefined" * 4).decode(),
     "System Serial Number\tSystem Serial Number 12",
 ]  # fmt: skip
 

@@ -61,12 +61,13 @@ class BanAnswer(TypedDict):
 
 
 def player(shown: Player, max_hp: int) -> PlayerAnswer:
+    """Never more HP than `max_hp`, which a newer game may have lowered: the next command starts from that, too."""
     return {
         "id": str(shown.id),
         "name": shown.name,
         "class": shown.class_name,
         "level": shown.level,
-        "hp": shown.hp,
+        "hp": min(shown.hp, max_hp),
         "max_hp": max_hp,
         "exp": shown.exp,
         "version": shown.version,

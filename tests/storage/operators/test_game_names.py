@@ -25,6 +25,7 @@ from gameserver.storage.mail.inbox import Inbox
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding.provision import Migrated
+from gameserver.transport import answers
 from tests.support.client import command_id
 from tests.support.deployment import act, carrying, connected, enlist, owner, waiting, working
 from tests.support.servers import GAME
@@ -209,3 +210,12 @@ async def test_a_database_that_is_away_keeps_no_node_from_starting_and_is_named_
     with pytest.raises(GameFault, match="1 players"):
         await game_names.require(GameNames(core.databases["one"], lambda _: [away, core.databases["one"]]), game)
     await away.engine.dispose()
+
+
+async def test_a_class_with_less_hp_is_shown_with_no_more_than_it_may_have(
+    core: Core, settings: Settings, tmp_path: Path
+) -> None:
+    bard = await enlist(core, "bard")
+    weaker = Rulebook.parse(tomllib.loads(GAME.read_text("utf-8") + BARD.replace("base_hp = 50", "base_hp = 5"))).game
+    shown = answers.player_now(bard, weaker)
+    assert bard.hp > shown["hp"] == shown["max_hp"] == weaker.max_hp("bard", bard.level)

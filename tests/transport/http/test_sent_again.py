@@ -9,6 +9,15 @@ async def order(api: Api, path: str, key: str, **body: Any) -> Answer:
     return await api.ask("POST", f"/admin/v1/{path}", token=ADMIN_KEY, key=key, body={"reason": "a test", **body})
 
 
+async def test_what_is_written_to_one_player_is_no_text_of_the_audit_log(api: Api) -> None:
+    who, key = await api.sign_up(), command_id()
+    for _ in range(2):
+        assert (await order(api, "notices", key, text="a word to you", player=who.id)).status == 201
+    assert (await order(api, "notices", key, text="another word", player=who.id)).code == "command_mismatch"
+    (entry,) = (await api.admin("audit", action="notice", target=who.id)).body["entries"]
+    assert entry["details"].keys() == {"text_sha256"}
+
+
 async def test_a_notice_that_is_sent_again_is_sent_once(api: Api) -> None:
     who, key = await api.sign_up(), command_id()
     socket = await api.socket(who.token)

@@ -147,7 +147,7 @@ def orders(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FB
     """Show what was ordered, from the newest, and which nodes are ready for it."""
 
     async def work(core: application.Core) -> None:
-        found, nodes = await rollouts.overview(core.commands.rollouts), await fleet.nodes(core.commands.fleet)
+        found, nodes = await rollouts.overview(core.commands.rollouts), await fleet.nodes_if_told(core.commands.fleet)
         shown = answers.rules(found, nodes)
         if as_json:
             show_json(shown)
@@ -163,7 +163,9 @@ def orders(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FB
                 order["reason"],
             )
         show(console, table)
-        for node in shown["nodes"]:
+        if nodes is None:
+            console.print("Which nodes are ready isn't known: Redis is away.")
+        for node in shown["nodes"] or ():
             ready = ", ".join(map(str, node["rules"].get("ready", []))) or "unknown"
             problems = "".join(f" {problem}" for problem in node["rules"].get("problems", {}).values())
             console.print(

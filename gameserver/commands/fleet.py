@@ -5,6 +5,7 @@ command id, and the first node that has time carries it out; when that one dies,
 sent again changes nothing and tells the same moves, for as long as its command id is taken: records are kept longer.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from gameserver.commands.accounts import Policy
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
-from gameserver.rules.errors import BadInput, CommandMismatch, Conflict, FieldProblem, NotFound
+from gameserver.rules.errors import BadInput, CommandMismatch, Conflict, FieldProblem, NotFound, PresenceUnavailable
 from gameserver.storage.live.presence import LiveNode
 from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.operators.audit_log import AuditQuestion
@@ -59,6 +60,13 @@ async def nodes(fleet: FleetOrders) -> list[NodeCondition]:
     alive = await fleet.live.presence.nodes()
     figures = await fleet.live.vitals.read([node.address for node in alive])
     return [NodeCondition(*each) for each in zip(alive, figures, strict=True)]
+
+
+async def nodes_if_told(fleet: FleetOrders) -> list[NodeCondition] | None:
+    """As `nodes`; None while Redis, which tells of them, is away."""
+    with contextlib.suppress(PresenceUnavailable):
+        return await nodes(fleet)
+    return None
 
 
 async def members(fleet: FleetOrders) -> Sequence[Member]:

@@ -13,7 +13,7 @@ ORDERS = (errors.Conflict, errors.CommandExpired, errors.CommandMismatch, errors
 RULES_ROUTES = (
     admin(VIEWER, "GET", "/admin/v1/rules", rules.read_rules,
            "Every rulebook, which one is in force, what is ordered, and which nodes are ready for it",
-           answer=answers.RulesAnswer, errors=(errors.PresenceUnavailable, *READS)),
+           answer=answers.RulesAnswer, errors=READS),
     admin(VIEWER, "GET", "/admin/v1/rules/{first}/changes/{second}", rules.compare_rules,
            "What differs between two rulebooks", answer=answers.RulesChangesAnswer, errors=(errors.NotFound, *READS)),
     admin(OPERATOR, "POST", "/admin/v1/rules", rules.publish_rules,

@@ -43,13 +43,16 @@ class NodeRulesAnswer(TypedDict):
 
 
 class RulesAnswer(TypedDict):
-    """`edition` and `rulebook` are in force on the node that answers; edition 0 is its own game.toml."""
+    """`edition` and `rulebook` are in force on the node that answers; edition 0 is its own game.toml.
+
+    `nodes` is null while Redis, which tells of them, is away.
+    """
 
     edition: int
     rulebook: int | None
     rulebooks: list[RulebookAnswer]
     orders: list[RuleOrderAnswer]
-    nodes: list[NodeRulesAnswer]
+    nodes: list[NodeRulesAnswer] | None
 
 
 class RuleChangeAnswer(TypedDict):
@@ -88,17 +91,18 @@ WHAT_IF = "gameserver replay --game other.toml --since 2026-01-31T00:00:00Z"
 """What shows beforehand what players would have gained and lost."""
 
 
-def rules(found: RulesOverview, nodes: Sequence[NodeCondition]) -> RulesAnswer:
+def rules(found: RulesOverview, nodes: Sequence[NodeCondition] | None) -> RulesAnswer:
     return {
         "edition": found.edition,
         "rulebook": found.rulebook,
         "rulebooks": [rulebook(book) for book in found.rulebooks],
         "orders": [rule_order(order) for order in found.orders],
-        "nodes": [
-            {"name": each.node.name, "address": each.node.address, "rules": dict(each.figures.get("rules", {}))}
-            for each in nodes
-        ],
+        "nodes": None if nodes is None else [_node(each) for each in nodes],
     }
+
+
+def _node(each: NodeCondition) -> NodeRulesAnswer:
+    return {"name": each.node.name, "address": each.node.address, "rules": dict(each.figures.get("rules", {}))}
 
 
 def rulebook(book: RecordedRulebook) -> RulebookAnswer:

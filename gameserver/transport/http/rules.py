@@ -17,7 +17,7 @@ LONGEST_NUMBER = 4
 
 async def read_rules(request: web.Request, _: str) -> web.StreamResponse:
     commands = request.app[COMMANDS]
-    found, nodes = await rollouts.overview(commands.rollouts), await fleet.nodes(commands.fleet)
+    found, nodes = await rollouts.overview(commands.rollouts), await fleet.nodes_if_told(commands.fleet)
     return large_json_response(request, answers.rules(found, nodes))
 
 

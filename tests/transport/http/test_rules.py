@@ -3,9 +3,13 @@
 import json
 from typing import Any
 
+import pytest
+
 from gameserver.config.settings import Settings
 from gameserver.transport.wire import LARGEST_GAME_BODY
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+from tests.support.freezing import frozen
+from tests.support.servers import Servers
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
 
@@ -76,3 +80,10 @@ async def test_bad_orders_name_their_fields_and_change_nothing(api: Api, setting
         assert (await post(api, "?preview=true", **given)).body["plan"]["problems"] == problems
     assert fields_of((await post(api, "?preview=true", game=changed, at=long_ago, in_seconds=60)).body) == ["at"]
     assert (await api.admin("rules")).body["orders"] == []
+
+
+@pytest.mark.own_node
+async def test_rules_are_told_without_their_nodes_while_redis_is_silent(api: Api, servers: Servers) -> None:
+    with frozen(servers.redis):
+        told = await api.admin("rules")
+    assert (told.status, told.body["rulebook"], told.body["nodes"]) == (200, 1, None), told.body

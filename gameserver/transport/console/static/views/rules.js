@@ -85,7 +85,8 @@ function Pending({ order, nodes, mayChange, onCancel }) {
     <div class="bar"><h2>Rulebook ${order.rulebook} from ${when(order.at)} on</h2><span class=${`tag ${TAGS[order.state]}`}>${order.state}</span>
       ${mayChange && order.state === 'ordered' && html`<button type="button" onClick=${onCancel}>Cancel</button>`}</div>
     <p>${order.reason} <span class="faint">· ${order.admin}, ${ago(order.ordered_at)}</span></p>
-    <ul>${nodes.map((node) => html`<li key=${node.address}><b>${node.name}</b>: ${standing(node, order)}</li>`)}</ul>
+    ${!nodes && html`<p class="faint">Which nodes are ready isn't known: Redis is away.</p>`}
+    <ul>${nodes?.map((node) => html`<li key=${node.address}><b>${node.name}</b>: ${standing(node, order)}</li>`)}</ul>
   </section>`;
 }
 
@@ -130,7 +131,7 @@ export default function Rules({ admin }) {
         ${found.edition > 0 && html`<button type="button" onClick=${() => setAct({ kind: 'revert' })}>Revert</button>`}`}</div>
     <${Told} text=${said} onGone=${() => setSaid('')} />
     <${Fault} error=${asked.error} />
-    ${found && html`<p>In force is rulebook <b>${found.rulebook}</b>; nodes alive: ${number(found.nodes.length)}.</p>
+    ${found && html`<p>In force is rulebook <b>${found.rulebook}</b>; nodes alive: ${found.nodes ? number(found.nodes.length) : 'unknown, Redis is away'}.</p>
       ${pending && html`<${Pending} order=${pending} nodes=${found.nodes} mayChange=${mayChange} onCancel=${() => setAct({ kind: 'cancel', order: pending })} />`}
       <h2>Orders</h2><${Orders} orders=${found.orders} edition=${found.edition} />
       <h2>Rulebooks</h2><${Books} books=${found.rulebooks} present=${found.rulebook} onCompare=${(pair) => setAct({ kind: 'compare', pair })} />`}

@@ -1,5 +1,7 @@
 """Under which command id the console sends what, and what it compares before."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import Page, Request, Route, expect
 
@@ -130,6 +132,26 @@ async def test_a_correction_whose_preview_is_out_of_date_is_previewed_again(api:
     await send(page)
     await expect(page.get_by_role("dialog")).to_have_count(0)
     assert (await api.admin(f"players/{who.id}")).body["player"]["exp"] == 500
+
+
+async def test_a_preview_of_what_was_typed_before_isnt_shown_for_what_is_there_now(api: Api, signed_in: Page) -> None:
+    page, who, go_on = signed_in, await api.sign_up("mage"), asyncio.Event()
+
+    async def answer(route: Route) -> None:
+        await go_on.wait()
+        await route.continue_()
+
+    await page.route("**/corrections?preview=true", answer)
+    await page.goto(f"/console/player/{who.id}")
+    await page.get_by_role("button", name="Correct…").click()
+    await page.get_by_role("textbox", name="EXP").fill("500")
+    await page.get_by_role("button", name="Preview").click()
+    await page.get_by_role("textbox", name="EXP").fill("700")
+    go_on.set()
+    await expect(page.get_by_role("button", name="Preview")).to_be_enabled()
+    await expect(page.get_by_role("region", name="What will change")).to_have_count(0)
+    await page.get_by_role("button", name="Preview").click()
+    await expect(page.get_by_role("row", name="exp 0 700", exact=True)).to_be_visible()
 
 
 async def test_who_is_signed_out_elsewhere_is_told_that_the_session_has_ended(signed_in: Page) -> None:

@@ -97,6 +97,8 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
   const commands = useRef(null);
   commands.current ??= new Commands();
   const end = useRef(null);
+  const present = useRef(values);
+  present.current = values;
   const set = (name, value) => {
     setValues((before) => ({ ...before, [name]: value }));
     setPreview(null);
@@ -112,12 +114,13 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
     const { method, path, query, body } = written(true);
     return ask(method, path, { query, body, commandId: newCommandId() });
   };
+  const see = (answer) => present.current === values && setPreview(answer); // not of what was there before it was changed
   const make = async () => {
     const command = written(false);
     if (binding && !commands.current.isOpen(command)) {
       const now = await foresee();
       if (JSON.stringify(binding(now)) !== JSON.stringify(binding(preview))) {
-        setPreview(now);
+        see(now);
         throw new Error('Meanwhile it would do something else than the preview said. The preview is a new one now: look at it again.');
       }
     }
@@ -138,7 +141,7 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
   useEffect(() => {
     if (preview || error) end.current.scrollIntoView({ block: 'nearest' }); // what is new may be below what is seen
   }, [preview, error]);
-  const look = () => attempt(async () => setPreview(await foresee()));
+  const look = () => attempt(async () => see(await foresee()));
   const wanted = typeof confirm === 'function' ? preview && confirm(preview) : confirm;
   const ready = reason.trim() && (!hasPreview || preview) && (!confirm || (wanted && typed.trim() === String(wanted)));
   const submit = (event) => {

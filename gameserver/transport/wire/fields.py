@@ -52,6 +52,11 @@ class QueryModel(BaseModel):
         return int(value)
 
 
+def without_blanks(text: str) -> str:
+    """What was typed with blanks of any kind between its digits."""
+    return "".join(text.split())
+
+
 def split_at_commas(text: object) -> object:
     """A list that a query writes as `1,2,3`."""
     return text.split(",") if isinstance(text, str) else text

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from gameserver.rules.arguments import MAX_INTEGER, PlayerId
-from gameserver.transport.wire.fields import JsonModel, Reason, Season, ShortText, Written
+from gameserver.transport.wire.fields import JsonModel, Reason, Season, ShortText, Written, without_blanks
 
 Credential = Annotated[str, Field(min_length=8, max_length=256)]
 Label = Annotated[str, Field(max_length=64)]
@@ -97,11 +97,11 @@ class Because(JsonModel):
 
 
 class ConsoleSignIn(JsonModel):
-    """`code` is the one-time password, for a key that needs one."""
+    """`code` is the one-time password, for a key that needs one; apps show it with a blank, which doesn't count."""
 
     model_config = _example(code="287082")
 
-    code: Annotated[str, Field(max_length=16)] | None = None
+    code: Annotated[str, Field(max_length=16), AfterValidator(without_blanks)] | None = None
 
 
 class BanPlayer(Because):

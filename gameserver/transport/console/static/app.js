@@ -1,6 +1,7 @@
 // The console's frame: who is signed in, the navigation, and the view that the address names.
 
 import { ask, onSignedOut } from './lib/api.js';
+import { Boundary, Mishap } from './lib/boundary.js';
 import { Fault, Field } from './lib/dialog.js';
 import { html, render, useEffect, useRef, useState } from './lib/html.js';
 import { Link, go, urlOf, useCurrentInSight, useRoute } from './lib/router.js';
@@ -62,7 +63,7 @@ function View({ entry, route, admin }) {
   const { Component, error } = loaded;
   return html`<main id="main" ref=${main} tabindex="-1">
     ${error && html`<${Fault} error=${error} />`}
-    ${loaded.entry === entry && Component && html`<${Component} route=${route} admin=${admin} />`}
+    ${loaded.entry === entry && Component && html`<${Boundary} key=${entry.name} route=${route}><${Component} route=${route} admin=${admin} /><//>`}
   </main>`;
 }
 
@@ -82,6 +83,7 @@ function Console({ admin, onLeave }) {
       <p class="who"><span title=${`Role: ${admin.role}`}>${admin.name} · ${admin.role}</span>
         <button type="button" class="plain" onClick=${onLeave}>Sign out</button></p>
     </header>
+    <${Mishap} />
     ${entry
       ? html`<${View} entry=${entry} route=${route} admin=${admin} />`
       : html`<main id="main"><h1>There is no such page</h1><p>Or your role, ${admin.role}, may not see it.</p></main>`}`;
@@ -94,7 +96,7 @@ function App() {
       (admin) => setState({ admin, why: '', known: true, error: null }),
       (error) => setState({ admin: null, why: '', known: error.status === 401, error: error.status === 401 ? null : error }),
     );
-    return onSignedOut((why) => setState((before) => ({ ...before, admin: null, known: true, why: before.admin ? why : '' })));
+    return onSignedOut((why) => setState((before) => ({ ...before, admin: null, known: true, why: before.admin ? why : before.why })));
   }, []);
   const leave = async () => {
     await ask('DELETE', '/session').catch(() => null);

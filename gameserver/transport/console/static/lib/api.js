@@ -7,6 +7,7 @@ const ROOT = '/admin/v1';
 const DEADLINE_MS = 20_000;
 const RETRIES = 3;
 const LONGEST_PAUSE_MS = 5000;
+const SIGNED_OUT = 'The session has ended: sign in again.'; // also where the browser has no cookie any more
 const signedOut = new Set();
 
 export class ApiError extends Error {
@@ -65,7 +66,10 @@ export async function ask(method, path, { query, body, commandId, key, signal, d
   }
   if (response.ok) return text ? JSON.parse(text) : null;
   const problem = problemOf(text);
-  if (response.status === 401 && !key) signedOut.forEach((listener) => listener(problem.detail));
+  if (response.status === 401 && !key) {
+    problem.detail = SIGNED_OUT;
+    signedOut.forEach((listener) => listener(SIGNED_OUT));
+  }
   throw new ApiError(response.status, problem);
 }
 

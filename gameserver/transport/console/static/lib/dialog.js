@@ -1,8 +1,11 @@
 // Dialogs, and the one in which every change is made: what it is, why, what it will do, and a confirmation that is typed.
 
 import { ask, newCommandId } from './api.js';
-import { number } from './format.js';
+import { Commands } from './commands.js';
+import { isMoment, number } from './format.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
+
+const LATEST = '9999-12-31T23:59'; // without it, fields take years of six digits
 
 // A modal dialog; Escape and its button call `onClose`. The focus returns to where it was.
 export function Dialog({ title, onClose, children, wide = false }) {
@@ -35,18 +38,36 @@ export function Fault({ error, repeats = null }) {
   const isUnsure = error.unknown && repeats !== null;
   return html`<div class="fault" role="alert">
     <p>${error.message}${error.retryAfter && !isUnsure ? ` Try again in ${number(error.retryAfter)} s.` : ''}${isUnsure ? ` It may have happened or not: ${advice}` : ''}</p>
-    ${error.fields?.length > 0 && html`<ul>${error.fields.map((each) => html`<li><b>${each.field}</b>: ${each.problem}</li>`)}</ul>`}
+    ${error.fields?.length > 0 && html`<ul>${error.fields.map((each) => html`<li>${each.field && html`<b>${each.field}</b>: `}${each.problem}</li>`)}</ul>`}
     ${error.requestId && html`<p class="faint">Request ${error.requestId}</p>`}
   </div>`;
 }
 
-// One field of a form; `input` gives the control, which gets the id.
-export function Field({ id, label, hint, children }) {
+// One field of a form: its control has the id, `aria-describedby` as `describing` says, and `aria-invalid` with a problem.
+export function Field({ id, label, hint, problem, children }) {
   return html`<div class="field">
     <label for=${id}>${label}</label>${children}
+    ${problem && html`<p class="problem" role="alert" id=${`${id}-problem`}>${problem}</p>`}
     ${hint && html`<p class="faint" id=${`${id}-hint`}>${hint}</p>`}
   </div>`;
 }
+
+const describing = (id, hint, problem) => [problem && `${id}-problem`, hint && `${id}-hint`].filter(Boolean).join(' ') || undefined;
+
+// A field of one line; `problem` is what is wrong with what is in it, and `rest` are attributes of the control.
+export function Line({ id, label, hint, problem, ...rest }) {
+  return html`<${Field} id=${id} label=${label} hint=${hint} problem=${problem}>
+    <input id=${id} autocomplete="off" aria-describedby=${describing(id, hint, problem)} aria-invalid=${problem ? 'true' : undefined} ...${rest} />
+  <//>`;
+}
+
+// A field for a moment; `given` is what the address or the field has for it, which may be none.
+export function Moment({ given, ...rest }) {
+  return html`<${Line} type="datetime-local" max=${LATEST} problem=${notMoment(given)} ...${rest} />`;
+}
+
+// What is wrong with a text that should be a moment; undefined if nothing is.
+export const notMoment = (text) => (text && !isMoment(text) ? `“${text}” isn't a moment.` : undefined);
 
 // Filters that a phone shows when it is asked to; `given` is how many of them are set. Elsewhere they are always seen.
 export function Folded({ given, children }) {
@@ -59,35 +80,51 @@ export function Folded({ given, children }) {
 // The dialog of a change.
 //
 // `request(values, preview)` gives {method, path, query, body} of the change, or, with `preview`, of its preview (null:
-// there is none); `reason` goes into it where `reasonIn` says ('body' or 'query'). `fields(values, set)` draws what is to
-// be filled in; `show(answer)` draws a preview's answer; `confirm`, if given, has to be typed, as text or from the
-// preview's answer. `onDone(answer)` is called after it was made. `repeats` is false where the server takes no command id.
-//
-// Law: a change keeps its command id while its content stays the same, so sending it again after a lost answer is safe.
-export function Change({ title, verb, request, fields, show, confirm, initial = {}, reasonIn = 'body', danger = false, repeats = true, onDone, onClose }) {
+// there is none); `reason` goes into it where `reasonIn` says ('body' or 'query'). `fields(values, set, problems)` draws
+// what is to be filled in; `check(values)` gives problems by field, and while there is one nothing is sent. `show(answer)`
+// draws a preview's answer; `confirm`, if given, has to be typed, as text or from the preview's answer. `binding(answer)`,
+// if given, is what of a preview has to be so still when the change is made. `onDone(answer)` is called after it was made.
+// `repeats` is false where the server takes no command id.
+export function Change({ title, verb, request, fields, check = () => ({}), show, confirm, binding, initial = {}, reasonIn = 'body', danger = false, repeats = true, onDone, onClose }) {
   const [values, setValues] = useState(initial);
   const [reason, setReason] = useState('');
   const [typed, setTyped] = useState('');
   const [preview, setPreview] = useState(null);
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
-  const sent = useRef({ text: '', commandId: '' });
+  const [hasPreview] = useState(() => request(initial, true) !== null);
+  const [tried, setTried] = useState(false);
+  const commands = useRef(null);
+  commands.current ??= new Commands();
   const end = useRef(null);
+  const present = useRef(values);
+  present.current = values;
   const set = (name, value) => {
     setValues((before) => ({ ...before, [name]: value }));
     setPreview(null);
     setError(null);
   };
 
-  const send = async (isPreview) => {
-    const given = request(values, isPreview);
-    const why = isPreview && !reason ? 'preview' : reason;
-    const body = reasonIn === 'body' ? { ...given.body, reason: why } : given.body;
-    const query = reasonIn === 'query' ? { ...given.query, reason: why } : given.query;
-    const text = JSON.stringify([given.method, given.path, query, body]);
-    if (!isPreview && sent.current.text !== text) sent.current = { text, commandId: newCommandId() };
-    const commandId = isPreview ? newCommandId() : sent.current.commandId;
-    return ask(given.method, given.path, { query, body, commandId });
+  const written = (isPreview) => {
+    const { method, path, query, body } = request(values, isPreview);
+    const why = { reason: isPreview && !reason ? 'preview' : reason };
+    return { method, path, query: reasonIn === 'query' ? { ...query, ...why } : query, body: reasonIn === 'body' ? { ...body, ...why } : body };
+  };
+  const foresee = () => {
+    const { method, path, query, body } = written(true);
+    return ask(method, path, { query, body, commandId: newCommandId() });
+  };
+  const see = (answer) => present.current === values && setPreview(answer); // not of what was there before it was changed
+  const make = async () => {
+    const command = written(false);
+    if (binding && !commands.current.isOpen(command)) {
+      const now = await foresee();
+      if (JSON.stringify(binding(now)) !== JSON.stringify(binding(preview))) {
+        see(now);
+        throw new Error('Meanwhile it would do something else than the preview said. The preview is a new one now: look at it again.');
+      }
+    }
+    onDone(await commands.current.send(command));
   };
 
   const attempt = async (work) => {
@@ -104,20 +141,26 @@ export function Change({ title, verb, request, fields, show, confirm, initial = 
   useEffect(() => {
     if (preview || error) end.current.scrollIntoView({ block: 'nearest' }); // what is new may be below what is seen
   }, [preview, error]);
-  const hasPreview = request(values, true) !== null;
-  const look = () => attempt(async () => setPreview(await send(true)));
+  const look = () => attempt(async () => see(await foresee()));
   const wanted = typeof confirm === 'function' ? preview && confirm(preview) : confirm;
   const ready = reason.trim() && (!hasPreview || preview) && (!confirm || (wanted && typed.trim() === String(wanted)));
   const submit = (event) => {
     event.preventDefault();
     if (busy) return;
-    if (hasPreview && !preview) look();
-    else if (ready) attempt(async () => onDone(await send(false)));
+    const controls = [...event.currentTarget.elements];
+    const isFaulty = (name) => Boolean(check(values)[name]);
+    const faulty = controls.find(({ id, validity }) => validity?.badInput || (id && isFaulty(id)));
+    setTried(true);
+    if (faulty) {
+      faulty.focus();
+      if (!isFaulty(faulty.id)) faulty.reportValidity(); // the browser alone knows what is wrong
+    } else if (hasPreview && !preview) look();
+    else if (ready) attempt(make);
   };
 
   return html`<${Dialog} title=${title} onClose=${onClose} wide=${hasPreview}>
     <form onSubmit=${submit}>
-      ${fields?.(values, set)}
+      ${fields?.(values, set, tried ? check(values) : {})}
       <${Field} id="reason" label="Reason" hint="Other operators read it in the audit log.">
         <input id="reason" required maxlength="200" value=${reason} onInput=${(event) => setReason(event.target.value)}
           aria-describedby="reason-hint" autocomplete="off" />

@@ -13,11 +13,21 @@ const LONG = 40; // characters
 const HANGUL = /\p{Script=Hangul}/u;
 const KANA = /\p{Script=Hiragana}|\p{Script=Katakana}/u;
 const HAN = /\p{Script=Han}/u;
+// What sets thousands apart.
+export const GROUP = whole.formatToParts(1_000_000).find((part) => part.type === 'group')?.value ?? ' ';
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/;
+
+// A moment as people read it; what isn't one stays as it is: an address may have any text, and no view ends by it.
+function written(format, text) {
+  if (!text) return '–';
+  const at = new Date(text);
+  return isNaN(at) ? String(text) : format.format(at);
+}
 
 export const number = (value) => (value === null || value === undefined ? '–' : whole.format(value));
 export const compact = (value) => (value === null || value === undefined ? '–' : short.format(value));
-export const when = (text) => (text ? moment.format(new Date(text)) : '–');
-export const date = (text) => (text ? day.format(new Date(text)) : '–');
+export const when = (text) => written(moment, text);
+export const date = (text) => written(day, text);
 // The time of day of so many seconds since 1970.
 export const timeOfDay = (value) => clock.format(new Date(value * 1000));
 export const percent = (share, digits = 1) => `${(share * 100).toFixed(digits)} %`;
@@ -29,6 +39,7 @@ export const momentOf = (id) => new Date(parseInt(id.replaceAll('-', '').slice(0
 export function ago(text, now = Date.now()) {
   if (!text) return '–';
   const seconds = (new Date(text) - now) / 1000;
+  if (isNaN(seconds)) return String(text);
   const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? UNITS.at(-1);
   return relative.format(Math.round(seconds / size), unit);
 }
@@ -57,12 +68,21 @@ export function languageOf(name) {
 // The class of a text: what is long gets room, and may be broken anywhere.
 export const lengthOf = (text) => (String(text).length > LONG ? 'long' : undefined);
 
-// A moment of the browser's own zone, from an <input type="datetime-local">, as the server takes it; '' of ''.
-export const toServer = (local) => (local ? new Date(local).toISOString() : '');
+// Whether a text is a moment that fields and the server have, whose years have four digits.
+export const isMoment = (text) => MOMENT.test(text) && MOMENT.test(isoOf(text));
 
-// The same the other way round.
-export function toLocal(text) {
-  if (!text) return '';
+function isoOf(text) {
   const at = new Date(text);
-  return new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  return isNaN(at) ? '' : at.toISOString();
+}
+
+// A moment of the browser's own zone, from an <input type="datetime-local">, as the server takes it; '' of ''. What
+// isn't a moment stays as it is, so that the server names the field.
+export const toServer = (local) => (isMoment(local) ? isoOf(local) : local);
+
+// The same the other way round; '' of what isn't a moment.
+export function toLocal(text) {
+  if (!isMoment(text)) return '';
+  const at = new Date(text);
+  return isoOf(at - at.getTimezoneOffset() * 60_000).slice(0, 16);
 }

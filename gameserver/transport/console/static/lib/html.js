@@ -6,7 +6,7 @@
 
 import { html as drawn } from '/console/vendor/htm-preact-3.1.1.js';
 
-export { render, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '/console/vendor/htm-preact-3.1.1.js';
+export { Component, render, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '/console/vendor/htm-preact-3.1.1.js';
 
 const TURNS = /[\u202A-\u202E\u2066-\u2069]/g;
 const written = (character) => `[U+${character.charCodeAt(0).toString(16).toUpperCase()}]`;

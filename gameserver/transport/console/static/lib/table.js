@@ -2,6 +2,7 @@
 //
 // Keyboard: arrows, Page Up and Down, Home and End move the row that has the focus; Enter opens it.
 
+import { Fault } from './dialog.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 
 const ROW = 36; // pixels, as style.css has it
@@ -91,8 +92,7 @@ export function Table({ columns, pages, rowKey, onOpen, label, sorted, onSort, e
       <thead><tr>${columns.map(heading)}</tr></thead>
       <tbody>${space(first)}${rows}${space(entries.length - last)}</tbody>
     </table>
-    ${error && html`<p class="fault" role="alert">${error.message}
-      <button type="button" onClick=${more ? pages.next : pages.reload}>Try again</button></p>`}
+    ${error && html`<${Fault} error=${error} /><p><button type="button" onClick=${more ? pages.next : pages.reload}>Try again</button></p>`}
     ${!loading && !error && !more && !entries.length && html`<p class="faint">${empty}</p>`}
     ${loading && html`<p class="faint" role="status">Loading…</p>`}
     ${reached && html`<p class="faint">Looked back to ${reached}, and nothing${entries.length ? ' more' : ''} fits so far.

@@ -1,7 +1,7 @@
 // The audit log: what operators have changed, with what was before and after.
 
 import { download } from '../lib/api.js';
-import { Dialog, Field, Folded } from '../lib/dialog.js';
+import { Dialog, Field, Folded, Moment } from '../lib/dialog.js';
 import { ago, toLocal, toServer, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePages } from '../lib/load.js';
@@ -47,8 +47,8 @@ export default function Audit({ route }) {
   const query = Object.fromEntries(Object.entries(route.query).filter(([name]) => known.includes(name)));
   const pages = usePages('/audit', { ...query, limit: 100 });
   const set = (name, value) => go(urlOf('audit', [], { ...query, [name]: value }), { replace: true });
-  const moment = (name, label) => html`<${Field} id=${name} label=${label}><input id=${name} type="datetime-local"
-    value=${toLocal(query[name])} onChange=${(event) => set(name, toServer(event.target.value))} /><//>`;
+  const moment = (name, label) => html`<${Moment} id=${name} label=${label} given=${query[name]}
+    value=${toLocal(query[name])} onChange=${(event) => set(name, toServer(event.target.value))} />`;
   return html`
     <div class="bar"><h1>Audit</h1>
       <a class="button" download href=${download('/audit/export', { ...query, format: 'csv' })}>CSV</a>

@@ -1,23 +1,15 @@
 // Letters with items to many players: started, agreed to, followed and revoked.
 
-import { Change, Fault, Field, Told } from '../lib/dialog.js';
+import { Change, Fault, Field, Line, Moment, notMoment, Told } from '../lib/dialog.js';
 import { ago, languageOf, number, toServer, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
 import { usePolled } from '../lib/load.js';
+import { itemsOf } from '../lib/typed.js';
 
 const TAGS = { done: 'good', running: 'warn', waiting: 'warn', revoked: 'bad' };
 const FILTER = { class: 'Class', min_level: 'Level from', max_level: 'Level to', created_since: 'Created since', created_until: 'Created until', seen_since: 'Last seen since', seen_until: 'Last seen until' };
 const MOMENTS = ['created_since', 'created_until', 'seen_since', 'seen_until'];
 const EMPTY = { text: '', items: '', class: '', min_level: '', max_level: '', created_since: '', created_until: '', seen_since: '', seen_until: '' };
-
-// "potion=3, herb" as {potion: 3, herb: 1}; what isn't a count stays text, and the server names the field.
-function itemsOf(text) {
-  const parts = text.split(',').map((part) => part.trim()).filter(Boolean);
-  return Object.fromEntries(parts.map((part) => {
-    const [name, count = '1'] = part.split('=').map((side) => side.trim());
-    return [name, /^\d+$/.test(count) ? Number(count) : count];
-  }));
-}
 
 function filterOf(values) {
   const chosen = {};
@@ -43,23 +35,25 @@ function Start({ onDone, onClose }) {
   const counted = useRef(0);
   const request = (values, preview) => ({
     method: 'POST', path: '/campaigns', query: preview ? { preview: true } : {},
-    body: { text: values.text, items: itemsOf(values.items), filter: filterOf(values), expected_count: preview ? 0 : counted.current },
+    body: { text: values.text, items: itemsOf(values.items).items, filter: filterOf(values), expected_count: preview ? 0 : counted.current },
   });
-  const input = (name, label, values, set, more = {}) => html`<${Field} id=${name} label=${label}>
-    <input id=${name} value=${values[name]} onInput=${(event) => set(name, event.target.value)} autocomplete="off" ...${more} /><//>`;
-  const fields = (values, set) => html`
+  const input = (name, label, values, set, more = {}) => html`<${Line} id=${name} label=${label} value=${values[name]}
+    onInput=${(event) => set(name, event.target.value)} ...${more} />`;
+  const moment = (name, values, set) => html`<${Moment} id=${name} label=${FILTER[name]} given=${values[name]} value=${values[name]}
+    onInput=${(event) => set(name, event.target.value)} />`;
+  const check = (values) => ({
+    items: itemsOf(values.items).problem, ...Object.fromEntries(MOMENTS.map((name) => [name, notMoment(values[name])])),
+  });
+  const fields = (values, set, problems) => html`
     <${Field} id="text" label="Text"><textarea id="text" required maxlength="1000" rows="4" value=${values.text} lang=${languageOf(values.text)}
       onInput=${(event) => set('text', event.target.value)}></textarea><//>
-    ${input('items', 'Items, such as potion=3, herb=1', values, set)}
+    ${input('items', 'Items, such as potion=3, herb=1', values, set, { problem: problems.items })}
     <div class="filters">
     ${input('class', 'Class', values, set)}
     ${input('min_level', 'Level from', values, set, { type: 'number', min: 1 })}
     ${input('max_level', 'Level to', values, set, { type: 'number', min: 1 })}
-    ${input('created_since', 'Created since', values, set, { type: 'datetime-local' })}
-    ${input('created_until', 'Created until', values, set, { type: 'datetime-local' })}
-    ${input('seen_since', 'Last seen since', values, set, { type: 'datetime-local' })}
-    ${input('seen_until', 'Last seen until', values, set, { type: 'datetime-local' })}</div>`;
-  return html`<${Change} title="Write to many players" verb="Send" danger initial=${EMPTY} request=${request} fields=${fields}
+    ${MOMENTS.map((name) => moment(name, values, set))}</div>`;
+  return html`<${Change} title="Write to many players" verb="Send" danger initial=${EMPTY} request=${request} fields=${fields} check=${check}
     show=${(answer) => html`<p><b>${number(answer.players)}</b> players fit now; who is banned gets nothing.</p>
       ${answer.needs_second_operator && html`<p>These are so many that a second operator has to agree.</p>`}`}
     confirm=${(answer) => {

@@ -1,6 +1,6 @@
 // Everything about one player, and all that can be done to it: /console/player/<id>?tab=ledger&at=…
 
-import { Field } from '../lib/dialog.js';
+import { Fault, Moment } from '../lib/dialog.js';
 import { ago, date, languageOf, lengthOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
@@ -230,13 +230,12 @@ function Past({ id, at, setChange }) {
   };
   return html`
     <form class="filters" onSubmit=${look}>
-      <${Field} id="at" label="The player as it was at">
-        <input id="at" type="datetime-local" step="1" required value=${wanted} onInput=${(event) => setWanted(event.target.value)} />
-      <//>
+      <${Moment} id="at" label="The player as it was at" step="1" required given=${wanted || at} value=${wanted}
+        onInput=${(event) => setWanted(event.target.value)} />
       <button type="submit">Look</button>
     </form>
-    ${asked.error && html`<p class="fault" role="alert">${asked.error.message}</p>`}
-    ${at && asked.value && html`<${PastState} state=${asked.value} at=${at} setChange=${setChange} />`}
+    <${Fault} error=${asked.error} />
+    ${at && asked.value && !asked.error && html`<${PastState} state=${asked.value} at=${at} setChange=${setChange} />`}
   `;
 }
 

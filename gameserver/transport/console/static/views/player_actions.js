@@ -1,9 +1,11 @@
 // What can be done to a player: one dialog for every change, each with a preview of values and ranks, before and after.
 
-import { ask, download, newCommandId } from '../lib/api.js';
-import { Change, Dialog, Fault, Field, Told } from '../lib/dialog.js';
+import { download } from '../lib/api.js';
+import { Commands } from '../lib/commands.js';
+import { Change, Dialog, Fault, Field, Line, Moment, notMoment, Told } from '../lib/dialog.js';
 import { languageOf, number, toServer, when } from '../lib/format.js';
-import { html, useState } from '../lib/html.js';
+import { html, useRef, useState } from '../lib/html.js';
+import { itemsOf, numberOf } from '../lib/typed.js';
 
 const MENU = [
   ['correct', 'Correct…'],
@@ -63,23 +65,29 @@ function changeOf(change, id, page) {
       return {
         title: `Correct ${name}`, verb: 'Correct', told: 'The player is corrected.', initial: { hp: '', exp: '', class: '', items: '' },
         request: post('/corrections', (values) => ({
-          ...figure('hp', values.hp), ...figure('exp', values.exp), ...(values.class ? { class: values.class } : {}),
-          items: itemsOf(values.items),
+          hp: numberOf(values.hp).value, exp: numberOf(values.exp).value, ...(values.class ? { class: values.class } : {}),
+          items: itemsOf(values.items).items,
         })),
-        fields: (values, set) => html`
-          ${input('exp', 'EXP', `It has ${number(page.player.exp)}. Empty: as it is.`, values, set, { inputmode: 'numeric' })}
-          ${input('hp', 'HP', `It has ${number(page.player.hp)} of ${number(page.player.max_hp)}.`, values, set, { inputmode: 'numeric' })}
+        check: ({ exp, hp, items }) => ({
+          exp: numberOf(exp).problem, hp: numberOf(hp).problem, items: itemsOf(items).problem,
+        }),
+        binding,
+        fields: (values, set, problems) => html`
+          ${input('exp', 'EXP', `It has ${number(page.player.exp)}. Empty: as it is.`, values, set, { inputmode: 'numeric', problem: problems.exp })}
+          ${input('hp', 'HP', `It has ${number(page.player.hp)} of ${number(page.player.max_hp)}.`, values, set, { inputmode: 'numeric', problem: problems.hp })}
           ${input('class', 'Class', `It is a ${page.player.class}.`, values, set)}
-          ${input('items', 'Items', 'Given, or taken where negative: potion 3, herb -2', values, set)}`,
+          ${input('items', 'Items', 'Given, or taken where negative: potion 3, herb -2', values, set, { problem: problems.items })}`,
       };
     case 'undo':
       return {
         title: `Undo ${change.entry.action}, version ${change.entry.version}`, verb: 'Undo', told: 'It is undone.',
+        binding,
         request: post('/undo', () => ({ command_id: change.entry.command_id })),
       };
     case 'roll_back':
       return {
         title: `Roll ${name} back to ${when(change.to)}`, verb: 'Roll back', told: 'The player is rolled back.', danger: true,
+        binding,
         request: post('/rollback', () => ({ to: change.to })),
       };
     case 'ban':
@@ -88,8 +96,10 @@ function changeOf(change, id, page) {
         request: post('/ban', (values) => ({
           ...(values.until ? { until: toServer(values.until) } : {}), ...(values.said ? { said: values.said } : {}),
         })),
+        check: ({ until }) => ({ until: notMoment(until) }),
         fields: (values, set) => html`
-          ${input('until', 'Until', 'It ends by itself then. Empty: it has no end.', values, set, { type: 'datetime-local' })}
+          <${Moment} id="until" label="Until" hint="It ends by itself then. Empty: it has no end." given=${values.until} value=${values.until}
+            onInput=${(event) => set('until', event.target.value)} />
           ${input('said', 'What the player is told', 'Shown at its next sign-in.', values, set, { maxlength: 200 })}`,
       };
     case 'lift_ban':
@@ -103,13 +113,14 @@ function changeOf(change, id, page) {
     case 'mail':
       return {
         title: `Send mail to ${name}`, verb: 'Send', told: 'The letter has arrived.', initial: { text: '', items: '' },
-        request: post('/mail', (values) => ({ text: values.text, items: itemsOf(values.items) })),
-        fields: (values, set) => html`
+        request: post('/mail', (values) => ({ text: values.text, items: itemsOf(values.items).items })),
+        check: ({ items }) => ({ items: itemsOf(items).problem }),
+        fields: (values, set, problems) => html`
           <${Field} id="text" label="Text" hint="The player reads this in its inbox.">
             <textarea id="text" required maxlength="1000" rows="4" aria-describedby="text-hint" value=${values.text}
               onInput=${(event) => set('text', event.target.value)}></textarea>
           <//>
-          ${input('items', 'Items', 'What comes with it: potion 3, herb 1', values, set)}`,
+          ${input('items', 'Items', 'What comes with it: potion 3, herb 1', values, set, { problem: problems.items })}`,
       };
     case 'end_sessions':
       return { title: `End all sessions of ${name}`, verb: 'End', told: 'All sessions have ended.', reasonIn: 'query', request: remove('/sessions') };
@@ -137,27 +148,11 @@ function changeOf(change, id, page) {
 }
 
 function input(name, label, hint, values, set, more = {}) {
-  return html`<${Field} id=${name} label=${label} hint=${hint}>
-    <input id=${name} value=${values[name]} onInput=${(event) => set(name, event.target.value)} autocomplete="off"
-      aria-describedby=${`${name}-hint`} ...${more} />
-  <//>`;
+  return html`<${Line} id=${name} label=${label} hint=${hint} value=${values[name]} onInput=${(event) => set(name, event.target.value)} ...${more} />`;
 }
 
-// A figure as it was typed; what isn't one is sent as text, so that the server names the field.
-function figure(name, text) {
-  const typed = text.trim().replaceAll(/[\s,_]/g, '');
-  if (!typed) return {};
-  return { [name]: /^-?\d{1,16}$/.test(typed) ? Number(typed) : typed };
-}
-
-// "potion 3, herb -2"; a name without a figure counts once.
-function itemsOf(text) {
-  const parts = text.split(',').map((part) => part.trim()).filter(Boolean);
-  return Object.fromEntries(parts.map((part) => {
-    const [item, count = '1'] = part.split(/[\s:=]+/);
-    return [item, figure('count', count).count];
-  }));
-}
+// What a correction would do to the player itself; ranks follow others, too.
+const binding = ({ changes, items, left }) => [changes, items, left];
 
 // A preview's answer: values, items, scores and ranks, before and after, and what stays.
 function Foreseen({ answer }) {
@@ -192,15 +187,14 @@ function NoteDialog({ id, onClose, onDone }) {
   const [text, setText] = useState('');
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
-  const [sent, setSent] = useState({ text: '', commandId: '' });
+  const commands = useRef(null);
+  commands.current ??= new Commands();
   const add = async (event) => {
     event.preventDefault();
-    const own = sent.text === text ? sent : { text, commandId: newCommandId() };
-    setSent(own);
     setBusy(true);
     setError(null);
     try {
-      await ask('POST', `/players/${id}/notes`, { body: { text }, commandId: own.commandId });
+      await commands.current.send({ method: 'POST', path: `/players/${id}/notes`, body: { text } });
       onDone();
     } catch (fault) {
       setError(fault);

@@ -1,6 +1,6 @@
 // A player's ledger as a timeline, newest first: filtered by the address, page by page, each row with what can be done.
 
-import { Dialog, Field } from '../lib/dialog.js';
+import { Dialog, Field, Moment } from '../lib/dialog.js';
 import { ago, languageOf, lengthOf, momentOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useRef, useState } from '../lib/html.js';
 import { usePages } from '../lib/load.js';
@@ -57,8 +57,8 @@ function Filters({ id, query }) {
   return html`
     <form class="filters" onSubmit=${choose} role="search" aria-label="Filter the ledger">
       <${Field} id="ledger-actions" label="Actions"><input id="ledger-actions" placeholder="hunt, operator:undo" value=${values.actions} onInput=${set('actions')} /><//>
-      <${Field} id="ledger-since" label="Since"><input id="ledger-since" type="datetime-local" step="1" value=${values.since} onInput=${set('since')} /><//>
-      <${Field} id="ledger-until" label="Until"><input id="ledger-until" type="datetime-local" step="1" value=${values.until} onInput=${set('until')} /><//>
+      <${Moment} id="ledger-since" label="Since" step="1" given=${values.since || query.since} value=${values.since} onInput=${set('since')} />
+      <${Moment} id="ledger-until" label="Until" step="1" given=${values.until || query.until} value=${values.until} onInput=${set('until')} />
       <button type="submit">Show</button>
     </form>
   `;

@@ -2,7 +2,7 @@
 
 import { download, read } from '../lib/api.js';
 import { Chart } from '../lib/chart.js';
-import { Dialog, Fault, Field, Folded } from '../lib/dialog.js';
+import { Dialog, Fault, Field, Folded, Moment } from '../lib/dialog.js';
 import { date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
@@ -55,8 +55,8 @@ function Search({ query, set }) {
 
 function Filters({ query, set, classes, finds }) {
   const onChange = (name, from = (value) => value) => (event) => set({ [name]: from(event.target.value) });
-  const moment = (name, label) => html`<${Field} id=${name} label=${label}><input id=${name} type="datetime-local"
-    value=${toLocal(query[name])} onChange=${onChange(name, toServer)} /><//>`;
+  const moment = (name, label) => html`<${Moment} id=${name} label=${label} given=${query[name]}
+    value=${toLocal(query[name])} onChange=${onChange(name, toServer)} />`;
   const yesNo = (name, label) => html`<${Field} id=${name} label=${label}>
     <select id=${name} value=${query[name] ?? ''} onChange=${onChange(name)}>
       <option value="">all</option><option value="true">yes</option><option value="false">no</option></select><//>`;

@@ -91,7 +91,7 @@ async def test_an_error_of_another_kind_deletes_nothing(redis: Redis) -> None:
         await lost_keys.command_again(redis, ("INCRBY", FEED, 1))
     with pytest.raises(ResponseError, match="not an integer"):
         await command(CommandCall(OTHER, ("INCRBY", "1.5")))
-    with pytest.raises(ResponseError, match="wrong number|Wrong number"):
+    with pytest.raises(ResponseError, match=r"[Ww]rong number"):
         await command(CommandCall(FEED, ("INCRBY",)))
     assert await redis.get(FEED) == b"no number"
 

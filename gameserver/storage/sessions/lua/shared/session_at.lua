@@ -3,7 +3,7 @@
 local LATEST = 253402300799999 -- in ms: the last moment that has a date of four digits
 
 local function is_number(text)
-  return text and #text <= 16 and not text:find('%D') and tonumber(text) <= LATEST
+  return text and text ~= '' and #text <= 16 and not text:find('%D') and tonumber(text) <= LATEST
 end
 
 local function session_at(key)

@@ -3,8 +3,9 @@
 
 -- The board holds as of the time of the ledger that was followed least far.
 local as_of
-for _, time in ipairs(redis.call('HVALS', keys .. 'as_of')) do
-  if not as_of or tonumber(time) < as_of then as_of = tonumber(time) end
+for _, text in ipairs(redis.call('HVALS', keys .. 'as_of')) do
+  local time = tonumber(text) or 0
+  if not as_of or time < as_of then as_of = time end
 end
 as_of = as_of or 0
 

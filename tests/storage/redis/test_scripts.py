@@ -30,7 +30,7 @@ return redis.call('INCRBY', counter, total)
 
 class SumCall(NamedTuple):
     counter: str
-    first: int
+    first: int | str
     others: Sequence[int]
 
 

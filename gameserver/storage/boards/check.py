@@ -18,8 +18,8 @@ from redis.asyncio import Redis
 from gameserver.rules.errors import BoardUnavailable
 from gameserver.storage.boards.difference import Difference, differs, expected_of, without_player
 from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.lost_boards import AWAY
 from gameserver.storage.boards.records import ANY, FIRST, BoardRecords
-from gameserver.storage.boards.standings import AWAY
 from gameserver.storage.boards.truth import Truth, owned_slots, player_ids, read_truth
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of

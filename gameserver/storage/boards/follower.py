@@ -183,8 +183,8 @@ class Follower:
                 if not generation.checkpoint:
                     # Nothing of this database is in it yet.
                     empty.append((contest, generation.name))
-                elif Checkpoint.load(generation.checkpoint).on(source) is None:
-                    # It follows another server or timeline, whose rows may not be here.
+                elif Checkpoint.resume(generation.checkpoint, source) is None:
+                    # It follows another server or timeline, whose rows may not be here, or it can't be read.
                     await self._writer.renew(contest, unusable=generation.name)
                 else:
                     self._followed.append((contest, generation))
@@ -203,7 +203,7 @@ class Follower:
         key = (generation.name, generation.loads)
         if key not in self._points:
             self._points[key] = Snapshot.parse(await connection.fetchval(SQL["snapshot"]))
-        checkpoint = Checkpoint.load(generation.checkpoint).on(source)
+        checkpoint = Checkpoint.resume(generation.checkpoint, source)
         if checkpoint is not None and checkpoint.snapshot.covers(self._points[key]):
             names = self._boards.names()
             if await self._writer.ready(contest, generation.name, self._database.name, names):
@@ -239,7 +239,7 @@ class Follower:
 
     async def _turn(self, connection: asyncpg.Connection, source: Source) -> bool:
         """Reads what has become visible since the oldest checkpoint and writes it everywhere; whether there is more."""
-        checkpoints = [Checkpoint.load(generation.checkpoint).on(source) for _, generation in self._followed]
+        checkpoints = [Checkpoint.resume(generation.checkpoint, source) for _, generation in self._followed]
         usable = (checkpoint for checkpoint in checkpoints if checkpoint)
         since = min(usable, key=lambda checkpoint: checkpoint.snapshot.age(), default=None)
         if since is None:

@@ -30,6 +30,8 @@ NEGATED = "-"
 """How the names of generations begin whose scores are negated, since the highest comes first; others' with `+`."""
 TIES: dict[Ties, str] = {"first": "f", "dense": "d", "competition": "c"}
 _TIES: dict[str, Ties] = {short: ties for ties, short in TIES.items()}
+STATE = "state"
+"""The last part of the key that says which generations there are."""
 _KEY = "%s%s:%s"
 """The contest's prefix, the generation's name, the part: Python's and Lua's formats agree here."""
 _ROW = struct.Struct(">QQddBH")
@@ -68,7 +70,7 @@ class Contest:
 
     @property
     def state(self) -> str:
-        return self.prefix + "state"
+        return self.prefix + STATE
 
     @property
     def definition(self) -> str:
@@ -88,6 +90,11 @@ ID_BYTES = 8
 """Of a player's id, packed."""
 LOADING = "loading:"
 """How the field of the checkpoints begins that names the load of a database."""
+
+
+def prefix_of(state: str) -> str:
+    """How the keys of a contest begin, by that of its state."""
+    return state.removesuffix(STATE)
 
 
 def _in_lua(packed: struct.Struct) -> str:
@@ -161,6 +168,14 @@ def unpack_member(member: bytes) -> tuple[int, int]:
     """When the score was reached, in µs since 1970, and the player's id."""
     reached, player_id = _MEMBER.unpack(member)
     return reached, player_id
+
+
+def shown_score(generation: str, stored: bytes) -> int:
+    """A score as boards show it. Raises ValueError, OverflowError for what no follower has stored."""
+    score = int(float(stored))
+    if abs(score) > LARGEST_SCORE:
+        raise ValueError("not a score")
+    return sign_of(generation) * score
 
 
 def sign_of(generation: str) -> int:

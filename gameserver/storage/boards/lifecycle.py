@@ -1,21 +1,13 @@
 """A contest's generations as operators and the end of seasons see them: which is live, rebuilding it, deleting all."""
 
-from typing import NamedTuple
-
 from redis.asyncio import Redis
 
 from gameserver.rules.errors import BoardUnavailable
-from gameserver.storage.boards.layout import CONSTANTS, Contest
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.lost_boards import AWAY, LostBoards
 from gameserver.storage.boards.records import BoardRecords
-from gameserver.storage.boards.standings import AWAY
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.redis.faults import translated
-from gameserver.storage.redis.scripts import Script
-
-
-class DropCall(NamedTuple):
-    state: str
-    prefix: str
 
 
 class BoardLifecycle:
@@ -23,7 +15,7 @@ class BoardLifecycle:
 
     def __init__(self, redis: Redis, writer: BoardWriter) -> None:
         self._writer, self._records = writer, BoardRecords(redis)
-        self._drop = Script(redis, __package__, "drop", DropCall, CONSTANTS)
+        self._lost = LostBoards(redis)
 
     async def rebuild(self, contest: Contest) -> str:
         """Begins to build a board anew, unless that is being done; the new generation."""
@@ -33,7 +25,7 @@ class BoardLifecycle:
     async def drop(self, contest: Contest) -> None:
         """Deletes a contest whose season is over."""
         with translated(BoardUnavailable, AWAY):
-            await self._drop(DropCall(state=contest.state, prefix=contest.prefix))
+            await self._lost.drop(contest)
 
     async def live(self, contest: Contest) -> str:
         """The generation that is served. Raises BoardUnavailable also while there is none."""

@@ -3,6 +3,7 @@
 Every call raises BoardUnavailable when Redis is away, or while no generation is live.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,8 +12,17 @@ from redis.asyncio import Redis
 
 from gameserver.rules.errors import BoardUnavailable
 from gameserver.storage.boards.difference import BoardRecord
-from gameserver.storage.boards.layout import CONSTANTS, ID_BYTES, Contest, pack_id, sign_of, unpack_record
-from gameserver.storage.boards.standings import AWAY, BUILT
+from gameserver.storage.boards.layout import (
+    CONSTANTS,
+    ID_BYTES,
+    Contest,
+    pack_id,
+    shown_score,
+    unpack_card,
+    unpack_record,
+)
+from gameserver.storage.boards.lost_boards import AWAY, LostBoards
+from gameserver.storage.ids import LARGEST_ID
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
 
@@ -58,36 +68,42 @@ class BoardRecords:
     """One per node."""
 
     def __init__(self, redis: Redis) -> None:
-        self._look = Script(redis, __package__, "look", LookCall, CONSTANTS)
-        self._scan = Script(redis, __package__, "scan", ScanCall, CONSTANTS)
+        self._lost = LostBoards(redis)
+        self._look = Script(redis, __package__, "look", LookCall, CONSTANTS, self._lost.lose)
+        self._scan = Script(redis, __package__, "scan", ScanCall, CONSTANTS, self._lost.lose)
 
     async def of(self, contest: Contest, ids: Sequence[int]) -> Records:
         """The records of those of the players who have one."""
         call = LookCall(state=contest.state, prefix=contest.prefix, ids=[pack_id(player_id) for player_id in ids])
         with translated(BoardUnavailable, AWAY):
             answer = await self._look(call)
-        live, times, entries = _required(answer)
-        generation = live.decode()
-        by_player = {}
-        for player_id, (record, score) in zip(ids, entries, strict=True):
-            if record:
-                reached, version, card = unpack_record(record)
-                shown = sign_of(generation) * int(float(score)) if score else None
-                by_player[player_id] = BoardRecord(shown, reached, version, card, whole=bool(score))
-        pairs = zip(times[::2], times[1::2], strict=True)
-        return Records(generation, by_player, {database.decode(): int(time) for database, time in pairs})
+        return await self._lost.read(contest, answer, functools.partial(_records_of, ids))
 
     async def page(self, contest: Contest, cursor: str, limit: int) -> RecordsPage:
         """About `limit` players behind a cursor, FIRST at the beginning; or exactly as many at random with ANY."""
         call = ScanCall(state=contest.state, prefix=contest.prefix, cursor=cursor, limit=limit)
         with translated(BoardUnavailable, AWAY):
             answer = await self._scan(call)
-        _, after, members, records, *ids = _required(answer)
-        known = [int.from_bytes(packed) for packed in ids if len(packed) == ID_BYTES]
-        return RecordsPage(after.decode(), members, records, known)
+        return await self._lost.read(contest, answer, _page_of)
 
 
-def _required(answer: Any) -> Any:
-    if answer is None:
-        raise BoardUnavailable(BUILT, retry_after=1)
-    return answer
+def _records_of(ids: Sequence[int], answer: Any) -> Records:
+    live, times, entries = answer
+    generation = live.decode()
+    by_player = {}
+    for player_id, (record, score) in zip(ids, entries, strict=True):
+        if record:
+            reached, version, card = unpack_record(record)
+            unpack_card(card)
+            shown = shown_score(generation, score) if score else None
+            by_player[player_id] = BoardRecord(shown, reached, version, card, whole=bool(score))
+    pairs = zip(times[::2], times[1::2], strict=True)
+    return Records(generation, by_player, {database.decode(): int(time) for database, time in pairs})
+
+
+def _page_of(answer: Any) -> RecordsPage:
+    _, after, members, records, *packed = answer
+    ids = [int.from_bytes(each) for each in packed if len(each) == ID_BYTES]
+    if len(ids) < len(packed) or max(ids, default=0) > LARGEST_ID:
+        raise ValueError("not the ids of players")
+    return RecordsPage(after.decode(), members, records, ids)

@@ -21,16 +21,14 @@ from gameserver.storage.boards.layout import (
     cursor,
     pack_id,
     parse_cursor,
-    sign_of,
+    shown_score,
     ties_of,
     unpack_member,
 )
+from gameserver.storage.boards.lost_boards import AWAY, BUILT, LostBoards
 from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
-
-AWAY = "The board can't be read right now."
-BUILT = "The board is being built."
 
 
 @dataclass(slots=True)
@@ -97,10 +95,12 @@ class Boards:
     """For the commands."""
 
     def __init__(self, redis: Redis) -> None:
-        self._page = CoalescedScript(Script(redis, __package__, "page", PageCall, CONSTANTS))
-        self._around = CoalescedScript(Script(redis, __package__, "around", AroundCall, CONSTANTS))
-        self._ranks = CoalescedScript(Script(redis, __package__, "ranks", RanksCall, CONSTANTS))
-        self._would_be = Script(redis, __package__, "would_be", WouldBeCall, CONSTANTS)
+        self._lost = LostBoards(redis)
+        lose = self._lost.lose
+        self._page = CoalescedScript(Script(redis, __package__, "page", PageCall, CONSTANTS, lose))
+        self._around = CoalescedScript(Script(redis, __package__, "around", AroundCall, CONSTANTS, lose))
+        self._ranks = CoalescedScript(Script(redis, __package__, "ranks", RanksCall, CONSTANTS, lose))
+        self._would_be = Script(redis, __package__, "would_be", WouldBeCall, CONSTANTS, lose)
 
     async def top(self, contest: Contest, limit: int, after: str | None) -> Page:
         """At most `limit` standings from the top, or behind `after`. Raises BadInput, BoardUnavailable."""
@@ -115,7 +115,7 @@ class Boards:
         )
         with translated(BoardUnavailable, AWAY):
             answer = await self._page(call)
-        page, first = _page_of(answer)
+        page, first = await self._lost.read(contest, answer, _page_of)
         if page.standings and first + len(page.standings) < page.total:
             last = page.standings[-1]
             page.after = cursor(contest, last.score, last.reached_at, last.player_id)
@@ -134,7 +134,7 @@ class Boards:
             answer = await self._around(call)
         if answer == []:
             raise NotOnBoard("The player isn't on this board.")
-        return _page_of(answer)[0]
+        return (await self._lost.read(contest, answer, _page_of))[0]
 
     async def would_be(self, contest: Contest, player_id: int, score: int) -> int | None:
         """The rank of a player that reached this score now; None beyond the board's places. Raises BoardUnavailable."""
@@ -158,28 +158,28 @@ class Boards:
         call = RanksCall(state=contest.state, prefix=contest.prefix, places=contest.board.size, ids=packed)
         with translated(BoardUnavailable, AWAY):
             answer = await self._ranks(call)
-        if answer is None:
-            raise BoardUnavailable(BUILT, retry_after=1)
-        live, as_of, total, ranks = answer
-        sign = sign_of(live.decode())
-        standings = []
-        for rank, behind, member, score, record in filter(None, ranks):
-            reached, player_id = unpack_member(member)
-            standings.append(Standing(rank, sign * int(float(score)), reached, player_id, card_of(record), behind))
-        return Page(total, as_of, standings)
+        return await self._lost.read(contest, answer, _ranks_of)
+
+
+def _ranks_of(answer: Any) -> Page:
+    live, as_of, total, ranks = answer
+    name = live.decode()
+    standings = []
+    for rank, behind, member, score, record in filter(None, ranks):
+        reached, player_id = unpack_member(member)
+        standings.append(Standing(rank, shown_score(name, score), reached, player_id, card_of(record), behind))
+    return Page(total, as_of, standings)
 
 
 def _page_of(answer: Any) -> tuple[Page, int]:
     """The page, and how many are before it."""
-    if answer is None:
-        raise BoardUnavailable(BUILT, retry_after=1)
     live, as_of, total, first, rank = answer[:5]
     name = live.decode()
-    sign, ties = sign_of(name), ties_of(name)
+    ties = ties_of(name)
     standings: list[Standing] = []
     before = None
     for at in range(5, len(answer), 3):
-        score = sign * int(float(answer[at + 1]))
+        score = shown_score(name, answer[at + 1])
         place = (at - 5) // 3
         if place and (score != before or ties == "first"):
             rank = rank + 1 if ties == "dense" else first + place + 1

@@ -8,13 +8,15 @@ left: a tombstone keeps its version for as long as older rows can come.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from redis.asyncio import Redis
 
 from gameserver.storage.boards.layout import CONSTANTS, LOADING, Contest
+from gameserver.storage.boards.lost_boards import LostBoards
 from gameserver.storage.boards.ranked import RankedPlayer, pack, pack_changed
 from gameserver.storage.redis.scripts import Script
+from gameserver.storage.redis.unreadable import Unreadable, reading
 
 TOMBSTONE_SECONDS = 120
 """Far longer than a row can be under way: a follower drops what it read before OLDEST_READ_SECONDS."""
@@ -105,11 +107,13 @@ class BoardWriter:
     """One per node."""
 
     def __init__(self, redis: Redis) -> None:
-        self._generations = Script(redis, __package__, "generations", GenerationsCall, CONSTANTS)
+        self._lost = LostBoards(redis)
+        lose = self._lost.lose
+        self._generations = Script(redis, __package__, "generations", GenerationsCall, CONSTANTS, lose)
         self._begin = Script(redis, __package__, "begin_load", BeginLoadCall, CONSTANTS)
-        self._apply = Script(redis, __package__, "apply", ApplyCall, CONSTANTS)
-        self._ready = Script(redis, __package__, "ready", ReadyCall, CONSTANTS)
-        self._renew = Script(redis, __package__, "renew", RenewCall, CONSTANTS)
+        self._apply = Script(redis, __package__, "apply", ApplyCall, CONSTANTS, lose)
+        self._ready = Script(redis, __package__, "ready", ReadyCall, CONSTANTS, lose)
+        self._renew = Script(redis, __package__, "renew", RenewCall, CONSTANTS, lose)
 
     async def generations(
         self, contests: Sequence[Contest], database: str, names: Sequence[str], *, starting: bool = False
@@ -131,11 +135,17 @@ class BoardWriter:
             )
             for contest in contests
         ]
-        return [
-            [Generation(name.decode(), checkpoint.decode(), bool(is_next), loads)
-             for name, checkpoint, is_next, loads in rows]
-            for rows in await self._generations.many(calls)
-        ]  # fmt: skip
+        answers = await self._generations.many(calls)
+        return [await self._read(contest, rows) for contest, rows in zip(contests, answers, strict=True)]
+
+    async def _read(self, contest: Contest, rows: Any) -> list[Generation]:
+        """None of a contest that can't be read: it is dropped, and begun anew by the next call."""
+        try:
+            with reading(contest.state):
+                return [_generation(*row) for row in rows]
+        except Unreadable:
+            await self._lost.drop(contest)
+            return []
 
     async def renew(self, contest: Contest, unusable: str = "") -> str:
         """Begins a next generation, unless one other than `unusable` is being built already; the next one's name."""
@@ -199,6 +209,10 @@ class BoardWriter:
             state=contest.state, prefix=contest.prefix, generation=generation, database=database, databases=names
         )
         return bool(await self._ready(call))
+
+
+def _generation(name: bytes, checkpoint: bytes, is_next: int, loads: int) -> Generation:
+    return Generation(name.decode(), checkpoint.decode(), bool(is_next), loads)
 
 
 def _name(contest: Contest) -> str:

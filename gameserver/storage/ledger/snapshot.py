@@ -69,8 +69,19 @@ class Checkpoint:
 
     @classmethod
     def load(cls, text: str) -> Self:
+        """What `dump` has made. Raises ValueError, TypeError."""
         system, timeline, session, xmax, running, committed = orjson.loads(text)
+        if not all(type(txid) is int and 0 <= txid < 1 << 63 for txid in (xmax, committed, *running)):
+            raise TypeError("not the ids of transactions")
         return cls(Source(system, timeline, session), Snapshot(xmax, tuple(running)), committed)
+
+    @classmethod
+    def resume(cls, text: str, source: Source) -> "Checkpoint | None":
+        """The same by the text of one; None also for what isn't the text of a checkpoint."""
+        try:
+            return cls.load(text).on(source)
+        except (ValueError, TypeError):
+            return None
 
     def on(self, source: Source) -> "Checkpoint | None":
         """Where reading resumes over this connection; None on another system or timeline."""

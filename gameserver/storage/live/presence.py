@@ -216,7 +216,7 @@ class Presence:
         with translated(PresenceUnavailable, AWAY):
             rows = await self._nodes(PresenceNodesCall(NODES, PLAYERS, DESCRIPTION, _list(players)))
         described = [(fields_of(description), *row) for _, description, *row in rows]
-        return [_live_node(*row) for row in described if row[0].keys() >= DESCRIBED]
+        return [_live_node(*row) for row in described if _is_described(row[0])]
 
     async def online(self, most: int) -> list[int]:
         """The players that are connected to any node, `most` at the most. Raises PresenceUnavailable, Overloaded."""
@@ -261,6 +261,11 @@ def _message(data: bytes) -> Message | None:
         return Message(data[:1], {int(player_id): int(number) for player_id, number in pairs})
     except ValueError:
         return None
+
+
+def _is_described(fields: Mapping[str, Any]) -> bool:
+    texts = DESCRIBED - {"sockets"}
+    return isinstance(fields.get("sockets"), int) and all(isinstance(fields.get(name), str) for name in texts)
 
 
 def _live_node(described: Mapping[str, Any], players: int, here: Sequence[bytes]) -> LiveNode:

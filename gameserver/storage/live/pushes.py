@@ -19,7 +19,9 @@ from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live.presence import AWAY, EVERYWHERE, NOTICE
 from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import translated
+from gameserver.storage.redis.lost_keys import kind_of
 from gameserver.storage.redis.scripts import Argument, Script
+from gameserver.storage.redis.unreadable import Unreadable, reading
 
 KEPT_PUSHES = 100
 SENDER_SHARE = 20
@@ -30,6 +32,11 @@ KEPT_MS = 6 * 3600 * 1000
 STREAM_MS = 15 * 60 * 1000
 """How long a stream stays after it was last read: nodes read those of the connected more often than that."""
 NOTICES, NOTICE_NUMBER = "gs:{notices}:list", "gs:{notices}:number"
+
+
+PUSHES = "gs:pushes:"
+LONGEST_NUMBER = 16
+"""Digits: beyond it Redis' Lua doesn't count exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,24 +138,44 @@ class Pushes:
         tail = _keys(player_id)[1]
         with translated(PresenceUnavailable, AWAY):
             rows = await clients.send(self._redis, "LRANGE", tail, 0, -1)
-            pairs = [(row, erased) for row in rows if (erased := _without_text(row, sender)) != row]
+            try:
+                with reading(tail):
+                    pairs = [(row, erased) for row in rows if (erased := _without_text(row, sender)) != row]
+            except Unreadable:
+                await self.forget(player_id)
+                return 0
             for row, erased in pairs:
                 await self._replace(PushReplaceCall(tail=tail, old=row, new=erased))
         return len(pairs)
 
     async def open(self, player_id: int, seen: Seen) -> Opened:
         """A player's stream, and what it got since `seen`. Raises PresenceUnavailable."""
-        with translated(PresenceUnavailable, AWAY):
-            return _opened(await self._open(self._call(player_id, seen, whole=False)))
+        (opened,) = await self._opened([(player_id, seen)], whole=False)
+        return opened
 
     async def catch_up(self, players: Sequence[tuple[int, Seen]]) -> list[Opened]:
         """The same for open sockets; where something is missing, `missed` is everything that is still stored.
 
         Raises PresenceUnavailable.
         """
+        return await self._opened(players, whole=True)
+
+    async def _opened(self, players: Sequence[tuple[int, Seen]], *, whole: bool) -> list[Opened]:
+        """A stream that can't be read is deleted, and another one opened in its place."""
         with translated(PresenceUnavailable, AWAY):
-            rows = await self._open.many([self._call(player_id, seen, whole=True) for player_id, seen in players])
-        return [_opened(row) for row in rows]
+            rows = await self._open.many([self._call(player_id, seen, whole=whole) for player_id, seen in players])
+            return [
+                await self._opened_anew(player_id, seen, whole=whole) if (opened := _opened(row)) is None else opened
+                for (player_id, seen), row in zip(players, rows, strict=True)
+            ]
+
+    async def _opened_anew(self, player_id: int, seen: Seen, *, whole: bool) -> Opened:
+        stream, _ = _keys(player_id)
+        await self.forget(player_id)
+        opened = _opened(await self._open(self._call(player_id, seen, whole=whole)))
+        if opened is None:
+            raise Unreadable(f"{kind_of(stream)} can't be read")
+        return opened
 
     def _call(self, player_id: int, seen: Seen, *, whole: bool) -> PushOpenCall:
         stream, tail = _keys(player_id)
@@ -212,14 +239,14 @@ class Pushes:
         """Reads the latest notices. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
             rows = await clients.send(self._redis, "LRANGE", NOTICES, 0, -1)
-        # What isn't numbered wasn't stored by the product.
-        pairs = [pair for row in rows if (pair := row.split(b" ", 1))[0].isdigit() and len(pair) == 2]
-        self._notices = [part for number, text in pairs for part in (int(number), text)]
-        self._newest = int(pairs[-1][0]) if pairs else 0
+        # What can't be read wasn't stored by the product.
+        notices = [notice for notice in (_push_or_none(NOTICES, row) for row in rows) if notice is not None]
+        self._notices = [part for notice in notices for part in (notice.seq, _text(notice.kind, notice.data))]
+        self._newest = notices[-1].seq if notices else 0
 
 
 def _keys(player_id: int) -> tuple[str, str]:
-    return f"gs:stream:{{{player_id}}}", f"gs:pushes:{{{player_id}}}"
+    return f"gs:stream:{{{player_id}}}", f"{PUSHES}{{{player_id}}}"
 
 
 def _text(kind: str, data: object) -> bytes:
@@ -244,12 +271,27 @@ def _without_text(row: bytes, sender: int) -> bytes:
     return number + b" " + _text(kind, {**data, "args": {"sender": str(sender)}, "events": []})
 
 
-def _opened(row: Any) -> Opened:
+def _opened(row: Any) -> Opened | None:
+    """None for a stream that can't be read."""
     stream, seq, resumed, missed, skipped = row
-    return Opened(stream.decode(), int(seq), bool(resumed), [_push(push) for push in missed], bool(skipped))
+    pushes = [push for entry in missed if (push := _push_or_none(PUSHES, entry)) is not None]
+    if len(pushes) < len(missed):
+        return None
+    return Opened(stream.decode(), int(seq), bool(resumed), pushes, bool(skipped))
+
+
+def _push_or_none(key: str, row: bytes) -> StoredPush | None:
+    """A stored push; None for what can't be one."""
+    try:
+        with reading(key):
+            return _push(row)
+    except Unreadable:
+        return None
 
 
 def _push(row: bytes) -> StoredPush:
-    seq, text = row.split(b" ", 1)
+    number, text = row.split(b" ", 1)
     kind, data = orjson.loads(text)
-    return StoredPush(int(seq), kind, data)
+    if not (number.isdigit() and len(number) <= LONGEST_NUMBER and isinstance(kind, str)):
+        raise ValueError("not a push")
+    return StoredPush(int(number), kind, data)

@@ -59,7 +59,7 @@ class Vitals:
                 told = {**figures(), HEARD: orjson.loads(heard)["id"] if heard else None}
                 await clients.send(self._redis, "SET", PREFIX + self._address, orjson.dumps(told), "PX", KEPT_MS)
                 order = await clients.send(self._redis, "GET", ORDER + self._address)
-                if order is not None and "drain" not in fields_of(order):
+                if order is not None and not _is_order(fields_of(order)):
                     order = None
                 if order != heard and heard is not None and order is not None:
                     obey(bool(orjson.loads(order)["drain"]))
@@ -86,4 +86,15 @@ class Vitals:
         """Each node's figures, empty for one that hasn't told any. Raises PresenceUnavailable."""
         with translated(PresenceUnavailable, AWAY):
             answers = await clients.send_all(self._redis, [("GET", PREFIX + address) for address in addresses])
-        return [{name: value for name, value in fields_of(answer).items() if name != HEARD} for answer in answers]
+        return [_figures(fields_of(answer)) for answer in answers]
+
+
+def _figures(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """None where what is told of the rules isn't what a node tells."""
+    if not isinstance(fields.get("rules", {}), dict):
+        return {}
+    return {name: value for name, value in fields.items() if name != HEARD}
+
+
+def _is_order(fields: Mapping[str, Any]) -> bool:
+    return isinstance(fields.get("id"), str) and isinstance(fields.get("drain"), bool)

@@ -63,6 +63,11 @@ async def command_again(redis: Redis, command: Sequence[Any]) -> Any:
     return await again(redis, _assembled("command"), (1, key, name, *others))
 
 
+async def lose(redis: Redis, keys: Sequence[Any]) -> None:
+    """Deletes keys, and what is lost with them. Raises RedisError."""
+    await redis.eval(_assembled("losing"), len(keys), *keys)
+
+
 def _mended(text: str) -> str:
     """The script with what stands before it; its flags have to come first."""
     flags, is_flagged, rest = text.partition("\n") if text.startswith("#!") else ("", "", text)

@@ -6,14 +6,14 @@ server doesn't know it, so no script cache is assumed warm. All keys of a call s
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import sha1
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
-from gameserver.storage.redis import clients, lost_keys
+from gameserver.storage.redis import clients, lost_keys, unreadable
 from gameserver.storage.redis.legend import NO_CONSTANTS, Assembled, Constant, LegendFault, assemble
 
 Argument = str | bytes | int
@@ -27,9 +27,18 @@ class Script(Generic[CallT]):
     """One script on one server."""
 
     def __init__(
-        self, redis: Redis, package: str, name: str, call: type[CallT], constants: Mapping[str, Constant] = NO_CONSTANTS
+        self,
+        redis: Redis,
+        package: str,
+        name: str,
+        call: type[CallT],
+        constants: Mapping[str, Constant] = NO_CONSTANTS,
+        lose: Callable[[CallT], Awaitable[object]] | None = None,
     ) -> None:
-        """`name` is a file in the `lua/` of the room `package`. Raises LegendFault."""
+        """`name` is a file in the `lua/` of the room `package`. Raises LegendFault.
+
+        `lose` deletes what a call can't read; without it the keys of the call are deleted.
+        """
         assembled = assembled_once(package, name, tuple(constants.items()))
         expected = (*assembled.keys.names, *assembled.arguments.names)
         if call._fields != expected:
@@ -38,6 +47,7 @@ class Script(Generic[CallT]):
         self._text = assembled.text
         self._hash = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
         self._packed = _packer(assembled)
+        self._lose = lose or self._lose_keys
 
     async def __call__(self, call: CallT) -> Any:
         """What the script returns. Raises RedisError."""
@@ -48,9 +58,7 @@ class Script(Generic[CallT]):
             except NoScriptError:
                 return await self._redis.eval(self._text, *packed)
         except ResponseError as error:
-            if lost_keys.is_refused(error):
-                return await lost_keys.again(self._redis, self._text, packed)
-            raise
+            return await self._again(call, error)
 
     async def many(self, calls: Sequence[CallT]) -> list[Any]:
         """What each call returns, all sent in one write. Raises RedisError, if only for one of them."""
@@ -72,15 +80,30 @@ class Script(Generic[CallT]):
             again = await self._sent("EVAL", self._text, [calls[number] for number in unknown])
             for number, answer in zip(unknown, again, strict=True):
                 answers[number] = answer
-        for number in [number for number, answer in enumerate(answers) if lost_keys.is_refused(answer)]:
-            answers[number] = await self._again(calls[number])
+        for number in [number for number, answer in enumerate(answers) if isinstance(answer, ResponseError)]:
+            answers[number] = await self._answer_again(calls[number], answers[number])
         return answers
 
-    async def _again(self, call: CallT) -> Any:
+    async def _answer_again(self, call: CallT, error: ResponseError) -> Any:
         try:
-            return await lost_keys.again(self._redis, self._text, self._packed(call))
-        except ResponseError as error:
-            return error
+            return await self._again(call, error)
+        except ResponseError as final:
+            return final
+
+    async def _again(self, call: CallT, error: ResponseError) -> Any:
+        """What the script returns once what it was refused for, or failed at, is gone. Raises RedisError."""
+        packed = self._packed(call)
+        if lost_keys.is_refused(error):
+            return await lost_keys.again(self._redis, self._text, packed)
+        if not unreadable.is_failure(error):
+            raise error
+        unreadable.tell(str(packed[1]))
+        await self._lose(call)
+        return await self._redis.eval(self._text, *packed)
+
+    async def _lose_keys(self, call: CallT) -> None:
+        count, *rest = self._packed(call)
+        await lost_keys.lose(self._redis, rest[:count])
 
     async def _sent(self, command: str, script: str, calls: Sequence[CallT]) -> list[Any]:
         return await clients.send_all(self._redis, [(command, script, *self._packed(call)) for call in calls])

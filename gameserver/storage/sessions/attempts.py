@@ -39,6 +39,8 @@ from gameserver.telemetry import denied
 MOST_KNOWN = 5
 """Addresses of a name that keep a place: those that were used last."""
 KNOWN_SECONDS = 30 * 24 * 3600
+KNOWN_AHEAD_SECONDS = 24 * 3600
+"""What was used so much later than now wasn't: no node's clock is so wrong, and it would keep a place for ever."""
 AWAY = "Attempts can't be counted right now."
 MOST_DENIED = 10_000
 """Addresses that are known to be denied; when there are more, all are asked for again."""
@@ -124,9 +126,10 @@ class Attempts:
         """The name has signed in with its password from there. Raises SessionsUnavailable."""
         if address is None:
             return
-        key = _known(_hashed(name))
+        key, now = _known(_hashed(name)), time.time()
         commands = (
-            ("ZADD", key, repr(time.time()), address),
+            ("ZREMRANGEBYSCORE", key, repr(now + KNOWN_AHEAD_SECONDS), "+inf"),
+            ("ZADD", key, repr(now), address),
             ("ZREMRANGEBYRANK", key, 0, -MOST_KNOWN - 1),
             ("PEXPIRE", key, KNOWN_SECONDS * 1000),
         )

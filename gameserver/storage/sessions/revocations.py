@@ -3,9 +3,11 @@
 Law: a revocation is its entry in the stream; every node that reads the entry does the rest. So a node that dies in the
 middle of a revocation has either ended the session everywhere or not at all. A read begins with the entry that was
 read last. Where that entry is missing (the stream was trimmed beyond it, lost, or replaced by an older one), the reader
-learns that it may have missed some, and trusts nothing that it knew.
+learns that it may have missed some, and trusts nothing that it knew. An entry that can't be read is skipped, and counts
+as such a gap: nobody knows what it ended.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,10 +16,12 @@ from redis.asyncio import Redis
 
 from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.scripts import Script
+from gameserver.storage.redis.unreadable import tell
 
 STREAM = "gs:revocations:log"
 LENGTH = 10_000
 AT_A_TIME = 1000
+_ENTRY = re.compile(rb"(?:[0-9]{1,19}(?: [!-~]+)+)?")
 OVERLAP_MS = 60_000
 """How far before the newest entry a reader begins after a gap: longer than any revocation takes."""
 
@@ -77,8 +81,12 @@ class Revocations:
         self._last = last.decode()
         if not self._last:
             await self._announce("")  # the next read begins there, or before it with what others announce meanwhile
-        ended = [session for text in texts for session in _ended(text.decode())]
-        return RevocationsRead(ended, gap=not followed, more=not followed or len(texts) == AT_A_TIME)
+        known = [text for text in texts if _ENTRY.fullmatch(text)]
+        is_short = len(known) < len(texts)
+        if is_short:
+            tell(STREAM)
+        ended = [session for text in known for session in _ended(text.decode())]
+        return RevocationsRead(ended, gap=not followed or is_short, more=not followed or len(texts) == AT_A_TIME)
 
 
 def _ended(text: str) -> Sequence[EndedSession]:

@@ -1,6 +1,7 @@
 """Sessions as Redis has them: a hash for each, and an index of each player's. Every call raises RedisError.
 
-Law: a session is there as long as its hash; the index may name some that have expired. The times of a Session are of
+Law: a session is there as long as its hash; the index may name some that have expired. A hash that lacks a field, or
+holds something else in one, counts as gone, and is deleted. The times of a Session are of
 the node's clock, since they are compared with it; Redis, whose clock may be another, says how long ago and how soon
 they are.
 """
@@ -19,6 +20,7 @@ from gameserver.coalescing import Bounds, Coalescer
 from gameserver.storage.redis import clients
 from gameserver.storage.redis.coalescing import BOUNDS, CoalescedScript
 from gameserver.storage.redis.scripts import Script
+from gameserver.storage.redis.unreadable import reading
 from gameserver.storage.sessions.memory import Session
 from gameserver.storage.sessions.revocations import EndedSession
 
@@ -164,7 +166,8 @@ class SessionStore:
     async def listed(self, player_id: int) -> list[Listed]:
         """A player's sessions, oldest first."""
         rows = await self._list(SessionListCall(sessions=_index(player_id), prefix=_prefix(player_id)))
-        return [_listed(row) for row in rows]
+        with reading(_index(player_id)):
+            return [_listed(row) for row in rows]
 
     async def bar(self, player_id: int, epoch: int) -> list[str]:
         """Bars sessions of earlier epochs from being opened for BAR_SECONDS.
@@ -205,7 +208,7 @@ class SessionStore:
 
 def _listed(row: Sequence[Any]) -> Listed:
     name, epoch, opened, used, expiry, label, address = row
-    origin = Origin(label.decode(), address.decode())
+    origin = Origin(label.decode(errors="replace"), address.decode(errors="replace"))
     return Listed(name.decode(), _time(opened), _time(used), _time(expiry), origin, epoch)
 
 

@@ -10,6 +10,7 @@ from the beginning: nobody takes them apart.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from gameserver.storage.redis import clients
 from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import LOST, described, translated
 from gameserver.storage.redis.scripts import Script
+from gameserver.storage.redis.unreadable import Unreadable, reading
 from gameserver.storage.slots.pages import Pages
 from gameserver.storage.slots.scanned_pages import SCANNED
 from gameserver.storage.slots.slot_map import Slots
@@ -38,6 +40,7 @@ LIFETIME_MS = 600_000
 WATCHED = 10_000
 """Players whose feeds a node keeps up to date, at the most."""
 LONGEST_QUEUE = 5_000
+HIGHEST_VERSION = 1 << 53
 BEGINNING = b'{"version":'
 """Of an entry's JSON."""
 SQL = statements.load(__package__, "feeds.sql")
@@ -136,14 +139,20 @@ class Feeds:
 
         Also while Redis is away, or has something else in its place, as if it had lost the feed.
         """
+        key = _key(player_id)
         try:
-            rows = await self._read(FeedReadCall(_key(player_id), LIFETIME_MS, limit + 1))
-            if not rows or int(rows[0].partition(b" ")[0]) < version:
-                return None
-        except (*LOST, ValueError):
+            rows = await self._read(FeedReadCall(key, LIFETIME_MS, limit + 1))
+            with reading(key):
+                return _answered(rows, version, limit)
+        except Unreadable:
+            await self._lose(key)
             return None
-        entries = [entry for row in rows if (entry := row.partition(b" ")[2])]
-        return entries[:limit] if all(entry.startswith(BEGINNING) for entry in entries) else None
+        except LOST:
+            return None
+
+    async def _lose(self, key: str) -> None:
+        with contextlib.suppress(*LOST):
+            await clients.send(self._redis, "UNLINK", key)
 
     async def _fill_cache(self, player_id: int, version: int, newest: Sequence[Entry]) -> None:
         """Above older entries stands the version alone: what led to it lies behind what is looked at."""
@@ -166,6 +175,17 @@ class Feeds:
 
 def _entry(version: int, text: str) -> Entry:
     return Entry(version, text.encode())
+
+
+def _answered(rows: Sequence[bytes], version: int, limit: int) -> list[bytes] | None:
+    """The entries of a feed that is complete up to `version`. Raises ValueError for what isn't a feed."""
+    if not rows:
+        return None
+    versions = [int(row.partition(b" ")[0]) for row in rows]
+    entries = [entry for row in rows if (entry := row.partition(b" ")[2])]
+    if versions[0] > HIGHEST_VERSION or not all(entry.startswith(BEGINNING) for entry in entries):
+        raise ValueError("not a feed")
+    return entries[:limit] if versions[0] >= version else None
 
 
 def _row(version: int, text: bytes) -> bytes:

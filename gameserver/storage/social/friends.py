@@ -6,6 +6,7 @@ changed. A reader fills the set only with what it read under a leave of its own 
 loses is read again from Postgres. A restored dump can serve stale friends for at most ten minutes.
 """
 
+import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from gameserver.storage.redis import clients
 from gameserver.storage.redis.coalescing import CoalescedScript
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
+from gameserver.storage.redis.unreadable import Unreadable, reading
 from gameserver.storage.slots.pages import Pages
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.social.lists import ListChange, ListFull, Lists
@@ -33,6 +35,8 @@ GUARD_MS = 30_000
 """Longer than any transaction's deadline."""
 LEAVE = "leave:"
 """How the token of a reader begins, other than that of a change."""
+LONGEST_ID = 19
+"""Digits."""
 AWAY = "Friends can't be changed right now."
 
 
@@ -83,15 +87,29 @@ class Friends:
         keys, token = _keys(player_id), LEAVE + secrets.token_hex(8)
         try:
             with translated(FriendsUnavailable, AWAY):
-                cached, answer = await self._read(FriendsReadCall(*keys, token, LEAVE_MS))
+                cached, answer = await self._cached(player_id, FriendsReadCall(*keys, token, LEAVE_MS))
             if cached:
-                return sorted(int(member) for member in answer if int(member) != player_id)
+                return sorted(cached - {player_id})
         except FriendsUnavailable:
             answer = b""
         friends = await self._pages.of(player_id)
         if answer:
             await self._fill_cache(player_id, token, friends)
         return friends
+
+    async def _cached(self, player_id: int, call: FriendsReadCall) -> tuple[set[int], bytes]:
+        """What is cached, with the player itself; or nothing, and the leave to fill the set, if there is one.
+
+        A set that can't be read, or lacks the player itself, isn't one that was filled here: it is deleted.
+        """
+        for _ in range(2):
+            is_there, answer = await self._read(call)
+            if not is_there:
+                return set(), answer
+            with contextlib.suppress(Unreadable), reading(call.friends):
+                return _members(player_id, answer), b""
+            await clients.send(self._redis, "UNLINK", call.friends)
+        return set(), b""
 
     async def forget(self, player_id: int) -> int:
         """Deletes what Redis has of a player's friends; how many keys. Raises FriendsUnavailable."""
@@ -132,6 +150,16 @@ class Friends:
                     await self._guard(FriendsGuardCall(*keys, token, "", LEAVE))
             except FriendsUnavailable:
                 log.warning("the guard of a player's friends will end by itself", player=change.player_id)
+
+
+def _members(player_id: int, answer: Sequence[bytes]) -> set[int]:
+    """Raises ValueError."""
+    if not all(member.isdigit() and len(member) <= LONGEST_ID for member in answer):
+        raise ValueError("not the ids of players")
+    members = {int(member) for member in answer}
+    if player_id not in members:
+        raise ValueError("not a set that was filled")
+    return members
 
 
 def _fields(change: FriendChange) -> tuple[int, int, int]:

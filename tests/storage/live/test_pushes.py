@@ -5,10 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from gameserver.storage.live.presence import NODES, PLAYERS, Presence
-from gameserver.storage.live.pushes import STREAM_MS, Pushes, Seen
+from gameserver.storage.live.pushes import NOTICE_NUMBER, NOTICES, STREAM_MS, Pushes, Seen
 from gameserver.waiting import cancel_and_wait
 from tests.support.wait import wait_until
 
@@ -89,3 +90,47 @@ async def beating(presence: Presence, players: set[int]) -> AsyncIterator[None]:
     task = asyncio.create_task(presence.beat(lambda: players, lambda: len(players)))
     yield
     await cancel_and_wait([task])
+
+
+@pytest.mark.parametrize("field", ["stream", "seq", "notice", "lost", "skipped"])
+@pytest.mark.parametrize("junk", [None, b"null -", b"-1", b"nan!", b"1e300!", b"9" * 80, b"", b"\xff"])
+async def test_a_stream_whose_hash_cant_be_read_begins_anew(redis: Redis, field: str, junk: bytes | None) -> None:
+    if junk is None and field in ("lost", "skipped"):
+        pytest.skip("a stream may have none")
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(5)])
+    await (redis.hdel("gs:stream:{7}", field) if junk is None else redis.hset("gs:stream:{7}", field, junk))
+    assert await pushes.keep(7, "notice", {"text": "hello"}) == 1
+    (opened,) = await pushes.catch_up([(7, Seen(first.stream, 3))])
+    assert (opened.stream != first.stream, opened.resumed) == (True, False)
+    assert [(push.seq, push.data) for push in opened.missed] == [(1, {"text": "hello"})]
+
+    await (redis.hdel("gs:stream:{7}", field) if junk is None else redis.hset("gs:stream:{7}", field, junk))
+    again = await pushes.open(7, Seen(opened.stream, 1))
+    assert (again.stream != opened.stream, again.resumed, again.seq) == (True, False, 0)
+
+
+@pytest.mark.parametrize("junk", [b"null", b"6 null", b"6 {]", b"6 [1, 2]", b"9" * 40 + b' ["mail", {}]', b"\xff"])
+async def test_a_stream_of_which_a_push_cant_be_read_begins_anew(redis: Redis, junk: bytes) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(5)])
+    await redis.rpush("gs:pushes:{7}", junk)
+    (opened,) = await pushes.catch_up([(7, Seen("another", 3))])
+    assert (opened.stream != first.stream, opened.seq, opened.missed) == (True, 0, [])
+    assert await pushes.keep_many("mail", [(7, {"n": 6})]) == [1]
+
+
+async def test_notices_that_cant_be_read_are_passed_over(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    for junk in (b"null", b"1 {]", b"9" * 20 + b' ["notice", {}]', b"\xff"):
+        await redis.rpush(NOTICES, junk)
+    await redis.set(NOTICE_NUMBER, "1e300")
+    number = await pushes.add_notice({"text": "hello"})
+    await pushes.load_notices()
+    await pushes.open(7, Seen())
+    second = await pushes.add_notice({"text": "again"})
+    await pushes.load_notices()
+    (opened,) = await pushes.catch_up([(7, Seen())])
+    assert (number < second < 2**53, [push.data["text"] for push in opened.missed]) == (True, ["again"])

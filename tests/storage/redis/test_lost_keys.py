@@ -1,6 +1,6 @@
 """A key that holds something of another type is deleted, and the call answers as if it had never been there."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import NamedTuple
 
 import pytest
@@ -65,6 +65,22 @@ async def test_commands_of_one_key_that_go_together_all_take_effect(redis: Redis
     assert 0 < await redis.pttl(FEED) <= 50_000
 
 
+async def test_a_script_that_fails_for_what_a_key_holds_answers_as_if_it_had_vanished(redis: Redis) -> None:
+    command = Script(redis, HOME, "command", CommandCall)
+    for ask in (command, lambda call: _alone(command.each([call]))):
+        await redis.set(FEED, "no number", px=60_000)
+        await redis.set(OTHER, "no number", px=60_000)
+        with capture_logs() as lines:
+            assert await ask(CommandCall(FEED, ("INCRBY", "1"))) == 1
+        assert [(line["log_level"], line["kind"]) for line in lines] == [("warning", "gs:feed:{*}")]
+        assert await redis.get(OTHER) == b"no number"
+
+
+async def _alone(answers: Awaitable[Sequence[object]]) -> object:
+    (answer,) = await answers
+    return answer
+
+
 async def test_an_error_of_another_kind_deletes_nothing(redis: Redis) -> None:
     await redis.set(FEED, "no number", px=60_000)
     for _ in range(2):
@@ -74,7 +90,9 @@ async def test_an_error_of_another_kind_deletes_nothing(redis: Redis) -> None:
     with pytest.raises(ResponseError, match="not an integer"):
         await lost_keys.command_again(redis, ("INCRBY", FEED, 1))
     with pytest.raises(ResponseError, match="not an integer"):
-        await command(CommandCall(FEED, ("INCRBY", "1")))
+        await command(CommandCall(OTHER, ("INCRBY", "1.5")))
+    with pytest.raises(ResponseError, match=r"[Ww]rong number"):
+        await command(CommandCall(FEED, ("INCRBY",)))
     assert await redis.get(FEED) == b"no number"
 
 

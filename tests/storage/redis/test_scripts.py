@@ -30,7 +30,7 @@ return redis.call('INCRBY', counter, total)
 
 class SumCall(NamedTuple):
     counter: str
-    first: int
+    first: int | str
     others: Sequence[int]
 
 
@@ -87,16 +87,15 @@ async def test_of_calls_that_go_together_one_that_fails_fails_alone(redis: Redis
     write(SUM)
     script = Script(redis, PACKAGE, "sum", SumCall)
     await redis.delete("{sum}")
-    await redis.set("{text}", "no number", px=60_000)
     await redis.script_flush()
     for _ in ("unknown to the server", "known"):
         first, refused, last = await script.each(
-            [SumCall("{sum}", 1, []), SumCall("{text}", 1, []), SumCall("{sum}", 2, [])]
+            [SumCall("{sum}", 1, []), SumCall("{text}", "no number", []), SumCall("{sum}", 2, [])]
         )
         assert isinstance(refused, ResponseError)
         assert (first, last) in ((1, 3), (4, 6))
     with pytest.raises(ResponseError):
-        await script.many([SumCall("{text}", 1, [])])
+        await script.many([SumCall("{text}", "no number", [])])
     await redis.delete("{text}", "{sum}")
 
 

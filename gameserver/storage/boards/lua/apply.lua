@@ -28,6 +28,7 @@
 -- CONST LOADING: how the checkpoints' field begins that names the load of a database
 -- include: member_of
 -- include: is_intact
+-- include: sane
 local VERSION, SCORE, TOGETHER = '>d', '%.17g', 500
 
 -- Refuse a generation that is neither live nor next, and a checkpoint that somebody else has moved.
@@ -79,7 +80,7 @@ local function add_tombstones(batch)
     local versions = redis.call('EXISTS', tombstones) == 1 and redis.call('HMGET', tombstones, unpack(ids)) or {}
     for number, version in ipairs(versions) do
       local row = unknown[number]
-      if version then row.tombstone = math.max(row.tombstone or -1, (struct.unpack(VERSION, version))) end
+      if version then row.tombstone = math.max(row.tombstone or -1, sane((struct.unpack(VERSION, version)))) end
     end
   end
 end
@@ -88,7 +89,7 @@ local function is_newer(row)
   local known = row.tombstone or -1
   if row.record then
     local _, version = struct.unpack(RECORD, row.record)
-    known = version
+    known = sane(version)
   end
   return row.version > known or (kind == 'repair' and row.version == known)
 end

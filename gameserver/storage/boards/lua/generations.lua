@@ -17,11 +17,12 @@
 -- include: forget
 -- include: is_intact
 
--- Whose definition counts: the one asked for of late, unless a newer node comes.
+-- Whose definition counts: the one asked for of late, unless a newer node comes. All are of one length.
 local now = tonumber(redis.call('TIME')[1])
 local fields = redis.call('HMGET', state, 'live', 'next', 'wanted', 'asked')
 local live, building, wanted = fields[1], fields[2], fields[3]
-if not wanted or starting == '1' or math.abs(now - tonumber(fields[4])) > tonumber(wanted_seconds) then
+local age = math.abs(now - (tonumber(fields[4]) or 0))
+if not wanted or #wanted ~= #definition or starting == '1' or not (age <= tonumber(wanted_seconds)) then
   wanted = definition
 end
 

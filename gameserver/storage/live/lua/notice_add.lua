@@ -8,10 +8,12 @@
 -- ARGV message: to them
 -- Returns the notice's number.
 
--- By the clock, so that numbers also rise over a loss of everything here.
-local time = redis.call('TIME')
+-- By the clock, so that numbers also rise over a loss of everything here. What lies a day ahead isn't such a number.
+local time, DAY = redis.call('TIME'), 86400 * 1000000
 local now = time[1] * 1000000 + time[2]
-local number = string.format('%.0f', math.max(now, (tonumber(redis.call('GET', last) or 0) or 0) + 1))
+local latest = tonumber(redis.call('GET', last) or 0) or 0
+if not (latest < now + DAY) then latest = 0 end
+local number = string.format('%.0f', math.max(now, latest + 1))
 redis.call('SET', last, number)
 redis.call('RPUSH', notices, number .. ' ' .. push)
 redis.call('LTRIM', notices, -tonumber(most), -1)

@@ -24,9 +24,11 @@ local function call(command, list)
   if #part > 0 then redis.call(command, players, unpack(part)) end
 end
 
--- Nodes that were killed, or have been frozen past their lease, are no longer listed.
+-- Nodes that were killed, or have been frozen past their lease, are no longer listed. No lease ends so late as what lies
+-- ten of them ahead.
 local now = milliseconds()
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
+redis.call('ZREMRANGEBYSCORE', nodes, now + 10 * lease_ms, '+inf')
 local has_lapsed = is_whole ~= '1' and not redis.call('ZSCORE', nodes, name)
 if is_whole == '1' then redis.call('UNLINK', players) end
 call('SADD', came)

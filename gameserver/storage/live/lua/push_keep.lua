@@ -10,7 +10,9 @@
 -- ARGV share: how many of them are stored, at the most; the oldest goes first
 -- Returns its number, or 0 when it isn't stored.
 -- include: trimmed
+-- include: own_stream
 
+drop_foreign()
 if redis.call('EXISTS', stream) == 0 then
   if is_for_all == '0' then return 0 end
   -- What may be left of a stream that Redis has evicted has numbers of that one.

@@ -12,6 +12,8 @@
 -- Returns the stream's name, its last number, whether nothing is missing since `seen_seq`, what came since, and whether
 -- letters of a sender that sent many were skipped in it.
 -- include: trimmed
+-- include: own_stream
+drop_foreign()
 
 -- What isn't numbered stands in the place of pushes that are lost.
 for _ = 1, most do

@@ -5,7 +5,13 @@
 -- ARGV epoch: the player's present one
 -- ARGV bar_ms: how long it holds: longer than an opening takes that still knows an earlier epoch
 -- Returns the names, also of some that have gone.
+-- include: barred
+-- include: is_name
 -- The bar never falls, whichever of two revocations comes first.
-local highest = math.max(tonumber(redis.call('GET', bar) or 0) or 0, tonumber(epoch))
+local highest = math.max(barred(), tonumber(epoch))
 redis.call('SET', bar, string.format('%.0f', highest), 'PX', bar_ms)
-return redis.call('ZRANGE', sessions, 0, -1)
+local names = {}
+for _, name in ipairs(redis.call('ZRANGE', sessions, 0, -1)) do
+  if is_name(name) then names[#names + 1] = name end
+end
+return names

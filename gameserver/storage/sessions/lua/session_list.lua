@@ -2,13 +2,15 @@
 -- KEYS sessions: the player's session names, by the time they were opened
 -- ARGV prefix: of the player's session keys
 -- Returns {name, epoch, opened in ms, last used in ms, expiry in ms, label, address} of each.
+-- include: session_at
+-- include: is_name
 local listed = {}
 for _, name in ipairs(redis.call('ZRANGE', sessions, 0, -1)) do
   local key = prefix .. name
-  local fields = redis.call('HMGET', key, 'epoch', 'opened', 'used', 'label', 'address')
-  if fields[1] then
-    listed[#listed + 1] = { name, tonumber(fields[1]), tonumber(fields[2]), tonumber(fields[3]),
-      redis.call('PEXPIRETIME', key), fields[4] or '', fields[5] or '' }
+  local session = is_name(name) and session_at(key)
+  if session then
+    listed[#listed + 1] = { name, session.epoch, session.opened, session.used, redis.call('PEXPIRETIME', key),
+      session.label, session.address }
   else
     redis.pcall('ZREM', sessions, name)
   end

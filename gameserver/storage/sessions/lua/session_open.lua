@@ -13,7 +13,9 @@
 -- ARGV by_password: 1 if the player's password opened it, else 0
 -- Returns the names of those to be ended; nothing when the epoch is barred, so that no session was opened.
 -- include: milliseconds
-if tonumber(epoch) < (tonumber(redis.call('GET', bar) or 0) or 0) then return false end
+-- include: barred
+-- include: is_name
+if tonumber(epoch) < barred() then return false end
 local now, idle, longest = milliseconds(), tonumber(idle_ms), tonumber(longest_ms)
 redis.call('HSET', session, 'epoch', epoch, 'opened', now, 'used', now, 'ends', now + longest,
   'label', label, 'address', address, 'by_password', by_password)
@@ -22,15 +24,16 @@ redis.call('PEXPIREAT', session, now + math.min(idle, longest))
 redis.call('ZADD', sessions, now, name)
 redis.call('PEXPIREAT', sessions, now + longest)
 
--- There may be too many. Those that have expired leave the list; only what was opened long ago can have.
+-- There may be too many. Those that have expired leave the list, and so does what is no session: it takes no place.
 local over = redis.call('ZCARD', sessions) - tonumber(per_player)
-if over <= 0 then return {} end
-local oldest = now - math.min(idle, longest)
-for _, other in ipairs(redis.call('ZRANGEBYSCORE', sessions, '-inf', string.format('%.0f', oldest))) do
-  if redis.call('EXISTS', prefix .. other) == 0 then over = over - redis.call('ZREM', sessions, other) end
+local others = {}
+for _, other in ipairs(over > 0 and redis.call('ZRANGE', sessions, 0, -1) or {}) do
+  if redis.call('EXISTS', prefix .. other) == 0 or not is_name(other) then
+    over = over - redis.call('ZREM', sessions, other)
+  elseif other ~= name then
+    others[#others + 1] = other
+  end
 end
 local ending = {}
-for _, other in ipairs(over > 0 and redis.call('ZRANGE', sessions, 0, over) or {}) do
-  if other ~= name and #ending < over then ending[#ending + 1] = other end
-end
+for at = 1, math.min(over, #others) do ending[at] = others[at] end
 return ending

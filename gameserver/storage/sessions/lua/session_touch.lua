@@ -7,10 +7,11 @@
 -- comes after it. One that can't write its files refuses both, and what it has counts nevertheless. A replica, and a
 -- master that was cut off, refuse for another reason: others may have ended the session.
 -- include: milliseconds
-local fields = redis.call('HMGET', session, 'epoch', 'opened', 'ends', 'by_password')
-if not fields[1] then return false end
+-- include: session_at
+local found = session_at(session)
+if not found then return false end
 local now = milliseconds()
-local expiry = math.min(now + tonumber(idle_ms), tonumber(fields[3]))
+local expiry = math.min(now + tonumber(idle_ms), found.ends)
 if expiry <= now then
   redis.call('UNLINK', session)
   return false
@@ -21,5 +22,4 @@ if type(slid) == 'number' then
 elseif slid.err:sub(1, 7) ~= 'MISCONF' then
   return slid
 end
-local opened, ends = tonumber(fields[2]), tonumber(fields[3])
-return { tonumber(fields[1]), now - opened, expiry - now, ends - now, tonumber(fields[4] or 0) }
+return { found.epoch, now - found.opened, expiry - now, found.ends - now, found.by_password }

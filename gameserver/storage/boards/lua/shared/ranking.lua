@@ -1,10 +1,13 @@
 -- What every answer about ranks says of the board, and how a rank is counted. Needs `places`.
 -- include: ties
 
--- The board holds as of the time of the ledger that was followed least far.
+-- The board holds as of the time of the ledger that was followed least far; what is no time counts as none yet.
+local LATEST = 253402300799999 -- in ms: the last moment that has a date of four digits
 local as_of
-for _, time in ipairs(redis.call('HVALS', keys .. 'as_of')) do
-  if not as_of or tonumber(time) < as_of then as_of = tonumber(time) end
+for _, text in ipairs(redis.call('HVALS', keys .. 'as_of')) do
+  local time = tonumber(text) or 0
+  if not (time >= 0 and time <= LATEST) then time = 0 end
+  if not as_of or time < as_of then as_of = time end
 end
 as_of = as_of or 0
 

@@ -1,0 +1,15 @@
+-- Deletes a player's stream if its hash doesn't say what the product writes there, with what is stored of it: the
+-- player then begins another stream. Needs `stream` and `tail`.
+local HIGHEST = 9007199254740992 -- beyond it numbers aren't exact
+local function is_number(text)
+  return text and text ~= '' and #text <= 16 and not text:find('%D') and tonumber(text) < HIGHEST
+end
+
+local function drop_foreign()
+  if redis.call('EXISTS', stream) == 0 then return end
+  local fields = redis.call('HMGET', stream, 'stream', 'seq', 'notice', 'lost', 'skipped')
+  local name, seq, notice, lost, skipped = unpack(fields, 1, 5)
+  local is_named = name and name ~= '' and #name <= 64 and not name:find('%W')
+  local is_numbered = is_number(seq) and is_number(notice) and is_number(lost or '0') and is_number(skipped or '0')
+  if not (is_named and is_numbered) then redis.call('UNLINK', stream, tail) end
+end

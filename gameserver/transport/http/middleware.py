@@ -21,7 +21,15 @@ from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.origins import ORIGINS, is_preflight, preflight_answer
 from gameserver.transport.http import marks
 from gameserver.transport.keys import READINESS
-from gameserver.transport.wire import LARGEST_BODY, BadJson, BadRequest, MethodNotAllowed, TooLarge
+from gameserver.transport.wire import (
+    LARGEST_BODY,
+    SOCKET_VERSION,
+    BadJson,
+    BadRequest,
+    MethodNotAllowed,
+    TooLarge,
+    WrongSocketVersion,
+)
 
 log = structlog.get_logger()
 
@@ -141,6 +149,10 @@ def problem_response(error: GameError, allow: str | None = None) -> web.Response
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     if problem["status"] == web.HTTPUnauthorized.status_code:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, WrongSocketVersion):
+        response.headers.update(
+            {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade", hdrs.SEC_WEBSOCKET_VERSION: SOCKET_VERSION}
+        )
     if allow is not None:
         response.headers["Allow"] = allow
     return response

@@ -22,6 +22,7 @@ from gameserver.transport.wire.errors import (
     TooSlow,
     UnsupportedMediaType,
     UriTooLong,
+    WrongSocketVersion,
     close_code_of,
     status_of,
 )
@@ -29,6 +30,7 @@ from gameserver.transport.wire.fields import Truth, lists_of
 from gameserver.transport.wire.frames import (
     HEARTBEAT_SECONDS,
     RANK_TOPIC,
+    SOCKET_VERSION,
     SUBPROTOCOL,
     TOPICS,
     ActFrame,
@@ -101,6 +103,7 @@ __all__ = [
     "LARGEST_BODY",
     "LARGEST_GAME_BODY",
     "RANK_TOPIC",
+    "SOCKET_VERSION",
     "STATUSES",
     "SUBPROTOCOL",
     "TOPICS",
@@ -183,6 +186,7 @@ __all__ = [
     "UndoCommand",
     "UnsupportedMediaType",
     "UriTooLong",
+    "WrongSocketVersion",
     "close_code_of",
     "lists_of",
     "parse",

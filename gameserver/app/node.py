@@ -36,7 +36,9 @@ from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.console.pages import CONSOLE_PATHS, ConsolePages
 from gameserver.transport.draining import Draining
 from gameserver.transport.http.following import tracing_with
-from gameserver.transport.http.middleware import Handler, date_answer, wrap_request
+from gameserver.transport.http.inputs import expect
+from gameserver.transport.http.marks import mark_begun
+from gameserver.transport.http.middleware import Handler, wrap_request
 from gameserver.transport.http.replies import LastingAnswer
 from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER, NodeName, Readiness
 from gameserver.transport.routes import ROUTES
@@ -66,7 +68,7 @@ def build_app(core: Core) -> web.Application:
     app[READINESS] = Readiness(
         node=name, date=HttpDate(core.rooms.clock.seconds), problems=databases.problems, primaries=databases.primaries
     )
-    app.on_response_prepare.append(date_answer)
+    app.on_response_prepare.append(mark_begun)
     app[BOARD_PAGES] = BoardPages()
     app[SOCKETS] = _sockets(core.settings, app[BOARD_PAGES])
     app[ORIGINS] = Origins(core.settings.node.origins)
@@ -101,7 +103,7 @@ def _add(app: web.Application, method: str, path: str, handler: Handler) -> None
     """HEAD is answered wherever GET is, without the body."""
     resource = app.router.add_resource(path)
     for name in ("GET", "HEAD") if method == "GET" else (method,):
-        resource.add_route(name, handler)
+        resource.add_route(name, handler, expect_handler=expect)
 
 
 def callers_of(settings: Settings) -> Callers:

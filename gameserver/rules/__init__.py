@@ -4,7 +4,7 @@ Door: `rulebook` (`Rulebook`), `game` (`Game`, `GameFault`), `player` (`Player`,
 marks for actions), `arguments` (`Arguments`, `MailArguments`), `items` (`Items`, `takes`), `boards` (`Board`,
 `Reward`), `seasons` (`Season`), `schedule` (`Schedule`), `messages` (what operators send), `names`, `passwords`,
 `devices`, `reserved_names` (`ReservedNames`), `pacing` (`Pace`), `corrections` (`Correct`, `Undo`, `RollBack`,
-`Correction`), `dice` (`Dice`),
+`Correction`), `dice` (`Dice`), `checking` (of what clients send),
 `player_data`, `outcomes` (the events of items), `replay` (`replay`, `Record`), `rebalance` (`plan`), `ranges`, `levels`
 (`EXP_CAP`), `editions` (`RulesInForce`, `Edition`), `differences` (of two games), `errors` (the tree of errors),
 `campaign_errors`, `action_table` (`BY_OPERATORS`), `game_names` (`GameName`), `roles` (`Role`), `one_time`, `what_if`

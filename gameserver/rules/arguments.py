@@ -9,8 +9,9 @@ from math import isfinite
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError, ValidationInfo
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
+from gameserver.rules.checking import MAX_PATH, check, field_path, problem_of
 from gameserver.rules.errors import BadInput, FieldProblem, UnknownClass, UnknownFoe, UnknownItem
 from gameserver.rules.game import Game
 
@@ -18,7 +19,7 @@ MAX_INTEGER = 2**53 - 1
 LARGEST_ID = 2**63 - 1
 MAX_DEPTH = 8
 MAX_PROBLEMS = 20
-MAX_PATH = 100
+_TOO_LARGE = f"must be between -{MAX_INTEGER} and {MAX_INTEGER}"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -87,44 +88,55 @@ def parse(model: type[Model], raw: object, game: Game) -> Model:
     """The arguments as a model. Raises BadInput or a subclass, naming fields as `args.foe`."""
     unfit = _unfit(raw, MAX_DEPTH)
     if unfit is not None:
-        path, problem = unfit
-        raise BadInput(errors=[FieldProblem(("args" + path)[:MAX_PATH], problem)])
+        raise BadInput(errors=[_of_another_type(model, raw, unfit, game) or unfit])
     try:
-        return model.model_validate(raw, context=game)
+        return check(model, raw, context=game)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        faults = error.errors(include_url=False, include_input=False)
     kind = next((_KINDS[fault["type"]] for fault in faults if fault["type"] in _KINDS), BadInput)
-    raise kind(errors=[FieldProblem(field_path(fault, raw, "args"), fault["msg"]) for fault in faults[:MAX_PROBLEMS]])
+    problems = [FieldProblem(field_path(fault, raw, "args"), problem_of(fault)) for fault in faults[:MAX_PROBLEMS]]
+    raise kind(errors=problems)
 
 
-def field_path(fault: ErrorDetails, value: object, *prefix: str) -> str:
-    """Where in `value`, which a client has sent, a fault lies: `args.foe`.
+def _of_another_type(model: type[BaseModel], raw: object, unfit: FieldProblem, game: Game) -> FieldProblem | None:
+    """What the model says of the type of an integer that can't be stored: where a text is needed, no range helps.
 
-    Of pydantic's location it leaves out names of validators: they lead nowhere in `value` and aren't missing there.
+    The model sees 0 in its place: no rule's code is given what can't be stored.
     """
-    path, place, last = list(prefix), value, len(fault["loc"]) - 1
-    for index, part in enumerate(fault["loc"]):
-        is_missing = index == last and fault["type"] == "missing"
-        if isinstance(part, int) or is_missing or (isinstance(place, dict) and part in place):
-            path.append(str(part))
-            place = _inside(place, part)
-    return ".".join(path)[:MAX_PATH]
+    if unfit.problem != _TOO_LARGE or _unfit(bounded := _bounded(raw), MAX_DEPTH) is not None:
+        return None
+    try:
+        check(model, bounded, context=game)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            if fault["type"].endswith("_type") and field_path(fault, raw, "args") == unfit.field:
+                return FieldProblem(unfit.field, problem_of(fault))
+    return None
 
 
-def _inside(place: object, part: int | str) -> object:
-    if isinstance(place, dict):
-        return place.get(part)
-    return place[part] if isinstance(place, list) and isinstance(part, int) and part < len(place) else None
+def _bounded(value: Any) -> Any:
+    """With 0 for every integer that can't be stored."""
+    if isinstance(value, dict):
+        return {name: _bounded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_bounded(item) for item in value]
+    return 0 if isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER else value
 
 
-def _unfit(value: Any, depth: int) -> tuple[str, str] | None:
-    """The path of the first value that can't be stored, and why."""
+def _unfit(raw: object, depth: int) -> FieldProblem | None:
+    """The first value that can't be stored, and why."""
+    unfit = _unfit_value(raw, depth)
+    return None if unfit is None else FieldProblem(("args" + unfit[0])[:MAX_PATH], unfit[1])
+
+
+def _unfit_value(value: Any, depth: int) -> tuple[str, str] | None:
+    """Its path and why."""
     if isinstance(value, str):
         return ("", "must not contain the character NUL") if "\0" in value else None
     if isinstance(value, (dict, list)):
         return _unfit_inside(value, depth) if depth else ("", f"is nested more than {MAX_DEPTH} deep")
     if isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
-        return "", f"must be between -{MAX_INTEGER} and {MAX_INTEGER}"
+        return "", _TOO_LARGE
     if isinstance(value, float) and not isfinite(value):
         return "", "must be a finite number"
     return None
@@ -132,7 +144,7 @@ def _unfit(value: Any, depth: int) -> tuple[str, str] | None:
 
 def _unfit_inside(value: dict[str, Any] | list[Any], depth: int) -> tuple[str, str] | None:
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        unfit = _unfit(item, depth - 1) or _unfit_key(key)
+        unfit = _unfit_value(item, depth - 1) or _unfit_key(key)
         if unfit is not None:
             path, problem = unfit
             return f".{key}{path}", problem

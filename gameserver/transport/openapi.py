@@ -164,7 +164,7 @@ def _failures(route: Route) -> dict[str, Any]:
         *route.terms.errors,
         *KEYS[route.key],
     ]
-    kinds += [BadJson, UnsupportedMediaType, TooLarge, TooSlow] if route.terms.body is not None else []
+    kinds += [BadJson, UnsupportedMediaType, TooLarge, TooSlow] if route.reads_body else []
     codes: dict[int, list[str]] = {}
     for kind in dict.fromkeys(kinds):
         codes.setdefault(status_of(kind), []).append("the rule's own" if kind is Refused else kind.code)

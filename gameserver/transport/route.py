@@ -24,6 +24,8 @@ KeyHandler = Callable[[web.Request, str], Response]
 """Is given the bearer token, or the name of the admin key."""
 Error = type[errors.GameError]
 Method = Literal["GET", "POST", "PUT", "DELETE"]
+CHECKED_PATHS = ("/v1/", "/admin/")
+"""Beginnings of the paths whose operations refuse queries and bodies that they don't take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +61,21 @@ class Route:
     role: Role | None = None
     """The least role that an admin key must have."""
 
+    @property
+    def reads_body(self) -> bool:
+        """Whether a body may be at fault, also where none is needed."""
+        return self.path.startswith(CHECKED_PATHS)
+
 
 def public(method: Method, path: str, handler: Handler, summary: str, **terms: Any) -> Route:
     """An operation that needs no key."""
     checked = Terms(**terms)
-    if checked.query is not wire.NoQuery or not path.startswith(("/v1/", "/admin/")):
+    if not path.startswith(CHECKED_PATHS):
         return Route(method, path, handler.__name__, handler, summary, "none", checked)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         _refuse_query(request, checked)
+        await _refuse_body(request, checked)
         return await handler(request)
 
     return Route(method, path, handler.__name__, handle, summary, "none", checked)
@@ -79,7 +87,9 @@ def player(method: Method, path: str, handler: SessionHandler, summary: str, **t
 
     async def handle(request: web.Request) -> web.StreamResponse:
         _refuse_query(request, checked)
-        return await handler(request, await inputs.session(request))
+        session = await inputs.session(request)
+        await _refuse_body(request, checked)
+        return await handler(request, session)
 
     return Route(method, path, handler.__name__, handle, summary, "session", checked)
 
@@ -90,7 +100,9 @@ def bearer(method: Method, path: str, handler: KeyHandler, summary: str, **terms
 
     async def handle(request: web.Request) -> web.StreamResponse:
         _refuse_query(request, checked)
-        return await handler(request, inputs.bearer(request))
+        token = inputs.bearer(request)
+        await _refuse_body(request, checked)
+        return await handler(request, token)
 
     return Route(method, path, handler.__name__, handle, summary, "session", checked)
 
@@ -102,6 +114,7 @@ def admin(role: Role, method: Method, path: str, handler: KeyHandler, summary: s
     async def handle(request: web.Request) -> web.StreamResponse:
         name = (await operators.admit(request, role)).name
         _refuse_query(request, checked)
+        await _refuse_body(request, checked)
         return await handler(request, name)
 
     return Route(method, path, handler.__name__, handle, summary, "admin", checked, role)
@@ -111,3 +124,12 @@ def _refuse_query(request: web.Request, terms: Terms) -> None:
     """Raises BadInput for a query of an operation that takes none."""
     if request.query_string and terms.query is wire.NoQuery:
         inputs.query(request, wire.NoQuery)
+
+
+async def _refuse_body(request: web.Request, terms: Terms) -> None:
+    """Raises BadInput for fields of an operation that takes none, and what is raised for any body that can't be read.
+
+    Clients' libraries send an empty object where there is nothing to say.
+    """
+    if terms.body is None and request.body_exists:
+        await inputs.refuse_fields(request)

@@ -144,7 +144,7 @@ ROUTES = (
            "The caller and the caller's friends on a board",
            answer=answers.BoardAnswer, errors=BOARDS),
     public("GET", "/v1/socket", conversation.socket, "The WebSocket (see docs/socket.md)", status=101,
-           errors=(errors.Forbidden, errors.RateLimited, errors.Unavailable)),
+           errors=(wire.WrongSocketVersion, errors.Forbidden, errors.RateLimited, errors.Unavailable)),
     *OPERATOR_ROUTES,
     *FLEET_ROUTES,
     *PLAYER_PAGE_ROUTES,

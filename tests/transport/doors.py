@@ -42,6 +42,7 @@ STATUSES = {
     "uri_too_long": 414,
     "headers_too_large": 431,
     "expectation_failed": 417,
+    "wrong_socket_version": 426,
     "bad_input": 422,
     "unknown_action": 422,
     "unknown_class": 422,

@@ -43,7 +43,7 @@ ACTIONS: list[tuple[Any, str, list[str]]] = [
     ({**HUNT, "hp": 999}, "bad_input", ["hp"]),
     ({**HUNT, "player": {"exp": 999}}, "bad_input", ["player"]),
     ({"action": "hunt"}, "bad_input", ["args.foe"]),
-    ({"action": "hunt", "args": None}, "bad_input", ["args"]),
+    ({"action": "hunt", "args": None}, "bad_input", ["args.foe"]),
     ({"action": "hunt", "args": []}, "bad_input", ["args"]),
     ({"action": "hunt", "args": "slime"}, "bad_input", ["args"]),
     ({"action": "hunt", "args": {"foe": "unicorn"}}, "unknown_foe", ["args.foe"]),
@@ -63,9 +63,10 @@ ACTIONS: list[tuple[Any, str, list[str]]] = [
     *(({"action": "use", "args": {"item": value}}, "bad_input", ["args.item"]) for value in (*NUMBERS[:4], None)),
     *(
         ({"action": "use", "args": {"item": "potion", "count": value}}, "bad_input", ["args.count"])
-        for value in (0, -1, 2**53, 2**63, 2**70, 1.5, True, None, "1", [1])
+        for value in (0, -1, 2**53, 2**63, 2**70, 1.5, True, "1", [1])
     ),
     ({"action": "use", "args": {"item": "potion"}}, "not_enough_items", []),
+    ({"action": "use", "args": {"item": "potion", "count": None}}, "not_enough_items", []),
     ({"action": "use", "args": {"item": "potion", "count": 2**53 - 1}}, "not_enough_items", []),
     ({"action": "mail:healed", "args": {"sender": "1", "points": 9}}, "unknown_action", ["action"]),
     ({"action": "healed", "args": {"sender": "1", "points": 9}}, "unknown_action", ["action"]),

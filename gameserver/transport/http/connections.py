@@ -14,12 +14,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 
 from gameserver import telemetry
 from gameserver.rules.errors import GameError, RateLimited
 from gameserver.transport.callers.sources import Sources
+from gameserver.transport.http import marks
 from gameserver.transport.http.json_answer import JsonAnswer
 from gameserver.transport.http.middleware import problem_response
 from gameserver.transport.wire import BadRequest, ExpectationFailed, HeadersTooLarge, UriTooLong
@@ -35,11 +37,27 @@ log = structlog.get_logger()
 class Connection(web.RequestHandler):
     """One per connection; of aiohttp's it overrides only public methods and asyncio's callbacks."""
 
-    __slots__ = ("_deadline", "_guard", "_half_closed", "_refused", "_sources", "_unread", "for_operators", "source")
+    __slots__ = (
+        "_app",
+        "_deadline",
+        "_guard",
+        "_half_closed",
+        "_origin",
+        "_refused",
+        "_sources",
+        "_unread",
+        "for_operators",
+        "source",
+    )
 
-    def __init__(self, server: web.Server, *, sources: Sources | None, for_operators: bool, **options: Any) -> None:
+    def __init__(
+        self, server: web.Server, app: web.Application, *, sources: Sources | None, for_operators: bool, **options: Any
+    ) -> None:
         """Without `sources` nothing is counted by address."""
         super().__init__(server, max_line_size=LONGEST_LINE, max_field_size=LONGEST_HEADER, **options)
+        self._app = app
+        self._origin: str | None = None
+        """The page's that has sent what isn't HTTP, as far as that can be told."""
         self.source: str | None = None
         """What the connection and its requests are counted by; None if they aren't."""
         self.for_operators = for_operators
@@ -57,7 +75,7 @@ class Connection(web.RequestHandler):
                 self.source = self._sources.connect(peer[0] if peer else None)
             except RateLimited as error:
                 self._refused = True
-                _refuse_connection(cast("asyncio.WriteTransport", transport), error)
+                self._refuse_connection(cast("asyncio.WriteTransport", transport), error)
                 return
         super().connection_made(transport)
         self._expect_head()
@@ -90,6 +108,8 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         if self._payload_parser is not None:
             return
+        if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
+            self._origin = marks.origin_in(data)
         if self._is_idle():
             if self._deadline is None:
                 self._expect_head()
@@ -122,7 +142,9 @@ class Connection(web.RequestHandler):
         elif isinstance(resp, _Unreadable):
             resp = await self._answer_unreadable(request, resp)
         elif isinstance(resp, web.HTTPExpectationFailed):
-            resp = _refusal(ExpectationFailed("Only `Expect: 100-continue` can be met."))
+            marks.begin(request.headers)
+            error = ExpectationFailed("Only `Expect: 100-continue` can be met.")
+            resp = self._refusal(error, request.headers.get(hdrs.ORIGIN))
         if self._half_closed and not self._messages and not resp.prepared:
             resp.force_close()
         return await super().finish_response(request, resp, start_time)
@@ -141,13 +163,31 @@ class Connection(web.RequestHandler):
 
     async def _answer_unreadable(self, request: web.BaseRequest, unreadable: "_Unreadable") -> web.Response:
         """Takes its turn and counts as every request of the address does: it costs as much."""
+        marks.begin({})
         try:
             await self._take_turn()
-            response = _refusal(_error_of(unreadable.fault))
+            response = self._refusal(_error_of(unreadable.fault), self._origin)
             log.warning("malformed request", remote=request.remote, kind=type(unreadable.fault).__name__)
         except RateLimited as error:
-            response = _refusal(error)
+            response = self._refusal(error, self._origin)
         telemetry.request_answered("none", "any", response.status).inc()
+        return response
+
+    def _refuse_connection(self, transport: asyncio.WriteTransport, error: RateLimited) -> None:
+        """Answers a connection that isn't served, whatever it would have asked."""
+        marks.begin({})
+        response = self._refusal(error, None)
+        body = response.body if isinstance(response.body, bytes) else b""
+        fields = {**response.headers, "Content-Length": str(len(body)), "Connection": "close"}
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        telemetry.request_answered("none", "any", response.status).inc()
+        transport.write(f"HTTP/1.1 {response.status} {response.reason}\r\n{head}\r\n".encode() + body)
+        transport.close()
+
+    def _refusal(self, error: GameError, origin: str | None) -> web.Response:
+        response = problem_response(error)
+        marks.mark(self._app, response, origin)
+        response.force_close()
         return response
 
     async def _take_turn(self) -> None:
@@ -191,25 +231,6 @@ class _Unreadable(web.Response):
     def __init__(self, fault: BaseException | None) -> None:
         super().__init__()
         self.fault = fault
-
-
-def _refuse_connection(transport: asyncio.WriteTransport, error: RateLimited) -> None:
-    """Answers a connection that isn't served, whatever it would have asked."""
-    response = _refusal(error)
-    body = response.body if isinstance(response.body, bytes) else b""
-    fields = {**response.headers, "Content-Length": str(len(body)), "Connection": "close"}
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    telemetry.request_answered("none", "any", response.status).inc()
-    transport.write(f"HTTP/1.1 {response.status} {response.reason}\r\n{head}\r\n".encode() + body)
-    transport.close()
-
-
-def _refusal(error: GameError) -> web.Response:
-    telemetry.request_id.set(telemetry.new_request_id())
-    response = problem_response(error)
-    response.headers["X-Request-Id"] = telemetry.request_id.get()
-    response.force_close()
-    return response
 
 
 def _error_of(fault: BaseException | None) -> GameError:

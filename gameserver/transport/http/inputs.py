@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import TypeVar
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from multidict import istr
 from pydantic import BaseModel
 
@@ -19,6 +19,7 @@ from gameserver.transport.keys import CLOCK, COMMANDS
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST_TOKEN = 256
 JSON = "application/json"
+CONTINUE = "100-continue"
 IDEMPOTENCY_KEY = istr("Idempotency-Key")
 _JSON_TYPE = re.compile(r'application/json[ \t]*(;[ \t]*(charset[ \t]*=[ \t]*"?utf-?8"?)?[ \t]*)*', re.IGNORECASE)
 _PLAYER_ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -48,9 +49,20 @@ async def body(request: web.Request, model: type[Model], largest: int = wire.LAR
     UnsupportedMediaType, TooLarge, TooSlow.
     """
     require_json(request)
-    raw = request.content.read_nowait() if request.content.is_eof() else await _read_slow_body(request, largest)
-    _require_size(raw, largest)
-    return wire.parse(model, wire.parse_json(raw))
+    return wire.parse(model, wire.parse_json(await _read_body(request, largest)))
+
+
+async def refuse_fields(request: web.Request) -> None:
+    """Checks the body of an operation that takes none: nothing or an empty object. Raises what `body` raises."""
+    if raw := await _read_body(request, wire.LARGEST_BODY):
+        require_json(request)
+        wire.parse(wire.NoBody, wire.parse_json(raw))
+
+
+async def expect(request: web.Request) -> None:
+    """Checks what the request expects; its body is asked for where it is read. Raises HTTPExpectationFailed."""
+    if request.version >= HttpVersion11 and request.headers[hdrs.EXPECT].lower() != CONTINUE:
+        raise web.HTTPExpectationFailed
 
 
 def require_json(request: web.Request) -> None:
@@ -68,22 +80,40 @@ def require_json(request: web.Request) -> None:
         raise wire.UnsupportedMediaType("A body may not be compressed.")
 
 
+async def _read_body(request: web.Request, largest: int) -> bytes:
+    """Raises TooLarge, TooSlow."""
+    if not request.content.is_eof():
+        return await _read_slow_body(request, largest)
+    raw = request.content.read_nowait()
+    _require_size(len(raw), largest)
+    return raw
+
+
 async def _read_slow_body(request: web.Request, largest: int) -> bytes:
     """A body that hasn't fully arrived yet. Raises TooLarge, TooSlow."""
+    _require_size(request.content_length or 0, largest)
+    await _ask_for_body(request)
     raw = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while part := await request.content.readany():
                 raw += part
-                _require_size(raw, largest)
+                _require_size(len(raw), largest)
     except TimeoutError:
         raise wire.TooSlow(f"The body didn't arrive within {BODY_SECONDS:g} s.") from None
     return bytes(raw)
 
 
-def _require_size(raw: bytes | bytearray, largest: int) -> None:
+async def _ask_for_body(request: web.Request) -> None:
+    """Tells a client that waits for it that its body is wanted."""
+    if hdrs.EXPECT in request.headers and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+
+
+def _require_size(size: int, largest: int) -> None:
     """Raises TooLarge."""
-    if len(raw) > largest:
+    if size > largest:
         raise wire.TooLarge(f"A body may have at most {largest} bytes.")
 
 

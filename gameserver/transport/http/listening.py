@@ -49,11 +49,13 @@ class Site(web.TCPSite):
         await super().stop()
 
     def _connection(self) -> Connection:
-        server = self._runner.server
-        if not isinstance(server, web.Server):
+        runner = self._runner
+        if not isinstance(runner, web.AppRunner) or not isinstance(runner.server, web.Server):
             raise TypeError("the runner isn't set up")
+        server = runner.server
         return Connection(
             server,
+            runner.app,
             sources=self._sources,
             for_operators=self._for_operators,
             loop=asyncio.get_running_loop(),

@@ -7,26 +7,34 @@ import math
 import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 
 import structlog
 from aiohttp import hdrs, web
-from multidict import istr
 
 from gameserver import telemetry
 from gameserver.garbage import without_frames
 from gameserver.rules.errors import Forbidden, GameError, Internal, NotFound, RateLimited
 from gameserver.transport import answers
 from gameserver.transport.callers import callers
+from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.origins import ORIGINS, is_preflight, preflight_answer
+from gameserver.transport.http import marks
 from gameserver.transport.keys import READINESS
-from gameserver.transport.wire import LARGEST_BODY, BadJson, BadRequest, MethodNotAllowed, TooLarge
+from gameserver.transport.wire import (
+    LARGEST_BODY,
+    SOCKET_VERSION,
+    BadJson,
+    BadRequest,
+    MethodNotAllowed,
+    TooLarge,
+    WrongSocketVersion,
+)
 
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
-REQUEST_ID = istr("X-Request-Id")
-"""An `istr` is found in headers without being folded each time."""
+_HOST = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=%-]*|\[[A-Za-z0-9.:_%-]+\])(:[0-9]*)?")
 SLOW_SECONDS = 1.0
 CLIENT_GONE = 499
 """The status by which such requests are counted, as nginx does; it is never sent."""
@@ -41,9 +49,7 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     All in one coroutine: each further one around a handler costs time at every await of every request.
     """
     headers = request.headers
-    given = headers.get(REQUEST_ID)
-    request_id = given if given is not None and _REQUEST_ID.fullmatch(given) else telemetry.new_request_id()
-    telemetry.request_id.set(request_id)
+    marks.begin(headers)
     readiness = request.app[READINESS]
     started = time.perf_counter()
     readiness.in_flight += 1
@@ -66,30 +72,37 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     if not response.prepared:  # neither a socket nor a file, which take as long as their clients like
         seconds = time.perf_counter() - started
         telemetry.REQUEST_SECONDS.of(route, method).observe(seconds)
-        response.headers[REQUEST_ID] = request_id
-        response.headers[hdrs.SERVER] = readiness.node.server
-        response.headers[hdrs.DATE] = readiness.date()
-        response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
-        if (origin := headers.get(hdrs.ORIGIN)) is not None:
-            request.app[ORIGINS].mark(origin, response.headers)
-        if not readiness.ready:
+        marks.mark(request.app, response, headers.get(hdrs.ORIGIN))
+        if not readiness.ready or _has_unwanted_body(request, response):
             response.force_close()
         if seconds > SLOW_SECONDS:
             log.warning("slow request", route=route, method=method, seconds=round(seconds, 3))
     return response
 
 
-async def date_answer(request: web.Request, response: web.StreamResponse) -> None:
-    """Sets `Date` also where a handler itself begins to answer, as sockets and exports do."""
-    response.headers[hdrs.DATE] = request.app[READINESS].date()
+def _has_unwanted_body(request: web.Request, response: web.StreamResponse) -> bool:
+    """Whether a body may still come that nobody reads: too large, or kept until the client would be asked for it."""
+    return not request.content.is_eof() and (
+        response.status == web.HTTPRequestEntityTooLarge.status_code or hdrs.EXPECT in request.headers
+    )
 
 
 def _require_servable(request: web.Request) -> None:
-    """Raises NotFound for an operators' path on a players' listener, and BadRequest for a transfer coding."""
+    """Raises NotFound for an operators' path on a players' listener; BadRequest for headers that can't be meant."""
     if request.path.startswith(OPERATORS_PATHS) and not getattr(request.protocol, "for_operators", False):
         raise NotFound("There is nothing at this path.")
     if (coding := request.headers.get(hdrs.TRANSFER_ENCODING)) is not None and coding.lower() != "chunked":
         raise BadRequest("The only transfer coding that this server takes is `chunked`.")
+    if not _is_host(request.headers.get(hdrs.HOST, "")):
+        raise BadRequest("The header Host must be a name or an address, and may have a port.")
+    if hdrs.ORIGIN in request.headers:
+        single_header(request, hdrs.ORIGIN)
+
+
+@lru_cache(maxsize=1024)
+def _is_host(text: str) -> bool:
+    """Whether it is a host as RFC 3986 writes it, or empty; remembered, since every request asks."""
+    return _HOST.fullmatch(text) is not None
 
 
 def _answer_preflight(request: web.Request) -> web.Response:
@@ -136,6 +149,10 @@ def problem_response(error: GameError, allow: str | None = None) -> web.Response
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     if problem["status"] == web.HTTPUnauthorized.status_code:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, WrongSocketVersion):
+        response.headers.update(
+            {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade", hdrs.SEC_WEBSOCKET_VERSION: SOCKET_VERSION}
+        )
     if allow is not None:
         response.headers["Allow"] = allow
     return response

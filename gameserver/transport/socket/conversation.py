@@ -18,7 +18,6 @@ from gameserver.garbage import without_frames
 from gameserver.rules.errors import (
     BadInput,
     FieldProblem,
-    Forbidden,
     GameError,
     Internal,
     NotAuthenticated,
@@ -26,8 +25,7 @@ from gameserver.rules.errors import (
 )
 from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
-from gameserver.transport.callers import callers, origins
-from gameserver.transport.callers.origins import ORIGINS
+from gameserver.transport.callers import callers
 from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER
 from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.socket.following import follow
@@ -36,6 +34,7 @@ from gameserver.transport.socket.operations import OPERATIONS, Conversation
 from gameserver.transport.socket.pacing import FramePacing, frame_pacing
 from gameserver.transport.socket.player_socket import PlayerSocket
 from gameserver.transport.socket.sockets import SOCKETS
+from gameserver.transport.socket.upgrade import check_origin, check_upgrade
 from gameserver.transport.wire import LARGEST_BODY, Close
 
 log = structlog.get_logger()
@@ -52,7 +51,7 @@ FEW = IN_FLIGHT_BYTES // LARGEST_BODY
 
 async def socket(request: web.Request) -> web.StreamResponse:
     """One connection, from its upgrade to its end."""
-    _check_origin(request)
+    check_origin(request)
     sockets = request.app[SOCKETS]
     with sockets.places.take(callers.address(request)) as place:
         return await _hold(request, PlayerSocket(place, sockets.memory))
@@ -60,8 +59,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
 
 async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.StreamResponse:
     channel = player_socket.channel
-    if request.method != "GET" or not channel.websocket.can_prepare(request):
-        raise BadInput("This path speaks WebSocket.", errors=[FieldProblem("Upgrade", "must be websocket")])
+    check_upgrade(request, channel.websocket)
     pacing = frame_pacing(request, player_socket.address)
     if isinstance(request.protocol, Guarded):
         request.protocol.guard_frames(lambda reader: FrameGuard(reader, channel, pacing))
@@ -84,14 +82,6 @@ def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversa
     doors = app[SOCKETS], app[COMMANDS], app[RULES], app[CLOCK]
     counted = (*paces, callers.entry_counter(request))
     return Conversation(player_socket, *doors, *counted, app[TRACER], app[READINESS].node.name)
-
-
-def _check_origin(request: web.Request) -> None:
-    """Raises Forbidden for a browser's page of another site, unless the configuration allows its origin."""
-    origin = request.headers.get("Origin")
-    if origin is None or request.app[ORIGINS].allow(origin) or origins.is_own(request, origin):
-        return
-    raise Forbidden("This origin may not open a socket: it isn't in `[node] origins`.")
 
 
 async def _converse(conversation: Conversation, pacing: FramePacing) -> None:

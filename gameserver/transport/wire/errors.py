@@ -75,6 +75,13 @@ class ExpectationFailed(BadRequest):
     sentence = "The server can't meet this expectation."
 
 
+class WrongSocketVersion(BadInput):
+    """The upgrade is to another version of WebSocket, or names none."""
+
+    code = "wrong_socket_version"
+    sentence = "The server speaks version 13 of WebSocket."
+
+
 class TooSlow(BadInput):
     """The body didn't arrive in time."""
 
@@ -101,6 +108,7 @@ STATUSES: dict[type[GameError], int] = {
     UriTooLong: 414,
     HeadersTooLarge: 431,
     ExpectationFailed: 417,
+    WrongSocketVersion: 426,
     BadRequest: 400,
     BadConsistencyToken: 400,
     BadInput: 422,

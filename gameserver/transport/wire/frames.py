@@ -10,6 +10,8 @@ from gameserver.transport.wire.fields import BoardLimit, Cursor, JsonModel, MaxS
 
 LONGEST_ID = 64
 SUBPROTOCOL = "gameserver.v1"
+SOCKET_VERSION = "13"
+"""RFC 6455's."""
 HEARTBEAT_SECONDS = 20
 RANK_TOPIC = "rank:"
 """Begins the topic of a board: `rank:exp` is the player's own place on `exp`."""

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from gameserver.rules.arguments import MAX_INTEGER, MAX_PROBLEMS, field_path
+from gameserver.rules.arguments import MAX_INTEGER, MAX_PROBLEMS
+from gameserver.rules.checking import check, field_path, problem_of
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport.wire.errors import BadJson
 
@@ -99,8 +100,8 @@ def _read_integers(value: dict[str, Any]) -> None:
 def parse(model: type[Model], value: Mapping[str, Any]) -> Model:
     """A checked request from decoded JSON or a query. Raises BadInput, which names at most MAX_PROBLEMS fields."""
     try:
-        return model.model_validate(value)
+        return check(model, value)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_PROBLEMS]
-        problems = [FieldProblem(field_path(fault, value), fault["msg"]) for fault in faults]
+        faults = error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
+        problems = [FieldProblem(field_path(fault, value), problem_of(fault)) for fault in faults]
         raise BadInput("The request can't be used.", errors=problems) from None

@@ -20,6 +20,10 @@ def _example(**fields: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
+class NoBody(JsonModel):
+    """Of an operation that takes no body: nothing, or an empty object."""
+
+
 class SignUp(JsonModel):
     """`name` and `password` are also checked by the game's own rules."""
 

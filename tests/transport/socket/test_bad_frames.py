@@ -68,13 +68,14 @@ UNUSABLE: list[dict[str, Any]] = [
 
 
 async def test_a_frame_with_wrong_fields_is_refused_and_the_socket_stays_open(api: Api) -> None:
+    """JSON has neither nan nor infinity (NOT_JSON), and null is the same as nothing."""
     door = Door("socket", api, await api.sign_up())
     async with unchanged(api, door.who):
         for frame in UNUSABLE:
             error = await door.frame(frame)
             assert error.get("code") == "bad_input", (frame, error)
             assert fields_of(error), frame
-        for number in (value for value in NUMBERS if value == value and value != inf):  # JSON has neither: see NOT_JSON
+        for number in (value for value in NUMBERS if value is not None and value == value and value != inf):
             for op, field in (("board", "limit"), ("around", "radius")):
                 error = await door.frame({"op": op, "board": "exp", field: number})
                 assert (error.get("code"), fields_of(error)) == ("bad_input", [field]), number

@@ -48,6 +48,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "uri_too_long": 414,
         "unsupported_media_type": 415,
         "expectation_failed": 417,
+        "wrong_socket_version": 426,
         "headers_too_large": 431,
         "not_authenticated": 401,
         "wrong_credentials": 401,

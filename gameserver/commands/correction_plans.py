@@ -10,7 +10,7 @@ from typing import Any
 from gameserver.commands.correction_scores import MOST_ROWS, Planning, ScorePlan, Scores
 from gameserver.commands.moments import moment_of
 from gameserver.rules import corrections
-from gameserver.rules.corrections import Correct, Correction, RollBack, ScoreChange, Undo
+from gameserver.rules.corrections import UNDOING, Correct, Correction, RollBack, ScoreChange, Undo
 from gameserver.rules.errors import BadInput, FieldProblem, NotUndoable, StateUnknown
 from gameserver.rules.items import Items
 from gameserver.rules.outcomes import GRANTED, TAKEN, Event
@@ -59,8 +59,7 @@ async def _undoing(planning: Planning, past: Past, held: Mapping[str, int], orde
     if row.action in NO_ACTIONS:
         raise NotUndoable(f"{row.action} isn't an action: use its own opposite.")
     rows = await _rows_since(past, row.version - 1)
-    if row in await past.undone():
-        raise NotUndoable("It was undone before.")
+    await _require_standing(past, row)
     earlier = next(each for each in reversed(rows) if each.version == row.version - 1)
     before = await _data_before(past, row.version, rows)
     data, left = player.data, _letters(row)
@@ -97,6 +96,18 @@ async def _rolling_back(planning: Planning, past: Past, held: Mapping[str, int],
     changes = _score_changes(scores.present, await scores.as_of(version, deeds))
     event = _event("rolled_back", player, after, changes, to=order.to, to_version=version)
     return Correction(player, after, event, takes, grants, changes, (*left, *scores.left))
+
+
+async def _require_standing(past: Past, row: PastRow) -> None:
+    """Raises NotUndoable if a command is undone, or if undoing it would take another one back for a second time."""
+    if row in await past.undone():
+        raise NotUndoable("It was undone before.")
+    if row.action in UNDOING and (again := await past.taken_back_again(row)):
+        named = ", ".join(sorted(again)[:3])
+        raise NotUndoable(
+            f"What it would take back was taken back again since, by another undo or rollback of {named}:"
+            " undo that one instead."
+        )
 
 
 async def _rows_since(past: Past, version: int) -> list[PastRow]:

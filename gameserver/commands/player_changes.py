@@ -11,7 +11,7 @@ from datetime import datetime
 import orjson
 import structlog
 
-from gameserver.commands import identity, play
+from gameserver.commands import foresight, identity, play
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
 from gameserver.commands.corrections import ChangedBy
@@ -128,13 +128,17 @@ async def send(changes: PlayerChanges, player_id: int, gift: Gift, by: ChangedBy
     changes.accounts.policy.window.check(by.command_id, changes.live.now())
     details, before = {"mail": letter.mail_id, "items": dict(gift.items)}, {"version": player.version}
     entry = AuditedChange(by.admin, "mail", str(player_id), by.reason, details, by.command_id, before)
+    foreseen = await foresight.sending(changes.pages, player_id, gift.items) if gift.items else Foreseen(player)
     async with changes.pages.audit.recorded(entry) as end:
         receipt = await _deliver(changes, letter)
         end.after = {"version": receipt.player.version, "replayed": receipt.replayed}
     if receipt.replayed and (row := await _arrived(changes, letter)) is not None:
         _require_same(letter, row.args)  # another copy of the request was faster
     await _push(changes, letter, receipt)
-    return Foreseen(receipt.player, items=dict(gift.items), command_id=by.command_id, replayed=receipt.replayed)
+    left = () if receipt.replayed else foreseen.left
+    return Foreseen(
+        receipt.player, items=dict(gift.items), left=left, command_id=by.command_id, replayed=receipt.replayed
+    )
 
 
 def require_items(changes: PlayerChanges, gift: Gift) -> None:

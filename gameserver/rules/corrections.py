@@ -77,10 +77,14 @@ class Correction:
     left: tuple[str, ...] = field(default=())
     """Sentences: what can't be undone."""
 
-    def outcome(self, player: Player, now: datetime) -> Outcome:
+    def require_planned_for(self, player: Player) -> None:
         """Raises PlayerChanged if the player isn't the planned one any more."""
         if player.version != self.before.version:
             raise PlayerChanged(f"The player is at version {player.version} by now, not {self.before.version}.")
+
+    def outcome(self, player: Player, now: datetime) -> Outcome:
+        """Raises PlayerChanged as `require_planned_for` does."""
+        self.require_planned_for(player)
         after = self.after if self.after.exp == player.exp else self.after._replace(exp_reached_at=now)
         return with_item_events(Outcome(after, (self.event,), grants=self.grants), self.takes)
 

@@ -134,6 +134,10 @@ async def test_a_letter_with_items_arrives_once(api: Api, node: InProcessNode) -
     more = await done(api, "POST", who, "/mail", text="More.", items={"potion": 20}, preview=True)
     assert more["changes"] == {"items.potion": {"before": 90, "after": 99}}
     assert more["left"] == ["Of 20 potion only 9 fit: what is beyond a full stack is lost."]
+    sent = await done(api, "POST", who, "/mail", text="More.", items={"potion": 20})
+    assert sent["left"] == more["left"]
+    undone = await done(api, "POST", who, "/undo", command_id=(await inbox(api, who))[0]["mail_id"])
+    assert undone["items"] == {"potion": -9}, "as much as it gave"
     undone = await done(api, "POST", who, "/undo", command_id=arrived["mail_id"])
     assert undone["items"] == {"potion": -90, "herb": -1}
     assert await items(api, who) == {}

@@ -4,16 +4,17 @@ Law: a plan changes nothing. It says all that the order will change (state, item
 undone: letters that were sent, items that are gone, scores of seasons that are over or whose rules have changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from gameserver.commands import correction_items
+from gameserver.commands.correction_items import Holdings
 from gameserver.commands.correction_scores import MOST_ROWS, Planning, ScorePlan, Scores
 from gameserver.commands.moments import moment_of
 from gameserver.rules import corrections
-from gameserver.rules.corrections import Correct, Correction, RollBack, ScoreChange, Undo
+from gameserver.rules.corrections import UNDOING, Correct, Correction, RollBack, ScoreChange, Undo
 from gameserver.rules.errors import BadInput, FieldProblem, NotUndoable, StateUnknown
-from gameserver.rules.items import Items
-from gameserver.rules.outcomes import GRANTED, TAKEN, Event
+from gameserver.rules.outcomes import Event
 from gameserver.rules.player import Outcome, Player
 from gameserver.rules.player_data import PlayerData
 from gameserver.storage.ledger.past import Past, PastRow, Stored
@@ -23,34 +24,42 @@ STATE = ("class", "level", "hp", "exp")
 Order = Correct | Undo | RollBack
 
 
-async def plan(planning: Planning, past: Past, held: Mapping[str, int], order: Order) -> Correction:
-    """`held` are the player's items.
+async def plan(planning: Planning, past: Past, held: Holdings, order: Order) -> Correction:
+    """`held` are the player's items; those of a correction without items aren't looked at.
 
-    Raises BadInput, UnknownClass, UnknownItem, ClassMissing, StateUnknown, NotUndoable, DatabaseUnavailable.
+    Raises BadInput, UnknownClass, UnknownItem, ClassMissing, StateUnknown, NotUndoable, DatabaseUnavailable, and
+    Refused for items that the player hasn't.
     """
     if isinstance(order, Correct):
-        return await _correction(planning, past, order)
+        return await _correction(planning, past, held, order)
     if isinstance(order, Undo):
         return await _undoing(planning, past, held, order)
     return await _rolling_back(planning, past, held, order)
 
 
-async def _correction(planning: Planning, past: Past, order: Correct) -> Correction:
-    before = past.player
+async def _correction(planning: Planning, past: Past, held: Holdings, order: Correct) -> Correction:
+    before, left = past.player, list[str]()
     after = corrections.corrected(before, order, planning.rules.game)
-    takes, grants = _signed(order.items)
+    takes, grants = correction_items.given(order.items, held, left)
     if _state(before) == _state(after) and not takes and not grants:
-        raise BadInput(errors=[FieldProblem("", "nothing would change")])
+        raise _nothing_changes(order, left)
     scored = list(planning.rescoring.scored(before, Outcome(after, ())))
     present, scores, now = await past.scores(), Scores(), planning.now()
     for board, amount in scored:
         key = (board.name, planning.calendar.number(board, now))
         scores[key] = amount if board.operator != "sum" else present.get(key, 0) + amount
     changes = _score_changes(present, scores)
-    return Correction(before, after, _event("corrected", before, after, changes), takes, grants, changes)
+    return Correction(before, after, _event("corrected", before, after, changes), takes, grants, changes, tuple(left))
 
 
-async def _undoing(planning: Planning, past: Past, held: Mapping[str, int], order: Undo) -> Correction:
+def _nothing_changes(order: Correct, left: Sequence[str]) -> BadInput:
+    """Names the fields that have a value; without any the whole order is wrong."""
+    problem = " ".join(["nothing would change.", *left]).removesuffix(".")
+    errors = [FieldProblem(field, problem) for field in order.model_dump(by_alias=True, exclude_defaults=True)]
+    return BadInput(None if errors else "Nothing would change: name a value, or items.", errors=errors)
+
+
+async def _undoing(planning: Planning, past: Past, held: Holdings, order: Undo) -> Correction:
     player, row = past.player, await past.command(order.command_id)
     if row is None:
         raise StateUnknown("The player's ledger has no such command, or not any more.")
@@ -59,8 +68,7 @@ async def _undoing(planning: Planning, past: Past, held: Mapping[str, int], orde
     if row.action in NO_ACTIONS:
         raise NotUndoable(f"{row.action} isn't an action: use its own opposite.")
     rows = await _rows_since(past, row.version - 1)
-    if row in await past.undone():
-        raise NotUndoable("It was undone before.")
+    await _require_standing(past, row)
     earlier = next(each for each in reversed(rows) if each.version == row.version - 1)
     before = await _data_before(past, row.version, rows)
     data, left = player.data, _letters(row)
@@ -70,7 +78,9 @@ async def _undoing(planning: Planning, past: Past, held: Mapping[str, int], orde
         else:
             left.append("What the game's rules remember of the player has changed since, and stays.")
     after = corrections.undone(player, earlier.outcome, row.outcome, data, planning.rules.game)
-    takes, grants = _returned([row], held, left)
+    if (over := row.outcome["exp"] - earlier.outcome["exp"] - player.exp) > 0:
+        left.append(f"EXP can't fall below 0: {over} of what it gave can't be taken back.")
+    takes, grants = await correction_items.returned(past, [row], held, left)
     [deed] = await planning.rescoring.deeds(player, before, [earlier, row])
     scores = await ScorePlan.of(planning, past)
     changes = _score_changes(scores.present, await scores.without(deed, after))
@@ -78,7 +88,7 @@ async def _undoing(planning: Planning, past: Past, held: Mapping[str, int], orde
     return Correction(player, after, event, takes, grants, changes, (*left, *scores.left))
 
 
-async def _rolling_back(planning: Planning, past: Past, held: Mapping[str, int], order: RollBack) -> Correction:
+async def _rolling_back(planning: Planning, past: Past, held: Holdings, order: RollBack) -> Correction:
     player, version = past.player, await past.version_at(moment_of(order.to, "to"))
     if version is None:
         raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")
@@ -91,12 +101,24 @@ async def _rolling_back(planning: Planning, past: Past, held: Mapping[str, int],
     left = [sentence for row in undoing for sentence in _letters(row)][:20]
     if target.outcome["name"] != player.name:
         left.append("The player was renamed since: the name stays.")
-    takes, grants = _returned(undoing, held, left)
+    takes, grants = await correction_items.returned(past, undoing, held, left)
     deeds = await planning.rescoring.deeds(player, data, rows[::-1])
     scores = await ScorePlan.of(planning, past)
     changes = _score_changes(scores.present, await scores.as_of(version, deeds))
     event = _event("rolled_back", player, after, changes, to=order.to, to_version=version)
     return Correction(player, after, event, takes, grants, changes, (*left, *scores.left))
+
+
+async def _require_standing(past: Past, row: PastRow) -> None:
+    """Raises NotUndoable if a command is undone, or if undoing it would take another one back for a second time."""
+    if row in await past.undone():
+        raise NotUndoable("It was undone before.")
+    if row.action in UNDOING and (again := await past.taken_back_again(row)):
+        named = ", ".join(sorted(again)[:3])
+        raise NotUndoable(
+            f"What it would take back was taken back again since, by another undo or rollback of {named}:"
+            " undo that one instead."
+        )
 
 
 async def _rows_since(past: Past, version: int) -> list[PastRow]:
@@ -123,27 +145,6 @@ def _letters(row: PastRow) -> list[str]:
         for event in row.outcome["events"]
         if event["type"] == "mail_sent"
     ]
-
-
-def _returned(rows: Sequence[PastRow], held: Mapping[str, int], left: list[str]) -> tuple[Items, Items]:
-    """The items to take from the player, as far as it has them, and to give it, so that rows gave and took none."""
-    net: dict[str, int] = {}
-    for row in rows:
-        for event in row.outcome["events"]:
-            sign = {GRANTED: -1, TAKEN: 1}.get(event["type"], 0)
-            for item, count in event["items"].items() if sign else ():
-                net[item] = net.get(item, 0) + sign * count
-    for item, count in net.items():
-        if -count > held.get(item, 0):
-            left.append(f"Of {-count} {item} to take back the player has only {held.get(item, 0)}.")
-            net[item] = -held.get(item, 0)
-    return _signed(net)
-
-
-def _signed(changes: Mapping[str, int]) -> tuple[Items, Items]:
-    """What is taken, and what is granted."""
-    takes = tuple(sorted((item, -count) for item, count in changes.items() if count < 0))
-    return takes, tuple(sorted((item, count) for item, count in changes.items() if count > 0))
 
 
 def _score_changes(present: Stored, scores: Scores) -> tuple[ScoreChange, ...]:

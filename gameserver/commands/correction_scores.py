@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Self
 
 from gameserver.rules.boards import Board
-from gameserver.rules.corrections import CORRECTIONS
+from gameserver.rules.corrections import CORRECTIONS, UNDOING
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.player import Player
 from gameserver.storage.ledger.past import Past, PastRow, Stored, undone_by
@@ -54,7 +54,7 @@ class ScorePlan:
             return {}
         scores: Scores = {}
         undone = {deed.row.command_id}
-        for key, amount in deed.scored.items():
+        for key, amount in (self._untouched(deed.row) | deed.scored).items():
             board = self._open_board(key)
             if board is None:
                 continue
@@ -84,6 +84,12 @@ class ScorePlan:
             else:
                 scores[key] = await self._recomputed(board, key, set(), version)
         return scores
+
+    def _untouched(self, row: PastRow) -> dict[Key, int]:
+        """Scores of points that an undo or rollback may have left as they were: what it took back may count by now."""
+        boards = self.planning.rescoring.stored() if row.action in UNDOING else []
+        kept = [board for board in boards if board.points is not None and board.operator != "sum"]
+        return {(board.name, self.planning.calendar.number(board, self.planning.now())): 0 for board in kept}
 
     def _open_board(self, key: Key) -> Board | None:
         """The board of a score that can still change."""

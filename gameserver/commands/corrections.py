@@ -13,14 +13,16 @@ from typing import Any, TypeVar
 
 from gameserver.commands import rank_changes
 from gameserver.commands.boards import Leaderboards
+from gameserver.commands.correction_items import Holdings
 from gameserver.commands.correction_plans import Order, plan
 from gameserver.commands.correction_scores import Planning
 from gameserver.commands.devices import ANY_EPOCH
 from gameserver.commands.play import Play
 from gameserver.commands.rank_changes import RankChange
 from gameserver.rules.corrections import CORRECT, ROLL_BACK, UNDO, Correct, Correction, Undo
-from gameserver.rules.errors import PlayerChanged
+from gameserver.rules.errors import PlayerChanged, Refused
 from gameserver.rules.player import Player
+from gameserver.storage.items.stacks import NOT_ENOUGH
 from gameserver.storage.ledger.past import Past, Pasts
 from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.players.command import Command, Receipt
@@ -64,7 +66,8 @@ class ChangedBy:
 async def preview(corrections: Corrections, player_id: int, order: Order) -> Corrected:
     """What an order would change, ranks included; changes nothing.
 
-    Raises PlayerNotFound, BadInput, ClassMissing, StateUnknown, NotUndoable, PlayerChanged, DatabaseUnavailable.
+    Raises PlayerNotFound, BadInput, ClassMissing, StateUnknown, NotUndoable, PlayerChanged, DatabaseUnavailable, and
+    Refused for items that the player hasn't.
     """
     correction = await _repeated(lambda: _planned(corrections, player_id, order))
     # A banned player is on no board, whatever it becomes.
@@ -76,8 +79,7 @@ async def preview(corrections: Corrections, player_id: int, order: Order) -> Cor
 async def carry_out(corrections: Corrections, player_id: int, order: Order, by: ChangedBy) -> Corrected:
     """Corrects a player, once per command id.
 
-    Raises what `preview` does, CommandMismatch, CommandExpired, Refused for items that the player has no more,
-    Overloaded, and OutcomeUnknown (send it again).
+    Raises what `preview` does, CommandMismatch, CommandExpired, Overloaded, and OutcomeUnknown (send it again).
     """
     command = Command(by.command_id, player_id, name_of(order), order, ANY_EPOCH, request_id=request_id.get())
     command.repeatable = True
@@ -100,9 +102,19 @@ async def _attempt(corrections: Corrections, command: Command, order: Order, by:
     correction = await _planned(corrections, command.player_id, order)
     command.correction, command.takes = correction, correction.takes
     async with corrections.audit.recorded(_entry(correction, order, by)) as end:
-        receipt = await corrections.play.players.act(command)
+        receipt = await _committed(corrections.play, command)
         end.after = _shown(receipt.player) | {"replayed": receipt.replayed}
     return Corrected(receipt.player, None if receipt.replayed else correction, receipt)
+
+
+async def _committed(play: Play, command: Command) -> Receipt:
+    """Raises PlayerChanged also for a lack of items: the plan was made on items that the player had."""
+    try:
+        return await play.players.act(command)
+    except Refused as refusal:
+        if refusal.code != NOT_ENOUGH:
+            raise
+        raise PlayerChanged("The player hasn't the items any more that it had a moment ago.") from refusal
 
 
 def name_of(order: Order) -> str:
@@ -114,10 +126,12 @@ def name_of(order: Order) -> str:
 
 async def _planned(corrections: Corrections, player_id: int, order: Order) -> Correction:
     """Raises PlayerChanged if the player has acted since its items were read."""
-    if isinstance(order, Correct):
-        return await corrections.pasts.look(player_id, lambda past: plan(corrections.planning, past, {}, order))
+    catalogue = corrections.planning.rules.game.items
+    if isinstance(order, Correct) and not order.items:
+        nothing = Holdings({}, catalogue)
+        return await corrections.pasts.look(player_id, lambda past: plan(corrections.planning, past, nothing, order))
     version = await corrections.pasts.look(player_id, _version)
-    held = {stack.item: stack.count for stack in await corrections.play.players.items(player_id)}
+    held = Holdings.of(await corrections.play.players.items(player_id), catalogue)
 
     async def work(past: Past) -> Correction:
         if past.player.version != version:

@@ -34,6 +34,15 @@ class EndedDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """The epoch below which a removal has ended sessions: later ones go on; and how many devices are left."""
+
+    epoch: int
+    devices: int
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Addition:
     """A device that is added to a player."""
 
@@ -100,14 +109,14 @@ async def remove_device(
     change = Change(command_id, session.player_id, "remove_device", {"device": device_id}, session.epoch)
     async with accounts.turns.change(session.player_id):
         require_fresh(accounts, session)
-        epoch = await _remove(accounts, change, device_id, session)
+        epoch = (await _remove(accounts, change, device_id, session)).epoch
     with after_commit("The device was removed, but no session could be opened: sign in again."):
         await accounts.sessions.revoke_before(session.player_id, epoch)
         opened = Origin(origin.label, origin.address, by_password=session.by_password)
         return await accounts.sessions.open(session.player_id, epoch, opened)
 
 
-async def end_device(accounts: Accounts, ended: EndedDevice) -> None:
+async def end_device(accounts: Accounts, ended: EndedDevice) -> Removal:
     """Takes a device from a player for an operator, also its last one, and ends the player's sessions.
 
     Raises DeviceNotFound, BadInput (CommandMismatch, CommandExpired), PlayerNotFound, TooManyChanges and what is
@@ -116,22 +125,20 @@ async def end_device(accounts: Accounts, ended: EndedDevice) -> None:
     player_id = ended.player_id
     change = Change(ended.command_id, player_id, "remove_device", {"device": ended.device_id}, ANY_EPOCH)
     async with accounts.turns.change(player_id):
-        epoch = await _remove(accounts, change, ended.device_id)
+        removal = await _remove(accounts, change, ended.device_id)
     with after_commit("The device was removed, but some sessions may go on for some seconds: send this again."):
-        await accounts.sessions.revoke_before(player_id, epoch)
+        await accounts.sessions.revoke_before(player_id, removal.epoch)
+    return removal
 
 
-async def _remove(accounts: Accounts, change: Change, device_id: str, session: Session | None = None) -> int:
-    """The epoch below which sessions have ended, by this command or by its first copy: later ones go on.
+async def _remove(accounts: Accounts, change: Change, device_id: str, session: Session | None = None) -> Removal:
+    """By this command or by its first copy. Without a session, for an operator, also the last credential is taken."""
 
-    Without a session, for an operator, also the last credential is taken.
-    """
-
-    async def attempt(identity: Identity, opened: Opened) -> int | None:
+    async def attempt(identity: Identity, opened: Opened) -> Removal | None:
         if session is not None:
             require_password(session, identity)
         if identity.earlier is not None:
-            return identity.session_epoch
+            return Removal(identity.session_epoch, len(identity.devices), replayed=True)
         try:
             device = _of_id(identity, device_id)
             # The claim that the commit makes wrong.
@@ -141,9 +148,10 @@ async def _remove(accounts: Accounts, change: Change, device_id: str, session: S
         except (DeviceNotFound, LastCredential) as refusal:
             await refuse(accounts, change, refusal)
             return None  # another copy of the command took effect meanwhile: its answer is found next
-        if epoch is not None:
-            await settle(accounts, opened, [])
-        return epoch
+        if epoch is None:
+            return None
+        await settle(accounts, opened, [])
+        return Removal(epoch, len(identity.devices) - 1, replayed=False)
 
     return await change_keys(accounts, change, attempt)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from gameserver.commands import player_page, rank_changes
 from gameserver.commands.accounts import Accounts
+from gameserver.commands.correction_items import Holdings, beyond
 from gameserver.commands.keys import name_keys, taken
 from gameserver.commands.player_page import PlayerPage, PlayerPages
 from gameserver.commands.rank_changes import RankChange
@@ -17,7 +18,6 @@ from gameserver.rules.errors import SessionNotFound
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.bans import require_ahead
-from gameserver.storage.items.stacks import cap_of
 from gameserver.storage.ledger.past import Past, Stored
 from gameserver.times import rfc3339
 
@@ -64,16 +64,11 @@ async def ending_sessions(pages: PlayerPages, player_id: int, listed_id: str | N
 async def sending(pages: PlayerPages, player_id: int, items: Items) -> Foreseen:
     """A letter with items. Raises PlayerNotFound, DatabaseUnavailable."""
     player = await pages.pasts.look(player_id, _player)
-    held = {stack.item: stack.count for stack in await pages.play.players.items(player_id)}
-    left, changes = [], {}
-    for item, count in items:
-        before = held.get(item, 0)
-        after = max(before, min(before + count, cap_of(pages.play.rulebook.game.items, item)))
-        changes[f"items.{item}"] = (before, after)
-        if after - before < count:
-            left.append(f"Of {count} {item} only {after - before} fit: what is beyond a full stack is lost.")
-    gains = {item: count for item, count in items if count}
-    return Foreseen(player, changes, gains, left=left)
+    held = Holdings.of(await pages.play.players.items(player_id), pages.play.rulebook.game.items)
+    fits = {item: min(count, held.room(item)) for item, count in items if count}
+    changes = {f"items.{item}": (held.count(item), held.count(item) + count) for item, count in fits.items()}
+    left = [beyond(item, count, fits[item]) for item, count in items if count > fits[item]]
+    return Foreseen(player, changes, dict(items), left=left)
 
 
 async def banning(pages: PlayerPages, player_id: int, until: datetime | None) -> Foreseen:

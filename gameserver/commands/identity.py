@@ -1,6 +1,7 @@
 """Renames and deletions: a player changes its own name, or ends itself (the law is in commands/key_changes.py)."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.claims import resolve_all
@@ -12,6 +13,7 @@ from gameserver.commands.proof import require_for_name, require_fresh, require_p
 from gameserver.commands.sessions import authenticate
 from gameserver.rules import names
 from gameserver.rules.errors import NotAuthenticated, PlayerNotFound
+from gameserver.rules.player import Player
 from gameserver.storage.accounts.claims import KeyKind
 from gameserver.storage.accounts.identities import Change, Identity
 from gameserver.storage.players.command import Receipt
@@ -81,36 +83,45 @@ async def delete(accounts: Accounts, token: str, command_id: str, address: str |
     except (NotAuthenticated, PlayerNotFound):
         # Has this very command deleted the player before?
         await accounts.attempts.sign_in(address)
-        if (keys := await accounts.room.identities.removed(change)) is None:
+        if (removed := await accounts.room.identities.removed(change)) is None:
             raise
-        await resolve_all(accounts, player_id, keys)
+        await resolve_all(accounts, player_id, removed.keys)
     with after_commit("The player was deleted, but its sessions may go on for some seconds: send this again."):
         await accounts.sessions.revoke_all(player_id)
 
 
-async def end(accounts: Accounts, player_id: int, command_id: str) -> bool:
-    """Deletes a player for an operator, once; whether this very command has, now or before.
+class Ended(NamedTuple):
+    """A player as it was before a command deleted it, now or, `replayed`, before."""
+
+    player: Player
+    replayed: bool
+
+
+async def end(accounts: Accounts, player_id: int, command_id: str) -> Ended | None:
+    """Deletes a player for an operator, once; None if another command has deleted it.
 
     A player that was deleted before stays so. Raises TooManyChanges, BadInput (CommandMismatch, CommandExpired)
     and what is unavailable.
     """
     change = Change(command_id, player_id, "delete", {"by": "an operator"}, ANY_EPOCH)
 
-    async def attempt(identity: Identity, opened: Opened) -> bool | None:
+    async def attempt(identity: Identity, opened: Opened) -> Ended | None:
         await doubt(accounts, identity, identity.keys, opened)
-        return await accounts.room.identities.remove(change, identity.claims_epoch) or None
+        removed = await accounts.room.identities.remove(change, identity.claims_epoch)
+        return Ended(identity.player, replayed=False) if removed else None
 
+    ended = None
     try:
         async with accounts.turns.change(player_id):
-            is_ours = await change_keys(accounts, change, attempt)
+            ended = await change_keys(accounts, change, attempt)
     except PlayerNotFound:
         # Has this very command deleted the player before?
-        keys = await accounts.room.identities.removed(change)
-        await resolve_all(accounts, player_id, keys or ())
-        is_ours = keys is not None
+        if (removed := await accounts.room.identities.removed(change)) is not None:
+            await resolve_all(accounts, player_id, removed.keys)
+            ended = Ended(removed.player, replayed=True)
     with after_commit("The player was deleted, but its sessions may go on for some seconds: send this again."):
         await accounts.sessions.revoke_all(player_id)
-    return is_ours
+    return ended
 
 
 async def _delete(accounts: Accounts, session: Session, change: Change) -> None:

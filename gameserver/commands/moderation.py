@@ -61,8 +61,10 @@ async def end_device(
     operations: Operations, accounts: Accounts, admin: str, reason: str, ended: devices.EndedDevice
 ) -> None:
     """Takes a device from a player, and ends all of its sessions; raises what `devices.end_device` does."""
-    await play.read(operations.play, ended.player_id)
+    player = await play.read(operations.play, ended.player_id)
+    before = {"version": player.version, "devices": len(await devices.devices(accounts, ended.player_id))}
     details, target = {"device": ended.device_id}, str(ended.player_id)
-    entry = AuditedChange(admin, "end_device", target, reason, details, ended.command_id)
-    async with operations.room.audit.recorded(entry):
-        await devices.end_device(accounts, ended)
+    entry = AuditedChange(admin, "end_device", target, reason, details, ended.command_id, before)
+    async with operations.room.audit.recorded(entry) as end:
+        removal = await devices.end_device(accounts, ended)
+        end.after = {"devices": removal.devices, "replayed": removal.replayed}

@@ -11,7 +11,7 @@ from datetime import datetime
 import orjson
 import structlog
 
-from gameserver.commands import identity, play
+from gameserver.commands import foresight, identity, play
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
 from gameserver.commands.corrections import ChangedBy
@@ -28,11 +28,11 @@ from gameserver.rules.errors import (
     PlayerNotFound,
     PresenceUnavailable,
     Refused,
+    SessionsUnavailable,
     UnknownItem,
 )
 from gameserver.rules.items import Items
 from gameserver.rules.messages import MESSAGE
-from gameserver.rules.player import Player
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import THE_SERVER
 from gameserver.storage.ledger.past import PastRow
@@ -86,14 +86,17 @@ async def delete(changes: PlayerChanges, player_id: int, by: ChangedBy) -> Fores
     CommandExpired and what is unavailable.
     """
     player = await changes.pages.play.players.find(player_id)
-    before = None if player is None else {"version": player.version, "level": player.level, "exp": player.exp}
+    before: dict[str, object] = {"exists": player is not None}
+    if player is not None:
+        before |= {"version": player.version, "level": player.level, "exp": player.exp}
     entry = AuditedChange(by.admin, "delete", str(player_id), by.reason, {}, by.command_id, before)
     async with changes.pages.audit.recorded(entry) as end:
-        if not await identity.end(changes.accounts, player_id, by.command_id):
+        ended = await identity.end(changes.accounts, player_id, by.command_id)
+        if ended is None:
             raise PlayerNotFound("There is no such player.")
-        end.after = {"replayed": player is None}
-    gone = {} if player is None else {"name": (player.name, None)}
-    return Foreseen(player or _nobody(changes, player_id), gone, command_id=by.command_id, replayed=player is None)
+        end.after = {"exists": False, "replayed": ended.replayed}
+    gone = {"name": (ended.player.name, None)} if ended.player.name else {}
+    return Foreseen(ended.player, gone, command_id=by.command_id, replayed=ended.replayed)
 
 
 async def end_sessions(changes: PlayerChanges, player_id: int, listed_id: str | None, by: ChangedBy) -> Foreseen:
@@ -104,14 +107,18 @@ async def end_sessions(changes: PlayerChanges, player_id: int, listed_id: str | 
     player = await play.read(changes.pages.play, player_id)
     action = "end_sessions" if listed_id is None else "end_session"
     details = {} if listed_id is None else {"session": listed_id}
-    entry = AuditedChange(by.admin, action, str(player_id), by.reason, details, by.command_id)
+    count = await _open_sessions(changes, player_id)
+    before = {"version": player.version, "sessions": count}
+    entry = AuditedChange(by.admin, action, str(player_id), by.reason, details, by.command_id, before)
     async with changes.pages.audit.once(entry) as end:
         if end.replayed:
             return Foreseen(player, command_id=by.command_id, replayed=True)
         if listed_id is None:
             await _end_all(changes.accounts, player_id)
+            end.after = {"sessions": 0}
         else:
             await changes.accounts.sessions.end_listed(player_id, listed_id)
+            end.after = {"sessions": None if count is None else count - 1}
     return Foreseen(player, command_id=by.command_id)
 
 
@@ -128,13 +135,17 @@ async def send(changes: PlayerChanges, player_id: int, gift: Gift, by: ChangedBy
     changes.accounts.policy.window.check(by.command_id, changes.live.now())
     details, before = {"mail": letter.mail_id, "items": dict(gift.items)}, {"version": player.version}
     entry = AuditedChange(by.admin, "mail", str(player_id), by.reason, details, by.command_id, before)
+    foreseen = await foresight.sending(changes.pages, player_id, gift.items) if gift.items else Foreseen(player)
     async with changes.pages.audit.recorded(entry) as end:
         receipt = await _deliver(changes, letter)
         end.after = {"version": receipt.player.version, "replayed": receipt.replayed}
     if receipt.replayed and (row := await _arrived(changes, letter)) is not None:
         _require_same(letter, row.args)  # another copy of the request was faster
     await _push(changes, letter, receipt)
-    return Foreseen(receipt.player, items=dict(gift.items), command_id=by.command_id, replayed=receipt.replayed)
+    left = () if receipt.replayed else foreseen.left
+    return Foreseen(
+        receipt.player, items=dict(gift.items), left=left, command_id=by.command_id, replayed=receipt.replayed
+    )
 
 
 def require_items(changes: PlayerChanges, gift: Gift) -> None:
@@ -145,6 +156,15 @@ def require_items(changes: PlayerChanges, gift: Gift) -> None:
     if unknown := [item for item, _ in gift.items if item not in game.items]:
         names = ", ".join(game.items)
         raise UnknownItem(errors=[FieldProblem(f"items.{item}", f"must be one of: {names}") for item in unknown])
+
+
+async def _open_sessions(changes: PlayerChanges, player_id: int) -> int | None:
+    """None while Redis is away."""
+    epoch = await changes.pages.play.players.epoch(player_id)
+    try:
+        return len(await changes.accounts.sessions.listed(player_id, epoch or 0))
+    except SessionsUnavailable:
+        return None
 
 
 async def _end_all(accounts: Accounts, player_id: int) -> None:
@@ -184,9 +204,3 @@ async def _push(changes: PlayerChanges, letter: SentLetter, receipt: Receipt) ->
         await changes.live.room.presence.announce(presence.KEPT, [(letter.recipient, number)])
     except PresenceUnavailable as error:
         log.warning("a letter of an operator isn't pushed", mail=letter.mail_id, error=error.detail)
-
-
-def _nobody(changes: PlayerChanges, player_id: int) -> Player:
-    """What is left to be said of a player that was deleted before."""
-    now = changes.live.now()
-    return Player(player_id, "", "", 1, 0, 0, 0, now, now)

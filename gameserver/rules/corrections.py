@@ -2,7 +2,8 @@
 
 Law: a correction is planned for one version of the player and takes effect on that version only, so what its preview
 has shown is what happens. Unlike an action it may lower EXP; all else that always holds of a player still does. It is
-a change like any other, with a version and a ledger row of its own: what happened before stays in the ledger.
+a change like any other, with a version and a ledger row of its own: what happened before stays in the ledger. What a
+command did is taken back at most once at any time: no two undos or rollbacks that stand have undone the same command.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from gameserver.rules.player_data import NO_DATA, PlayerData, accepted
 CORRECT, UNDO, ROLL_BACK = "operator:correct", "operator:undo", "operator:roll_back"
 """Their names in the ledger, which no action of a game can have."""
 CORRECTIONS = frozenset({CORRECT, UNDO, ROLL_BACK})
+UNDOING = frozenset({UNDO, ROLL_BACK})
+"""Those that take back what others did, and give it back when they are undone themselves."""
 
 Value = Annotated[int, Field(ge=0, le=EXP_CAP)]
 Gain = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)]
@@ -74,10 +77,14 @@ class Correction:
     left: tuple[str, ...] = field(default=())
     """Sentences: what can't be undone."""
 
-    def outcome(self, player: Player, now: datetime) -> Outcome:
+    def require_planned_for(self, player: Player) -> None:
         """Raises PlayerChanged if the player isn't the planned one any more."""
         if player.version != self.before.version:
             raise PlayerChanged(f"The player is at version {player.version} by now, not {self.before.version}.")
+
+    def outcome(self, player: Player, now: datetime) -> Outcome:
+        """Raises PlayerChanged as `require_planned_for` does."""
+        self.require_planned_for(player)
         after = self.after if self.after.exp == player.exp else self.after._replace(exp_reached_at=now)
         return with_item_events(Outcome(after, (self.event,), grants=self.grants), self.takes)
 

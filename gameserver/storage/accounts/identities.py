@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from unicodedata import normalize
 
 import orjson
@@ -99,6 +99,13 @@ Altered = tuple[Receipt, Identity]
 """What a change led to, and the player as it found it."""
 
 
+class Removed(NamedTuple):
+    """A player that was deleted, as it was before; without its name if it was erased since."""
+
+    player: Player
+    keys: tuple[Key, ...]
+
+
 class Identities:
     """Reads and changes identities on the databases that own the players; to be closed."""
 
@@ -166,12 +173,12 @@ class Identities:
 
         return await at_commit_point("the delete took effect", self._alter(change, epoch, write)) is not None
 
-    async def removed(self, change: Change) -> tuple[Key, ...] | None:
-        """The keys of a player that this very change deleted; None if it hasn't deleted it."""
+    async def removed(self, change: Change) -> Removed | None:
+        """The player that this very change deleted; None if it hasn't deleted it."""
         if slot_of(change.player_id) >= self._slots.size("players"):
             return None
-        keys = await self._write(change, lambda holder: Decision(_removed(change, holder)))
-        return cast("tuple[Key, ...] | None", keys)
+        removed = await self._write(change, lambda holder: Decision(_removed(change, holder)))
+        return cast("Removed | None", removed)
 
     async def resolve(self, claim: Claim) -> Fate:
         """What an open claim comes to; its sign-up or rename, if it is still under way, can't commit any more."""
@@ -254,11 +261,14 @@ class Identities:
         return Identity(holder.player, holder, holder.claims_epoch, holder.now, earlier, holder.session_epoch)
 
 
-def _removed(change: Change, holder: KeyHolder | None) -> tuple[Key, ...] | None:
+def _removed(change: Change, holder: KeyHolder | None) -> Removed | None:
     recorded = None if holder is None else holder.recorded
-    if recorded is None or (recorded.action, orjson.loads(recorded.args)) != (change.action, change.args):
+    if holder is None or recorded is None:
         return None
-    return tuple(map(Key.parse, orjson.loads(recorded.outcome)["keys"]))
+    if (recorded.action, orjson.loads(recorded.args)) != (change.action, change.args):
+        return None
+    keys = tuple(map(Key.parse, orjson.loads(recorded.outcome)["keys"]))
+    return Removed(holder.row._replace(version=recorded.version - 1), keys)
 
 
 def _fate(key: Key, holder: KeyHolder | None) -> Fate:

@@ -9,7 +9,8 @@ because the player sent old ids or too many, the whole ledger is read, for as lo
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -66,12 +67,22 @@ class TimelineFilter(NamedTuple):
 class Undone:
     """Which commands of a player have been undone, or rolled back, and stand no more."""
 
-    ids: set[str] = field(default_factory=set)
+    ids: Counter[str] = field(default_factory=Counter)
+    """How many undos that stand have undone a command."""
     ranges: list[tuple[int, int]] = field(default_factory=list)
-    """Versions between which, both left out, everything was rolled back."""
+    """Versions between which, both left out, everything was rolled back. Of rollbacks that stand, no two overlap."""
 
     def __contains__(self, row: PastRow | HistoryEntry) -> bool:
-        return row.command_id in self.ids or any(first < row.version < last for first, last in self.ranges)
+        return row.command_id in self.ids or self.rolled_back(row.version)
+
+    def rolled_back(self, version: int) -> bool:
+        """Whether a rollback that stands has taken back the command that led to a version."""
+        return any(first < version < last for first, last in self.ranges)
+
+    def twice(self, versions: Mapping[str, int]) -> set[str]:
+        """The commands that two have taken back, by their ids; one that isn't in `versions` was rolled back by none."""
+        both = {each for each in self.ids if each in versions and self.rolled_back(versions[each])}
+        return both | {each for each, count in self.ids.items() if count > 1}
 
 
 def undone_by(rows: Iterable[PastRow]) -> Undone:
@@ -81,7 +92,7 @@ def undone_by(rows: Iterable[PastRow]) -> Undone:
         if row in undone:
             continue
         if row.action == UNDO:
-            undone.ids.add(row.args["command_id"])
+            undone.ids[row.args["command_id"]] += 1
         elif row.action == ROLL_BACK:
             undone.ranges.append((row.outcome["events"][0]["to_version"], row.version))
     return undone
@@ -128,6 +139,18 @@ class Past:
     async def undone(self) -> Undone:
         """What stands no more of all that the player has done."""
         return undone_by(await self._rows("corrections"))
+
+    async def taken_back_again(self, target: PastRow) -> set[str]:
+        """Commands that would be taken back twice if `target` were undone: what it has undone stands again then."""
+        rows = await self._rows("corrections")
+        before, after = undone_by(rows), undone_by(row for row in rows if row.command_id != target.command_id)
+        versions = await self._versions({*before.ids, *after.ids}) if after.ranges else {}
+        return after.twice(versions) - before.twice(versions)
+
+    async def _versions(self, command_ids: Collection[str]) -> dict[str, int]:
+        """The versions that commands led to, as far as their rows are kept."""
+        found = await self.connection.execute(SQL["versions"], self._named(ids=list(command_ids)))
+        return {row.command_id: row.version for row in found}
 
     async def timeline(self, wanted: TimelineFilter) -> Scanned[PastRow]:
         """The wanted ones among SCANNED commands, from the newest id: perhaps none, and a cursor behind them."""

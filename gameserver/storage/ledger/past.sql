@@ -48,6 +48,11 @@ from ledger
 where slot = :slot and player_id = :id and seed >= 0 and action in ('operator:undo', 'operator:roll_back')
 order by version desc
 
+-- name: versions
+-- :ids command ids: the versions that those led to of which there are rows.
+select distinct cast(command_id as text) as command_id, version
+from ({both}) as both_parts where seed >= 0 and command_id = any(cast(:ids as uuid[]))
+
 -- name: timeline
 -- :limit, :before a command id, :scanned how many rows are looked at, :actions (empty for all), :since and :until moments or
 -- null: the newest rows that took effect and fit, by command id (slots/scanned_pages.py).

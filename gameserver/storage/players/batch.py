@@ -206,6 +206,7 @@ class Batch:
         # May it take effect at all?
         if command.letter is None:
             self.window.check(command.id, now)
+        command.require_planned_for(locked.player)
         if command.takes:
             self._by.stacks.check(command)
         # Ask the rule.

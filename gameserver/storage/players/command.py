@@ -54,6 +54,11 @@ class Command:
     trace: CommandSpan | None = None
     """Set if the request is traced."""
 
+    def require_planned_for(self, player: Player) -> None:
+        """Raises PlayerChanged if it is a correction that was planned for another version: so are its items."""
+        if self.correction is not None:
+            self.correction.require_planned_for(player)
+
 
 @dataclass(slots=True)
 class Receipt:
@@ -103,6 +108,11 @@ def first_answer(command: Command, recorded: Recorded, player: Player) -> Receip
 
 
 def is_final(command: Command, refusal: Refused) -> bool:
-    """Whether a refusal has to be recorded. A lack of items isn't final while more may be on their way (`Payments`)."""
+    """Whether a refusal has to be recorded. A lack of items isn't final while more may be on their way (`Payments`).
+
+    That of a correction never is: what it takes was planned by the server, which plans it anew.
+    """
+    if not command.repeatable or command.correction is not None:
+        return False
     lacks_items = bool(command.takes) and refusal.code == NOT_ENOUGH
-    return command.repeatable and (not lacks_items or command.conclusive or command.payment is not None)
+    return not lacks_items or command.conclusive or command.payment is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from gameserver.rules.boards import Board
-from gameserver.rules.corrections import CORRECTIONS, recorded_data
+from gameserver.rules.corrections import CORRECTIONS, UNDOING, recorded_data
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import GameError
 from gameserver.rules.player import Outcome, Player
@@ -83,10 +83,13 @@ def _agrees(player: Player, row: PastRow) -> bool:
 
 
 def folded(board: Board, season: int, deeds: Sequence[Deed], is_gone: Callable[[PastRow], bool]) -> int | None:
-    """The score that commands led to, but for those that are gone; None if none of them scored."""
+    """The score that commands led to, but for those that are gone; None if none of them scored.
+
+    What undos and rollbacks took back is gone, or stands again: the scores that they left then don't count.
+    """
     score: int | None = None
     for row, scored in deeds:
-        if is_gone(row) or scored is None or (board.name, season) not in scored:
+        if is_gone(row) or row.action in UNDOING or scored is None or (board.name, season) not in scored:
             continue
         if row.action in CORRECTIONS:
             score = _corrected(row, board.name, season)

@@ -73,7 +73,7 @@ class ErasureAnswer(TypedDict):
 
     `mentions` are names found as words in what is others', by store: they may be somebody else's. `unsearched` are
     stores of others that couldn't be searched within 5 s. Backups have what they had until they expire. A preview has
-    erased nothing: it says in `changes` and `ranks` what would be gone.
+    erased nothing and has no `command_id`: it says in `changes` and `ranks` what would be gone.
     """
 
     preview: bool
@@ -81,7 +81,7 @@ class ErasureAnswer(TypedDict):
     ranks: list[PlaceChange]
 
     player: str
-    command_id: str
+    command_id: str | None
     names: int
     erased: dict[str, int]
     left: dict[str, int]
@@ -106,13 +106,13 @@ def erasure(receipt: ErasureReceipt) -> ErasureAnswer:
     }
 
 
-def erasure_preview(found: Foreseen, command_id: str) -> ErasureAnswer:
+def erasure_preview(found: Foreseen) -> ErasureAnswer:
     return {
         "preview": True,
         "changes": values_changed(found.changes),
         "ranks": ranks_changed(found.ranks),
         "player": str(found.player.id),
-        "command_id": command_id,
+        "command_id": None,
         "names": 0,
         "erased": {},
         "left": {},

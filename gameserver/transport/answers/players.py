@@ -44,7 +44,8 @@ class PlayersAnswer(TypedDict):
 class BanAnswer(TypedDict):
     """A player who was banned, or whose ban was lifted; a ban without `until` has no end, `said` is what it is told.
 
-    A preview changes nothing: `banned` is what it would be, and `changes`, `ranks` and `left` say what would change.
+    A preview changes nothing and has no `command_id`: `banned` is what it would be, and `changes`, `ranks` and `left`
+    say what would change.
     """
 
     preview: bool
@@ -56,7 +57,7 @@ class BanAnswer(TypedDict):
     banned: bool
     until: str | None
     said: str
-    command_id: str
+    command_id: str | None
     replayed: bool
 
 
@@ -104,6 +105,7 @@ def ban_preview(found: Foreseen, game: Game, change: BanChange) -> BanAnswer:
     return {
         **ban_state(state, game, change),
         "preview": True,
+        "command_id": None,
         "changes": values_changed(found.changes),
         "ranks": ranks_changed(found.ranks),
         "left": list(found.left),

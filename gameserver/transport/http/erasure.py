@@ -14,7 +14,7 @@ async def erase(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.Because)
     if inputs.query(request, wire.PreviewQuery).preview == "true":
         found = await foresight.erasing(request.app[COMMANDS].player_pages, inputs.path_player(request))
-        return json_response(answers.erasure_preview(found, inputs.command_id(request)))
+        return json_response(answers.erasure_preview(found))
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
     receipt = await erasure.erase(request.app[COMMANDS].erasures, inputs.path_player(request), by)
     return json_response(answers.erasure(receipt))

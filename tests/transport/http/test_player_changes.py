@@ -95,6 +95,10 @@ async def test_sessions_end_one_by_one_or_all_at_once(api: Api) -> None:
     assert (await done(api, "DELETE", who, "/sessions", key=every))["replayed"] is True
     assert await is_signed_in(api, opened.body["session"]["token"]), "a retry ends nothing that was opened since"
     assert (await change(api, "DELETE", who, path, key=every)).code == "command_mismatch"
+    entries = (await api.admin("audit", target=who.id)).body["entries"]
+    assert [(entry["before"]["sessions"], entry["after"]) for entry in entries if entry["ended"] == "done"] == [
+        (2, {"sessions": 0}), (3, {"sessions": 2})
+    ]  # fmt: skip
     assert [entry for entry in await audited(api, who) if entry[1] == "done"] == [
         ("end_sessions", "done"), ("end_session", "done")
     ]  # fmt: skip
@@ -134,6 +138,10 @@ async def test_a_letter_with_items_arrives_once(api: Api, node: InProcessNode) -
     more = await done(api, "POST", who, "/mail", text="More.", items={"potion": 20}, preview=True)
     assert more["changes"] == {"items.potion": {"before": 90, "after": 99}}
     assert more["left"] == ["Of 20 potion only 9 fit: what is beyond a full stack is lost."]
+    sent = await done(api, "POST", who, "/mail", text="More.", items={"potion": 20})
+    assert sent["left"] == more["left"]
+    undone = await done(api, "POST", who, "/undo", command_id=(await inbox(api, who))[0]["mail_id"])
+    assert undone["items"] == {"potion": -9}, "as much as it gave"
     undone = await done(api, "POST", who, "/undo", command_id=arrived["mail_id"])
     assert undone["items"] == {"potion": -90, "herb": -1}
     assert await items(api, who) == {}
@@ -197,7 +205,7 @@ async def test_bans_and_deletions_say_before_which_ranks_change(api: Api) -> Non
         assert (blank.code, fields_of(blank.body)) == ("bad_input", ["reason"])
     until = "2999-01-01T00:00:00.000Z"
     shown = await done(api, "POST", who, "/ban", until=until, preview=True)
-    assert (shown["preview"], shown["banned"], ranks(shown)) == (True, True, leaving)
+    assert (shown["preview"], shown["command_id"], shown["banned"], ranks(shown)) == (True, None, True, leaving)
     assert shown["changes"]["until"] == {"before": None, "after": until}
     assert shown["changes"]["sessions"] == {"before": 1, "after": 0}
     assert await is_signed_in(api, who.token)
@@ -215,14 +223,21 @@ async def test_bans_and_deletions_say_before_which_ranks_change(api: Api) -> Non
 
     for method, what in (("DELETE", ""), ("POST", "/erasure")):
         shown = await done(api, method, who, what, preview=True)
-        assert (shown["preview"], ranks(shown)) == (True, leaving)
+        assert (shown["preview"], shown["command_id"], ranks(shown)) == (True, None, leaving)
         assert shown["changes"]["name"] == {"before": who.name, "after": None}
     assert await is_placed()
     key = command_id()
     gone = await done(api, "DELETE", who, "", key=key)
     assert (gone["changes"]["name"]["before"], gone["replayed"]) == (who.name, False)
-    assert (await done(api, "DELETE", who, "", key=key))["replayed"] is True
+    assert await done(api, "DELETE", who, "", key=key) == {**gone, "replayed": True}, "the first answer"
     assert (await change(api, "DELETE", who, "")).code == "player_not_found"
+    entries = (await api.admin("audit", target=who.id, action="delete")).body["entries"]
+    assert [entry["ended"] for entry in entries] == ["player_not_found", "done", "done"]
+    assert [entry["after"] for entry in entries[1:]] == [
+        {"exists": False, "replayed": replayed} for replayed in (True, False)
+    ]
+    assert [entry["before"]["exists"] for entry in entries] == [False, False, True]
+    assert entries[2]["before"]["exp"] == gone["player"]["exp"] == 50
 
     async def is_first() -> bool:
         return (await places(api, better), await on_board(api, who)) == ({"exp": 1, "mage": 1}, False)
@@ -230,3 +245,5 @@ async def test_bans_and_deletions_say_before_which_ranks_change(api: Api) -> Non
     await wait_until(is_first, what="the deleted player has left the boards")
     assert (await api.sign_up("mage", name=who.name)).id != who.id, "its name is free"
     assert (await change(api, "POST", who, "/erasure")).body["complete"] is True
+    again = await done(api, "DELETE", who, "", key=key)
+    assert (again["player"]["name"], again["changes"]) == ("", {}), "erased"

@@ -22,7 +22,7 @@ Given = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
+class HeldItems:
     """A player's stacks at one version, and the items of the game."""
 
     stacks: Mapping[str, Stack]
@@ -43,7 +43,7 @@ class Holdings:
         return max(cap_of(self.catalogue, item) - self.count(item), 0)
 
 
-def given(wanted: Mapping[str, int], held: Holdings, left: list[str]) -> tuple[Items, Items]:
+def given(wanted: Mapping[str, int], held: HeldItems, left: list[str]) -> tuple[Items, Items]:
     """What an operator's order takes and grants. Raises Refused if the player hasn't that much."""
     takes, grants = _signed(wanted)
     if any(count > held.count(item) for item, count in takes):
@@ -51,7 +51,7 @@ def given(wanted: Mapping[str, int], held: Holdings, left: list[str]) -> tuple[I
     return takes, _fitting(grants, held, left)
 
 
-async def returned(past: Past, rows: Sequence[PastRow], held: Holdings, left: list[str]) -> tuple[Items, Items]:
+async def returned(past: Past, rows: Sequence[PastRow], held: HeldItems, left: list[str]) -> tuple[Items, Items]:
     """The items to take from the player, as far as it has them, and to give it, so that rows gave and took none."""
     lost, unknown = await _lost(past, rows, held)
     net: dict[str, int] = {}
@@ -92,7 +92,7 @@ class _Stacked:
             self.lost[command_id] = count - fits
 
 
-async def _lost(past: Past, rows: Sequence[PastRow], held: Holdings) -> tuple[dict[Given, int], set[str]]:
+async def _lost(past: Past, rows: Sequence[PastRow], held: HeldItems) -> tuple[dict[Given, int], set[str]]:
     """What of the grants of rows was lost beyond full stacks, and the items of which that isn't known."""
     items = {item for row in rows for item, count in _changes(row) if count > 0 and held.lost(item)}
     if not items:
@@ -111,7 +111,7 @@ async def _lost(past: Past, rows: Sequence[PastRow], held: Holdings) -> tuple[di
     return {(key, item): lost for item, stack in known for key, lost in stack.lost.items()}, unknown
 
 
-def _agrees(stack: _Stacked, item: str, held: Holdings) -> bool:
+def _agrees(stack: _Stacked, item: str, held: HeldItems) -> bool:
     return (stack.count, sum(stack.lost.values())) == (held.count(item), held.lost(item))
 
 
@@ -123,7 +123,7 @@ def _changes(row: PastRow) -> Iterator[tuple[str, int]]:
                 yield from ((item, sign * count) for item, count in event["items"].items())
 
 
-def _fitting(grants: Items, held: Holdings, left: list[str]) -> Items:
+def _fitting(grants: Items, held: HeldItems, left: list[str]) -> Items:
     for item, count in grants:
         if count > held.room(item):
             left.append(beyond(item, count, held.room(item)))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gameserver.commands import correction_items
-from gameserver.commands.correction_items import Holdings
+from gameserver.commands.correction_items import HeldItems
 from gameserver.commands.correction_scores import MOST_ROWS, Planning, ScorePlan, Scores
 from gameserver.commands.moments import moment_of
 from gameserver.rules import corrections
@@ -24,7 +24,7 @@ STATE = ("class", "level", "hp", "exp")
 Order = Correct | Undo | RollBack
 
 
-async def plan(planning: Planning, past: Past, held: Holdings, order: Order) -> Correction:
+async def plan(planning: Planning, past: Past, held: HeldItems, order: Order) -> Correction:
     """`held` are the player's items; those of a correction without items aren't looked at.
 
     Raises BadInput, UnknownClass, UnknownItem, ClassMissing, StateUnknown, NotUndoable, DatabaseUnavailable, and
@@ -37,7 +37,7 @@ async def plan(planning: Planning, past: Past, held: Holdings, order: Order) -> 
     return await _rolling_back(planning, past, held, order)
 
 
-async def _correction(planning: Planning, past: Past, held: Holdings, order: Correct) -> Correction:
+async def _correction(planning: Planning, past: Past, held: HeldItems, order: Correct) -> Correction:
     before, left = past.player, list[str]()
     after = corrections.corrected(before, order, planning.rules.game)
     takes, grants = correction_items.given(order.items, held, left)
@@ -59,7 +59,7 @@ def _nothing_changes(order: Correct, left: Sequence[str]) -> BadInput:
     return BadInput(None if errors else "Nothing would change: name a value, or items.", errors=errors)
 
 
-async def _undoing(planning: Planning, past: Past, held: Holdings, order: Undo) -> Correction:
+async def _undoing(planning: Planning, past: Past, held: HeldItems, order: Undo) -> Correction:
     player, row = past.player, await past.command(order.command_id)
     if row is None:
         raise StateUnknown("The player's ledger has no such command, or not any more.")
@@ -88,7 +88,7 @@ async def _undoing(planning: Planning, past: Past, held: Holdings, order: Undo) 
     return Correction(player, after, event, takes, grants, changes, (*left, *scores.left))
 
 
-async def _rolling_back(planning: Planning, past: Past, held: Holdings, order: RollBack) -> Correction:
+async def _rolling_back(planning: Planning, past: Past, held: HeldItems, order: RollBack) -> Correction:
     player, version = past.player, await past.version_at(moment_of(order.to, "to"))
     if version is None:
         raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 from gameserver.commands import rank_changes
 from gameserver.commands.boards import Leaderboards
-from gameserver.commands.correction_items import Holdings
+from gameserver.commands.correction_items import HeldItems
 from gameserver.commands.correction_plans import Order, plan
 from gameserver.commands.correction_scores import Planning
 from gameserver.commands.devices import ANY_EPOCH
 from gameserver.commands.play import Play
 from gameserver.commands.rank_changes import RankChange
-from gameserver.rules.corrections import CORRECT, ROLL_BACK, UNDO, Correct, Correction, Undo
+from gameserver.rules.corrections import CORRECT, ROLL_BACK, UNDO, Correct, Correction, Undo, require_version
 from gameserver.rules.errors import PlayerChanged, Refused
 from gameserver.rules.player import Player
 from gameserver.storage.items.stacks import NOT_ENOUGH
@@ -56,11 +56,12 @@ class Corrected:
 
 @dataclass(frozen=True, slots=True)
 class ChangedBy:
-    """Who makes a change, why, and under which command id."""
+    """Who makes a change, why, and under which command id; and on which version of a player, if on one alone."""
 
     admin: str
     reason: str
     command_id: str
+    expected_version: int | None = None
 
 
 async def preview(corrections: Corrections, player_id: int, order: Order) -> Corrected:
@@ -86,20 +87,21 @@ async def carry_out(corrections: Corrections, player_id: int, order: Order, by: 
     if await corrections.pasts.look(player_id, lambda past: past.command(by.command_id)) is not None:
         receipt = await corrections.play.players.act(command)
         return Corrected(receipt.player, None, receipt)
-    return await _repeated(lambda: _attempt(corrections, command, order, by))
+    attempts = ATTEMPTS if by.expected_version is None else 1
+    return await _repeated(lambda: _attempt(corrections, command, order, by), attempts)
 
 
-async def _repeated(attempt: Callable[[], Awaitable[T]]) -> T:
+async def _repeated(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPTS) -> T:
     """Raises PlayerChanged if the player acts amid every attempt."""
-    for _ in range(ATTEMPTS - 1):
+    for _ in range(attempts - 1):
         with contextlib.suppress(PlayerChanged):
             return await attempt()
     return await attempt()
 
 
 async def _attempt(corrections: Corrections, command: Command, order: Order, by: ChangedBy) -> Corrected:
-    """Raises PlayerChanged if the player has acted since the plan was made."""
-    correction = await _planned(corrections, command.player_id, order)
+    """Raises PlayerChanged if the player has acted since the plan was made, or hasn't the expected version."""
+    correction = await _planned(corrections, command.player_id, order, by.expected_version)
     command.correction, command.takes = correction, correction.takes
     async with corrections.audit.recorded(_entry(correction, order, by)) as end:
         receipt = await _committed(corrections.play, command)
@@ -124,25 +126,23 @@ def name_of(order: Order) -> str:
     return UNDO if isinstance(order, Undo) else ROLL_BACK
 
 
-async def _planned(corrections: Corrections, player_id: int, order: Order) -> Correction:
-    """Raises PlayerChanged if the player has acted since its items were read."""
+async def _planned(corrections: Corrections, player_id: int, order: Order, expected: int | None = None) -> Correction:
+    """Raises PlayerChanged if the player has acted since its items were read, or hasn't the expected version."""
+    seen = await corrections.pasts.look(player_id, _player)
+    require_version(seen, expected)
     catalogue = corrections.planning.rules.game.items
-    if isinstance(order, Correct) and not order.items:
-        nothing = Holdings({}, catalogue)
-        return await corrections.pasts.look(player_id, lambda past: plan(corrections.planning, past, nothing, order))
-    version = await corrections.pasts.look(player_id, _version)
-    held = Holdings.of(await corrections.play.players.items(player_id), catalogue)
+    needs_none = isinstance(order, Correct) and not order.items
+    held = HeldItems.of([] if needs_none else await corrections.play.players.items(player_id), catalogue)
 
     async def work(past: Past) -> Correction:
-        if past.player.version != version:
-            raise PlayerChanged(f"The player is at version {past.player.version} by now, not {version}.")
+        require_version(past.player, expected if needs_none else seen.version)
         return await plan(corrections.planning, past, held, order)
 
     return await corrections.pasts.look(player_id, work)
 
 
-async def _version(past: Past) -> int:
-    return past.player.version
+async def _player(past: Past) -> Player:
+    return past.player
 
 
 async def _is_banned(past: Past) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from gameserver.commands import player_page, rank_changes
 from gameserver.commands.accounts import Accounts
-from gameserver.commands.correction_items import Holdings, beyond
+from gameserver.commands.correction_items import HeldItems, beyond
 from gameserver.commands.keys import name_keys, taken
 from gameserver.commands.player_page import PlayerPage, PlayerPages
 from gameserver.commands.rank_changes import RankChange
@@ -64,7 +64,7 @@ async def ending_sessions(pages: PlayerPages, player_id: int, listed_id: str | N
 async def sending(pages: PlayerPages, player_id: int, items: Items) -> Foreseen:
     """A letter with items. Raises PlayerNotFound, DatabaseUnavailable."""
     player = await pages.pasts.look(player_id, _player)
-    held = Holdings.of(await pages.play.players.items(player_id), pages.play.rulebook.game.items)
+    held = HeldItems.of(await pages.play.players.items(player_id), pages.play.rulebook.game.items)
     fits = {item: min(count, held.room(item)) for item, count in items if count}
     changes = {f"items.{item}": (held.count(item), held.count(item) + count) for item, count in fits.items()}
     left = [beyond(item, count, fits[item]) for item, count in items if count > fits[item]]

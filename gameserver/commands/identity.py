@@ -32,10 +32,12 @@ async def rename(accounts: Accounts, session: Session, text: str, command_id: st
     return await _rename(accounts, change, text, session)
 
 
-async def rename_for(accounts: Accounts, player_id: int, text: str, command_id: str) -> Receipt:
-    """The same for an operator, whatever sessions the player has."""
+async def rename_for(
+    accounts: Accounts, player_id: int, text: str, command_id: str, expected_version: int | None = None
+) -> Receipt:
+    """The same for an operator, whatever sessions the player has. Raises PlayerChanged for one of another version."""
     name = names.read(text).shown
-    change = Change(command_id, player_id, "rename", {"name": name, "by": "an operator"}, ANY_EPOCH)
+    change = Change(command_id, player_id, "rename", {"name": name, "by": "an operator"}, ANY_EPOCH, expected_version)
     return await _rename(accounts, change, text)
 
 

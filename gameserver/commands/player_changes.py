@@ -69,11 +69,11 @@ def letter_with(gift: Gift, player_id: int, command_id: str, at: datetime) -> Se
 
 
 async def rename(changes: PlayerChanges, player_id: int, name: str, by: ChangedBy) -> Foreseen:
-    """Raises BadInput, NameTaken, PlayerNotFound, TooManyChanges and what is unavailable."""
+    """Raises BadInput, NameTaken, PlayerNotFound, PlayerChanged, TooManyChanges and what is unavailable."""
     before = {"version": (await play.read(changes.pages.play, player_id)).version}
     entry = AuditedChange(by.admin, "rename", str(player_id), by.reason, {}, by.command_id, before)
     async with changes.pages.audit.recorded(entry) as end:
-        receipt = await identity.rename_for(changes.accounts, player_id, name, by.command_id)
+        receipt = await identity.rename_for(changes.accounts, player_id, name, by.command_id, by.expected_version)
         end.after = {"version": receipt.player.version, "replayed": receipt.replayed}
     named = {"name": (receipt.events[0]["from"], receipt.player.name)}
     return Foreseen(receipt.player, named, command_id=by.command_id, replayed=receipt.replayed)

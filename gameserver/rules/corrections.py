@@ -79,14 +79,19 @@ class Correction:
 
     def require_planned_for(self, player: Player) -> None:
         """Raises PlayerChanged if the player isn't the planned one any more."""
-        if player.version != self.before.version:
-            raise PlayerChanged(f"The player is at version {player.version} by now, not {self.before.version}.")
+        require_version(player, self.before.version)
 
     def outcome(self, player: Player, now: datetime) -> Outcome:
         """Raises PlayerChanged as `require_planned_for` does."""
         self.require_planned_for(player)
         after = self.after if self.after.exp == player.exp else self.after._replace(exp_reached_at=now)
         return with_item_events(Outcome(after, (self.event,), grants=self.grants), self.takes)
+
+
+def require_version(player: Player, expected: int | None) -> None:
+    """Raises PlayerChanged if a player hasn't the version that is expected of it, if one is."""
+    if expected is not None and player.version != expected:
+        raise PlayerChanged(f"The player is at version {player.version} by now, not {expected}.")
 
 
 def corrected(player: Player, values: Correct, game: Game) -> Player:

@@ -17,17 +17,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from unicodedata import normalize
 
 import orjson
 
+from gameserver.rules.corrections import require_version
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import GameError, PlayerNotFound, SessionRevoked
 from gameserver.rules.player import Player, renamed, shown_max_hp
 from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.key_writes import Decision, KeyWrite, PlayerColumns, write_keys
-from gameserver.storage.accounts.player_keys import Device, KeyHolder, Sought, look, sought
+from gameserver.storage.accounts.player_keys import Device, KeyHolder, Removed, Sought, look, sought
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.refusals import REFUSED_SEED, raise_refusal, refusal_of
 from gameserver.storage.ledger.rows import BatchRow, Recorded, json_of, outcome_of, player_from, require_same
@@ -56,6 +57,8 @@ class Change:
     action: str
     args: dict[str, Any]
     session_epoch: int
+    expected_version: int | None = None
+    """Of the player, if the change is for one version alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +100,6 @@ class Alteration:
 
 Altered = tuple[Receipt, Identity]
 """What a change led to, and the player as it found it."""
-
-
-class Removed(NamedTuple):
-    """A player that was deleted, as it was before; without its name if it was erased since."""
-
-    player: Player
-    keys: tuple[Key, ...]
 
 
 class Identities:
@@ -258,6 +254,7 @@ class Identities:
             earlier = _first_answer(change, holder.recorded, holder.player)
         else:
             self._window.check(change.command_id, holder.now)
+            require_version(holder.player, change.expected_version)
         return Identity(holder.player, holder, holder.claims_epoch, holder.now, earlier, holder.session_epoch)
 
 

@@ -59,6 +59,13 @@ def sought(player_id: int, command_id: str | None) -> Sought:
     return Sought(slot_of(player_id), player_id, command_id, *sign_up_ids(player_id))
 
 
+class Removed(NamedTuple):
+    """A player that was deleted, as it was before; without its name if it was erased since."""
+
+    player: Player
+    keys: tuple[Key, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
     """A row of `players`, which may be void; the devices of its player, oldest first; and the command's ledger row."""

@@ -14,10 +14,12 @@ from gameserver.transport.answers.players import PlayerAnswer, player, player_no
 class CorrectedAnswer(TypedDict):
     """`player` is the player after it; `items` are given, or taken where negative; `left` says what can't be undone.
 
-    Only a preview has `ranks`. A replayed answer has no changes: the first one had them.
+    Only a preview has `ranks`, and `version`, which the player has before the change. A replayed answer has no
+    changes: the first one had them.
     """
 
     preview: bool
+    version: int | None
     player: PlayerAnswer
     changes: dict[str, ValueChange]
     items: dict[str, int]
@@ -34,6 +36,7 @@ def corrected(done: Corrected, game: Game, command_id: str | None) -> CorrectedA
     items = {} if correction is None else {item: -count for item, count in correction.takes} | dict(correction.grants)
     return {
         "preview": receipt is None,
+        "version": correction.before.version if receipt is None and correction is not None else None,
         "player": player_now(done.player, game) if receipt is None else player(receipt.player, receipt.max_hp),
         "changes": event.get("changes", {}),
         "items": items,
@@ -57,6 +60,7 @@ def foreseen(found: Foreseen, game: Game) -> CorrectedAnswer:
     """What a change that isn't a correction does, or would do."""
     return {
         "preview": found.command_id is None,
+        "version": found.player.version if found.command_id is None else None,
         "player": player_now(found.player, game),
         "changes": values_changed(found.changes),
         "items": dict(found.items),

@@ -15,24 +15,25 @@ async def correct(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.CorrectPlayer)
     values = {"hp": fields.hp, "exp": fields.exp, "class": fields.class_name, "items": fields.items}
     order = Correct.model_validate({key: value for key, value in values.items() if value is not None})
-    return await _change(request, name, fields.reason, order)
+    return await _change(request, name, fields, order)
 
 
 async def undo(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.UndoCommand)
-    return await _change(request, name, fields.reason, Undo(command_id=fields.command_id))
+    return await _change(request, name, fields, Undo(command_id=fields.command_id))
 
 
 async def roll_back(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.RollBackPlayer)
-    return await _change(request, name, fields.reason, RollBack(to=fields.to))
+    return await _change(request, name, fields, RollBack(to=fields.to))
 
 
-async def _change(request: web.Request, name: str, reason: str, order: Order) -> web.Response:
+async def _change(request: web.Request, name: str, fields: wire.OnVersion, order: Order) -> web.Response:
     context, player_id = request.app[COMMANDS].corrections, inputs.path_player(request)
     game = request.app[RULES].game
     if inputs.query(request, wire.PreviewQuery).preview == "true":
         return json_response(answers.corrected(await corrections.preview(context, player_id, order), game, None))
     command_id = inputs.command_id(request)
-    done = await corrections.carry_out(context, player_id, order, ChangedBy(name, reason, command_id))
+    by = ChangedBy(name, fields.reason, command_id, fields.expected_version)
+    done = await corrections.carry_out(context, player_id, order, by)
     return json_response(answers.corrected(done, game, command_id))

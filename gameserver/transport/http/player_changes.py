@@ -19,7 +19,7 @@ async def rename_player(request: web.Request, name: str) -> web.Response:
         return _answer(
             request, await foresight.renaming(commands.player_pages, commands.accounts, player_id, fields.name)
         )
-    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    by = ChangedBy(name, fields.reason, inputs.command_id(request), fields.expected_version)
     return _answer(request, await player_changes.rename(context, player_id, fields.name, by))
 
 

@@ -100,6 +100,12 @@ class Because(JsonModel):
     reason: Reason
 
 
+class OnVersion(Because):
+    """Whose player has this version: with another one nothing changes (`player_changed`). A preview says it."""
+
+    expected_version: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+
+
 class ConsoleSignIn(JsonModel):
     """`code` is the one-time password, for a key that needs one; apps show it with a blank, which doesn't count."""
 
@@ -123,7 +129,7 @@ class Rebuild(Because):
     season: Annotated[Season | None, Field(description="The present one unless given")] = None
 
 
-class CorrectPlayer(Because):
+class CorrectPlayer(OnVersion):
     """Values that become these, and of each item so many more, or fewer if the number is negative."""
 
     model_config = _example(reason="a lost reward, ticket 4711", exp=1500, items={"potion": 3})
@@ -134,7 +140,7 @@ class CorrectPlayer(Because):
     items: Annotated[dict[ShortText, ItemChange], Field(max_length=50)] = Field(default_factory=dict)
 
 
-class RenamePlayer(Because):
+class RenamePlayer(OnVersion):
     """`name` is also checked by the game's own rules."""
 
     model_config = _example(reason="an offensive name, ticket 4711", name="Brunhild II")
@@ -163,7 +169,7 @@ class MoveSlots(Because):
     target: ShortText | None = None
 
 
-class UndoCommand(Because):
+class UndoCommand(OnVersion):
     """`command_id` is that of an action, a letter or a correction in the player's ledger."""
 
     model_config = _example(reason="a bug of the hunt", command_id="019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071")
@@ -171,7 +177,7 @@ class UndoCommand(Because):
     command_id: Annotated[str, StringConstraints(pattern=LEDGER_ID)]
 
 
-class RollBackPlayer(Because):
+class RollBackPlayer(OnVersion):
     """Everything that the player did after `to` is undone."""
 
     model_config = _example(reason="an account that was stolen", to="2026-01-31T12:00:00.000Z")

@@ -185,8 +185,8 @@ async def test_a_player_is_rolled_back_to_a_moment_and_forth_again(api: Api, nod
 
     shown = await done(api, who, "rollback", preview=True, to=moment)
     back = await done(api, who, "rollback", to=moment)
-    assert {**shown, "preview": 0, "ranks": 0, "command_id": 0} == {
-        **back, "preview": 0, "ranks": 0, "command_id": 0
+    assert {**shown, "preview": 0, "version": 0, "ranks": 0, "command_id": 0} == {
+        **back, "preview": 0, "version": 0, "ranks": 0, "command_id": 0
     }  # fmt: skip
     assert await me(api, who) == then
     assert await items(api, who) == had
@@ -232,6 +232,33 @@ async def test_what_doesnt_fit_is_said_and_isnt_taken_back(api: Api) -> None:
     undone = await done(api, who, "undo", command_id=given["command_id"])
     assert undone["items"] == {"potion": -49}
     assert await items(api, who) == {"potion": 50}
+
+
+async def test_a_change_of_another_version_than_its_preview_has_shown_changes_nothing(api: Api) -> None:
+    who = await api.sign_up("mage")
+    given = await done(api, who, "corrections", exp=100, items={"potion": 3})
+    moment = (await api.ask("GET", "/v1/players/me/ledger?limit=1", token=who.token)).body["entries"][0]["at"]
+    await done(api, who, "corrections", exp=101)
+    orders: list[tuple[str, dict[str, Any]]] = [
+        ("corrections", {"exp": 150}),
+        ("corrections", {"exp": 150, "items": {"potion": 1}}),
+        ("undo", {"command_id": given["command_id"]}),
+        ("rollback", {"to": moment.replace("Z", "999Z")}),
+        ("name", {"name": "Brunhild II"}),
+    ]
+    for number, (what, fields) in enumerate(orders):
+        shown = await done(api, who, what, preview=True, **fields)
+        await done(api, who, "corrections", exp=110 + number)
+        had, holds = await me(api, who), await items(api, who)
+        key, later = command_id(), shown["version"] + 1
+        assert (
+            await change(api, who, what, key=key, expected_version=shown["version"], **fields)
+        ).code == "player_changed"
+        assert (await me(api, who), await items(api, who)) == (had, holds)
+        for replayed in (False, True):
+            answer = await done(api, who, what, key=key, expected_version=later, **fields)
+            assert (answer["replayed"], answer["player"]["version"]) == (replayed, later + 1)
+    assert fields_of((await change(api, who, "corrections", exp=1, expected_version=-1)).body) == ["expected_version"]
 
 
 BAD: list[tuple[str, dict[str, Any], str, list[str]]] = [

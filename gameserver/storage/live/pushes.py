@@ -19,7 +19,6 @@ from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live.presence import AWAY, EVERYWHERE, NOTICE
 from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import translated
-from gameserver.storage.redis.lost_keys import kind_of
 from gameserver.storage.redis.scripts import Argument, Script
 from gameserver.storage.redis.unreadable import Unreadable, reading
 
@@ -170,11 +169,10 @@ class Pushes:
             ]
 
     async def _opened_anew(self, player_id: int, seen: Seen, *, whole: bool) -> Opened:
-        stream, _ = _keys(player_id)
         await self.forget(player_id)
         opened = _opened(await self._open(self._call(player_id, seen, whole=whole)))
         if opened is None:
-            raise Unreadable(f"{kind_of(stream)} can't be read")
+            raise Unreadable("a stream of pushes that was only just begun can't be read")
         return opened
 
     def _call(self, player_id: int, seen: Seen, *, whole: bool) -> PushOpenCall:

@@ -22,7 +22,8 @@ local now = tonumber(redis.call('TIME')[1])
 local fields = redis.call('HMGET', state, 'live', 'next', 'wanted', 'asked')
 local live, building, wanted = fields[1], fields[2], fields[3]
 local age = math.abs(now - (tonumber(fields[4]) or 0))
-if not wanted or #wanted ~= #definition or starting == '1' or not (age <= tonumber(wanted_seconds)) then
+local is_asked = age <= tonumber(wanted_seconds) -- also false when it is no number
+if not wanted or #wanted ~= #definition or starting == '1' or not is_asked then
   wanted = definition
 end
 

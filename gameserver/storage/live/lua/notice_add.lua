@@ -12,8 +12,7 @@
 local time, DAY = redis.call('TIME'), 86400 * 1000000
 local now = time[1] * 1000000 + time[2]
 local latest = tonumber(redis.call('GET', last) or 0) or 0
-if not (latest < now + DAY) then latest = 0 end
-local number = string.format('%.0f', math.max(now, latest + 1))
+local number = string.format('%.0f', latest < now + DAY and math.max(now, latest + 1) or now)
 redis.call('SET', last, number)
 redis.call('RPUSH', notices, number .. ' ' .. push)
 redis.call('LTRIM', notices, -tonumber(most), -1)

@@ -70,7 +70,7 @@ def test_an_unknown_item_is_refused_with_the_known_ones() -> None:
     assert "potion, herb" in caught.value.errors[0].problem
 
 
-@pytest.mark.parametrize("count", [0, -1, 2**53, 2**63, 2**70, 1.0, True, None, "1"])
+@pytest.mark.parametrize("count", [0, -1, 2**53, 2**63, 2**70, 1.0, True, "1"])
 def test_an_invalid_count_is_bad_input(count: object) -> None:
     with pytest.raises(BadInput):
         RULEBOOK.arguments("use", {"item": "potion", "count": count})

@@ -27,6 +27,8 @@ from gameserver.transport.http.middleware import problem_response
 from gameserver.transport.wire import BadRequest, ExpectationFailed, HeadersTooLarge, UriTooLong
 
 HEAD_SECONDS = 10.0
+ANSWER_SECONDS = 10.0
+"""How long a WebSocket is answered whose client has shut its sending side."""
 UNREAD_SECONDS = 30.0
 """How long a client may leave more than 64 KiB unread."""
 LONGEST_LINE, LONGEST_HEADER = 8190, 8189
@@ -41,6 +43,7 @@ class Connection(web.RequestHandler):
         "_app",
         "_deadline",
         "_guard",
+        "_guarded",
         "_half_closed",
         "_origin",
         "_refused",
@@ -67,6 +70,8 @@ class Connection(web.RequestHandler):
         self._unread: asyncio.TimerHandle | None = None
         self._half_closed = False
         self._guard: Callable[[Any], Any] | None = None
+        self._guarded: Any = None
+        """The guard of a WebSocket."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._sources is not None:
@@ -118,7 +123,9 @@ class Connection(web.RequestHandler):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Says whether the connection stays open for what is still to be written."""
-        if self._refused or self._payload_parser is not None or self._is_idle():
+        if self._payload_parser is not None:
+            return self._half_close_socket()
+        if self._refused or self._is_idle():
             return False
         self._half_closed = True
         if self._deadline is None:
@@ -132,7 +139,17 @@ class Connection(web.RequestHandler):
     def set_parser(self, parser: Any, data_received_cb: Any = None) -> None:
         """A WebSocket begins: from here on `parser` is given all bytes."""
         self._stop_waiting()
-        super().set_parser(parser if self._guard is None else self._guard(parser), data_received_cb)
+        self._guarded = None if self._guard is None else self._guard(parser)
+        super().set_parser(parser if self._guarded is None else self._guarded, data_received_cb)
+        if self._half_closed and not self._half_close_socket():
+            self.force_close()
+
+    def _half_close_socket(self) -> bool:
+        """Has a WebSocket answer what its client has asked, for ANSWER_SECONDS; returns whether there is anything."""
+        if self._guarded is None or not self._guarded.half_close():
+            return False
+        self._deadline = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._end_slow_reader)
+        return True
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None

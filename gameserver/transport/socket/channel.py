@@ -11,16 +11,19 @@ import contextlib
 import socket
 from collections.abc import Callable
 
-from aiohttp import web
+from aiohttp import WSMessage, WSMsgType, web
 
 from gameserver.rules.errors import GameError, RateLimited
 from gameserver.telemetry import request_id
 from gameserver.transport import answers
 from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, SUBPROTOCOL, Close
 
+ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 KERNEL_BUFFER = 1 << 16
 """Without a bound Linux lets both buffers of a connection grow to some megabytes."""
 CLOSE_SECONDS = 1.0
+NO_MORE = b"the client sends no more"
+"""What a pong holds that stands behind the last message of a client that has shut its sending side."""
 
 
 class SocketChannel:
@@ -42,6 +45,8 @@ class SocketChannel:
             compress=False,
             protocols=(SUBPROTOCOL,),
         )
+        self.half_closed = False
+        """Whether the client has shut its sending side, and is to be answered what it has asked."""
         self._transport: asyncio.Transport | None = None
         self._frames: list[bytes] = []
         self._closing: asyncio.Task[None] | None = None
@@ -53,6 +58,10 @@ class SocketChannel:
         if self._transport is not None and (raw := self._transport.get_extra_info("socket")) is not None:
             for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
                 raw.setsockopt(socket.SOL_SOCKET, buffer, KERNEL_BUFFER)
+
+    def is_end(self, message: WSMessage) -> bool:
+        """Whether the client has sent no more than what came before this message."""
+        return message.type in ENDS or (self.half_closed and message.data == NO_MORE)
 
     @property
     def unread(self) -> int:

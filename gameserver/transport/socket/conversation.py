@@ -40,7 +40,6 @@ from gameserver.transport.wire import LARGEST_BODY, Close
 log = structlog.get_logger()
 
 HELLO_SECONDS = 5.0
-ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 IN_FLIGHT = 128
 """How many requests of one socket are answered at a time; the next frame waits in the client's connection."""
 IN_FLIGHT_BYTES = 1 << 18
@@ -70,6 +69,8 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
             if not request.app[READINESS].ready:
                 channel.end(Close.GOING_AWAY, "going away")
             await _converse(_conversation(request, player_socket), pacing)
+            if channel.half_closed:
+                channel.end(Close.NORMAL, "")
     finally:
         telemetry.SOCKETS.dec()
         await channel.wait_closed()
@@ -120,7 +121,7 @@ async def _next(channel: SocketChannel, pacing: FramePacing) -> WSMessage | None
     """The next message; None at the end. Pings are answered here, because they count as frames, too."""
     while True:
         message = await channel.websocket.receive()
-        if message.type in ENDS or not pacing.admits(channel):
+        if channel.is_end(message) or not pacing.admits(channel):
             return None
         await pacing.wait()
         if message.type is WSMsgType.PING:

@@ -5,14 +5,15 @@ UNIT bytes of a frame, count against the socket's pace like messages, from the f
 to the conversation until a message ends, so nobody else could count them. A message or a frame that isn't whole after
 MESSAGE_SECONDS ends the socket with 4408, however much of it arrives meanwhile. Of a client that floods a socket which
 is closing no more is read: what it sends waits with it, and it can read why. Only headers are read, never payloads; a
-chunk that is one small whole message, which is nearly every one, is passed on after one look.
+chunk that is one small whole message, which is nearly every one, is passed on after one look. A client that shuts its
+sending side behind a whole message is answered all that it has asked.
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from gameserver.transport.socket.channel import SocketChannel
+from gameserver.transport.socket.channel import NO_MORE, SocketChannel
 from gameserver.transport.socket.pacing import FramePacing
 from gameserver.transport.wire import LARGEST_BODY, Close
 
@@ -23,6 +24,8 @@ UNIT = 4096
 MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last: one of 16 KiB needs 13 kbit/s."""
 _END, _MASKED, _LENGTH, _CONTROL = 0x80, 0x80, 0x7F, 0x08
+_LAST = bytes((0x8A, _MASKED | len(NO_MORE))) + bytes(4) + NO_MORE
+"""A pong that the conversation finds behind all that the client has sent."""
 _REFUSED = (True, b"")
 _IGNORED = (False, b"")
 
@@ -82,6 +85,15 @@ class FrameGuard:
         elif self._deadline is None:
             self._deadline = asyncio.get_running_loop().call_later(MESSAGE_SECONDS, self._cut)
         return self._reader.feed_data(data)
+
+    def half_close(self) -> bool:
+        """The client sends no more; returns whether what it has asked is still to be answered."""
+        if self._ended or self._channel.closing or self._payload or self._head or self._begun:
+            return False
+        self._channel.half_closed = True
+        self._reader.feed_data(_LAST)
+        self._reader.feed_eof()
+        return True
 
     def _stop_waiting(self) -> None:
         """What had begun is whole, or over."""

@@ -129,6 +129,7 @@ STATUSES: dict[type[GameError], int] = {
 class Close:
     """The codes that the server closes a socket with; those under 4000 are RFC 6455's."""
 
+    NORMAL = 1000
     GOING_AWAY = 1001
     PROTOCOL_ERROR = 1002
     INTERNAL = 1011

@@ -136,6 +136,9 @@ async def heal(server: Server, doors: WiderDoors, variant: str, turns: Sequence[
 
 
 PART_BY_PART = ("lacking", "huge", "holding b'null'")
+MEMBERS = "gs:{board:exp}:*:*:members"
+"""Where a follower writes over records that are lost or junk before anybody reads them, a player's former member stays
+in the order until the board's next check, which tests/storage/boards/test_board_check.py holds."""
 
 
 @pytest.mark.timeout(300)
@@ -143,14 +146,14 @@ PART_BY_PART = ("lacking", "huge", "holding b'null'")
 async def test_keys_that_hold_junk_count_as_lost(doors: tuple[Server, WiderDoors], variant: str) -> None:
     await heal(*doors, variant, [OTHERS, OF_BOARDS])
     if variant in PART_BY_PART:
-        await heal(*doors, variant, [{kind} for kind in OF_BOARDS])
+        await heal(*doors, variant, [{kind} for kind in OF_BOARDS if kind != MEMBERS])
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("variant", VARIANTS)
 async def test_keys_that_hold_junk_count_as_lost_one_by_one(doors: tuple[Server, WiderDoors], variant: str) -> None:
-    await heal(*doors, variant, [{kind} for kind in sorted(KINDS)])
+    await heal(*doors, variant, [{kind} for kind in sorted(KINDS - {MEMBERS})])
 
 
 async def test_an_entry_of_the_revocations_that_isnt_one_ends_no_node_and_no_session(

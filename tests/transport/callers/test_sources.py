@@ -33,7 +33,7 @@ UPGRADE = (
 )
 TAKEN: dict[str, tuple[bytes, int, Any, str]] = {
     "request": (REQUEST, 200, telemetry, "request_answered"),
-    "upgrade": (UPGRADE, 101, conversation, "_check_origin"),
+    "upgrade": (UPGRADE, 101, conversation, "check_upgrade"),
     "no HTTP": (NO_HTTP, 400, connections, "_error_of"),
 }
 """What may be sent, the status of its answer, and what the node calls once for each: a function of a module."""

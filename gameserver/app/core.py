@@ -167,6 +167,7 @@ async def open_core(
         sharding = sharding_of(settings, databases, slots)
         guards = _Guards(attempts_of(settings, redis.commands), passwords, reserved)
         commands = _commands(settings, known, sharding, rooms, guards)
+        stack.push_async_callback(commands.play.inbox.close)
         core = Core(settings, known.rules, databases, replicas, slots, redis, rooms, commands, sharding, tracer)
         with contextlib.suppress(DatabaseUnavailable):  # its own loop makes those of silent databases
             await loops.make_partitions(commands.accounts.policy, slots.members("players"))

@@ -13,5 +13,5 @@ deliverer is `items.grants`.
 
 Door: `mailbag` (`Mailbag`, `SentLetter`, `letter_of_server`, `OutboxRow`, `LetterSettled`, `HOPS`, `WAITING`,
 `NOT_ACCEPTED`), `bounds` (`LetterLimits`, `LetterCounts`, `forget_rested`), `outbox` (`Outbox`, `Ending`), `courier`
-(`Courier`, `Deliverer`) and `inbox` (`Inbox`, `Mail`, `forget_old`).
+(`Courier`, `Deliverer`) and `inbox` (`Inbox`, `Forgotten`, `Mail`, `forget_old`).
 """

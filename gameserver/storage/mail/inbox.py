@@ -1,18 +1,21 @@
 """Letters that have arrived, newest first; they stay until the player deletes them or they are too old."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import asyncpg
 from sqlalchemy import delete, select, tuple_
 
+from gameserver.rules.errors import PlayerNotFound
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
-from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.scanned_pages import Scanned, ScannedPages
+from gameserver.storage.slots.shared_writes import SharedWrites
 from gameserver.storage.slots.slot_map import Slots
 
 SQL = statements.load(__package__, "inbox.sql")
@@ -31,29 +34,48 @@ class Mail(NamedTuple):
     at: datetime
 
 
-class Inbox:
-    """Reads and deletes letters of players, on whichever database owns their slots.
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """One letter of a player that is deleted, or every letter that it sees."""
 
-    Every method raises PlayerNotFound, DatabaseUnavailable.
+    player_id: int
+    mail_id: str | None = None
+
+    @property
+    def slot(self) -> int:
+        return slot_of(self.player_id)
+
+
+class Inbox:
+    """Reads and deletes letters of players, on whichever database owns their slots; to be closed.
+
+    Every method raises PlayerNotFound, DatabaseUnavailable, Overloaded.
     """
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._pages = ScannedPages(slots, SQL["page"], _mail)
+        self._writes: SharedWrites[Forgotten, None] = SharedWrites(slots, "players", write_forgotten)
 
     async def page(self, player_id: int, limit: int, before: str | None) -> Scanned[Mail]:
         """At most `limit` letters, newest first; `before` is the cursor of the page before."""
         return await self._pages.of(player_id, limit, before)
 
-    async def forget(self, player_id: int, mail_id: str) -> None:
-        """Deletes one letter, if it is there."""
-        statement = delete(tables.inbox).where(_of(player_id), INBOX.mail_id == mail_id)
-        await on_owner(self._slots, player_id, lambda connection: connection.execute(statement))
+    async def forget(self, forgotten: Forgotten) -> None:
+        """Deletes letters, those of them that are there; that a letter was refused stays recorded."""
+        if forgotten.slot >= self._slots.size("players"):
+            raise PlayerNotFound("There is no such player.")
+        await self._writes.write(forgotten)
 
-    async def forget_every(self, player_id: int) -> None:
-        """Deletes every letter that the player sees; that a letter was refused stays recorded."""
-        statement = delete(tables.inbox).where(_of(player_id))
-        await on_owner(self._slots, player_id, lambda connection: connection.execute(statement))
+    async def close(self) -> None:
+        await self._writes.close()
+
+
+async def write_forgotten(connection: asyncpg.Connection, forgotten: Sequence[Forgotten]) -> Sequence[None]:
+    """Deletes what is named. Raises driver errors."""
+    rows = [(one.slot, one.player_id, one.mail_id) for one in forgotten]
+    await connection.execute(SQL["forget"], *zip(*rows, strict=True))
+    return [None] * len(forgotten)
 
 
 async def forget_old(database: Database, before: datetime, most: int) -> int:
@@ -63,10 +85,6 @@ async def forget_old(database: Database, before: datetime, most: int) -> int:
     async with database.fenced("players") as connection:
         key = tuple_(INBOX.slot, INBOX.player_id, INBOX.mail_id)
         return (await connection.execute(delete(tables.inbox).where(key.in_(old)))).rowcount
-
-
-def _of(player_id: int) -> Any:
-    return (INBOX.slot == slot_of(player_id)) & (INBOX.player_id == player_id) & INBOX.refused.is_(None)
 
 
 def _mail(row: Mapping[str, Any]) -> Mail:

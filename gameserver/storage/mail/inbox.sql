@@ -22,3 +22,11 @@ left join lateral (
     ) as found
 ) i on o.owned
 order by n.number
+
+-- name: forget
+-- $1 slots, $2 player ids, $3 mail ids, arrays of equal length; null for every letter that the player sees.
+with n as (select * from unnest($1::smallint[], $2::bigint[], $3::uuid[]) as n(slot, id, mail_id)),
+     every as (delete from inbox i using n
+               where n.mail_id is null and i.slot = n.slot and i.player_id = n.id and i.refused is null)
+delete from inbox i using n
+where i.slot = n.slot and i.player_id = n.id and i.mail_id = n.mail_id and i.refused is null

@@ -13,17 +13,21 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+from gameserver.coalescing import Bounds, Coalescer
 from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown
 from gameserver.rules.player import Player
 from gameserver.storage.players.players import Players
-from gameserver.storage.postgres.coalescing import DatabaseCoalescer
+from gameserver.storage.postgres.coalescing import overloaded
+from gameserver.storage.postgres.connections import PROOFS
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import LEAVE_A_MARK, Lineage
-from gameserver.storage.postgres.shares import Purpose
+from gameserver.storage.postgres.faults import translated
+from gameserver.storage.postgres.link import Link
 from gameserver.storage.slots.slot_map import MOVED_SECONDS
 
 PROOF_SECONDS = 2.0
 """For how long a standby is waited for."""
+BOUNDS = Bounds(flights=PROOFS, together=5_000, waiting=20_000, seconds=5.0)
 Leaders = Mapping[Database, tuple[str | None, Lineage | None]]
 """By database: address and lineage of the primary that all connections lead to."""
 
@@ -33,7 +37,7 @@ class ProvenReads:
 
     def __init__(self, players: Players) -> None:
         self._players = players
-        self._proving: DatabaseCoalescer[None, None] = DatabaseCoalescer(_prove, Purpose.READS)
+        self._provers: dict[str, _Prover] = {}
 
     async def read(self, ids: Sequence[int]) -> dict[int, Player]:
         """The players of these ids that exist. Raises DatabaseUnavailable, Overloaded."""
@@ -41,7 +45,7 @@ class ProvenReads:
         while time.monotonic() < deadline:
             leaders = self._leaders(ids)
             found = await self._players.read(ids)
-            await asyncio.gather(*(self._proving.ask(database, None) for database in leaders))
+            await asyncio.gather(*(self._prover(database).prove() for database in leaders))
             # Whatever leads to an earlier primary is cut before another one is used: equal means the same server.
             if self._leaders(ids) == leaders:
                 return found
@@ -49,18 +53,47 @@ class ProvenReads:
 
     async def close(self) -> None:
         """Ends the proofs under way."""
-        await self._proving.close()
+        await asyncio.gather(*(prover.close() for prover in self._provers.values()))
+
+    def _prover(self, database: Database) -> "_Prover":
+        prover = self._provers.get(database.name)
+        if prover is None:
+            prover = self._provers[database.name] = _Prover(database)
+        return prover
 
     def _leaders(self, ids: Sequence[int]) -> Leaders:
         owners = self._players.owners(ids)
         return {database: (database.dialer.primary, database.dialer.lineage) for database in owners}
 
 
-async def _prove(database: Database, questions: Sequence[None]) -> Sequence[None]:
-    """Returns when a standby has confirmed that it follows this primary. Raises DatabaseUnavailable."""
-    try:
-        async with asyncio.timeout(PROOF_SECONDS):
-            await database.ask(f"select {LEAVE_A_MARK}")
-    except (TimeoutError, OutcomeUnknown) as error:
-        raise DatabaseUnavailable("No standby confirms that the primary still leads.", retry_after=1) from error
-    return [None] * len(questions)
+class _Prover:
+    """Of one database: the proofs that are asked for while one is under way share the next one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._link = database, Link(database, {})
+        self._asked: Coalescer[None, None] = Coalescer(self._prove, BOUNDS, overloaded)
+
+    def prove(self) -> asyncio.Future[None]:
+        """Ends when a standby has confirmed that it follows this primary, or with DatabaseUnavailable.
+
+        Raises Overloaded at once.
+        """
+        return self._asked.ask(None)
+
+    async def close(self) -> None:
+        await self._asked.close()
+        await self._link.close()
+
+    async def _prove(self, questions: Sequence[None]) -> Sequence[None]:
+        try:
+            async with asyncio.timeout(PROOF_SECONDS):
+                with translated(self._database.name):
+                    connection = await self._link.open()
+                    await connection.execute(f"select {LEAVE_A_MARK}")
+        except (TimeoutError, OutcomeUnknown) as error:
+            self._link.drop()
+            raise DatabaseUnavailable("No standby confirms that the primary still leads.", retry_after=1) from error
+        except BaseException:
+            self._link.drop()
+            raise
+        return [None] * len(questions)

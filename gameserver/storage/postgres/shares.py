@@ -31,7 +31,7 @@ class Purpose(Enum):
     READS = "reads"
     """Pages of ledgers and inboxes, items, friends, blocks and feeds."""
     CHANGES = "changes"
-    """Players' changes of their passwords and inboxes."""
+    """Players' changes of their passwords."""
     UPKEEP = "upkeep"
     """What nodes do by themselves."""
 

@@ -17,7 +17,7 @@ from gameserver.rules.rulebook import LETTERS as RULEBOOK_LETTERS
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.live.pushes import SENDER_SHARE, Seen
 from gameserver.storage.mail.bounds import forget_rested
-from gameserver.storage.mail.inbox import Mail
+from gameserver.storage.mail.inbox import Forgotten, Mail
 from gameserver.storage.mail.mailbag import NOT_ACCEPTED, SentLetter
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.social.blocks import BlockChange
@@ -212,7 +212,7 @@ async def test_an_inbox_holds_what_matters_and_no_more(settings: Settings) -> No
         assert {mail.kind for mail in held if mail.sender == 0} == {"rewarded"}
         senders = Counter(mail.sender for mail in held)
         assert (senders[0], senders[7], senders[8]) == (3, 1, 1), "one sender's flood takes no other's place"
-        await core.commands.play.inbox.forget_every(player.id)
+        await core.commands.play.inbox.forget(Forgotten(player.id))
         assert await letters_of(core, player) == []
 
 

@@ -1,0 +1,102 @@
+"""Letters that are deleted together, whoever deletes them, are those that were named, and no others."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from gameserver.app import Core
+from gameserver.rules.errors import PlayerNotFound
+from gameserver.rules.player import Player
+from gameserver.storage.ids import slot_of
+from gameserver.storage.mail.inbox import Forgotten
+from gameserver.storage.postgres.database import Database
+from tests.support.client import command_id
+from tests.support.deployment import connected, enlist, enlist_many, move_slot
+
+WRITE = """insert into inbox (slot, player_id, mail_id, kind, sender, payload, sent_at, at, refused)
+values ($1, $2, $3, 'mail:healed', 7, '{"args": {}, "events": []}', now(), now(), $4)"""
+
+
+def database(core: Core, player: Player) -> Database:
+    return core.slots.owner("players", slot_of(player.id))
+
+
+async def letters(core: Core, player: Player, count: int, refused: str | None = None) -> list[str]:
+    """As many letters of the player as they were delivered, or as they were refused; their ids, newest first."""
+    ids = [command_id() for _ in range(count)]
+    async with connected(database(core, player).url) as connection:
+        await connection.executemany(WRITE, [(slot_of(player.id), player.id, id_, refused) for id_ in ids])
+    return sorted(ids, reverse=True)
+
+
+async def seen(core: Core, player: Player) -> list[str]:
+    return [mail.mail_id for mail in (await core.commands.play.inbox.page(player.id, 100, None)).rows]
+
+
+async def recorded(core: Core, player: Player) -> int:
+    """How many rows of the inbox there are, with those of letters that were refused."""
+    async with connected(database(core, player).url) as connection:
+        return int(await connection.fetchval("select count(*) from inbox where player_id = $1", player.id))
+
+
+async def test_what_is_deleted_together_is_what_each_has_named(core: Core) -> None:
+    inbox = core.commands.play.inbox
+    players = [await enlist(core, database=name) for name in ("one", "one", "one", "two")]
+    held = [await letters(core, player, 3) for player in players]
+    refused = [await letters(core, player, 1, "not accepted") for player in players]
+    everything, one, alien, _ = players
+    await asyncio.gather(
+        inbox.forget(Forgotten(everything.id)),
+        inbox.forget(Forgotten(everything.id, held[0][1])),
+        inbox.forget(Forgotten(one.id, held[1][1])),
+        inbox.forget(Forgotten(one.id, held[1][1])),
+        inbox.forget(Forgotten(one.id, refused[1][0])),
+        inbox.forget(Forgotten(alien.id, held[1][0])),
+        inbox.forget(Forgotten(alien.id, command_id())),
+    )
+    assert [await seen(core, player) for player in players] == [[], [held[1][0], held[1][2]], held[2], held[3]]
+    assert [await recorded(core, player) for player in players] == [1, 3, 4, 4]
+    with pytest.raises(PlayerNotFound):
+        await inbox.forget(Forgotten((1 << 63) - 1))
+
+
+async def test_letters_that_have_moved_with_their_player_are_deleted_there(core: Core, second: Core) -> None:
+    player = await enlist(core, database="one")
+    await letters(core, player, 2)
+    await move_slot(second, slot_of(player.id), "two")
+    await core.commands.play.inbox.forget(Forgotten(player.id))
+    await core.slots.refresh()
+    assert (database(core, player).name, await recorded(core, player)) == ("two", 0)
+
+
+async def test_letters_that_are_locked_elsewhere_dont_keep_those_of_others(core: Core) -> None:
+    inbox = core.commands.play.inbox
+    players = await enlist_many(core, 2, "one")
+    held = [await letters(core, player, 1) for player in players]
+    async with connected(database(core, players[0]).url) as connection, connection.transaction():
+        await connection.execute("select from inbox where mail_id = $1 for update", held[0][0])
+        waiting = asyncio.create_task(inbox.forget(Forgotten(players[0].id)))
+        await asyncio.sleep(0.05)
+        await inbox.forget(Forgotten(players[1].id))
+        assert await seen(core, players[1]) == []
+        assert not waiting.done()
+    await waiting
+    assert await seen(core, players[0]) == []
+
+
+async def test_a_batch_whose_statement_is_refused_is_tried_one_by_one(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    players = await enlist_many(core, 3, "one")
+    held = [await letters(core, player, 1) for player in players]
+    execute = asyncpg.Connection.execute
+
+    async def refuse(self: asyncpg.Connection, query: str, *arguments: object, **options: object) -> str:
+        if "inbox" in query and len(arguments[0]) > 1:  # type: ignore[arg-type]
+            raise asyncpg.DeadlockDetectedError("a test")
+        return str(await execute(self, query, *arguments, **options))
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", refuse)
+    await asyncio.gather(*(core.commands.play.inbox.forget(Forgotten(player.id)) for player in players[:2]))
+    assert [await seen(core, player) for player in players] == [[], [], held[2]]

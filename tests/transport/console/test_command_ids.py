@@ -134,6 +134,29 @@ async def test_a_correction_whose_preview_is_out_of_date_is_previewed_again(api:
     assert (await api.admin(f"players/{who.id}")).body["player"]["exp"] == 500
 
 
+@pytest.mark.parametrize("matters", [True, False], ids=["what the preview says", "something else"])
+async def test_what_changes_after_the_last_look_is_never_written_over(api: Api, signed_in: Page, matters: bool) -> None:
+    page, who = signed_in, await api.sign_up("mage")
+    ids = ids_sent(page)
+    await preview(page, who, "EXP", "500")
+
+    async def change_first(route: Route) -> None:
+        if len(ids) == 1:
+            await (correct(api, who, exp=90_000) if matters else correct(api, who, hp=1))
+        await route.continue_()
+
+    await page.route(CORRECTIONS, change_first)
+    await send(page)
+    if matters:
+        await expect(page.get_by_role("alert")).to_contain_text("look at it again")
+        assert (await api.admin(f"players/{who.id}")).body["player"]["exp"] == 90_000
+        assert len(ids) == 1
+    else:
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        player = (await api.admin(f"players/{who.id}")).body["player"]
+        assert (player["exp"], player["hp"], len(set(ids))) == (500, 1, 2)
+
+
 async def test_a_preview_of_what_was_typed_before_isnt_shown_for_what_is_there_now(api: Api, signed_in: Page) -> None:
     page, who, go_on = signed_in, await api.sign_up("mage"), asyncio.Event()
 

@@ -5,6 +5,7 @@ import { Commands } from './commands.js';
 import { isMoment, number } from './format.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 
+const ATTEMPTS = 5; // at a change of a player that acts meanwhile
 const LATEST = '9999-12-31T23:59'; // without it, fields take years of six digits
 
 // A modal dialog; Escape and its button call `onClose`. The focus returns to where it was.
@@ -83,7 +84,8 @@ export function Folded({ given, children }) {
 // there is none); `reason` goes into it where `reasonIn` says ('body' or 'query'). `fields(values, set, problems)` draws
 // what is to be filled in; `check(values)` gives problems by field, and while there is one nothing is sent. `show(answer)`
 // draws a preview's answer; `confirm`, if given, has to be typed, as text or from the preview's answer. `binding(answer)`,
-// if given, is what of a preview has to be so still when the change is made. `onDone(answer)` is called after it was made.
+// if given, is what of a preview has to be so still when the change is made: it is made of the version of the player that
+// was compared with the preview, or not at all. `onDone(answer)` is called after it was made.
 // `repeats` is false where the server takes no command id.
 export function Change({ title, verb, request, fields, check = () => ({}), show, confirm, binding, initial = {}, reasonIn = 'body', danger = false, repeats = true, onDone, onClose }) {
   const [values, setValues] = useState(initial);
@@ -96,6 +98,7 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
   const [tried, setTried] = useState(false);
   const commands = useRef(null);
   commands.current ??= new Commands();
+  const sent = useRef(null); // the change as it was sent last, with the version that it expects
   const end = useRef(null);
   const present = useRef(values);
   present.current = values;
@@ -115,16 +118,26 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
     return ask(method, path, { query, body, commandId: newCommandId() });
   };
   const see = (answer) => present.current === values && setPreview(answer); // not of what was there before it was changed
+  const bound = async (command) => {
+    const now = await foresee();
+    if (JSON.stringify(binding(now)) !== JSON.stringify(binding(preview))) {
+      see(now);
+      throw new Error('Meanwhile it would do something else than the preview said. The preview is a new one now: look at it again.');
+    }
+    return { ...command, body: { ...command.body, expected_version: now.version } };
+  };
   const make = async () => {
     const command = written(false);
-    if (binding && !commands.current.isOpen(command)) {
-      const now = await foresee();
-      if (JSON.stringify(binding(now)) !== JSON.stringify(binding(preview))) {
-        see(now);
-        throw new Error('Meanwhile it would do something else than the preview said. The preview is a new one now: look at it again.');
+    const text = JSON.stringify(command);
+    for (let attempts = 1; ; attempts += 1) {
+      const isUnsure = sent.current?.text === text && commands.current.isOpen(sent.current.command);
+      if (!isUnsure) sent.current = { text, command: binding ? await bound(command) : command };
+      try {
+        return onDone(await commands.current.send(sent.current.command));
+      } catch (fault) {
+        if (!binding || fault.code !== 'player_changed' || attempts === ATTEMPTS) throw fault;
       }
     }
-    onDone(await commands.current.send(command));
   };
 
   const attempt = async (work) => {

@@ -36,36 +36,45 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Show each database's part of each group: slots, players, bytes on disk, and rows written per second."""
+    """Show each database's part of each group: slots, players, bytes on disk, and rows written per second.
+
+    Ends with 1 if a database is away.
+    """
+    last: list[Holding] = []
 
     async def run() -> None:
         settings = settings_of(config)
         databases = provision.open_databases(settings)
         try:
             survey = Survey(databases, databases[settings.control.database])
-            await (_print_rows if as_json else _show)(survey, watch=watch)
+            last.extend(await (_print_rows if as_json else _show)(survey, watch=watch))
         finally:
             await databases.close()
 
     with faults():
         carry_out(run())
+    if away := [holding.database for holding in last if holding.role == "away"]:
+        typer.echo(f"Away: {', '.join(away)}.", err=True)
+        raise typer.Exit(1)
 
 
-async def _show(survey: Survey, *, watch: bool) -> None:
+async def _show(survey: Survey, *, watch: bool) -> Sequence[Holding]:
     with Live(console=console, auto_refresh=False) if watch else contextlib.nullcontext() as live:
         async for before, after, seconds in _samples(survey):
             table = tables.holdings(before, after, seconds)
             if live is None:
                 show(console, table)
-                return
+                return after
             live.update(table, refresh=True)
+    return ()
 
 
-async def _print_rows(survey: Survey, *, watch: bool) -> None:
+async def _print_rows(survey: Survey, *, watch: bool) -> Sequence[Holding]:
     async for before, after, seconds in _samples(survey):
         show_json(tables.holding_rows(before, after, seconds))
         if not watch:
-            return
+            return after
+    return ()
 
 
 async def _samples(survey: Survey) -> AsyncIterator[tuple[Sequence[Holding], Sequence[Holding], float]]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from rich.cells import cell_len
@@ -20,6 +21,7 @@ from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
 from gameserver.stack.fleet.overview import overview
+from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.node import NodeProcess
 from gameserver.storage.operators.survey import GroupUsage
 from gameserver.storage.sharding.provision import Migrated, MigrationStep
@@ -104,6 +106,21 @@ async def test_every_question_answers_at_80_columns_and_as_json(
             assert set(entry) == expected
         lines = (await answered(command_line, config, *words)).splitlines()
         assert max(cell_len(line.rstrip()) for line in lines) <= WIDTH
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_a_database_that_is_away_is_named_by_slots_status_and_its_exit_code(
+    command_line: CommandLine, settings: Settings, tmp_path: Path, as_json: bool
+) -> None:
+    config = tmp_path / "gameserver.toml"
+    of_two = urlsplit(settings.database_url("two").get_secret_value())
+    nowhere = of_two.netloc.replace(str(of_two.port), str(free_port()))
+    config.write_text(toml_of(settings, settings.node.port).replace(of_two.netloc, nowhere))
+    words = ["slots", "status", *(["--json"] if as_json else [])]
+    done = await command_line.gameserver(*words, "--config", str(config))
+    assert (done.code, "Away: two." in done.text) == (1, True), done.text
+    if as_json:
+        assert {(row["database"], row["role"]) for row in json.loads(done.out)} == {("one", "primary"), ("two", "away")}
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 """What commands print: tables whose values are never cut or broken, and JSON for programs.
 
-Law: a column keeps its values on one line unless it is named as one that may be folded. A table that is wider than the
-terminal all the same is printed at its own width: the terminal may wrap the line, but what is copied from it is whole.
+Law: a text is printed as it is: what looks like markup, or the name of an emoji, in what somebody has written means
+nothing. A column keeps its values on one line unless it is named as one that may be folded. A table that is wider than
+the terminal all the same is printed at its own width: the terminal may wrap the line, but what is copied from it is
+whole.
 """
 
 import os
 import sys
 from collections.abc import Collection
+from typing import Any
 
 import orjson
 from rich.cells import cell_len
@@ -51,10 +54,18 @@ def grid(*headings: str, right: Collection[str] = (), folded: Collection[str] = 
     return table
 
 
+def plain_console(*, stderr: bool = False, quiet: bool = False, soft_wrap: bool = False) -> Console:
+    """What commands print on."""
+    return _plain(stderr=stderr, quiet=quiet, soft_wrap=soft_wrap, width=columns())
+
+
+def _plain(**options: Any) -> Console:
+    return Console(markup=False, emoji=False, highlight=False, **options)
+
+
 def show(console: Console, table: Table) -> None:
     """Prints a table of `grid`."""
-    width = max(console.width, _least(table))
-    Console(file=console.file, width=width, highlight=False).print(table)
+    _plain(file=console.file, width=max(console.width, _least(table))).print(table)
 
 
 def show_json(value: object) -> None:

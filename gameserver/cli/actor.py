@@ -7,14 +7,19 @@ from typing import Annotated
 
 import typer
 
+from gameserver.rules.errors import BadInput
+from gameserver.transport import wire
+
 LONGEST = 64
 """Characters of a name in the audit log."""
 
 
 def _checked(reason: str) -> str:
-    if not reason.strip():
-        raise typer.BadParameter("it must say something")
-    return reason
+    """By the law that reasons over HTTP have. Raises BadParameter."""
+    try:
+        return wire.parse(wire.ReasonQuery, {"reason": reason}).reason
+    except BadInput as error:
+        raise typer.BadParameter(f"it {error.errors[0].problem}") from None
 
 
 Reason = Annotated[str, typer.Option(callback=_checked, help="For the audit log.")]

@@ -12,8 +12,8 @@ def claim_looks(config: Config = DEFAULT) -> None:
         names = alike = 0
         async for progress in core.rooms.accounts.looks.claim_all():
             names, alike = progress.names, progress.alike
-        console.print(f"{names:,} names can't be taken by look-alikes any more.", highlight=False)
+        console.print(f"{names:,} names can't be taken by look-alikes any more.")
         if alike:
-            console.print(f"{alike:,} of them look like another player's: both stay.", highlight=False)
+            console.print(f"{alike:,} of them look like another player's: both stay.")
 
     with_core(config, work)

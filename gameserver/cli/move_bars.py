@@ -13,12 +13,12 @@ from gameserver.commands.sharding import Sharding
 async def carry_out(moves: Sharding, ids: Sequence[int]) -> None:
     """Carries out moves, with two progress bars for each; Ctrl-C leaves them to the running nodes."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}"),
+        TextColumn("{task.fields[unit]}", markup=False),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console) as bars:
         progress = MoveBars(bars)

@@ -183,7 +183,7 @@ def _by(core: application.Core, reason: str, command_id: str | None) -> ChangedB
 def _when(at: datetime | None, in_seconds: int | None) -> rollouts.When:
     """Raises BadParameter unless exactly one is given."""
     if (at is None) == (in_seconds is None):
-        raise typer.BadParameter("give either --at or --in-seconds")
+        raise typer.BadParameter("give either --at or --in")
     return rollouts.when(None if at is None else at.replace(tzinfo=UTC), in_seconds)
 
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 import uvloop
-from rich.console import Console
 
 from gameserver import app as application
 from gameserver import garbage
@@ -22,12 +21,12 @@ from gameserver.rules.game import GameFault
 from gameserver.stack.errors import StackError
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables.migrations import OutdatedDatabase
-from gameserver.terminal import columns
+from gameserver.terminal import plain_console
 from gameserver.waiting import cancel_and_wait
 
 FAULTS = (ConfigFault, GameFault, StackError, OutdatedDatabase, IncompleteMap, OSError)
 
-console = Console(width=columns(), highlight=False)
+console = plain_console()
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 """The option of commands that show something."""
 END_SECONDS = 5.0

@@ -87,12 +87,11 @@ async def show_loading(console: Console, progress: AsyncIterator[LoadProgress], 
             bar.update(task, completed=loaded.done, rate=loaded.done / (time.monotonic() - began))
     seconds = time.monotonic() - began
     made = f"{loaded.made:,} signed up in {seconds:.1f} s ({loaded.made / seconds:,.0f}/s)"
-    console.print(f"{made}, {loaded.there:,} existed already", highlight=False)
+    console.print(f"{made}, {loaded.there:,} existed already")
     if loaded.taken:
         console.print(
             f"{loaded.taken:,} left out: another player has their name or device, or a load that was killed holds it. "
             "Such claims are resolved within minutes: load again then.",
-            highlight=False,
         )
 
 

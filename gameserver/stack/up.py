@@ -31,7 +31,7 @@ from gameserver.stack.servers.redis import RedisServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from gameserver.stack.servers.watchdog import watched
-from gameserver.terminal import columns, show, show_json
+from gameserver.terminal import plain_console, show, show_json
 
 
 def servers(settings: Settings) -> list[Child]:
@@ -168,7 +168,7 @@ async def up(
     front = _front(settings, config, game_nodes)
     children: list[Child] = [*failing_over.deciders, *databases, *followers, *game_nodes]
     children += [front.haproxy] if front else []
-    console = Console(stderr=True, width=columns(), quiet=as_json, highlight=False, soft_wrap=True)
+    console = plain_console(stderr=True, quiet=as_json, soft_wrap=True)
     supervisor = Supervisor(children, lock=settings.data / "up.lock")
     async with _reaping(supervisor), supervisor:
         console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")

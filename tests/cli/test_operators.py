@@ -5,12 +5,13 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 from gameserver.cli.actor import actor
 from gameserver.config.settings import Settings
-from tests.support.client import Api, command_id
+from tests.support.client import ADMIN_KEY, Api, command_id
 from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode, toml_of
@@ -128,3 +129,38 @@ async def test_a_campaign_is_previewed_started_shown_and_revoked(
     await campaigns("agree", own.id, "--expected-count", "2", *reason, code=1)
     assert f"{own.id}  revoked" in await campaigns("revoke", own.id, *reason)
     assert "it is done" in await campaigns("revoke", campaign, "--reason", "a test", code=1)
+
+
+async def test_what_somebody_has_written_is_printed_as_it_is(api: Api, command_line: CommandLine, config: str) -> None:
+    """What looks like markup, or the name of an emoji, would be left out, or end the command half-way."""
+    written = "ticket [/x] 4711 [red] :cat: [b]"
+    who = await api.sign_up("mage")
+
+    async def said(*words: str, code: int = 0) -> str:
+        done = await command_line.gameserver(*words, "--config", config)
+        assert done.code == code, done.text
+        return " ".join(done.text.split())
+
+    start = ("campaigns", "start", "--text", written, "--class", "mage", "--reason", written, "--expected-count", "1")
+    campaign = (await said(*start)).split()[0]
+    (listed,) = [line for line in (await api.admin("campaigns")).body["campaigns"] if line["id"] == campaign]
+    assert listed["reason"] == written
+    assert campaign in await said("campaigns", "list")
+    path = f"/admin/v1/players/{who.id}/sessions?{urlencode({'reason': written})}"
+    assert (await api.ask("DELETE", path, token=ADMIN_KEY)).status == 200
+    audited = await said("audit", "--action", "end_sessions")
+    assert all(word in audited for word in written.split()), audited
+    game = Path("config/game.toml").read_text("utf-8").replace("exp = 5\n", "exp = 6\n", 1)
+    changed = Path(config).with_name("changed.toml")
+    changed.write_text(game)
+    await said("rules", "publish", "--game", str(changed), "--in", "60", "--reason", written)
+    ordered = await said("rules", "orders")
+    assert all(word in ordered for word in written.split()), ordered
+
+
+@pytest.mark.parametrize("reason", [" ", "\x1b[2J", "two\nlines", "x" * 201])
+async def test_a_reason_is_one_over_http_and_on_the_command_line(
+    command_line: CommandLine, config: str, reason: str
+) -> None:
+    done = await command_line.gameserver("keys", "revoke", "ann", "--reason", reason, "--config", config)
+    assert (done.code, "Invalid value for '--reason'" in done.text) == (2, True), done.text

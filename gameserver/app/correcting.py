@@ -41,5 +41,13 @@ def erasures_of(rooms: Rooms, accounts: Accounts, slots: Slots, leaderboards: Le
     operators = rooms.operators
     records, erasure = rooms.seasons.records, Erasure(slots)
     return Erasures(
-        accounts, erasure, records, operators.notes, rooms.social, rooms.live, leaderboards, operators.audit
+        accounts,
+        erasure,
+        records,
+        operators.notes,
+        rooms.social,
+        rooms.live,
+        leaderboards,
+        operators.audit,
+        operators.mentions,
     )

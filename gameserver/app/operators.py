@@ -14,6 +14,7 @@ from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.campaigns import CampaignRecords
 from gameserver.storage.operators.exports import Exports
 from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.operators.mentions import Mentions
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.recipients import Recipients
 from gameserver.storage.operators.reports import Reports
@@ -42,6 +43,7 @@ def operators_room(settings: Settings, databases: Databases, replicas: Replicas,
         keys=AdminKeys(control),
         names=GameNames(control, slots.members),
         notes=Notes(control),
+        mentions=Mentions(control),
         campaigns=CampaignRecords(control),
         recipients=Recipients(slots, Reports(slots, replicas, 0)),
         queries=SavedQueries(control),

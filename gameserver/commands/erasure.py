@@ -17,6 +17,7 @@ from gameserver.commands.keys import name_keys
 from gameserver.rules.errors import BoardUnavailable, Unavailable
 from gameserver.storage.accounts.erasure import Erasure, Traces
 from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.operators.mentions import Mentions
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.rooms import LiveRoom, SocialRoom
 from gameserver.storage.seasons.records import SeasonRecords
@@ -37,6 +38,7 @@ class Erasures:
     live: LiveRoom
     leaderboards: Leaderboards
     audit: Audit
+    mentions: Mentions
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
         erased = await _erase(erasures, player_id, traces)
         left = await _left(erasures, player_id, traces)
         elsewhere = await erasures.erasure.elsewhere(player_id, traces.names)
-        mentions = elsewhere.mentions | {"audit": await erasures.audit.log.mentions(traces.names)}
+        written, unsearched = await erasures.mentions.of(traces.names)
+        mentions = elsewhere.mentions | written
         receipt = ErasureReceipt(
             player_id,
             by.command_id,
@@ -79,7 +82,7 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
             erased,
             left | {"letters": elsewhere.letters},
             {store: count for store, count in mentions.items() if count},
-            elsewhere.unsearched,
+            [*elsewhere.unsearched, *unsearched],
         )
         end.after = {"erased": erased, "left": receipt.left, "unsearched": list(receipt.unsearched)}
     return receipt

@@ -22,6 +22,7 @@ from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.campaigns import CampaignRecords
 from gameserver.storage.operators.exports import Exports
 from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.operators.mentions import Mentions
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.operators.recipients import Recipients
 from gameserver.storage.operators.reports import Reports
@@ -107,6 +108,7 @@ class OperatorsRoom:
     keys: AdminKeys
     names: GameNames
     notes: Notes
+    mentions: Mentions
     campaigns: CampaignRecords
     recipients: Recipients
     queries: SavedQueries

@@ -1,4 +1,6 @@
-"""Looking for an erased player in what isn't its own: inboxes, outboxes and ledgers of others, on every database.
+"""Looking for an erased player in what isn't its own, on every database of players.
+
+That is inboxes, outboxes, ledgers, bans and devices of others, and what rules keep of them.
 
 Law: a search changes nothing and is bounded: each store of each database is scanned for as long as a statement may run
 there (5 s), and one that took longer is named as not searched. A letter of the player that still says something is a
@@ -17,7 +19,9 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import Slots
 
 SQL = {name: text(statement) for name, statement in statements.load(__package__, "erasure_search.sql").items()}
-STORES = ("inbox", "outbox", "ledger", "kept")
+LETTERS = ("inbox", "outbox", "ledger", "kept")
+"""Stores that have letters of the player, which say something until they are erased."""
+STORES = (*LETTERS, "bans", "devices", "players")
 
 
 @dataclass(slots=True)
@@ -34,7 +38,7 @@ async def search_others(slots: Slots, player_id: int, names: Sequence[str]) -> E
     found = Elsewhere()
     for database in slots.members("players"):
         for store in STORES:
-            letters = await _count(database, f"letters_{store}", found, id=player_id)
+            letters = await _count(database, f"letters_{store}", found, id=player_id) if store in LETTERS else 0
             mentions = await _count(database, f"words_{store}", found, id=player_id, words=words(names)) if names else 0
             found.letters += letters
             if mentions:

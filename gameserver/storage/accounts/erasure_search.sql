@@ -1,4 +1,5 @@
--- Looking for what an erasure must not have left in rows of others. Tables: ledger, ledger_kept, inbox, outbox.
+-- Looking for what an erasure must not have left in rows of others. Tables: ledger, ledger_kept, inbox, outbox, bans,
+-- devices, players.
 -- :id the erased player; :words its names as a pattern of whole words. Each is a scan, bounded by the session's statement_timeout.
 
 -- name: letters_inbox
@@ -36,3 +37,13 @@ where player_id <> :id and (cast(args as text) ~ :words or cast(outcome -> 'even
 -- name: words_kept
 select count(*) from ledger_kept
 where player_id <> :id and (cast(args as text) ~ :words or cast(outcome -> 'events' as text) ~ :words)
+
+-- name: words_bans
+select count(*) from bans where player_id <> :id and concat_ws(' ', said, reason) ~* :words
+
+-- name: words_devices
+select count(*) from devices where player_id <> :id and label ~* :words
+
+-- name: words_players
+-- What rules keep of a player.
+select count(*) from players where id <> :id and cast(data as text) ~ :words

@@ -1,11 +1,10 @@
 """Reads the audit log: filtered, newest first, by pages that begin behind an entry."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, Text, cast, func, or_, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.storage import tables
@@ -58,16 +57,6 @@ class AuditLog:
         async with self._control.snapshot() as connection:
             entries = await entries_of(connection, question)
         return entries[: question.limit], len(entries) > question.limit
-
-    async def mentions(self, names: Sequence[str]) -> int:
-        """In how many entries one of these names stands, whatever its case. Raises DatabaseUnavailable."""
-        if not names:
-            return 0
-        texts = [AUDIT.c.reason, cast(AUDIT.c.details, Text), cast(AUDIT.c.before, Text), cast(ENDS.c.after, Text)]
-        named = or_(*(column.icontains(name, autoescape=True) for column in texts for name in names))
-        query = select(func.count()).select_from(AUDIT.outerjoin(ENDS, ENDS.c.entry == AUDIT.c.id)).where(named)
-        async with self._control.snapshot() as connection:
-            return int((await connection.execute(query)).scalar_one())
 
 
 async def entries_of(connection: AsyncConnection, question: AuditQuestion) -> list[AuditEntry]:

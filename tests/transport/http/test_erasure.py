@@ -3,14 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import JSON, String, Table, text
+from sqlalchemy.sql.visitors import iterate
 
 from gameserver.config.settings import Settings
+from gameserver.storage import tables
 from gameserver.storage.accounts import erasure_search
 from gameserver.storage.ids import slot_of
-from tests.support.client import Api, Signed
+from gameserver.storage.operators.mentions import TEXTS
+from tests.support.client import ADMIN_KEY, Api, Signed, command_id
 from tests.support.deployment import connected, with_rules
 from tests.support.everywhere import everywhere
 from tests.support.nodes import InProcessNode, start_node
@@ -69,6 +73,42 @@ async def test_a_receipt_says_where_others_still_mention_a_name(api: Api) -> Non
     assert receipt["complete"] is True
     # The sender's row of the action, the letter's in the ledger and in the inbox; a part of a longer name isn't one.
     assert receipt["mentions"] == {"audit": 1, "inbox": 1, "ledger": 2}
+
+
+async def test_a_receipt_says_what_operators_have_written_of_a_name(api: Api) -> None:
+    who, other = await api.sign_up("mage", name=NAME), await api.sign_up("mage")
+    written = f"insulted by {NAME.lower()}가"  # names are written in small letters, and with particles
+    for method, what, body in (
+        ("POST", f"players/{other.id}/notes", {"text": written}),
+        ("POST", f"queries/{quote(NAME)}", {"reason": "x", "query": {}}),
+        (
+            "POST",
+            "campaigns",
+            {"filter": {"class": "mage"}, "text": written, "items": {}, "expected_count": 2, "reason": "x"},
+        ),
+        ("POST", f"players/{other.id}/ban", {"reason": "boosted", "said": f"You traded with {NAME}."}),
+    ):
+        answer = await api.ask(method, f"/admin/v1/{what}", token=ADMIN_KEY, key=command_id(), body=body)
+        assert answer.status < 300, (what, answer.body)
+    mentions = (await change(api, "POST", who, "/erasure")).body["mentions"]
+    assert {store: mentions.get(store) for store in ("notes", "bans", "campaigns", "saved_queries")} == {
+        "notes": 1, "bans": 1, "campaigns": 1, "saved_queries": 1
+    }  # fmt: skip
+
+
+def test_every_text_of_operators_is_searched() -> None:
+    """A column of the control database that people write texts into is one of these."""
+    others = {
+        "admin_keys", "admin_sessions", "control_lineage", "databases", "game_names", "members", "move_slots", "moves",
+        "primaries", "rulebooks", "season_standings", "seasons", "slots",
+    }  # fmt: skip
+    held = {
+        table.name
+        for table in tables.METADATA["control"].sorted_tables
+        if any(isinstance(column.type, String | JSON) for column in table.columns)
+    }
+    searched = {table.name for rows, _ in TEXTS.values() for table in iterate(rows) if isinstance(table, Table)}
+    assert held - others == searched
 
 
 async def test_a_receipt_isnt_complete_while_a_letter_of_the_player_says_something(

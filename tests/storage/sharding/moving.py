@@ -21,6 +21,7 @@ from gameserver.storage.sharding.digest import moved_tables
 from gameserver.storage.sharding.move import MoveRecord
 from tests.support.client import command_id
 from tests.support.deployment import act, assert_ledger_explains, connected, slots_of
+from tests.support.standstill import standstill
 
 LEFT = (
     "select (select count(*) from pg_subscription where subdbid = d.oid),"
@@ -35,11 +36,18 @@ STEPS: dict[str, tuple[type, str]] = {
 """Methods that a mover calls at these moments of a move."""
 
 
+STANDSTILL_SECONDS = 50.0
+"""A move of a test takes a few; its own limits are above this."""
+
+
 async def move(core: Core, slots: Sequence[int], target: str, group: str = "players") -> MoveRecord:
     """Moves slots from wherever they are; the last move at its end."""
     plans = await sharding.plan_move(core.sharding, group, slots, target)
     ids = await sharding.begin(core.sharding, plans)
-    await sharding.carry_out(core.sharding, ids, lambda _: None)
+    carrying = asyncio.create_task(sharding.carry_out(core.sharding, ids, lambda _: None))
+    done, _ = await asyncio.wait([carrying], timeout=STANDSTILL_SECONDS)
+    assert done, await standstill(core)
+    await carrying
     await core.slots.refresh()
     return await core.sharding.moves.find(ids[-1])
 

@@ -9,7 +9,7 @@ An address from which a name has signed in with its password keeps a place: the 
 share, isn't asked there. So one who guesses from many addresses keeps a player out of new ones, but not of these.
 
 For that the limits of a kind share one hash tag, so on a Redis Cluster all sign-ins are counted on one of its servers.
-A decision takes it some 10 µs, less than a thousandth of what hashing the password takes the nodes. Asking for address
+Attempts that come at about the same time are one call, so a decision takes it some 4 µs. Asking for address
 and name one by one on servers of their own would spread that, but it would count attempts that are then denied, and
 give a Retry-After that isn't true. A name is stored as the hash of its key, so that Redis doesn't list who signs in.
 Keys expire when they have no effect any more.
@@ -26,12 +26,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from gameserver.coalescing import Coalescer
 from gameserver.rules import names
 from gameserver.rules.errors import SessionsUnavailable
 from gameserver.rules.pacing import Pace, refusal
 from gameserver.storage.redis import clients
-from gameserver.storage.redis.coalescing import CoalescedScript
+from gameserver.storage.redis.coalescing import BOUNDS
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
 from gameserver.telemetry import denied
@@ -58,12 +60,14 @@ class AttemptPaces:
 
 
 @dataclass(frozen=True, slots=True)
-class _Limit:
-    """A limit that an attempt falls under; `kind` is its name in the settings and the metrics."""
+class _Kind:
+    """A kind of limit, under its name in the settings and the metrics, and what is said where it denies.
 
-    kind: str
-    key: str
-    pace: Pace
+    `digit` is its place among the KINDS, from 1, by which the script tells them apart.
+    """
+
+    digit: str
+    name: str
     detail: str
     counts_denied: bool = False
     """Whether attempts that another limit denies count, too."""
@@ -71,17 +75,43 @@ class _Limit:
     """Whether nobody but the address falls under it."""
 
 
+SIGN_UPS = _Kind("1", "sign_ups_per_address", "Too many sign-ups from this address.", of_address=True)
+SIGN_INS = _Kind(
+    "2", "sign_ins_per_address", "Too many sign-ins from this address.", counts_denied=True, of_address=True
+)
+OF_NAME = _Kind("3", "sign_ins_per_name", "Too many sign-ins under this name from new addresses.")
+OF_PAIR = _Kind("4", "sign_ins_per_name_and_address", "Too many sign-ins under this name from this address.")
+OF_PLAYER = _Kind("5", "password_changes_per_player", "The password was changed too often.")
+KINDS = (SIGN_UPS, SIGN_INS, OF_NAME, OF_PAIR, OF_PLAYER)
+
+
+ADMITTED = 0, 0
+
+
+class _Limit(NamedTuple):
+    """A limit that an attempt falls under."""
+
+    kind: _Kind
+    key: str
+
+
 class AttemptsSpendCall(NamedTuple):
     limits: Sequence[str]
-    paces: Sequence[int]
+    paces: str
+    kinds: Sequence[str]
 
 
 class Attempts:
     """One per node. An `address` of None is a caller to whom these limits don't apply."""
 
     def __init__(self, redis: Redis, paces: AttemptPaces) -> None:
-        spend = Script(redis, __package__, "attempts_spend", AttemptsSpendCall)
-        self._spent, self._paces = CoalescedScript(spend), paces
+        self._script = Script(redis, __package__, "attempts_spend", AttemptsSpendCall)
+        of_kinds = [getattr(paces, kind.name) for kind in KINDS]
+        self._paces = " ".join(
+            f"{_microseconds(pace)} {pace.burst} {int(kind.counts_denied)}"
+            for kind, pace in zip(KINDS, of_kinds, strict=True)
+        )
+        self._sign_up_calls, self._sign_in_calls = [Coalescer(self._spend_all, BOUNDS, RedisError) for _ in range(2)]
         self._redis = redis
         self._denied_until: dict[str, int] = {}
         """By the key of an address's limit, in nanoseconds of the monotonic clock."""
@@ -89,37 +119,26 @@ class Attempts:
     async def sign_up(self, address: str | None) -> None:
         """Counts a sign-up. Raises RateLimited, SessionsUnavailable."""
         if address is not None:
-            pace, detail = self._paces.sign_ups_per_address, "Too many sign-ups from this address."
-            key = f"gs:limit:{{sign_up}}:address:{address}"
-            limit = _Limit("sign_ups_per_address", key, pace, detail, of_address=True)
+            limit = _Limit(SIGN_UPS, f"gs:limit:{{sign_up}}:address:{address}")
             self._require_not_denied(limit)
-            await self._spend([limit])
+            await self._spend(self._sign_up_calls, [limit])
 
     async def sign_in(self, address: str | None, name: str | None = None) -> None:
         """Counts a sign-in, by its name if it has one. Raises RateLimited, SessionsUnavailable."""
         if address is None:
             return
-        limits = [self._sign_ins(address)]
+        limits = [_sign_ins(address)]
         self._require_not_denied(limits[0])
         if name is not None:
             limits += await self._sign_ins_by_name(address, _hashed(name))
-        await self._spend(limits)
-
-    def _sign_ins(self, address: str) -> _Limit:
-        pace, detail = self._paces.sign_ins_per_address, "Too many sign-ins from this address."
-        key = f"gs:limit:{{sign_in}}:address:{address}"
-        return _Limit("sign_ins_per_address", key, pace, detail, counts_denied=True, of_address=True)
+        await self._spend(self._sign_in_calls, limits)
 
     async def _sign_ins_by_name(self, address: str, hashed: str) -> list[_Limit]:
-        pace, detail = self._paces.sign_ins_per_name_and_address, "Too many sign-ins under this name from this address."
-        key = f"gs:limit:{{sign_in}}:name:{hashed}:address:{address}"
-        limits = [_Limit("sign_ins_per_name_and_address", key, pace, detail)]
+        limits = [_Limit(OF_PAIR, f"gs:limit:{{sign_in}}:name:{hashed}:address:{address}")]
         with translated(SessionsUnavailable, AWAY):
             known = await clients.send(self._redis, "ZSCORE", _known(hashed), address)
         if known is None:
-            pace, detail = self._paces.sign_ins_per_name, "Too many sign-ins under this name from new addresses."
-            key = f"gs:limit:{{sign_in}}:name:{hashed}"
-            limits.append(_Limit("sign_ins_per_name", key, pace, detail))
+            limits.append(_Limit(OF_NAME, f"gs:limit:{{sign_in}}:name:{hashed}"))
         return limits
 
     async def remember(self, address: str | None, name: str) -> None:
@@ -147,26 +166,29 @@ class Attempts:
         """
         if address is None:
             return
-        pace, detail = self._paces.password_changes_per_player, "The password was changed too often."
-        key = f"gs:limit:{{sign_in}}:player:{allowance}"
-        changes, sign_ins = _Limit("password_changes_per_player", key, pace, detail), self._sign_ins(address)
+        changes, sign_ins = _Limit(OF_PLAYER, f"gs:limit:{{sign_in}}:player:{allowance}"), _sign_ins(address)
         self._require_not_denied(sign_ins)
-        await self._spend([sign_ins, changes])
+        await self._spend(self._sign_in_calls, [sign_ins, changes])
 
-    async def _spend(self, limits: Sequence[_Limit]) -> None:
-        paces = [
-            number
-            for limit in limits
-            for number in (_microseconds(limit.pace), limit.pace.burst, int(limit.counts_denied))
-        ]
+    async def _spend(self, calls: "Coalescer[Sequence[_Limit], tuple[int, int]]", limits: Sequence[_Limit]) -> None:
         with translated(SessionsUnavailable, AWAY):
-            denying, wait = await self._spent(AttemptsSpendCall(limits=[limit.key for limit in limits], paces=paces))
+            denying, wait = await calls.ask(limits)
         if denying:
             limit = limits[denying - 1]
-            if limit.of_address:
+            if limit.kind.of_address:
                 self._remember_denied(limit.key, wait * 1000)
-            denied(limit.kind).inc()
-            raise refusal(limit.detail, wait * 1000)
+            denied(limit.kind.name).inc()
+            raise refusal(limit.kind.detail, wait * 1000)
+
+    async def _spend_all(self, attempts: Sequence[Sequence[_Limit]]) -> Sequence[tuple[int, int]]:
+        """The number of the limit that denies each attempt, 0 for none, and the µs to wait. Raises RedisError."""
+        keys = [limit.key for limits in attempts for limit in limits]
+        kinds = ["".join([limit.kind.digit for limit in limits]) for limits in attempts]
+        denied_ones = await self._script(AttemptsSpendCall(keys, self._paces, kinds))
+        found = [ADMITTED] * len(attempts)
+        for attempt, denying, wait in zip(*[iter(denied_ones)] * 3, strict=True):
+            found[attempt - 1] = denying, wait
+        return found
 
     def _remember_denied(self, key: str, wait: int) -> None:
         """`wait` is in nanoseconds."""
@@ -179,9 +201,13 @@ class Attempts:
         if (until := self._denied_until.get(limit.key)) is None:
             return
         if (wait := until - time.monotonic_ns()) > 0:
-            denied(limit.kind).inc()
-            raise refusal(limit.detail, wait)
+            denied(limit.kind.name).inc()
+            raise refusal(limit.kind.detail, wait)
         del self._denied_until[limit.key]
+
+
+def _sign_ins(address: str) -> _Limit:
+    return _Limit(SIGN_INS, f"gs:limit:{{sign_in}}:address:{address}")
 
 
 def _known(hashed: str) -> str:

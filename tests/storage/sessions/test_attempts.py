@@ -200,3 +200,14 @@ async def test_an_address_that_was_denied_asks_redis_no_more_until_its_wait_is_o
         assert refused.value.retry_after is not None
         await asyncio.sleep(refused.value.retry_after)
         await attempt(HERE)
+
+
+@pytest.mark.parametrize("held", ["nan", "x", "-inf", None])
+async def test_what_is_no_time_counts_as_none_and_costs_the_others_of_its_call_nothing(
+    redis: Redis, held: str | None
+) -> None:
+    limits, key = attempts(redis, address=Pace(HOUR, 2)), f"gs:limit:{{sign_in}}:address:{THERE}"
+    assert await admits(limits, HERE)
+    await (redis.rpush(key, "a list") if held is None else redis.set(key, held))
+    found = await asyncio.gather(*(admits(limits, address) for address in (THERE, THERE, THERE, HERE, HERE)))
+    assert found == [True, True, False, True, False]

@@ -16,10 +16,16 @@ from tests.cluster.running_up import made
 from tests.cluster.swarm import Bots
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
-DISK_MIB = 800
-LOG = {"max_wal_size": "96MB", "min_wal_size": "32MB", "wal_keep_size": "480MB"}
-"""What fits on it, in the proportions that the product sets: with its 4 GB, four faults that each use up 15 files fill
-a disk for good. With less kept than a former primary needs, it never becomes a standby again."""
+DISK_MIB = 1200
+LOG = {
+    "max_wal_size": "96MB",
+    "min_wal_size": "32MB",
+    "wal_keep_size": "480MB",
+    "max_slot_wal_keep_size": "640MB",
+}
+"""What fits on it, in the proportions that the product sets: with its 4 and 8 GB, four faults that each use up 15 files
+fill a disk for good, and who is elected on it dies at each promotion. With less kept than a former primary needs, it
+never becomes a standby again."""
 FULL_SECONDS = 15
 CHUNK, PAGE = 1 << 24, 4096
 

@@ -73,7 +73,7 @@ async def test_a_second_operator_agrees_and_another_letter_is_revoked(page: Page
     await expect(page.get_by_role("button", name="Agree")).to_have_count(1)
     await page.get_by_role("button", name="Agree").click()
     # What is agreed to is shown whole: to whom, with what, whose it is, and why.
-    for shown in ("To 2 players: Class mage; with 2 potion", TEXT, "a test", "· tester,"):
+    for shown in ("To 2 players: Players who are not banned, Class mage; with 2 potion", TEXT, "a test", "· tester,"):
         await expect(dialog.get_by_text(shown)).to_be_visible()
     await dialog.get_by_label("Reason").fill("as agreed")
     button = dialog.get_by_role("button", name="Agree", exact=True)

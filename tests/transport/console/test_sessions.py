@@ -53,7 +53,13 @@ async def test_who_cant_be_signed_out_stays_and_is_told(signed_in: Page, fault: 
 
 
 async def test_who_signs_out_of_a_session_that_has_ended_is_signed_out(signed_in: Page) -> None:
-    await signed_in.context.clear_cookies()
+    async def refuse(route: Route) -> None:
+        if route.request.method == "DELETE":
+            await route.fulfill(status=401, json={"code": "not_authenticated", "detail": "The session has ended."})
+        else:
+            await route.continue_()
+
+    await signed_in.route(SESSION, refuse)
     await signed_in.get_by_role("button", name="Sign out").click()
     await expect(said(signed_in, "You are signed out.")).to_be_visible()
 

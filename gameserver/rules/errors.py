@@ -7,7 +7,7 @@
     ├─ NotAuthenticated not_authenticated
     │   └─ WrongCredentials wrong_credentials, SessionRevoked session_revoked
     ├─ Forbidden forbidden
-    │   └─ Banned banned, ProofNeeded proof_needed
+    │   └─ Banned banned, ProofNeeded proof_needed, OtherOperator other_operator
     ├─ NotFound not_found
     │   ├─ PlayerNotFound player_not_found, SessionNotFound session_not_found, DeviceNotFound device_not_found
     │   └─ BoardNotFound board_not_found, NotOnBoard not_on_board, SeasonNotFound season_not_found,
@@ -148,6 +148,13 @@ class ProofNeeded(Forbidden):
 
     code = "proof_needed"
     sentence = "Sign in again first."
+
+
+class OtherOperator(Forbidden):
+    """A page of the console asks as one operator, and the browser's session has become that of another one."""
+
+    code = "other_operator"
+    sentence = "This browser has signed in as another operator."
 
 
 class Conflict(GameError):

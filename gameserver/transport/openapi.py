@@ -14,6 +14,7 @@ from gameserver.rules.errors import (
     GameError,
     Internal,
     NotAuthenticated,
+    OtherOperator,
     Overloaded,
     RateLimited,
     Refused,
@@ -30,7 +31,7 @@ TEMPLATE = "#/components/schemas/{model}"
 KEYS: dict[str, tuple[type[GameError], ...]] = {
     "none": (),
     "session": (SessionRevoked, SessionsUnavailable, DatabaseUnavailable, Overloaded),
-    "admin": (Forbidden, DatabaseUnavailable),
+    "admin": (Forbidden, OtherOperator, DatabaseUnavailable),
 }
 """The errors of checking each kind of key. Every operation has BadRequest, for a key that is sent twice,
 NotAuthenticated, for a wrong back end's key, and RateLimited, since all requests of an address are counted."""

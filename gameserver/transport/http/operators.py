@@ -3,18 +3,22 @@
 Law: a page of another site can't use the session of an operator's browser. Its cookie is SameSite=Strict and no script
 can read it; a request that a browser says comes from another origin is refused; and one that changes something must
 carry the header X-Console, which a foreign page can't send without a preflight, and the server grants none for it.
+A page that says for whom it asks is served in that operator's name or not at all: a browser has one session, and
+another tab may have begun one of another operator.
 """
 
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from aiohttp import hdrs, web
 
 from gameserver.commands import admins
 from gameserver.commands.admins import Admin
-from gameserver.rules.errors import Forbidden, NotAuthenticated, WrongCredentials
+from gameserver.rules.errors import Forbidden, NotAuthenticated, OtherOperator, WrongCredentials
 from gameserver.rules.roles import Role
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import addresses, callers
+from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.origins import is_own
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, no_content
@@ -23,6 +27,8 @@ from gameserver.transport.keys import COMMANDS
 COOKIE = "gameserver_console"
 PATH = "/admin/"
 HEADER = "X-Console"
+OPERATOR = "X-Console-Operator"
+"""The name of the operator for whom a page of the console asks, percent-encoded."""
 SIGN_IN = ("POST", "/admin/v1/session")
 READING = ("GET", "HEAD")
 OWN_SITES = ("same-origin", "none")
@@ -38,7 +44,7 @@ class _Given(NamedTuple):
 
 
 async def admit(request: web.Request, least: Role) -> Admin:
-    """The operator that the request comes from. Raises NotAuthenticated, Forbidden, RateLimited."""
+    """The operator that the request comes from. Raises NotAuthenticated, Forbidden, OtherOperator, RateLimited."""
     given = _given(request)
     context = request.app[COMMANDS].admins
     if given.session is not None:
@@ -51,6 +57,8 @@ async def admit(request: web.Request, least: Role) -> Admin:
         if given.session is not None:
             raise NotAuthenticated("The session has ended: sign in again.")
         raise Forbidden("This isn't an admin key.")
+    if given.session is not None:
+        _require_same(request, admin)
     if admin.needs_code and (request.method, request.path) != SIGN_IN:
         raise Forbidden("This key opens sessions of the console alone, with a one-time password.")
     if not admin.role.may(least):
@@ -72,6 +80,15 @@ def _require_own_page(request: web.Request) -> None:
         raise Forbidden("A page of another site may not use a session of the console.")
     if request.method not in READING and HEADER not in request.headers:
         raise Forbidden(f"A change with a session of the console needs the header {HEADER}.")
+
+
+def _require_same(request: web.Request, admin: Admin) -> None:
+    """Raises OtherOperator if the page says that it asks for another one than the session is of."""
+    if (named := single_header(request, OPERATOR)) is not None and (name := unquote(named)) != admin.name:
+        raise OtherOperator(
+            f"This browser has signed in as {admin.name} meanwhile, and this page was {name}'s: "
+            f"nothing was done in {admin.name}'s name."
+        )
 
 
 async def open_console(request: web.Request, _: str) -> web.Response:

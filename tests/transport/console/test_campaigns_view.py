@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from gameserver.config.settings import Settings
+from gameserver.transport import wire
 from tests.support.client import ADMIN_KEY, Api
 from tests.support.nodes import InProcessNode, start_node
 from tests.transport.console.conftest import sign_in, violations
@@ -73,7 +75,7 @@ async def test_a_second_operator_agrees_and_another_letter_is_revoked(page: Page
     await expect(page.get_by_role("button", name="Agree")).to_have_count(1)
     await page.get_by_role("button", name="Agree").click()
     # What is agreed to is shown whole: to whom, with what, whose it is, and why.
-    for shown in ("To 2 players: Class mage; with 2 potion", TEXT, "a test", "· tester,"):
+    for shown in ("To 2 players: Players who are not banned, Class mage; with 2 potion", TEXT, "a test", "· tester,"):
         await expect(dialog.get_by_text(shown)).to_be_visible()
     await dialog.get_by_label("Reason").fill("as agreed")
     button = dialog.get_by_role("button", name="Agree", exact=True)
@@ -86,3 +88,39 @@ async def test_a_second_operator_agrees_and_another_letter_is_revoked(page: Page
         each["id"]: (each["state"], each["agreed_by"]) for each in (await api.admin("campaigns")).body["campaigns"]
     }
     assert states == {agreed: ("done", "second"), revoked: ("revoked", None)}
+
+
+async def test_whoever_agrees_is_told_every_field_of_the_filter(page: Page, api: Api) -> None:
+    fields = {
+        "class": ("mage", "Class mage"),
+        "min_level": (3, "Level from 3"),
+        "max_level": (9, "Level to 9"),
+        "created_since": ("2021-03-04T12:00:00Z", "Created since 4 Mar 2021"),
+        "created_until": ("2022-03-04T12:00:00Z", "Created until 4 Mar 2022"),
+        "seen_since": ("2023-03-04T12:00:00Z", "Last seen since 4 Mar 2023"),
+        "seen_until": ("2024-03-04T12:00:00Z", "Last seen until 4 Mar 2024"),
+        "banned": (True, "Banned players only"),
+    }
+    assert fields.keys() == {field.alias or name for name, field in wire.CampaignFilter.model_fields.items()}
+    later = fields | {"guild": ("red", "guild red"), "banned": (False, "Players who are not banned")}
+    alone = [({"banned": True}, ["Banned players only"]), ({}, ["All players"])]
+    chosen = [({name: value for name, (value, _) in each.items()}, [said for _, said in each.values()])
+              for each in (fields, later)]  # fmt: skip
+    campaign = {
+        "id": "1", "admin": "second", "reason": "a test", "text": TEXT, "items": {}, "players": 2, "arrived": 0,
+        "refused": 0, "state": "waiting", "agreed_by": None, "at": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    await sign_in(page, ADMIN_KEY)
+    for filter_, told in (*chosen, *alone):
+        await page.route("**/admin/v1/campaigns*", partial(answer_with, campaign | {"filter": filter_}))
+        await page.goto("/console/campaigns")
+        card = page.get_by_role("region", name="Campaign: a test")
+        await card.get_by_role("button", name="Agree").click()
+        dialog = page.get_by_role("dialog")
+        for text in told:
+            await expect(card.get_by_text(text)).to_be_attached()
+            await expect(dialog.get_by_text(text)).to_be_visible()
+
+
+async def answer_with(campaign: dict[str, object], route: Route) -> None:
+    await route.fulfill(json={"campaigns": [campaign]})

@@ -93,6 +93,23 @@ async def test_what_no_key_may_be_names_its_field_and_makes_none(api: Api) -> No
     assert len((await api.admin("keys")).body["keys"]) == 1
 
 
+async def test_a_session_serves_the_operator_for_whom_a_page_asks_or_nobody(api: Api, node: InProcessNode) -> None:
+    _, secret = await admins.make(node.core.commands.admins, "tests", NewKey("김 ann", Role.OPERATOR), "a test")
+    opened = await api.ask("POST", "/admin/v1/session", token=secret, body={})
+    session: dict[str, Any] = {"Cookie": opened.headers["Set-Cookie"].partition(";")[0], "X_Console": "1"}
+    own, others = session | {"X_Console_Operator": "%EA%B9%80%20ann"}, session | {"X_Console_Operator": "tester"}
+    body = NEW | {"reason": "a test"}
+    for method, path, sent in (("GET", "keys", None), ("POST", "keys", body), ("DELETE", "session", None)):
+        refused = await api.ask(method, f"/admin/v1/{path}", body=sent, key=command_id(), **others)
+        assert (refused.status, refused.code) == (403, "other_operator")
+        assert "signed in as 김 ann" in refused.body["detail"]
+    assert await states(api, "ann") == []
+    assert (await api.ask("GET", "/admin/v1/session", **session)).body["name"] == "김 ann"
+    assert (await api.ask("POST", "/admin/v1/keys", body=body, key=command_id(), **own)).status == 201
+    assert (await api.ask("DELETE", "/admin/v1/session", **own)).status == 204
+    assert (await api.ask("GET", "/admin/v1/session", **others)).status == 401
+
+
 async def test_the_last_operators_key_isnt_revoked_not_even_by_two_at_once(node: InProcessNode) -> None:
     context = replace(node.core.commands.admins, settings={})
     for name, role in (("ann", Role.OPERATOR), ("bob", Role.OPERATOR), ("eve", Role.VIEWER)):

@@ -58,6 +58,7 @@ def test_the_statuses_are_those_of_the_wire_contract() -> None:
         "player_not_found": 404,
         "board_not_found": 404,
         "banned": 403,
+        "other_operator": 403,
         "not_on_board": 404,
         "season_not_found": 404,
         "session_not_found": 404,

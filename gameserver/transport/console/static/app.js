@@ -1,49 +1,16 @@
 // The console's frame: who is signed in, the navigation, and the view that the address names.
 
-import { ask, onSignedOut } from './lib/api.js';
+import { ask, onSignedOut, signedIn } from './lib/api.js';
 import { Boundary, Mishap } from './lib/boundary.js';
-import { Fault, Field } from './lib/dialog.js';
+import { Fault } from './lib/dialog.js';
 import { html, render, useEffect, useRef, useState } from './lib/html.js';
 import { Link, go, urlOf, useCurrentInSight, useRoute } from './lib/router.js';
+import { SignIn, SignInAgain } from './sign_in.js';
 import { VIEWS, may } from './views/index.js';
 
 const { environment, name: deployment } = document.documentElement.dataset;
-
-function SignIn({ why, onDone }) {
-  const [key, setKey] = useState('');
-  const [code, setCode] = useState('');
-  const [error, setError] = useState(null);
-  const [busy, setBusy] = useState(false);
-  const submit = async (event) => {
-    event.preventDefault();
-    const digits = code.replace(/\s/g, ''); // apps show them with a space in the middle
-    setBusy(true);
-    setError(null);
-    try {
-      onDone(await ask('POST', '/session', { key: key.trim(), body: digits ? { code: digits } : {} }));
-    } catch (fault) {
-      setError(fault);
-      setBusy(false);
-    }
-  };
-  return html`<main class="sign-in">
-    <h1>${deployment}</h1>
-    ${why && html`<p role="status">${why}</p>`}
-    <form onSubmit=${submit}>
-      <input class="unseen" name="username" autocomplete="username" value=${deployment} readonly tabindex="-1" aria-hidden="true" />
-      <${Field} id="key" label="Admin key" hint="As gameserver keys create has printed it.">
-        <input id="key" type="password" required autocomplete="current-password" value=${key} autofocus
-          onInput=${(event) => setKey(event.target.value)} aria-describedby="key-hint" />
-      <//>
-      <${Field} id="code" label="One-time password" hint="Only if the key was made with one.">
-        <input id="code" inputmode="numeric" autocomplete="one-time-code" maxlength="16" value=${code}
-          onInput=${(event) => setCode(event.target.value)} aria-describedby="code-hint" />
-      <//>
-      <${Fault} error=${error} />
-      <footer><button type="submit" class="main" disabled=${busy || !key.trim()}>Sign in</button></footer>
-    </form>
-  </main>`;
-}
+const NOBODY = { admin: null, away: null, why: '', known: true, error: null };
+const tabs = new BroadcastChannel('gameserver-console'); // tells the other tabs soon; the server's refusal is what holds
 
 function View({ entry, route, admin }) {
   const [loaded, setLoaded] = useState({ entry: null, Component: null, error: null });
@@ -67,6 +34,26 @@ function View({ entry, route, admin }) {
   </main>`;
 }
 
+// The button that ends the session; while the server hasn't said so, the page stays and says that.
+function SignOut({ onDone }) {
+  const [busy, setBusy] = useState(false);
+  const [fault, setFault] = useState(null);
+  const leave = async () => {
+    setBusy(true);
+    setFault(null);
+    try {
+      await ask('DELETE', '/session');
+      onDone();
+    } catch (error) {
+      if (error.status === 401) onDone();
+      else if (error.code !== 'other_operator') setFault(error);
+      setBusy(false);
+    }
+  };
+  return html`<button type="button" class="plain" disabled=${busy} onClick=${leave}>${busy ? 'Signing out…' : 'Sign out'}</button>
+    ${fault && html`<span class="fault" role="alert">The session could not be ended, and may go on: sign out again. (${fault.message})</span>`}`;
+}
+
 function Console({ admin, onLeave }) {
   const route = useRoute();
   const seen = VIEWS.filter((view) => may(admin.role, view.role));
@@ -81,7 +68,7 @@ function Console({ admin, onLeave }) {
           <${Link} to=${urlOf(view.name)} aria-current=${view === entry ? 'page' : undefined}>${view.title}<//></li>`)}
       </ul></nav>
       <p class="who"><span title=${`Role: ${admin.role}`}>${admin.name} · ${admin.role}</span>
-        <button type="button" class="plain" onClick=${onLeave}>Sign out</button></p>
+        <${SignOut} onDone=${onLeave} /></p>
     </header>
     <${Mishap} />
     ${entry
@@ -90,25 +77,30 @@ function Console({ admin, onLeave }) {
 }
 
 function App() {
-  const [state, setState] = useState({ admin: null, why: '', known: false, error: null });
-  useEffect(() => {
-    ask('GET', '/session').then(
-      (admin) => setState({ admin, why: '', known: true, error: null }),
-      (error) => setState({ admin: null, why: '', known: error.status === 401, error: error.status === 401 ? null : error }),
-    );
-    return onSignedOut((why) => setState((before) => ({ ...before, admin: null, known: true, why: before.admin ? why : before.why })));
-  }, []);
-  const leave = async () => {
-    await ask('DELETE', '/session').catch(() => null);
-    setState({ admin: null, why: 'You are signed out.', known: true, error: null });
-    go('/console/', { replace: true });
+  const [state, setState] = useState({ ...NOBODY, known: false });
+  const { admin, away, why, known, error } = state;
+  const enter = (who) => (signedIn(who.name) ? setState({ ...NOBODY, admin: who }) : location.reload());
+  const entered = (who) => {
+    enter(who);
+    tabs.postMessage('signed in');
   };
-  if (state.error) return html`<main class="sign-in"><h1>${deployment}</h1><${Fault} error=${state.error} /></main>`;
-  if (!state.known) return html`<p class="faint" role="status">Loading…</p>`;
-  if (!state.admin) {
-    return html`<${SignIn} why=${state.why} onDone=${(admin) => setState({ admin, why: '', known: true, error: null })} />`;
-  }
-  return html`<${Console} admin=${state.admin} onLeave=${leave} />`;
+  const left = () => {
+    setState({ ...NOBODY, why: 'You are signed out.' });
+    go('/console/', { replace: true });
+    tabs.postMessage('signed out');
+  };
+  useEffect(() => {
+    ask('GET', '/session').then(enter, (fault) => setState(fault.status === 401 ? NOBODY : { ...NOBODY, known: false, error: fault }));
+    return onSignedOut((end) => setState((before) => (before.admin ? { ...before, away: end } : before)));
+  }, []);
+  useEffect(() => {
+    tabs.onmessage = admin && (() => ask('GET', '/session').then(enter, () => null));
+  }, [admin]);
+  if (error) return html`<main class="sign-in"><h1>${deployment}</h1><${Fault} error=${error} /></main>`;
+  if (!known) return html`<p class="faint" role="status">Loading…</p>`;
+  if (!admin) return html`<${SignIn} why=${why} onDone=${entered} />`;
+  return html`<div class=${away ? 'console away' : 'console'}><${Console} admin=${admin} onLeave=${left} /></div>
+    ${away && html`<${SignInAgain} name=${admin.name} ...${away} onDone=${entered} />`}`;
 }
 
 render(html`<${App} />`, document.getElementById('app'));

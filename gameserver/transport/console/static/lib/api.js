@@ -1,14 +1,20 @@
 // Requests to /admin/v1 with the console's session, and what they may answer.
 //
 // Law: no request waits for ever, and a change keeps its command id until its outcome is known: whoever repeats it after
-// an answer that got lost changes nothing twice.
+// an answer that got lost changes nothing twice. A page asks for one operator as long as it lives, and says so with each
+// request: a browser has one session, and where another tab has begun one of another operator, the server refuses.
 
 const ROOT = '/admin/v1';
 const DEADLINE_MS = 20_000;
 const RETRIES = 3;
 const LONGEST_PAUSE_MS = 5000;
 const SIGNED_OUT = 'The session has ended: sign in again.'; // also where the browser has no cookie any more
+const NOT_DONE = 'The session had ended, and this was refused: try again.';
+const OTHER = 'other_operator';
 const signedOut = new Set();
+let operator = null; // for whom this page asks
+let back = Promise.resolve(); // pending while the session has ended or is another operator's
+let come = null;
 
 export class ApiError extends Error {
   // `status` 0: no answer came, so a change may or may not have happened.
@@ -26,7 +32,22 @@ export class ApiError extends Error {
   }
 }
 
-// Calls `listener` whenever an answer says that the session has ended; returns what ends this.
+// Says who has signed in: questions that waited for that go on. False if this page is another operator's.
+export function signedIn(name) {
+  operator ??= name;
+  if (operator !== name) return false;
+  come?.();
+  come = null;
+  return true;
+}
+
+function tellSignedOut(why, isOther) {
+  if (!come) back = new Promise((resolve) => (come = resolve));
+  signedOut.forEach((listener) => listener({ why, isOther }));
+}
+
+// Calls `listener({why, isOther})` whenever an answer says that the session has ended or, `isOther`, is another operator's;
+// returns what ends this.
 export function onSignedOut(listener) {
   signedOut.add(listener);
   return () => signedOut.delete(listener);
@@ -45,6 +66,7 @@ export async function ask(method, path, { query, body, commandId, key, signal, d
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (commandId) headers['Idempotency-Key'] = commandId;
   if (key) headers.Authorization = `Bearer ${key}`;
+  else if (operator !== null) headers['X-Console-Operator'] = encodeURIComponent(operator);
   const timeout = AbortSignal.timeout(deadline);
   let response;
   let text;
@@ -67,9 +89,9 @@ export async function ask(method, path, { query, body, commandId, key, signal, d
   if (response.ok) return text ? JSON.parse(text) : null;
   const problem = problemOf(text);
   if (response.status === 401 && !key) {
-    problem.detail = SIGNED_OUT;
-    signedOut.forEach((listener) => listener(SIGNED_OUT));
-  }
+    problem.detail = NOT_DONE;
+    tellSignedOut(SIGNED_OUT, false);
+  } else if (problem.code === OTHER) tellSignedOut(problem.detail, true);
   throw new ApiError(response.status, problem);
 }
 
@@ -81,26 +103,27 @@ function problemOf(text) {
   }
 }
 
-// A question, asked again a few times while the server says that it is busy or that something is away.
+// A question, asked again a few times while the server says that it is busy or that something is away. Where the session
+// has ended, it waits until the operator is back.
 export async function read(path, query, signal) {
   for (let left = RETRIES; ; left -= 1) {
+    await untilAborted(back, signal);
     try {
       return await ask('GET', path, { query, signal });
     } catch (error) {
+      if (come && !signal?.aborted) continue;
       if (!left || ![429, 503].includes(error.status)) throw error;
-      await pause(Math.min(LONGEST_PAUSE_MS, 1000 * (error.retryAfter ?? 1)), signal);
+      await untilAborted(pause(Math.min(LONGEST_PAUSE_MS, 1000 * (error.retryAfter ?? 1))), signal);
     }
   }
 }
 
-function pause(milliseconds, signal) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener('abort', () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    });
-  });
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+async function untilAborted(work, signal) {
+  signal?.throwIfAborted();
+  const aborted = new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  return Promise.race([work, aborted]);
 }
 
 // Where the browser saves a file from, such as an export.

@@ -6,10 +6,11 @@ import { isMoment, number } from './format.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 
 const ATTEMPTS = 5; // at a change of a player that acts meanwhile
+const HAS_SECONDS = /:\d\d:\d\d/;
 const LATEST = '9999-12-31T23:59'; // without it, fields take years of six digits
 
-// A modal dialog; Escape and its button call `onClose`. The focus returns to where it was.
-export function Dialog({ title, onClose, children, wide = false }) {
+// The reference of a <dialog> that is modal while it is drawn. The focus returns to where it was.
+export function useModal() {
   const element = useRef(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
@@ -20,6 +21,12 @@ export function Dialog({ title, onClose, children, wide = false }) {
       before?.focus?.();
     };
   }, []);
+  return element;
+}
+
+// A modal dialog; Escape and its button call `onClose`.
+export function Dialog({ title, onClose, children, wide = false }) {
+  const element = useModal();
   const cancel = (event) => {
     event.preventDefault();
     onClose();
@@ -62,9 +69,11 @@ export function Line({ id, label, hint, problem, ...rest }) {
   <//>`;
 }
 
-// A field for a moment; `given` is what the address or the field has for it, which may be none.
-export function Moment({ given, ...rest }) {
-  return html`<${Line} type="datetime-local" max=${LATEST} problem=${notMoment(given)} ...${rest} />`;
+// A field for a moment; `given` is what the address or the field has for it, which may be none. It has seconds where
+// `step` or its value does.
+export function Moment({ given, value, ...rest }) {
+  const step = HAS_SECONDS.test(value) ? '1' : undefined;
+  return html`<${Line} type="datetime-local" max=${LATEST} problem=${notMoment(given)} value=${value} step=${step} ...${rest} />`;
 }
 
 // What is wrong with a text that should be a moment; undefined if nothing is.

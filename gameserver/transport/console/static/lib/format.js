@@ -77,12 +77,14 @@ function isoOf(text) {
 }
 
 // A moment of the browser's own zone, from an <input type="datetime-local">, as the server takes it; '' of ''. What
-// isn't a moment stays as it is, so that the server names the field.
-export const toServer = (local) => (isMoment(local) ? isoOf(local) : local);
+// isn't a moment stays as it is, so that the server names the field. `given` is what the field was filled from: while it
+// still shows that, the answer is that, with what a field has no room for, such as its milliseconds.
+export const toServer = (local, given) =>
+  (isMoment(given) && local === toLocal(given) ? given : isMoment(local) ? isoOf(local) : local);
 
-// The same the other way round; '' of what isn't a moment.
+// The same the other way round, to the second and as short as fields write it; '' of what isn't a moment.
 export function toLocal(text) {
   if (!isMoment(text)) return '';
   const at = new Date(text);
-  return isoOf(at - at.getTimezoneOffset() * 60_000).slice(0, 16);
+  return isoOf(at - at.getTimezoneOffset() * 60_000).slice(0, 19).replace(/:00$/, '');
 }

@@ -14,7 +14,8 @@ function decoded(part) {
   }
 }
 
-function current() {
+// Where the address leads now, which a component may not have been drawn with yet.
+export function current() {
   const [view = '', ...rest] = location.pathname.slice(ROOT.length).split('/').filter(Boolean).map(decoded);
   return { view, rest, query: Object.fromEntries(new URLSearchParams(location.search)) };
 }

@@ -8,6 +8,7 @@ import { itemsOf } from '../lib/typed.js';
 
 const TAGS = { done: 'good', running: 'warn', waiting: 'warn', revoked: 'bad' };
 const FILTER = { class: 'Class', min_level: 'Level from', max_level: 'Level to', created_since: 'Created since', created_until: 'Created until', seen_since: 'Last seen since', seen_until: 'Last seen until' };
+const BANNED = { true: 'Banned players only', false: 'Players who are not banned' };
 const MOMENTS = ['created_since', 'created_until', 'seen_since', 'seen_until'];
 const EMPTY = { text: '', items: '', class: '', min_level: '', max_level: '', created_since: '', created_until: '', seen_since: '', seen_until: '' };
 
@@ -19,8 +20,14 @@ function filterOf(values) {
   return chosen;
 }
 
-const told = (filter) => Object.entries(filter).filter(([name]) => name in FILTER)
-  .map(([name, value]) => `${FILTER[name]} ${MOMENTS.includes(name) ? when(value) : value}`).join(', ') || 'All players';
+const valueOf = (name, value) => (MOMENTS.includes(name) ? when(value) : typeof value === 'object' ? JSON.stringify(value) : value);
+
+// Every field of a filter in words; one that this page doesn't know yet by its own name.
+function told({ banned, ...others }) {
+  const fields = Object.entries(others).map(([name, value]) => `${FILTER[name] ?? name} ${valueOf(name, value)}`);
+  const who = banned === undefined ? [] : [BANNED[banned] ?? `banned ${valueOf('banned', banned)}`];
+  return [...who, ...fields].join(', ') || 'All players';
+}
 
 // Who gets it, and what comes with it.
 function whom({ filter, items }) {

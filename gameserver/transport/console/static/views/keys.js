@@ -86,8 +86,9 @@ export default function Keys({ admin }) {
   const [said, setSaid] = useState('');
   const [all, setAll] = useState(false);
   const close = () => setAct(null);
-  const shown = (made) => {
-    setAct({ verb: 'show', made });
+  const shown = (made) => setAct({ verb: 'show', made }); // and asks nothing: the session may have ended with the old key
+  const noted = () => {
+    close();
     asked.reload();
   };
   const revoked = () => {
@@ -111,5 +112,5 @@ export default function Keys({ admin }) {
     ${act?.verb === 'Create' && html`<${Create} onDone=${shown} onClose=${close} />`}
     ${act?.verb === 'Rotate' && html`<${Rotate} name=${act.name} own=${act.name === admin.name} onDone=${shown} onClose=${close} />`}
     ${act?.verb === 'Revoke' && html`<${Revoke} name=${act.name} own=${act.name === admin.name} onDone=${revoked} onClose=${close} />`}
-    ${act?.verb === 'show' && html`<${Once} made=${act.made} onClose=${close} />`}`;
+    ${act?.verb === 'show' && html`<${Once} made=${act.made} onClose=${noted} />`}`;
 }

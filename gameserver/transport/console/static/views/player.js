@@ -48,7 +48,7 @@ export default function Player({ admin, route }) {
       <section aria-label=${TABS.find(([name]) => name === tab)[1]}>
         ${tab === 'overview' && html`<${Overview} ...${shared} />`}
         ${tab === 'ledger' && html`<${Timeline} ...${shared} />`}
-        ${tab === 'past' && html`<${Past} ...${shared} at=${query.at ?? ''} />`}
+        ${tab === 'past' && html`<${Past} key=${query.at} ...${shared} at=${query.at ?? ''} />`}
         ${tab === 'mail' && html`<${MailAndFriends} page=${page} />`}
         ${tab === 'access' && html`<${Access} ...${shared} devices=${devices} />`}
         ${tab === 'moderation' && html`<${Moderation} ...${shared} />`}
@@ -226,7 +226,7 @@ function Past({ id, at, setChange }) {
   const asked = useRead(at && `/players/${id}/state`, { at });
   const look = (event) => {
     event.preventDefault();
-    go(urlOf('player', [id], { tab: 'past', at: toServer(wanted) }));
+    go(urlOf('player', [id], { tab: 'past', at: toServer(wanted, at) }));
   };
   return html`
     <form class="filters" onSubmit=${look}>

@@ -52,7 +52,8 @@ function Filters({ id, query }) {
     event.preventDefault();
     const { actions, since, until } = values;
     const names = actions.split(/[\s,]+/).filter(Boolean).join(',');
-    go(urlOf('player', [id], { tab: 'ledger', actions: names, since: toServer(since), until: toServer(until) }));
+    const moments = { since: toServer(since, query.since), until: toServer(until, query.until) };
+    go(urlOf('player', [id], { tab: 'ledger', actions: names, ...moments }));
   };
   return html`
     <form class="filters" onSubmit=${choose} role="search" aria-label="Filter the ledger">

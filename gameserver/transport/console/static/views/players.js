@@ -6,7 +6,7 @@ import { Dialog, Fault, Field, Folded, Moment } from '../lib/dialog.js';
 import { date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
-import { Link, go, urlOf } from '../lib/router.js';
+import { Link, current, go, urlOf } from '../lib/router.js';
 import { Table } from '../lib/table.js';
 import { may } from './index.js';
 import { Saved } from './saved.js';
@@ -33,27 +33,43 @@ const COLUMNS = [
   { key: 'banned', title: 'Ban', cell: ({ player }) => player.banned && html`<span class="tag bad">banned</span>` },
 ];
 
-function Search({ query, set }) {
+const only = (names, query) => Object.fromEntries(Object.entries(query).filter(([name]) => names.includes(name)));
+const searchOf = ({ by, text }) => ({ ...Object.fromEntries(FINDS.map((name) => [name, null])), [by]: text.trim() });
+
+// What is searched by, and `set(change)`, which changes the address: {by, text, type, set}. What is typed gets there after
+// a pause, or together with whatever is changed before. It belongs to the address at which it was typed (`at`): of another
+// one, such as Back leads to, it changes nothing.
+function useSearch(query, known) {
+  const [typed, setTyped] = useState(null);
+  const isHere = () => typed?.at === location.search;
   const kind = FINDS.find((name) => query[name]) ?? 'name_begins';
-  const [by, setBy] = useState(kind);
-  const [text, setText] = useState(query[kind] ?? '');
-  const given = query[kind] ?? '';
+  const { by, text } = isHere() ? typed : { by: kind, text: query[kind] ?? '' };
+  const type = (change) => setTyped({ by, text, ...change, at: location.search });
+  const set = (change) => {
+    const isTyped = isHere();
+    const searched = isTyped ? searchOf(typed) : {};
+    go(urlOf('players', [], { ...only(known, current().query), ...searched, ...change }), { replace: true });
+    if (isTyped && !isHere()) setTyped({ ...typed, at: location.search });
+  };
   useEffect(() => {
-    if (given !== text.trim()) setText(given);
-  }, [given]);
-  useEffect(() => {
-    if (text.trim() === given && by === kind) return undefined;
-    const timer = setTimeout(() => set({ ...Object.fromEntries(FINDS.map((name) => [name, null])), [by]: text.trim() }), TYPING_MS);
+    if (!isHere()) setTyped(null);
+    if (!isHere() || (text.trim() === (query[kind] ?? '') && (by === kind || !text.trim()))) return undefined;
+    const timer = setTimeout(() => isHere() && set({}), TYPING_MS);
     return () => clearTimeout(timer);
-  }, [text, by]);
-  return html`
-    <${Field} id="by" label="Find by"><select id="by" value=${by} onChange=${(event) => setBy(event.target.value)}>
-      ${Object.entries(SEARCHES).map(([name, title]) => html`<option value=${name}>${title}</option>`)}</select><//>
-    <${Field} id="text" label=${SEARCHES[by]}><input id="text" type="search" value=${text} autocomplete="off"
-      onInput=${(event) => setText(event.target.value)} /><//>`;
+  }, [typed, location.search]);
+  return { by, text, type, set };
 }
 
-function Filters({ query, set, classes, finds }) {
+function Search({ by, text, type }) {
+  return html`
+    <${Field} id="by" label="Find by"><select id="by" value=${by} onChange=${(event) => type({ by: event.target.value })}>
+      ${Object.entries(SEARCHES).map(([name, title]) => html`<option value=${name}>${title}</option>`)}</select><//>
+    <${Field} id="text" label=${SEARCHES[by]}><input id="text" type="search" value=${text} autocomplete="off"
+      onInput=${(event) => type({ text: event.target.value })} /><//>`;
+}
+
+function Filters({ query, search, classes, finds }) {
+  const { set } = search;
   const onChange = (name, from = (value) => value) => (event) => set({ [name]: from(event.target.value) });
   const moment = (name, label) => html`<${Moment} id=${name} label=${label} given=${query[name]}
     value=${toLocal(query[name])} onChange=${onChange(name, toServer)} />`;
@@ -64,7 +80,7 @@ function Filters({ query, set, classes, finds }) {
     value=${query[name] ?? ''} onChange=${onChange(name)} /><//>`;
   const given = FILTERS.filter((name) => query[name]).length;
   return html`<form class="filters" role="search" aria-label="Players" onSubmit=${(event) => event.preventDefault()}>
-    ${finds && html`<${Search} query=${query} set=${set} />`}
+    ${finds && html`<${Search} ...${search} />`}
     <${Folded} given=${given}><${Field} id="class" label="Class"><select id="class" value=${query.class ?? ''} onChange=${onChange('class')}>
       <option value="">all</option>${classes.map((name) => html`<option value=${name}>${name}</option>`)}</select><//>
     ${level('min_level', 'Level from')}${level('max_level', 'to')}
@@ -95,13 +111,13 @@ export default function Players({ route, admin }) {
   const [place, setPlace] = useState('');
   const finds = may(admin.role, 'support');
   const known = ['by', 'order', ...(finds ? FINDS : []), ...FILTERS];
-  const query = Object.fromEntries(Object.entries(route.query).filter(([name]) => known.includes(name)));
+  const query = only(known, route.query);
   const by = query.by ?? 'exp';
   const order = query.order ?? 'desc';
   const game = useRead('/stats');
   const pages = usePages(finds ? '/players' : '/rankings', { ...query, limit: PAGE });
-  const set = (change) => go(urlOf('players', [], { ...query, ...change }), { replace: true });
-  const onSort = (name) => set({ by: name, order: name === by && order === 'desc' ? 'asc' : 'desc' });
+  const search = useSearch(query, known);
+  const onSort = (name) => search.set({ by: name, order: name === by && order === 'desc' ? 'asc' : 'desc' });
   const { id, name, name_begins, name_part, device, ...filter } = query;
 
   const rankOf = async (row) => {
@@ -120,7 +136,7 @@ export default function Players({ route, admin }) {
         <a class="button" download href=${download('/rankings/export', { ...query, format: 'ndjson' })}>JSON lines</a>`}
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
-    <${Filters} query=${query} set=${set} finds=${finds} classes=${Object.keys(game.value?.by_class ?? {})} />
+    <${Filters} query=${query} search=${search} finds=${finds} classes=${Object.keys(game.value?.by_class ?? {})} />
     <${Saved} query=${filter} mayChange=${finds} />
     <p role="status" aria-live="polite">${place}</p>
     <${Table} label="Players" columns=${columns} pages=${pages} rowKey=${(row) => row.player.id} sorted=${{ by, order }}

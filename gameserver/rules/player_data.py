@@ -11,10 +11,11 @@ from typing import TypeAlias
 
 import orjson
 
+from gameserver.rules.plain_json import MAX_INTEGER as MAX_VALUE
+
 MAX_KEYS = 32
 MAX_KEY = 64
 MAX_BYTES = 1024
-MAX_VALUE = 2**53 - 1
 
 Datum: TypeAlias = int | str | bool
 DataMapping: TypeAlias = Mapping[str, Datum]

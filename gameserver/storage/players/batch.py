@@ -28,6 +28,7 @@ from gameserver.rules.errors import (
     Refused,
     RuleBroken,
 )
+from gameserver.rules.outcomes import MAIL_SENT
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.player_data import dump
 from gameserver.rules.rulebook import MAIL
@@ -265,7 +266,7 @@ class Batch:
         postings = self._mail.rows_for(command.player_id, command.id, letters, self._gathered.now)
         events = tuple(
             {
-                "type": "mail_sent",
+                "type": MAIL_SENT,
                 "mail_id": mail_id(posting.player_id, posting.command_id, posting.number),
                 "kind": posting.kind.removeprefix(MAIL),
                 "to": str(posting.recipient),

@@ -1,6 +1,6 @@
 """What is JSON as it is: what a rule makes and clients, letters and the ledger get back as it was made.
 
-Law: a text without NUL and lone surrogates, true, false, null, an integer within 2^53 - 1, a finite float, a list, or a
+Law: a text without lone surrogates, true, false, null, an integer within 2^53 - 1, a finite float, a list, or a
 dict with such texts as names, at most MAX_DEPTH deep. A tuple is written as a list. Types are exact: an encoder would
 make texts of moments, UUIDs and enumerations, and null of what isn't finite.
 """
@@ -22,7 +22,7 @@ EXACT = (
 )
 """The encoder's own part of the law."""
 FLAT = frozenset((str, int, bool, type(None)))
-"""The types of values with nothing inside, of which the encoder refuses what breaks the law, but for NUL."""
+"""The types of values with nothing inside, of which the encoder refuses what breaks the law."""
 
 
 def json_fault(value: object, path: str, depth: int = MAX_DEPTH) -> str | None:
@@ -66,8 +66,6 @@ def _inner_fault(value: Any, path: str, depth: int) -> str | None:
 
 
 def _text_fault(text: str, path: str) -> str | None:
-    if "\0" in text:
-        return f"{path} has the character NUL"
     try:
         text.encode()
     except UnicodeEncodeError:

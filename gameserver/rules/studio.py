@@ -6,7 +6,6 @@ is a `Refused` or a `BadInput`, of a class of the studio's own or not, with a co
 and values that are JSON as they are. Anything else is a broken rule.
 """
 
-import asyncio
 import re
 import signal
 from math import isfinite
@@ -98,7 +97,7 @@ def require_fault(error: BaseException) -> None:
 def _interrupts(handler: Any) -> bool:
     """Whether this handler of SIGINT raises KeyboardInterrupt: Python's own, and that of `asyncio.Runner`."""
     owner = getattr(getattr(handler, "func", None), "__self__", None)
-    return handler is signal.default_int_handler or isinstance(owner, asyncio.Runner)
+    return handler is signal.default_int_handler or type(owner).__module__ == "asyncio.runners"
 
 
 def said(error: BaseException) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import field_validator
@@ -79,7 +79,7 @@ class Unmade(Refused):
 
 class Treacherous(TooTired):
     @property
-    def extra(self) -> dict[str, Any]:  # type: ignore[override]
+    def extra(self) -> dict[str, Any]:
         raise SystemExit(3)
 
     @extra.setter
@@ -158,9 +158,9 @@ def test_a_time_to_wait_is_a_number_of_seconds(wait: object) -> None:
 
 @pytest.mark.parametrize(
     "problems",
-    [[("args.a", "is odd")], [FieldProblem("a", 3)], [FieldProblem("a", "\ud800")], (), "ab", None],
+    [[("args.a", "is odd")], [FieldProblem("a", cast("str", 3))], [FieldProblem("a", "\ud800")], (), "ab", None],
     ids=repr,
-)  # type: ignore[arg-type]
+)
 def test_problems_of_fields_are_problems_of_fields(problems: object) -> None:
     assert isinstance(answer_to(with_values(errors=problems)), RuleBroken)
 

@@ -8,6 +8,6 @@ marks for actions), `arguments` (`Arguments`, `MailArguments`), `items` (`Items`
 `player_data`, `outcomes` (the events of items), `replay` (`replay`, `Record`), `rebalance` (`plan`), `ranges`, `levels`
 (`EXP_CAP`), `editions` (`RulesInForce`, `Edition`), `differences` (of two games), `errors` (the tree of errors),
 `campaign_errors`, `action_table` (`BY_OPERATORS`), `game_names` (`GameName`), `roles` (`Role`), `one_time`, `what_if`
-(`AlteredCourse`, `RecordedStep`, `state_of`), `what_if_tally` (`WhatIfTally`), `places` (`own_line`) and `studio`
-(`said`, `LARGEST_JSON`).
+(`AlteredCourse`, `RecordedStep`, `state_of`), `what_if_tally` (`WhatIfTally`), `places` (`own_line`), `studio`
+(`said`, `OWN_FIELDS`, `LONGEST_RULE`) and `plain_json` (`LARGEST_JSON`).
 """

@@ -7,14 +7,18 @@ extra fields, such as a subclass of `Arguments`.
 
 import functools
 import inspect
+import json
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from pydantic import BaseModel, PydanticUserError
+from pydantic.json_schema import PydanticJsonSchemaWarning
 
 from gameserver.rules.corrections import CORRECTIONS
+from gameserver.rules.game import GameFault
 from gameserver.rules.items import Item, Takes, fault_of
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.studio import require_fault, said
@@ -50,25 +54,42 @@ def resolve(table: str, mapping: Mapping[str, Any], items: Mapping[str, Any], pr
             continue
         try:
             if name in NOT_ACTIONS:
-                raise ValueError("the ledger uses this name itself")
+                raise _fault("the ledger uses this name itself")
             actions[name] = _action(reference, items)
-        except ValueError as error:
-            problems.append(f"{table}.{name}: {error}")
+        except GameFault as fault:
+            problems += [f"{table}.{name}: {problem}" for problem in fault.problems]
+        except BaseException as error:
+            require_fault(error)
+            problems.append(f"{table}.{name}: {reference} can't be used: {said(error)}")
     return actions
 
 
 def _action(reference: str, items: Mapping[str, Item]) -> Action:
     function = _imported(reference)
     if not callable(function) or isinstance(function, type):
-        raise ValueError(f"{reference} is not a function")
-    if inspect.iscoroutinefunction(function):
-        raise ValueError(f"{reference} must be a plain function, not async")
+        raise _fault(f"{reference} is not a function")
+    _require_plain(function, reference)
     model = _model(function, reference)
     takes = getattr(function, "takes", None)
-    if takes is not None and not callable(takes) and (fault := fault_of(takes, items)):
-        raise ValueError(f"{reference} takes what it can't: {fault}")
+    if callable(takes):
+        _require_plain(takes, f"what {reference} takes")
+    elif takes is not None and (fault := fault_of(takes, items)):
+        raise _fault(f"{reference} takes what it can't: {fault}")
     marks = getattr(function, "allowed_when_down", False), getattr(function, "sends_mail", False)
     return Action(function, model, _schema(model), *marks, takes)
+
+
+def _require_plain(function: Callable[..., object], reference: str) -> None:
+    """Raises GameFault for what returns before it has run: a coroutine, or a generator."""
+    for part in (function, type(function).__call__):
+        if inspect.iscoroutinefunction(part) or inspect.isasyncgenfunction(part):
+            raise _fault(f"{reference} must be a plain function, not async")
+        if inspect.isgeneratorfunction(part):
+            raise _fault(f"{reference} must be a plain function, not a generator: it has a yield")
+
+
+def _fault(problem: str) -> GameFault:
+    return GameFault([problem])
 
 
 def _imported(reference: str) -> object:
@@ -77,9 +98,9 @@ def _imported(reference: str) -> object:
         module = import_module(module_name)
     except BaseException as error:
         require_fault(error)
-        raise ValueError(f"can't import {module_name}: {said(error)}") from error
+        raise _fault(f"can't import {module_name}: {said(error)}") from error
     if not hasattr(module, name):
-        raise ValueError(f"{module_name} has no {name!r}")
+        raise _fault(f"{module_name} has no {name!r}")
     value: object = getattr(module, name)
     return value
 
@@ -89,23 +110,31 @@ def _model(function: Callable[..., object], reference: str) -> type[BaseModel]:
         parameters = list(inspect.signature(function, eval_str=True).parameters.values())
     except BaseException as error:
         require_fault(error)
-        raise ValueError(f"can't read the annotations of {reference}: {error}") from error
+        raise _fault(f"can't read the annotations of {reference}: {said(error)}") from error
     if len(parameters) != 3 or any(parameter.kind in _NOT_BY_POSITION for parameter in parameters):
-        raise ValueError(f"{reference} must take (player, args, moment)")
+        raise _fault(f"{reference} must take (player, args, moment)")
     model = parameters[1].annotation
     if not isinstance(model, type) or not issubclass(model, BaseModel):
-        raise ValueError(f"{reference} must annotate {parameters[1].name!r} with a pydantic model")
+        raise _fault(f"{reference} must annotate {parameters[1].name!r} with a pydantic model")
     if model.model_config.get("extra") != "forbid" or not model.model_config.get("strict"):
-        raise ValueError(f'{model.__name__} of {reference} must have extra="forbid" and strict=True')
+        raise _fault(f'{model.__name__} of {reference} must have extra="forbid" and strict=True')
     return model
 
 
 @functools.cache
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     try:
-        return model.model_json_schema()
+        with warnings.catch_warnings():
+            # Of a default that isn't JSON pydantic only warns, and leaves it out.
+            warnings.simplefilter("error", PydanticJsonSchemaWarning)
+            schema = model.model_json_schema()
+            json.dumps(schema, allow_nan=False)
     except PydanticUserError as error:
-        raise ValueError(f"{model.__name__} has no JSON schema: {error.message}") from error
+        raise _fault(f"{model.__name__} has no JSON schema: {error.message}") from error
+    except BaseException as error:
+        require_fault(error)
+        raise _fault(f"{model.__name__} has no JSON schema: {said(error)}") from error
+    return schema
 
 
 _NOT_BY_POSITION = (

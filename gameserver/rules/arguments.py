@@ -14,10 +14,10 @@ from pydantic_core import PydanticCustomError
 from gameserver.rules.checking import MAX_PATH, check, field_path, problem_of
 from gameserver.rules.errors import BadInput, FieldProblem, UnknownClass, UnknownFoe, UnknownItem
 from gameserver.rules.game import Game
+from gameserver.rules.plain_json import MAX_DEPTH
+from gameserver.rules.plain_json import MAX_INTEGER as MAX_INTEGER
 
-MAX_INTEGER = 2**53 - 1
 LARGEST_ID = 2**63 - 1
-MAX_DEPTH = 8
 MAX_PROBLEMS = 20
 _TOO_LARGE = f"must be between -{MAX_INTEGER} and {MAX_INTEGER}"
 

@@ -6,14 +6,25 @@ A rule may be untyped code of a studio, so types are checked exactly: nothing el
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from gameserver.rules.boards import LARGEST_SCORE
 from gameserver.rules.items import Item, Items, fault_of
+from gameserver.rules.plain_json import EXACT, FLAT, LARGEST_JSON, MAX_DEPTH, json_fault
 from gameserver.rules.player import Outcome, Player
 from gameserver.rules.player_data import data_fault
 
 Event = dict[str, Any]
 TAKEN, GRANTED = "items_taken", "items_granted"
 """The types of the events that report which items an action took and granted."""
+LEVEL_UP, WENT_DOWN, MAIL_SENT = "level_up", "went_down", "mail_sent"
+"""Of what else the server itself reports of a rule's outcome."""
+OF_SERVER = frozenset({TAKEN, GRANTED, LEVEL_UP, WENT_DOWN, MAIL_SENT}) | {
+    "banned", "ban_lifted", "corrected", "deleted", "device_added", "device_removed", "renamed", "rolled_back",
+    "undone",
+}  # fmt: skip
+"""The types of events that only the server gives: no rule's event may have one of them."""
+_NO_EVENTS = 'events must be a tuple of dicts with a "type", none of which the server gives itself'
 
 
 def fault(before: Player, outcome: object) -> str | None:
@@ -38,15 +49,32 @@ def _player_fault(before: Player, after: Player) -> str | None:
 
 
 def _effects_fault(outcome: Outcome) -> str | None:
-    if type(outcome.events) is not tuple or not all(map(_is_event, outcome.events)):
-        return 'events must be a tuple of dicts with a "type"'
+    if (problem := _events_fault(outcome.events)) is not None:
+        return problem
     if outcome.points and (type(outcome.points) is not tuple or not all(map(_are_points, outcome.points))):
         return f"points {outcome.points!r} must be pairs of a name and a whole number of at most 53 bits"
     return None
 
 
-def _is_event(value: object) -> bool:
-    return type(value) is dict and type(kind := value.get("type")) is str and kind not in (TAKEN, GRANTED)
+def _events_fault(events: tuple[Event, ...]) -> str | None:
+    """Costs little for events that are flat, as nearly all are: others are looked at part by part."""
+    if type(events) is not tuple:
+        return _NO_EVENTS
+    is_flat = True
+    for event in events:
+        if type(event) is not dict or type(kind := event.get("type")) is not str or kind in OF_SERVER:
+            return _NO_EVENTS
+        for value in event.values():
+            if type(value) not in FLAT:
+                is_flat = False
+    try:
+        text = orjson.dumps(events, None, EXACT)
+    except TypeError:
+        is_flat = False
+    if is_flat and len(text) <= LARGEST_JSON:
+        return None
+    problem = json_fault(events, "events", MAX_DEPTH + 1)
+    return None if problem is None else f"events aren't JSON that can be kept: {problem}"
 
 
 def _are_points(value: object) -> bool:
@@ -85,7 +113,7 @@ def consequences(before: Player, after: Player) -> tuple[Event, ...]:
     """The events that follow from the change: a new level, and going down."""
     events: list[Event] = []
     if after.level > before.level:
-        events.append({"type": "level_up", "level": after.level})
+        events.append({"type": LEVEL_UP, "level": after.level})
     if after.hp == 0 < before.hp:
-        events.append({"type": "went_down"})
+        events.append({"type": WENT_DOWN})
     return tuple(events)

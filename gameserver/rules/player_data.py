@@ -11,10 +11,12 @@ from typing import TypeAlias
 
 import orjson
 
+from gameserver.rules.plain_json import MAX_INTEGER
+
 MAX_KEYS = 32
 MAX_KEY = 64
 MAX_BYTES = 1024
-MAX_VALUE = 2**53 - 1
+MAX_VALUE = MAX_INTEGER
 
 Datum: TypeAlias = int | str | bool
 DataMapping: TypeAlias = Mapping[str, Datum]

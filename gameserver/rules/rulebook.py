@@ -6,8 +6,9 @@ level is the level of exp, version is one more, `exp_reached_at` is the moment's
 and `created_at` are unchanged; its data keeps the bounds of `player_data`; a class that the player gets is in the game
 and not retired. Letters go to other players, at most LETTERS of them, and have arguments that their rules accept. What
 an action takes and a rule grants are counts of the game's items; the last events, `items_taken` and `items_granted`,
-report them, and no rule may have such an event itself. A rule that breaks this, or raises anything but a GameError, has
-no effect and raises RuleBroken. A player of a class that this game doesn't have is refused with ClassMissing.
+report them, and no rule may have such an event itself; its events are JSON as they are. A rule that breaks this, or
+raises what no rule may (`studio`), has no effect and raises RuleBroken. A player of a class that this game doesn't have
+is refused with ClassMissing.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from gameserver.rules.errors import BadInput, ClassMissing, FieldProblem, GameEr
 from gameserver.rules.game import RETURNED, Game, GameFault
 from gameserver.rules.items import Items, fault_of
 from gameserver.rules.levels import EXP_CAP
+from gameserver.rules.plain_json import json_fault
 from gameserver.rules.player import Letter, Moment, Outcome, Player, settled
 from gameserver.rules.player_data import accepted
 
@@ -104,12 +106,8 @@ class Rulebook:
     def _parsed(self, rule: str, entry: Action, args: object) -> BaseModel:
         try:
             return arguments.parse(entry.model, args, self.game)
-        except GameError:
-            raise
         except BaseException as error:
-            studio.require_fault(error)
-            fault = f"the arguments of {rule!r} raised {studio.said(error)}"
-            raise RuleBroken(fault, places.place_in(error, entry.function)) from error
+            _raise_answerable(error, f"the arguments of {rule!r}", entry)
 
     def where(self, rule: str) -> str:
         """`file:line` of an action or a letter's rule."""
@@ -132,20 +130,15 @@ class Rulebook:
             raise Refused("player_is_down", "A player at 0 HP can only be revived.")
         try:
             outcome = entry.function(player, args, moment)
-        except GameError as error:
-            if (problem := studio.refusal_fault(error)) is None:
-                raise
-            fault = f"action {action!r} {problem}"
-            raise RuleBroken(fault, places.place_in(error, entry.function)) from error
         except BaseException as error:
-            studio.require_fault(error)
-            fault = f"action {action!r} raised {studio.said(error)}"
-            raise RuleBroken(fault, places.place_in(error, entry.function)) from error
+            _raise_answerable(error, f"action {action!r}", entry)
         try:
             return self._accepted(action, entry, player, outcome, (args, moment.now))
         except RuleBroken as error:
             error.where = error.where or places.place_of(entry.function)
             raise
+        except BaseException as error:
+            _raise_answerable(error, f"action {action!r}: what it returned", entry)
 
     def _accepted(
         self, action: str, entry: Action, player: Player, outcome: Outcome, asked: tuple[BaseModel, datetime]
@@ -184,8 +177,10 @@ class Rulebook:
 
     def _sealed_letter(self, sender: Player, letter: Letter) -> Letter:
         kind, recipient = f"{MAIL}{letter.kind}", letter.recipient
-        if not isinstance(letter.args, Mapping):
-            raise ValueError("its arguments must be a mapping")
+        if type(letter.args) is not dict:
+            raise ValueError("its arguments must be a dict")
+        if (fault := json_fault(letter.args, "args")) is not None:
+            raise ValueError(fault)
         if type(recipient) is not int or not 0 < recipient <= LARGEST_ID:
             raise ValueError(f"{recipient!r} isn't the id of a player")
         if kind not in self._rules:
@@ -236,6 +231,15 @@ class Rulebook:
     def _is_closed(self, class_name: str) -> bool:
         player_class = self.game.classes.get(class_name)
         return player_class is None or player_class.retired
+
+
+def _raise_answerable(error: BaseException, what: str, entry: Action) -> NoReturn:
+    """Raises what a client may be told for the game's own code, as it is; anything else as RuleBroken."""
+    studio.require_fault(error)
+    fault = studio.refusal_fault(error) if isinstance(error, GameError) else f"raised {studio.said(error)}"
+    if fault is None:
+        raise error
+    raise RuleBroken(f"{what} {fault}", places.place_in(error, entry.function)) from error
 
 
 def _fitted(player: Player, game: Game) -> Player:

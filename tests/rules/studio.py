@@ -1,6 +1,6 @@
 """Actions as a studio might write them: one that is right, and many that are not."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -170,6 +170,80 @@ def claim_items(player: Player, args: Pray, moment: Moment) -> Outcome:
 
 async def wait(player: Player, args: Pray, moment: Moment) -> Outcome:
     return Outcome(player, ())
+
+
+def dream(player: Player, args: Pray, moment: Moment) -> Iterator[Outcome]:
+    yield Outcome(player, ())
+
+
+async def dream_on(player: Player, args: Pray, moment: Moment) -> AsyncIterator[Outcome]:
+    yield Outcome(player, ())
+
+
+class Sleeper:
+    """Called like a function."""
+
+    async def __call__(self, player: Player, args: Pray, moment: Moment) -> Outcome:
+        return Outcome(player, ())
+
+
+sleep = Sleeper()
+
+
+async def wait_to_take(args: Pray) -> dict[str, int]:
+    return {"herb": 1}
+
+
+@takes(wait_to_take)  # type: ignore[arg-type]
+def buy(player: Player, args: Pray, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+class Cryptic(Arguments):
+    """Its schema raises."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: object, handler: object) -> dict[str, Any]:
+        raise KeyError("rune")
+
+
+class Runic(Arguments):
+    """Its schema isn't JSON."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: object, handler: object) -> dict[str, Any]:
+        return {"type": "object", "default": float("nan"), "examples": [{1, 2}]}
+
+
+class Sealed(Arguments):
+    """Its default isn't JSON."""
+
+    seal: bytes = b"\xff"
+
+
+def decipher(player: Player, args: Cryptic, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+def carve(player: Player, args: Runic, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+def unseal(player: Player, args: Sealed, moment: Moment) -> Outcome:
+    return Outcome(player, ())
+
+
+class Shy:
+    """Can be called, and says nothing of itself."""
+
+    def __getattr__(self, name: str) -> object:
+        raise KeyError(name)
+
+    def __call__(self, player: Player, args: Pray, moment: Moment) -> Outcome:
+        return Outcome(player, ())
+
+
+shy = Shy()
 
 
 def take_two(player: Player, args: Pray) -> Outcome:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import time
 from datetime import timedelta
 from typing import Annotated
 
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from gameserver.rules.arguments import Arguments, FoeName, MailArguments, PlayerId
-from gameserver.rules.errors import Refused
+from gameserver.rules.errors import GameError, Overloaded, Refused
 from gameserver.rules.player import Letter, Moment, Outcome, Player, changed, sends_mail
 from gameserver.rules.rulebook import Rulebook
+from gameserver.rules.studio import LONGEST_RULE
 from gameserver.testing import GameKit
 from gameserver.testing.kit import NOW
 from gameserver.testing.strategies import json_of
@@ -65,6 +67,48 @@ def shows_a_set(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
     return Outcome(player, ({"type": "shown", "things": {1, 2}},))
 
 
+class Mine(GameError):
+    code = "mine"
+
+
+class Tired(Refused):
+    def __init__(self) -> None:
+        super().__init__("tired", "Sleep first.")
+
+
+def raises_its_own(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    raise Mine
+
+
+def says_what_the_server_says(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    raise Overloaded(retry_after=1)
+
+
+def ends_the_session(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    raise Refused("session_revoked", "Go.")
+
+
+def makes_wait(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    raise Refused("later", "Later.", extra={"retry_after": float("nan")})
+
+
+def levels_up(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    return Outcome(player, ({"type": "level_up", "level": 99},))
+
+
+def shows_nan(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    return Outcome(player, ({"type": "shown", "share": float("nan")},))
+
+
+def ponders(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    time.sleep(LONGEST_RULE * 1.1)
+    return Outcome(player, ())
+
+
+def is_tired(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    raise Tired
+
+
 def grants_what_there_is_not(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
     return Outcome(player, (), grants=(("crown", 1),))
 
@@ -99,6 +143,13 @@ def harmed(player: Player, args: Harm, _moment: Moment) -> Outcome:
         ("divides", "ZeroDivisionError"),
         ("remembers", "isn't a function of player, arguments and moment"),
         ("shows_a_set", "aren't JSON"),
+        ("raises_its_own", "raised Mine"),
+        ("says_what_the_server_says", "raised Overloaded"),
+        ("ends_the_session", "only the server gives"),
+        ("makes_wait", "retry_after that isn't a number"),
+        ("levels_up", "none of which the server gives itself"),
+        ("shows_nan", "events.0.share is nan, which isn't finite"),
+        ("ponders", "s: a rule may take 1"),
         ("grants_what_there_is_not", "there is no item 'crown'"),
         ("hoards", "data has 33 names"),
         ("chokes_on_its_memory", "chokes_on_its_memory, with {"),
@@ -113,6 +164,15 @@ def test_a_rule_that_breaks_the_law_fails_with_the_reason(rule: str, fault: str)
     kit = GameKit(Rulebook.parse(changed_game))
     with pytest.raises(AssertionError, match=re.escape(fault)):
         kit.check(rule)
+
+
+def test_a_refusal_of_a_class_of_ones_own_is_a_refusal() -> None:
+    changed_game = mapping()
+    changed_game["actions"]["is_tired"] = f"{__name__}:is_tired"
+    kit = GameKit(Rulebook.parse(changed_game))
+    kit.check("is_tired", examples=5)
+    with pytest.raises(Tired):
+        kit.play(kit.player(), "is_tired")
 
 
 def test_a_case_of_ones_own() -> None:

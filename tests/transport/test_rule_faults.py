@@ -25,7 +25,7 @@ from pathlib import Path
 from pydantic import field_validator
 
 from gameserver.rules.arguments import Arguments
-from gameserver.rules.errors import Refused
+from gameserver.rules.errors import GameError, Refused, SessionRevoked
 from gameserver.rules.player import Moment, Outcome, Player
 
 
@@ -104,6 +104,35 @@ def refuse_with_bytes(player: Player, args: Nothing, moment: Moment) -> Outcome:
     raise Refused("no", "No.", extra={"why": b"x"})  # refuse_with_bytes
 
 
+class Mine(GameError):
+    code = "mine"
+
+
+def raise_mine(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise Mine  # raise_mine
+
+
+def raise_nothing_in_particular(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise GameError()  # raise_nothing_in_particular
+
+
+def sign_out(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise SessionRevoked  # sign_out
+
+
+def interrupt(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise KeyboardInterrupt  # interrupt
+
+
+class Tired(Refused):
+    def __init__(self) -> None:
+        super().__init__("tired", "Sleep first.", extra={"bed": 7})
+
+
+def tire(player: Player, args: Nothing, moment: Moment) -> Outcome:
+    raise Tired
+
+
 class Mute(Exception):
     def __str__(self) -> str:
         raise ValueError("nothing to say")
@@ -132,7 +161,7 @@ def dawdle(player: Player, args: Nothing, moment: Moment) -> Outcome:  # dawdle
 FAULTS = {
     "explode": "action 'explode' raised JSONDecodeError",
     "overheal": "action 'overheal': 1000000000 HP are too many",
-    "mumble": "TypeError",
+    "mumble": "events aren't JSON that can be kept: events.0.what is of the type object",
     "greedy": "takes of action 'greedy' raised ZeroDivisionError",
     "leave": "action 'leave' raised SystemExit: 3",
     "give_up": "action 'give_up' raised CancelledError",
@@ -142,6 +171,10 @@ FAULTS = {
     "refuse_badly": "action 'refuse_badly' is refused with the code",
     "refuse_with_a_number": "is refused with a detail that isn't a text",
     "refuse_with_bytes": "is refused with what isn't JSON",
+    "raise_mine": "action 'raise_mine' raised Mine",
+    "raise_nothing_in_particular": "action 'raise_nothing_in_particular' raised GameError",
+    "sign_out": "action 'sign_out' raised SessionRevoked",
+    "interrupt": "action 'interrupt' raised KeyboardInterrupt",
     "fail_mutely": "raised Mute, which can't be shown",
     "tell_all": "characters of JSON, of at most 65536",
 }
@@ -149,13 +182,17 @@ BY_STUDIO = {"explode", "greedy", "leave", "give_up", "generate", "shop", "pick"
     "refuse_badly",
     "refuse_with_a_number",
     "refuse_with_bytes",
+    "raise_mine",
+    "raise_nothing_in_particular",
+    "sign_out",
+    "interrupt",
 }
 
 
 @pytest.fixture
 async def node(settings: Settings, tmp_path: Path) -> AsyncIterator[NodeProcess]:
     (tmp_path / "studio.py").write_text(STUDIO)
-    actions = {name: f"studio:{name}" for name in (*FAULTS, "dawdle", "hang")}
+    actions = {name: f"studio:{name}" for name in (*FAULTS, "dawdle", "hang", "tire")}
     node = node_process(with_actions(settings, tmp_path, **actions), tmp_path, "node-1")
     await node.start()
     yield node
@@ -234,6 +271,13 @@ async def test_a_frames_error_names_the_request_whose_line_finds_it(node: NodePr
     assert [line["request_id"] for line in lines(node, "a rule failed")] == [error["request_id"]]
     refused = (await socket.ask("act", action="nothing", args={}))["error"]
     assert "request_id" not in refused
+
+
+async def test_a_refusal_of_a_class_of_the_studios_own_is_a_refusal_at_both_doors(api: Api, who: Signed) -> None:
+    answer, socket = await api.act(who, "tire"), await api.socket(who.token)
+    assert (answer.status, answer.code, answer.body["bed"]) == (409, "tired", 7)
+    error = (await socket.ask("act", action="tire", args={}))["error"]
+    assert error == {"code": "tired", "detail": "Sleep first.", "bed": 7}
 
 
 async def test_a_slow_rule_is_named(node: NodeProcess, api: Api, who: Signed) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from gameserver.rules.errors import (
     DeviceNotFound,
     DeviceTaken,
+    FieldProblem,
     GameError,
     LastCredential,
     NameTaken,
@@ -34,7 +35,12 @@ _KINDS: dict[str, type[GameError]] = {
 
 def refusal_of(error: GameError) -> dict[str, Any]:
     """The row's `outcome`. The error is a Refused or one of _KINDS."""
-    return {_KEY: {"code": error.code, "detail": error.detail, "extra": error.extra}}
+    more: dict[str, Any] = {}
+    if error.retry_after is not None:
+        more["retry_after"] = error.retry_after
+    if error.errors:
+        more["errors"] = error.errors
+    return {_KEY: {"code": error.code, "detail": error.detail, "extra": error.extra, **more}}
 
 
 def raise_refusal(outcome: Mapping[str, Any]) -> None:
@@ -44,4 +50,7 @@ def raise_refusal(outcome: Mapping[str, Any]) -> None:
         return
     if (kind := _KINDS.get(refusal["code"])) is not None:
         raise kind(refusal["detail"])
-    raise Refused(refusal["code"], refusal["detail"], extra=refusal["extra"])
+    refused = Refused(refusal["code"], refusal["detail"], extra=refusal["extra"])
+    refused.retry_after = refusal.get("retry_after")
+    refused.errors = [FieldProblem(*problem) for problem in refusal.get("errors", ())]
+    raise refused

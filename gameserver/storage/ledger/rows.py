@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnClause, ColumnElement, literal_column
 
 from gameserver.rules.errors import CommandMismatch, RuleBroken
+from gameserver.rules.plain_json import LARGEST_JSON
 from gameserver.rules.player import Player
-from gameserver.rules.studio import LARGEST_JSON
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 

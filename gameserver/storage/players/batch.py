@@ -10,7 +10,6 @@ locks; without any, it leaves a mark.
 
 import os
 import struct
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -28,6 +27,7 @@ from gameserver.rules.errors import (
     Refused,
     RuleBroken,
 )
+from gameserver.rules.outcomes import MAIL_SENT
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.player_data import dump
 from gameserver.rules.rulebook import MAIL
@@ -40,6 +40,7 @@ from gameserver.storage.mail.bounds import LetterCounts, LetterLimits
 from gameserver.storage.mail.mailbag import NOT_ACCEPTED, LetterSettled, Mailbag, OutboxRow, SentLetter
 from gameserver.storage.players.command import (
     Command,
+    LeftOver,
     Postponement,
     Receipt,
     Verdict,
@@ -49,7 +50,8 @@ from gameserver.storage.players.command import (
 )
 from gameserver.storage.players.gathering import SQL, Gathered, LockedPlayer, gather
 from gameserver.storage.players.judging import BatchRules, Judging, refitted, unjudged
-from gameserver.storage.players.rule_log import SLOW_SECONDS, rule_failed, rule_was_slow
+from gameserver.storage.players.rule_log import rule_failed
+from gameserver.storage.players.rule_time import RuleTime
 from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.link import Link
 from gameserver.storage.seasons.scoring import CorrectedScore, Scores, corrected_scores
@@ -68,6 +70,7 @@ class Batch:
     window: Window
     commands: Sequence[Command]
     letters: LetterLimits
+    time: RuleTime
     _by: BatchRules = field(init=False)
     _sent_items: bool = False
     _gathered: Gathered = field(init=False)
@@ -109,7 +112,8 @@ class Batch:
             await by.stacks.load(connection, takers)
         await self._look_up_mail(connection)
         # Decide in the order of submission, in memory; then write everything at once.
-        verdicts = [self._decide(command) for command in self.commands]
+        self.time.start()
+        verdicts = [self._decide(command) if self.time.begin() else LeftOver() for command in self.commands]
         await self._write(connection)
         return verdicts
 
@@ -252,12 +256,7 @@ class Batch:
     def _ruled(self, command: Command, player: Player, moment: Moment) -> Outcome:
         if command.correction is not None:
             return command.correction.outcome(player, moment.now)
-        began = time.perf_counter()
-        try:
-            return self._by.rulebook.apply(command.action, player, command.args, moment)
-        finally:
-            if (seconds := time.perf_counter() - began) > SLOW_SECONDS:
-                rule_was_slow(self._by.rulebook, command, seconds)
+        return self.time.ruled(self._by.rulebook, command, player, moment)
 
     def _stamped(self, command: Command, outcome: Outcome) -> tuple[Sequence[OutboxRow], Outcome]:
         """The outbox rows of the outcome's letters, and the outcome with an event for each of them."""
@@ -265,7 +264,7 @@ class Batch:
         postings = self._mail.rows_for(command.player_id, command.id, letters, self._gathered.now)
         events = tuple(
             {
-                "type": "mail_sent",
+                "type": MAIL_SENT,
                 "mail_id": mail_id(posting.player_id, posting.command_id, posting.number),
                 "kind": posting.kind.removeprefix(MAIL),
                 "to": str(posting.recipient),

@@ -13,6 +13,7 @@ from gameserver.storage.mail.bounds import LetterLimits
 from gameserver.storage.players.batch import Batch
 from gameserver.storage.players.command import Command
 from gameserver.storage.players.judging import Judging
+from gameserver.storage.players.rule_time import RuleTime
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.slots.slot_map import Slots
@@ -35,13 +36,15 @@ class BatchFactory:
     slots: Slots
     terms: BatchTerms
     backlog: Backlog
+    longest_rule: float
+    """Seconds."""
     _judging: Judging = field(init=False)
 
     def __post_init__(self) -> None:
         self._judging = Judging(self.terms.rules, self.terms.calendar, self._stacks)
 
     def make(self, commands: Sequence[Command]) -> Batch:
-        return Batch(self._judging, self.terms.window, commands, self.terms.letters)
+        return Batch(self._judging, self.terms.window, commands, self.terms.letters, RuleTime(self.longest_rule))
 
     def _stacks(self, rulebook: Rulebook) -> Stacks:
         return Stacks(rulebook.game.items, self._has_items, self._is_full)

@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel
 
 from gameserver.rules.corrections import Correction
-from gameserver.rules.errors import GameError, Refused
+from gameserver.rules.errors import GameError, Refused, RuleBroken
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
 from gameserver.rules.rulebook import Rulebook
@@ -53,6 +53,8 @@ class Command:
     """What `args` and `takes` were prepared under; None for what no rulebook prepares."""
     trace: CommandSpan | None = None
     """Set if the request is traced."""
+    too_slow: RuleBroken | None = None
+    """Set if its rule took too long in an attempt that was lost: it isn't run again."""
 
     def require_planned_for(self, player: Player) -> None:
         """Raises PlayerChanged if it is a correction that was planned for another version: so are its items."""
@@ -79,14 +81,18 @@ class LockedElsewhere(Exception):
     """Another transaction holds the player's row: the command goes back to its queue."""
 
 
+class LeftOver(Exception):
+    """The rules before it took all the time that a transaction has for them: the command goes back to its queue."""
+
+
 Answer = Receipt | GameError | Unpaid | LetterSettled
 """Final. Receipt: the command took effect, now or before. GameError: it was refused, or its fate isn't known.
 Unpaid: what it takes isn't in this database, so `Payments` reserves it elsewhere first. LetterSettled: the letter
 that it delivers was refused for good, or had taken effect before.
 """
 
-Postponement = LockedElsewhere | SlotMoved
-"""Not final. LockedElsewhere: tried again on this database. SlotMoved: tried on the database that owns the slot."""
+Postponement = LockedElsewhere | LeftOver | SlotMoved
+"""Not final. LockedElsewhere, LeftOver: tried again on this database. SlotMoved: on the one that owns the slot."""
 
 Verdict = Answer | Postponement
 

@@ -21,6 +21,7 @@ from gameserver.storage.players.payments import Payments
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.reader import PlayerState, Reader
 from gameserver.storage.players.routing import Router
+from gameserver.storage.players.rule_time import longest_rule
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, SlotMoved, Slots
 from gameserver.tracing.tracer import Tracer
@@ -36,7 +37,7 @@ class Players:
         self._backlog = Backlog(slots)
 
         def committer(database: Database, give_back: GiveBack) -> Committer:
-            batches = BatchFactory(database, slots, terms, self._backlog)
+            batches = BatchFactory(database, slots, terms, self._backlog, longest_rule(limits.transaction))
             return Committer(database, batches.make, limits, give_back, tracer)
 
         self._router = Router(slots, limits, committer)

@@ -13,11 +13,13 @@ from typing import Any
 import asyncpg
 import structlog
 
+from gameserver.garbage import without_frames
 from gameserver.rules.errors import Internal
 from gameserver.storage.players.batch import Batch
-from gameserver.storage.players.command import Answer, Command, LockedElsewhere, Verdict
+from gameserver.storage.players.command import Answer, Command, LeftOver, LockedElsewhere, Verdict
 from gameserver.storage.players.gathering import SQL
 from gameserver.storage.players.pending import CommitLimits, Pending, too_late
+from gameserver.storage.players.rule_time import RuleTime
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import CommitUnsure
 from gameserver.storage.postgres.faults import BUSY, LOST
@@ -104,6 +106,8 @@ class Transactions:
         unanswered: list[Pending] = []
         held: set[int] = set()
         for pending in batch:
+            if pending.answered:
+                continue
             if pending.deadline < time.monotonic():
                 self._answer(pending, too_late(pending))
             elif pending.command.player_id in held or await self._attempt(link, [pending], has_more):
@@ -123,8 +127,10 @@ class Transactions:
                 commit = work.commit(link, has_more)
                 verdicts = await (commit if self._tracer is None else self._traced(self._tracer, work, commit))
         except LOST:
+            self._spare(batch, work.time)
             raise
         except asyncpg.PostgresError as error:
+            self._spare(batch, work.time)
             return await self._refused(link, batch, error)
         seconds = time.perf_counter() - started
         self._commits.observe(seconds)
@@ -134,7 +140,9 @@ class Transactions:
         self._batches.observe(len(batch))
         if work.has_posted():
             self.posted.ring()
-        return [pending for pending, verdict in zip(batch, verdicts, strict=True) if self._postponed(pending, verdict)]
+        left = [pending for pending, verdict in zip(batch, verdicts, strict=True) if self._postponed(pending, verdict)]
+        self._spare(left, work.time)
+        return left
 
     def _traced(
         self, tracer: Tracer, work: Batch, commit: Coroutine[Any, Any, list[Verdict]]
@@ -147,11 +155,28 @@ class Transactions:
         if isinstance(verdict, LockedElsewhere):
             pending.unsure = True  # the lock may be held by this command's own lost transaction
             return True
+        if isinstance(verdict, LeftOver):
+            return True
         if isinstance(verdict, SlotMoved):
             pending.moved = True
             return True
         self._answer(pending, verdict)
         return False
+
+    def _spare(self, batch: Sequence[Pending], rules: RuleTime) -> None:
+        """None of these runs a rule again that was too slow, and the others lose no time by it.
+
+        Such a command can't be in the ledger: its batch has looked, under the lock. A letter has still to be refused.
+        """
+        if not rules.lost:
+            return
+        for pending in batch:
+            pending.deadline += rules.lost
+            fault = rules.fault_of(pending.command)
+            if pending.command.letter is not None:
+                pending.command.too_slow = fault
+            elif fault is not None:
+                self._answer(pending, without_frames(fault))
 
     async def _refused(
         self, link: Link, batch: Sequence[Pending], error: asyncpg.PostgresError
@@ -162,7 +187,7 @@ class Transactions:
         link.drop()
         if isinstance(error, BUSY):
             await asyncio.sleep(LOCKED_PAUSE)
-            return list(batch)
+            return [pending for pending in batch if not pending.answered]
         if len(batch) > 1:
             return None
         command = batch[0].command

@@ -5,6 +5,7 @@ from typing import Any, NotRequired
 from typing_extensions import TypedDict
 
 from gameserver.rules.errors import GameError, Internal
+from gameserver.rules.studio import OWN_FIELDS
 from gameserver.transport.wire import status_of
 
 
@@ -35,7 +36,7 @@ def problem(error: GameError, request_id: str) -> dict[str, Any]:
         "detail": error.detail,
         "code": error.code,
         "request_id": request_id,
-        **error.extra,
+        **_more(error),
         **_fields(error),
     }
 
@@ -44,7 +45,13 @@ def frame_error(error: GameError, request_id: str) -> dict[str, Any]:
     """The error of a frame's answer, without what only HTTP has; a fault of the server has the request's id."""
     retry_after = {} if error.retry_after is None else {"retry_after": error.retry_after}
     request = {"request_id": request_id} if isinstance(error, Internal) else {}
-    return {"code": error.code, "detail": error.detail, **error.extra, **_fields(error), **retry_after, **request}
+    return {"code": error.code, "detail": error.detail, **_more(error), **_fields(error), **retry_after, **request}
+
+
+def _more(error: GameError) -> dict[str, Any]:
+    """What this error says beyond what all of them say, and never in place of that."""
+    extra = error.extra
+    return extra if OWN_FIELDS.isdisjoint(extra) else {name: extra[name] for name in extra if name not in OWN_FIELDS}
 
 
 def _fields(error: GameError) -> dict[str, list[FieldAnswer]]:

@@ -1,11 +1,29 @@
 """Actions with faults, and one that repeats its argument."""
 
-from gameserver.rules.arguments import Arguments
-from gameserver.rules.player import Moment, Outcome, Player
+import time
+
+from gameserver.rules.arguments import Arguments, MailArguments, PlayerId
+from gameserver.rules.player import Letter, Moment, Outcome, Player, sends_mail
 
 
 class Nothing(Arguments):
     """No arguments."""
+
+
+class Hex(MailArguments):
+    """A letter whose rule takes its time."""
+
+
+class Ponder(Arguments):
+    """For so long, in milliseconds."""
+
+    milliseconds: int
+
+
+class Beside(Arguments):
+    """Another player."""
+
+    player: PlayerId
 
 
 class Say(Arguments):
@@ -32,6 +50,27 @@ def score_and_mumble(player: Player, args: Nothing, moment: Moment) -> Outcome:
 
 def count_too_far(player: Player, args: Nothing, moment: Moment) -> Outcome:
     return Outcome(player, ({"type": "counted", "to": 2**70},))
+
+
+ran: list[str] = []
+"""Which slow rules have run, and in which order."""
+
+
+def ponder(player: Player, args: Ponder, moment: Moment) -> Outcome:
+    ran.append("ponder")
+    time.sleep(args.milliseconds / 1000)
+    return Outcome(player, ())
+
+
+@sends_mail
+def bewitch(player: Player, args: Beside, moment: Moment) -> Outcome:
+    return Outcome(player, (), (Letter(int(args.player), "hexed", {}),))
+
+
+def hexed(player: Player, args: Hex, moment: Moment) -> Outcome:
+    ran.append("hexed")
+    time.sleep(2.6)
+    return Outcome(player, ())
 
 
 def say(player: Player, args: Say, moment: Moment) -> Outcome:

@@ -124,6 +124,14 @@ def test_both_doors_answer_an_error_alike() -> None:
         assert problem["status"] == wire.status_of(kind)
 
 
+def test_no_extra_stands_in_place_of_what_every_error_says() -> None:
+    own = {"type": "x", "title": "x", "status": 200, "detail": "x", "code": "x", "request_id": "x", "errors": ["x"]}
+    error = Refused("a_rule", "It can't be.", extra={**own, "cost": 3})
+    for answer in (answers.problem(error, "an-id"), answers.frame_error(error, "an-id")):
+        assert answer["cost"] == 3
+        assert {name: value for name, value in answer.items() if own.get(name) == value} == {}
+
+
 def test_a_failed_hello_closes_with_the_code_of_its_error() -> None:
     codes = {wire.close_code_of(kind) for kind in TREE}
     assert codes == {4400, 4401, 4429, 1011, 1013}

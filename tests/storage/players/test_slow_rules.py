@@ -1,0 +1,88 @@
+"""A rule that takes too long ends its own command alone: it runs once, and the others of its batch are committed."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import RuleBroken
+from gameserver.storage.players.command import Receipt
+from gameserver.storage.players.rule_time import longest_rule
+from tests.storage.players import faulty
+from tests.support.deployment import (
+    act,
+    assert_ledger_explains,
+    carrying,
+    drained,
+    enlist,
+    enlist_many,
+    order,
+    settled,
+    with_rules,
+    working,
+)
+
+RULES = {name: f"tests.storage.players.faulty:{name}" for name in ("ponder", "bewitch")}
+BEYOND = 2.6
+"""Seconds after which Postgres has ended a transaction that waits for the node."""
+
+
+@pytest.fixture
+def ran() -> Iterator[list[str]]:
+    faulty.ran.clear()
+    yield faulty.ran
+    faulty.ran.clear()
+
+
+@pytest.fixture
+async def core(settings: Settings, tmp_path: Path) -> AsyncIterator[Core]:
+    changed = with_rules(settings, tmp_path, RULES, {"hexed": "tests.storage.players.faulty:hexed"})
+    async with working(changed) as opened:
+        yield opened
+
+
+def test_a_rule_may_take_less_than_a_transaction_may_wait() -> None:
+    assert (longest_rule(2), longest_rule(60), longest_rule(0.5)) == (1.0, 1.0, 0.25)
+
+
+@pytest.mark.parametrize("seconds", [1.2, BEYOND])
+async def test_a_rule_that_takes_too_long_runs_once_and_fails_alone(core: Core, ran: list[str], seconds: float) -> None:
+    slow, other, third = await enlist_many(core, 3, "one")
+    commands = [
+        order(core, other.id),
+        order(core, slow.id),
+        order(core, slow.id, "ponder", milliseconds=int(seconds * 1000)),
+        order(core, slow.id),
+        order(core, third.id),
+    ]
+    outcomes = await settled(core, commands)
+    assert [type(outcome) for outcome in outcomes] == [Receipt, Receipt, RuleBroken, Receipt, Receipt]
+    broken = outcomes[2]
+    assert isinstance(broken, RuleBroken)
+    assert broken.code == "internal"
+    assert "a rule may take 1 s" in broken.fault
+    assert ran == ["ponder"]
+    assert [row["action"] for row in await assert_ledger_explains(core, slow.id)] == ["sign_up", "hunt", "hunt"]
+
+
+async def test_many_rules_that_are_somewhat_slow_lose_no_transaction(core: Core, ran: list[str]) -> None:
+    players = await enlist_many(core, 5, "one")
+    outcomes = await settled(core, [order(core, player.id, "ponder", milliseconds=600) for player in players])
+    assert all(isinstance(outcome, Receipt) for outcome in outcomes)
+    assert ran == ["ponder"] * 5
+
+
+async def test_a_letter_whose_rule_takes_too_long_is_refused_for_good_and_runs_once(core: Core, ran: list[str]) -> None:
+    one, two = await enlist(core, database="one"), await enlist(core, database="two")
+    async with carrying(core):
+        began = time.monotonic()
+        await act(core, one.id, "bewitch", player=str(two.id))
+        await drained(core)
+    assert time.monotonic() - began >= BEYOND
+    rows = await assert_ledger_explains(core, one.id)
+    assert [row["action"] for row in rows] == ["sign_up", "bewitch", "mail:returned"]
+    assert '"reason":"internal"' in rows[-1]["args"]
+    assert ran == ["hexed"]

@@ -20,6 +20,7 @@ from gameserver.storage.postgres import durability
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.database import Database, Judges
 from gameserver.storage.postgres.databases import Databases
+from gameserver.storage.postgres.durability import Durability
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.sharding import lineage, placing
@@ -107,14 +108,16 @@ async def faults_of(settings: Settings, database: Database, connection: asyncpg.
     """What makes the database of this connection unfit for nodes. Raises what the driver does."""
     faults = await migrations.faults(connection, database.name, database.groups)
     held = await durability.read(connection)
-    unsafe = held.fault(database.name)
-    if unsafe is not None and not settings.allows_unsafe(database.name):
-        faults.append(unsafe)
-    if settings.requires_standby(database.name) and (lonely := held.lonely(database.name)) is not None:
-        faults.append(lonely)
     if held.overridden:
         log.info("synchronous_commit is off and overridden", database=database.name, off_by=held.overridden)
-    return faults
+    return [*faults, *broken_promises(settings, database, held)]
+
+
+def broken_promises(settings: Settings, database: Database, held: Durability) -> Sequence[str]:
+    """What a server doesn't hold of what the settings want of it; after the last colon stands what to do."""
+    unsafe = None if settings.allows_unsafe(database.name) else held.fault(database.name)
+    lonely = held.lonely(database.name) if settings.requires_standby(database.name) else None
+    return [fault for fault in (unsafe, lonely) if fault is not None]
 
 
 def _sentence(faults: Sequence[str]) -> str:

@@ -157,8 +157,18 @@ async def _require_public(connection: AsyncConnection, database: str, group: str
 
 def _lies_elsewhere(database: str, group: str, schema: str) -> str:
     return (
-        f"database {database}: its {group} tables lie in the schema {schema}, and nodes look for them in public. "
-        "Move them there (alter table ... set schema public; functions, too), or rename the schemas."
+        f"database {database}: its {group} tables lie in the schema {schema}, and nodes look for them in public: "
+        "move them there (alter table ... set schema public; functions, too), or rename the schemas"
+    )
+
+
+def _isnt_head(database: str, group: str, revision: str | None) -> str:
+    if revision is None or knows(group, revision):
+        at = revision or "nothing"
+        return f"database {database}: its {group} tables are at {at}, this code needs {head(group)}"
+    return (
+        f"database {database}: its {group} tables are at {revision}, and this version of the program knows none "
+        f"beyond {head(group)}: use the one that made them, or a newer one"
     )
 
 
@@ -169,8 +179,7 @@ async def faults(connection: asyncpg.Connection, database: str, groups: Iterable
         if revision is None and (schema := await connection.fetchval(ELSEWHERE, f"alembic_version_{group}")):
             sentences.append(_lies_elsewhere(database, group, schema))
         elif revision != head(group):
-            at = revision or "nothing"
-            sentences.append(f"database {database}: its {group} tables are at {at}, this code needs {head(group)}")
+            sentences.append(_isnt_head(database, group, revision))
     return sentences
 
 

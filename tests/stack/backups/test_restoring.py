@@ -1,10 +1,12 @@
 """A database goes back to a moment, once and again; what isn't whole, or of another one, is refused."""
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -124,6 +126,10 @@ async def test_what_another_process_restores_there_stays(kept: Kept, monkeypatch
     assert [path.name for path in kept.server.data.parent.glob("one.restoring*")] == ["one.restoring"]
 
 
+def _disk_bytes(folder: Path) -> int:
+    return int(subprocess.check_output(["du", "-sB1", str(folder)]).split()[0])
+
+
 async def test_a_disk_has_to_have_room_for_all_that_a_restore_makes(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,7 +139,7 @@ async def test_a_disk_has_to_have_room_for_all_that_a_restore_makes(
     chosen, sources = await kept.restored()
     assert len(list(kept.restoring.glob("pg_wal/0???????????????????????"))) > 3, "what was replayed lies there, too"
     needed = room.bytes_of(chosen, sources)
-    taken = int(subprocess.check_output(["du", "-sB1", str(kept.restoring)]).split()[0])
+    taken = await asyncio.to_thread(_disk_bytes, kept.restoring)
     assert taken <= needed < taken + 4 * chosen.archive.segment
     assert needed > room.bytes_of(replace(chosen, moment=chosen.backup.ended_at), sources)
 

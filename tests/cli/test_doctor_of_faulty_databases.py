@@ -44,6 +44,7 @@ async def test_databases_without_tables_are_examined_all_the_same(
     [
         ("drop table control_lineage", "control_lineage", "gameserver migrate"),
         ("drop table members cascade", "members", "gameserver migrate"),
+        ("drop schema public cascade", "may not create tables", "schema public"),
         ("drop table alembic_version_players", "players tables are at nothing", "gameserver migrate"),
         ("update alembic_version_players set version_num = 'players_9999'", "players_9999", "a newer one"),
         ("revoke all on alembic_version_players from gameserver", "denies this role", "rights"),

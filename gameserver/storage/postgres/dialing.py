@@ -162,8 +162,8 @@ class Dialer:
             raise NoPrimary(f"The database {self._name} is a replica there: the URL must lead to the primary.")
         if getattr(reported, "default_transaction_read_only", "off") == "on":
             raise NoPrimary(
-                f"The database {self._name} is read-only there: turn default_transaction_read_only off for the role, the "
-                "database and the server, or correct the URL."
+                f"The database {self._name} is read-only there: turn default_transaction_read_only off for the role, "
+                "the database and the server, or correct the URL."
             )
         self._compare(connection.lineage)
 

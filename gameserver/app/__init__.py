@@ -8,7 +8,8 @@ servers), `backups` and `restoring` (theirs).
 
 from gameserver.app.checking import Finding, check, prepare
 from gameserver.app.core import Core, open_core
-from gameserver.app.doctor import Examined, examine
+from gameserver.app.doctor import examine
+from gameserver.app.examined import Examined
 from gameserver.app.node import background, build_app, courier, postman_of, serve
 from gameserver.app.sharding import open_sharding
 

@@ -3,24 +3,24 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
 from math import inf
 from typing import Any, TypeVar
 
 import asyncpg
 import structlog
 from redis.asyncio import Redis
+from sqlalchemy.exc import DBAPIError
 
-from gameserver.app import backup_watch, patroni_watch
+from gameserver.app import patroni_watch
+from gameserver.app.examined import ASKING, Examined
+from gameserver.app.examining import examine_database
 from gameserver.config.settings import Settings
 from gameserver.rules import ranges
-from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.storage.operators import condition, old_weeks, parameters, redis_condition, standby_condition
+from gameserver.rules.errors import Conflict, DatabaseUnavailable, GameError
+from gameserver.storage.operators import condition, redis_condition, standby_condition
 from gameserver.storage.operators.condition import Symptom
-from gameserver.storage.postgres import causes, clocks, durability
+from gameserver.storage.postgres import causes, clocks
 from gameserver.storage.postgres.clocks import CLOSE_SECONDS, ClockDifference
-from gameserver.storage.postgres.connections import per_node
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.replica import Replica
@@ -37,20 +37,6 @@ LOOKS = 10
 CONNECTIONS = 6
 """Opened at a time to find out whether an address leads to one server."""
 T = TypeVar("T")
-ASKING = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
-
-
-@dataclass(slots=True)
-class Examined:
-    """A server: what it says of itself, and what is wrong; `kind` is `database`, `replica` or `redis`."""
-
-    kind: str
-    name: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    symptoms: list[Symptom] = field(default_factory=list)
-
-    def fail(self, problem: str, remedy: str = "") -> None:
-        self.symptoms.append(Symptom("error", problem, remedy))
 
 
 async def examine(settings: Settings, nodes: int) -> list[Examined]:
@@ -64,11 +50,11 @@ async def examine(settings: Settings, nodes: int) -> list[Examined]:
         try:
             members = await provision.members(settings, databases)
             groups = {group: [database.name for database in rows] for group, rows in members.items()}
-        except (DatabaseUnavailable, IncompleteMap):
-            pass  # the control database's own examination says why
+        except (DatabaseUnavailable, IncompleteMap, DBAPIError):
+            pass  # the control database's own examination says why, or the comparison of slots does
         databases.assign(groups)
         used = [databases[name] for name in databases.names() if databases[name].groups]
-        examined = await asyncio.gather(*(_database(settings, database, nodes) for database in used))
+        examined = await asyncio.gather(*(examine_database(settings, database, nodes) for database in used))
         _compare_clocks(examined, settings.control.database)
         await _compare_slots(settings, databases, examined)
         replicas = await _replicas(settings, databases)
@@ -107,57 +93,6 @@ async def _warn_of(database: Database, settings: Settings) -> None:
         log.warning("Patroni may drop slots", database=database.name, what=f"{symptom.problem}: {symptom.remedy}")
 
 
-async def _database(settings: Settings, database: Database, nodes: int) -> Examined:
-    examined = Examined("database", database.name)
-    try:
-        connection = await database.connect_unjudged({})
-    except ASKING as error:
-        examined.fail(causes.explained(database.name, error))
-        return examined
-    try:
-        await _ask_database(settings, database, connection, examined)
-    except ASKING as error:
-        examined.fail(causes.explained(database.name, error))
-    finally:
-        connection.terminate()
-    if "version" in examined.facts:
-        examined.symptoms += condition.symptoms(database, examined.facts, settings.writes.in_flight, nodes)
-        examined.symptoms += parameters.symptoms(examined.facts)
-        examined.symptoms += standby_condition.symptoms(examined.facts)
-    return examined
-
-
-async def _ask_database(
-    settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined
-) -> None:
-    async def ask() -> float:
-        return float(await connection.fetchval(clocks.TIME))
-
-    examined.facts["clock"] = await clocks.measure(ask)
-    examined.facts["groups"] = sorted(database.groups)
-    if database.dialer.number is not None:
-        examined.facts["primary"] = database.dialer.primary
-    held = await durability.read(connection)
-    examined.facts["off"] = list(held.off)
-    if held.overridden:
-        overridden = ", ".join(held.overridden)
-        problem = f"synchronous_commit is off by {overridden}; nodes turn it on for themselves"
-        examined.symptoms.append(Symptom("warning", problem, "turn it on there, for what else writes"))
-    faults = await provision.faults_of(settings, database, connection)
-    for fault in faults:
-        examined.fail(fault, "run `gameserver migrate`" if "this code needs" in fault else "")
-    if "players" in database.groups and not faults:
-        examined.symptoms += await old_weeks.symptoms(connection, timedelta(seconds=settings.ledger.keep_seconds))
-    if held.off and settings.allows_unsafe(database.name):
-        problem = f"{', '.join(held.off)} off, as `allow_unsafe` allows: it may lose what was acknowledged"
-        examined.symptoms.append(Symptom("warning", problem, "turn it on unless this is wanted"))
-    examined.symptoms += await backup_watch.symptoms(settings, database.name, connection)
-    examined.symptoms += await patroni_watch.symptoms(settings, database.name, connection)
-    for part in (condition, parameters, standby_condition):
-        examined.facts.update(await part.read(connection))
-    examined.facts["per_node"] = per_node(database.groups, settings.writes.in_flight)
-
-
 async def _replicas(settings: Settings, databases: Databases) -> list[Examined]:
     replicas = provision.open_replicas(settings, databases)
     try:
@@ -192,7 +127,7 @@ async def _replica(replica: Replica) -> Examined:
             reason: Symptom | None = await _told_by(replica, standby_condition.why_behind)
             examined.symptoms.append(reason or _behind(replica))
     except ASKING as error:
-        examined.fail(causes.explained(replica.name, error))
+        examined.fail(*causes.told(replica.name, error))
     return examined
 
 
@@ -203,7 +138,8 @@ async def _compare_slots(settings: Settings, databases: Databases, examined: lis
         return  # a database is away: its own examination says why
     try:
         found = await provision.reconciler_of(settings, databases).check()
-    except (*ASKING, DatabaseUnavailable):
+    except (*ASKING, DatabaseUnavailable, Conflict) as error:
+        _isnt_comparable(known[settings.control.database], error)
         return
     for name in found.closed.keys() & known.keys():
         problem = "it was failed over or restored, and is closed until its slots have been compared with the map"
@@ -216,6 +152,17 @@ async def _compare_slots(settings: Settings, databases: Databases, examined: lis
     for name, findings in slots.items():
         for what, numbers in findings.items():
             known[name].fail(f"the slots {ranges.shown(numbers)} {what}", "look at `gameserver slots check`")
+
+
+def _isnt_comparable(control: Examined, error: Exception) -> None:
+    """Says why the map can't be read, unless what was found there says it."""
+    if any(symptom.level == "error" for symptom in control.symptoms):
+        return
+    if isinstance(error, GameError):
+        reason = " ".join(getattr(error, "__notes__", [error.detail]))
+        control.fail(f"its map of slots can't be read: {reason}", "look at its tables, and run `gameserver migrate`")
+    else:
+        control.fail(*causes.told(control.name, error))
 
 
 def _behind(replica: Replica) -> Symptom:

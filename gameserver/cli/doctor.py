@@ -70,7 +70,7 @@ def _database(facts: dict[str, Any]) -> Sequence[str]:
         f"{facts['used']} of {facts['connections']} connections in use",
         f"a node takes up to {facts['per_node']}",
         decimal(facts["bytes"]),
-        _clock(facts),
+        *([_clock(facts)] if "clock" in facts else []),
     )
 
 

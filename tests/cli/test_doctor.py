@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from rich.cells import cell_len
 
 from gameserver.app import examine
-from gameserver.app.doctor import Examined
+from gameserver.app.examined import Examined
 from gameserver.config.backups import BackupSettings
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings

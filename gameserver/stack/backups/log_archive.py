@@ -8,6 +8,7 @@ the one before: of that one, segments behind this point belong to a past that wa
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -63,7 +64,7 @@ class LogArchive:
 
     def reach(self, position: int, past: Sequence[Span]) -> Reach:
         """How far the log goes that follows a backup which ended at `position`."""
-        there = sorted(set(self._segments_of(past)))
+        there = sorted(dict(self._segments_of(past)))
         last = position // self.segment
         behind = [number for number in there if number > last]
         for number in behind:
@@ -72,21 +73,31 @@ class LogArchive:
             last = number
         return Reach(last, gap=False)
 
+    def replayed(self, position: int, past: Sequence[Span], moment: datetime | None) -> int:
+        """Bytes of the log of this past that is replayed on a backup which ended at `position`, up to `moment`.
+
+        A segment that was last written after the moment is the last one. Raises OSError.
+        """
+        segments = dict(self._segments_of(past))
+        written = [path.stat().st_mtime for number, path in segments.items() if number > position // self.segment]
+        before = [time for time in written if moment is None or time < moment.timestamp()]
+        return self.segment * min(len(before) + 1, len(written))
+
     def older_than(self, segment: int) -> list[Path]:
         """The segments before this one, of whatever timeline."""
         return [path for name, path in self.files.items() if (n := self._number(name)) is not None and n < segment]
 
-    def _segments_of(self, past: Sequence[Span]) -> Iterator[int]:
-        """The numbers of the segments that belong to this past."""
+    def _segments_of(self, past: Sequence[Span]) -> Iterator[tuple[int, Path]]:
+        """The numbers and files of the segments that belong to this past; where timelines part there may be two."""
         begin = 0
         for timeline, end in past:
             last = None if end is None else end // self.segment
-            for name in self.files:
+            for name, path in self.files.items():
                 number = self._number(name)
                 if number is None or int(name[:8], 16) != timeline:
                     continue
                 if number >= begin and (last is None or number <= last):
-                    yield number
+                    yield number, path
             begin = 0 if last is None else last
 
     def _number(self, name: str) -> int | None:

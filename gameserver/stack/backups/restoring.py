@@ -16,6 +16,7 @@ from typing import ClassVar
 import asyncpg
 from pydantic import SecretStr
 
+from gameserver.stack.backups import room
 from gameserver.stack.backups.log_archive import LogArchive
 from gameserver.stack.backups.plan import RestorePlan
 from gameserver.stack.backups.programs import LONGEST_SECONDS
@@ -57,23 +58,25 @@ class RestoredPostgres(PostgresServer):
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             raise StackError(f"What was restored has no {database} for {role}: {error}") from None
 
-    async def check(self) -> None:
-        """Raises StackError as its parent does, and when there isn't room for the data."""
-        await super().check()
-        free = await asyncio.to_thread(shutil.disk_usage, self._folder.parent)
-        needed = sum(backup.size for backup in self.plan.chain)
-        if free.free < needed:
-            parent = self._folder.parent
-            raise StackError(f"{parent} has {free.free >> 20} MiB free, and the data takes {needed >> 20}.")
-
     async def _make_data(self) -> None:
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await asyncio.to_thread(self._remove)  # what an interrupted restore left, before the room is measured
+        await asyncio.to_thread(room.require, self._folder.parent, self.plan, self.sources)
         await super()._make_data()
         datafolder.write_secret(self._folder / "recovery.signal", "", self._account)
 
-    def forget(self) -> None:
-        """Removes its data."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+    async def forget(self) -> None:
+        """Removes its data and its lock, when its killed processes have ended. Raises StackError if they don't."""
+        await self.wait_for_earlier_run()
+        await asyncio.to_thread(self._remove)
+        self.remove_lock()
+
+    def remove_lock(self) -> None:
+        """Removes the lock, which nothing needs when it doesn't run any more. Raises StackError."""
+        self._lock.remove()
+
+    def _remove(self) -> None:
+        for folder in (self._folder, self._half):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _making_command(self, folder: Path, secret: Path) -> tuple[str, ...]:  # noqa: ARG002
         if len(self.sources) == 1:
@@ -145,7 +148,7 @@ class Expected:
 async def restored(plan: RestorePlan, sources: Sequence[Path], to: Path, log: Path, expected: Expected) -> None:
     """Makes the data folder `to` from a plan, whose chain has its data in `sources`.
 
-    It is complete, judged and shut down, or gone.
+    It is complete, judged and shut down, or gone, with all that was made for it.
 
     Raises StackError, OSError.
     """
@@ -164,6 +167,7 @@ async def restored(plan: RestorePlan, sources: Sequence[Path], to: Path, log: Pa
             sources=sources,
             own=own,
         )
+        await server.wait_for_earlier_run()  # what another process makes there isn't this one's to remove
         try:
             await server.start()
             await _require_expected(server, plan, expected)
@@ -172,8 +176,9 @@ async def restored(plan: RestorePlan, sources: Sequence[Path], to: Path, log: Pa
                 raise StackError(f"{server.process.name} didn't end properly{server.process.last_words()}")
         except BaseException:
             server.kill()
-            await asyncio.to_thread(server.forget)
+            await server.forget()
             raise
+        server.remove_lock()
 
 
 async def _require_expected(server: RestoredPostgres, plan: RestorePlan, expected: Expected) -> None:

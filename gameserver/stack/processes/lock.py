@@ -45,6 +45,9 @@ class FolderLock:
         except BlockingIOError:
             os.close(descriptor)
             return False
+        if not _is_file(descriptor, self.path):
+            os.close(descriptor)
+            return False  # another process removed it meanwhile: the next attempt makes a new one
         self._descriptor = descriptor
         return True
 
@@ -61,3 +64,17 @@ class FolderLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def remove(self) -> None:
+        """Unlocks, and removes the file unless another process, or a child, has it locked. Raises StackError."""
+        if self.acquire():
+            self.path.unlink(missing_ok=True)
+            self.release()
+
+
+def _is_file(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one that has this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False

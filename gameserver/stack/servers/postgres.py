@@ -2,13 +2,15 @@
 
 Law: after any number of kills at any moment, `start` gets it running again. It makes the data folder if there is none,
 waits for the processes of an earlier run, removes a stale pid file, and returns when the instance answers. A half-made
-data folder is never used, since it gets its name only when it is complete. It listens on 127.0.0.1 alone, and every
+data folder is never used, since it gets its name only when it is complete, and none stays when making it fails: it may
+have filled the disk. It listens on 127.0.0.1 alone, and every
 connection needs the password.
 """
 
 import asyncio
 import os
 import re
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -139,7 +141,7 @@ class PostgresServer(ManagedServer):
     async def _make_data(self) -> None:
         if not datafolder.is_new(self._folder):
             return
-        made = self._folder.with_name(self._folder.name + ".new")
+        made = self._half
         secret = self._folder.with_name(self._folder.name + ".password")
         setup = Process(f"The set-up of Postgres {self.name}", self.log)
         try:
@@ -155,6 +157,12 @@ class PostgresServer(ManagedServer):
         finally:
             setup.kill()
             secret.unlink(missing_ok=True)
+            await asyncio.to_thread(shutil.rmtree, made, ignore_errors=True)  # there only if it isn't complete
+
+    @property
+    def _half(self) -> Path:
+        """Where its data is made."""
+        return self._folder.with_name(self._folder.name + ".new")
 
     @property
     def _secret_for_making(self) -> str:

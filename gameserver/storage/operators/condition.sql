@@ -17,14 +17,15 @@ select current_setting('server_version') as version,
        pg_database_size(current_database()) as bytes,
        extract(epoch from current_setting('checkpoint_timeout')::interval)::int as checkpoint_seconds,
        pg_size_bytes(current_setting('max_wal_size')) as checkpoint_bytes,
-       has_schema_privilege('public', 'create') as may_create,
+       coalesce((select has_schema_privilege(oid, 'create') from pg_namespace where nspname = 'public'), false)
+           as may_create,
        has_database_privilege(current_database(), 'create') as may_publish,
        (select rolreplication or rolsuper from pg_roles where rolname = current_user) as may_replicate,
        pg_has_role('pg_create_subscription', 'member') as may_subscribe,
        (select rolsuper from pg_roles where rolname = current_user) as superuser,
        has_function_privilege('pg_control_system()', 'execute') as may_identify,
        (select coalesce(array_agg(c.relname::text order by c.relname), '{}') from pg_class c
-        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+        where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p')
           and c.relname not in ('audit', 'audit_ends') and c.relname !~ '^alembic_'
           and not (has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')
                    and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete'))) as closed

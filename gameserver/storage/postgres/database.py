@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.logs.outage import Outage
 from gameserver.storage.postgres import causes, own_settings, passfile, patience, pools
-from gameserver.storage.postgres.causes import Unfit, Unreconciled
+from gameserver.storage.postgres.causes import NoPrimary, Unfit, Unreconciled
 from gameserver.storage.postgres.dialing import CONNECT_SECONDS as CONNECT_SECONDS
 from gameserver.storage.postgres.dialing import Dialer
 from gameserver.storage.postgres.driver import LEAVE_A_MARK, DriverConnection
@@ -132,6 +132,18 @@ class Database:
                 raise ConnectionError(f"{type(error).__name__}: {error}") from error
             raise
         return connection
+
+    async def connect_to_examine(self) -> DriverConnection:
+        """A connection to the server that takes writes or, at a URL of one address, to whatever is there.
+
+        Raises one of LOST, or what the server refuses it with.
+        """
+        try:
+            return await self.connect_unjudged({})
+        except NoPrimary:
+            if not self.dialer.is_of_one:
+                raise
+        return await self.dialer.undemanding().dial(own_settings.EVERYWHERE, self._query_seconds)
 
     @contextlib.asynccontextmanager
     async def vetting(self) -> AsyncIterator[DriverConnection]:

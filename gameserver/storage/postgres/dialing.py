@@ -50,7 +50,7 @@ class Dialer:
 
     def __init__(self, name: str, url: SecretStr, passwords: Path | None, *, replica: bool = False) -> None:
         """`passwords` is the password file; a `replica` needn't take writes."""
-        self._name, self._passwords, self._replica = name, passwords, replica
+        self._name, self._url, self._passwords, self._replica = name, url, passwords, replica
         self._places, self._fault = _places(url)
         self._connections: WeakSet[DriverConnection] = WeakSet()
         self._last: Place | None = None
@@ -64,6 +64,11 @@ class Dialer:
         return self._last.address if self._last else None
 
     @property
+    def is_of_one(self) -> bool:
+        """Whether the URL has one address."""
+        return len(self._places) == 1
+
+    @property
     def number(self) -> int | None:
         """Which of the URL's addresses, from 1, is the primary seen last; None if the URL has only one, too."""
         return self._places.index(self._last) + 1 if self._last and len(self._places) > 1 else None
@@ -71,6 +76,10 @@ class Dialer:
     def remember(self, lineage: Lineage) -> None:
         """What an earlier process has seen: no earlier primary of this system is taken; another system may be."""
         self._remembered = lineage
+
+    def undemanding(self) -> "Dialer":
+        """One that takes whatever the URL leads to, a replica or a read-only server, too: to examine it."""
+        return Dialer(self._name, self._url, self._passwords, replica=True)
 
     async def dial(self, settings: Mapping[str, str], query_seconds: float | None) -> DriverConnection:
         """A connection with these server settings to the primary. Raises what the driver does, NoPrimary and Unfit."""
@@ -152,7 +161,10 @@ class Dialer:
         if replays:
             raise NoPrimary(f"The database {self._name} is a replica there: the URL must lead to the primary.")
         if getattr(reported, "default_transaction_read_only", "off") == "on":
-            raise NoPrimary(f"The database {self._name} is read-only there (default_transaction_read_only).")
+            raise NoPrimary(
+                f"The database {self._name} is read-only there: turn default_transaction_read_only off for the role, "
+                "the database and the server, or correct the URL."
+            )
         self._compare(connection.lineage)
 
     def _compare(self, lineage: Lineage | None) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -11,15 +11,17 @@ import asyncpg
 import structlog
 from pydantic import SecretStr
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage import tables
 from gameserver.storage.ledger.partitions import ensure_partitions
-from gameserver.storage.postgres import durability
+from gameserver.storage.postgres import causes, durability
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.database import Database, Judges
 from gameserver.storage.postgres.databases import Databases
+from gameserver.storage.postgres.durability import Durability
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.sharding import lineage, placing
@@ -107,14 +109,16 @@ async def faults_of(settings: Settings, database: Database, connection: asyncpg.
     """What makes the database of this connection unfit for nodes. Raises what the driver does."""
     faults = await migrations.faults(connection, database.name, database.groups)
     held = await durability.read(connection)
-    unsafe = held.fault(database.name)
-    if unsafe is not None and not settings.allows_unsafe(database.name):
-        faults.append(unsafe)
-    if settings.requires_standby(database.name) and (lonely := held.lonely(database.name)) is not None:
-        faults.append(lonely)
     if held.overridden:
         log.info("synchronous_commit is off and overridden", database=database.name, off_by=held.overridden)
-    return faults
+    return [*faults, *broken_promises(settings, database, held)]
+
+
+def broken_promises(settings: Settings, database: Database, held: Durability) -> Sequence[str]:
+    """What a server doesn't hold of what the settings want of it; after the last colon stands what to do."""
+    unsafe = None if settings.allows_unsafe(database.name) else held.fault(database.name)
+    lonely = held.lonely(database.name) if settings.requires_standby(database.name) else None
+    return [fault for fault in (unsafe, lonely) if fault is not None]
 
 
 def _sentence(faults: Sequence[str]) -> str:
@@ -183,18 +187,21 @@ async def migrate(settings: Settings, done: Migrated | None = None) -> Migrated:
     """Brings every database to its head and every slot to an owner; safe to run again.
 
     `done`, if given, is what is returned, and has what was done when this fails; it has nothing until the control
-    database, where that may be recorded, is at its head. Raises Conflict while slots of tables that would change are
-    being moved, DatabaseUnavailable.
+    database, where that may be recorded, is at its head. All databases that answer are judged before the first is
+    changed. Raises Conflict while slots of tables that would change are being moved, OutdatedDatabase when tables can't
+    be changed, DatabaseUnavailable.
     """
     done = Migrated() if done is None else done
     databases = open_databases(settings, patient=True)
     try:
         control = databases[settings.control.database]
+        await _require_possible(settings, databases)
         before = await migrations.current(control, "control")
         await upgrade(settings, control, "control")
         done.steps.append(MigrationStep("control", control.name, before, migrations.head("control")))
-        groups = await members(settings, databases)
-        moving = {move.group for move in await MoveRecords(control).unfinished()}
+        with _refusals_of(control):
+            groups = await members(settings, databases)
+            moving = {move.group for move in await MoveRecords(control).unfinished()}
         for group, group_members in groups.items():
             for database in group_members:
                 if group in moving and await migrations.current(database, group) != migrations.head(group):
@@ -205,6 +212,43 @@ async def migrate(settings: Settings, done: Migrated | None = None) -> Migrated:
         return done
     finally:
         await databases.close()
+
+
+async def _require_possible(settings: Settings, databases: Databases) -> None:
+    """Judges all databases at once; those that are away are judged when it is their turn.
+
+    Raises OutdatedDatabase, IncompleteMap, and DatabaseUnavailable for the control database.
+    """
+    control = databases[settings.control.database]
+    await migrations.require_possible(control, ["control"])
+    named: dict[str, set[str]] = {control.name: {"control"}}
+    for group, group_members in (await _members_before(settings, databases)).items():
+        for database in group_members:
+            named.setdefault(database.name, set()).add(group)
+    judged = (migrations.require_possible(databases[name], groups) for name, groups in named.items())
+    outcomes = await asyncio.gather(*judged, return_exceptions=True)
+    if refusals := [str(outcome) for outcome in outcomes if isinstance(outcome, OutdatedDatabase)]:
+        raise OutdatedDatabase(" ".join(refusals))
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, DatabaseUnavailable):
+            raise outcome
+
+
+async def _members_before(settings: Settings, databases: Databases) -> Mapping[str, Sequence[Database]]:
+    """The members as far as they are known while the control database may have no tables, or older ones."""
+    try:
+        return await members(settings, databases)
+    except DBAPIError:
+        return {name: [databases[member] for member in group.databases] for name, group in settings.groups.items()}
+
+
+@contextlib.contextmanager
+def _refusals_of(database: Database) -> Iterator[None]:
+    """Makes what Postgres refuses a sentence for operators. Raises OutdatedDatabase."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise OutdatedDatabase(causes.explained(database.name, error)) from error
 
 
 async def _step(settings: Settings, database: Database, group: str, done: Migrated) -> None:
@@ -220,7 +264,11 @@ async def _step(settings: Settings, database: Database, group: str, done: Migrat
 
 
 async def upgrade(settings: Settings, database: Database, group: str) -> None:
-    """Brings a group's tables on a database to their head; the ledger's get the partitions that a new node needs."""
+    """Brings a group's tables on a database to their head; the ledger's get the partitions that a new node needs.
+
+    Raises OutdatedDatabase when Postgres refuses it, DatabaseUnavailable.
+    """
     await migrations.upgrade(database, group)
     if group == "players":
-        await ensure_partitions(database, datetime.now(UTC), timedelta(seconds=settings.ledger.window_back_seconds))
+        with _refusals_of(database):
+            await ensure_partitions(database, datetime.now(UTC), timedelta(seconds=settings.ledger.window_back_seconds))

@@ -1,6 +1,7 @@
 """One Alembic history per table group, run on every database of the group."""
 
 import asyncio
+import contextlib
 import functools
 import time
 from collections.abc import Iterable, Sequence
@@ -17,11 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import gameserver
 from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.storage.postgres import causes
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import MIGRATING
 from gameserver.storage.postgres.sole_locks import SoleLock
+from gameserver.storage.tables import requirements
 from gameserver.storage.tables.groups import METADATA
 
 _PACKAGE = Path(gameserver.__file__).parent
@@ -42,7 +45,8 @@ log = structlog.get_logger()
 
 
 class OutdatedDatabase(Exception):
-    """Databases aren't fit for nodes: not at their histories' heads, or not durable; the text names each."""
+    """Databases aren't fit for nodes: not at their histories' heads, which they may be unable to come to, or not
+    durable; the text names each."""
 
 
 def _config(group: str) -> Config:
@@ -66,10 +70,51 @@ def knows(group: str, revision: str) -> bool:
     return any(step.revision == revision for step in history)
 
 
-async def upgrade(database: Database, group: str) -> None:
-    """Brings the group's tables to the head; concurrent upgrades of a database wait for each other."""
+async def require_possible(database: Database, groups: Iterable[str]) -> None:
+    """Refuses a database in which the tables of these groups have to be changed, and can't be.
+
+    Raises OutdatedDatabase, DatabaseUnavailable.
+    """
     with translated(database.name):
-        await _upgrade_locked(database, group)
+        connection = await database.connect_unjudged({})
+        try:
+            revisions = await _revisions(connection, sorted(groups))
+            old = {group: revision for group, revision in revisions.items() if revision != head(group)}
+            unknown = [_isnt_head(database.name, *each) for each in old.items() if not _leads_to_head(*each)]
+            refusals = [*unknown, *(await requirements.faults(connection, database.name) if old else ())]
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise OutdatedDatabase(causes.explained(database.name, error)) from error
+        finally:
+            connection.terminate()
+    if refusals:
+        raise OutdatedDatabase(f"{'; '.join(refusals)}.")
+
+
+async def upgrade(database: Database, group: str) -> None:
+    """Brings the group's tables to the head; concurrent upgrades of a database wait for each other.
+
+    Raises OutdatedDatabase when the database, or something that Postgres refuses, prevents it; DatabaseUnavailable.
+    """
+    await require_possible(database, [group])
+    try:
+        with translated(database.name):
+            await _upgrade_locked(database, group)
+    except DatabaseUnavailable as error:
+        if hasattr(error, "__notes__"):
+            error.add_note(requirements.interrupted(group, await _next_step(database, group)))
+        raise
+    except DBAPIError as error:
+        reason, step = causes.explained(database.name, error), await _next_step(database, group)
+        raise OutdatedDatabase(f"{reason} {requirements.interrupted(group, step)}") from error
+
+
+async def _next_step(database: Database, group: str) -> str:
+    """The revision that comes after that of the group's tables; the newest one if these can't be asked."""
+    steps = [step.revision for step in ScriptDirectory.from_config(_config(group)).walk_revisions()]
+    with contextlib.suppress(DatabaseUnavailable, DBAPIError):
+        reached = await current(database, group)
+        return steps[-1] if reached is None else steps[max(steps.index(reached) - 1, 0)]
+    return steps[0]
 
 
 async def _upgrade_locked(database: Database, group: str) -> None:
@@ -157,8 +202,22 @@ async def _require_public(connection: AsyncConnection, database: str, group: str
 
 def _lies_elsewhere(database: str, group: str, schema: str) -> str:
     return (
-        f"database {database}: its {group} tables lie in the schema {schema}, and nodes look for them in public. "
-        "Move them there (alter table ... set schema public; functions, too), or rename the schemas."
+        f"database {database}: its {group} tables lie in the schema {schema}, and nodes look for them in public: "
+        "move them there (alter table ... set schema public; functions, too), or rename the schemas"
+    )
+
+
+def _leads_to_head(group: str, revision: str | None) -> bool:
+    return revision is None or knows(group, revision)
+
+
+def _isnt_head(database: str, group: str, revision: str | None) -> str:
+    if _leads_to_head(group, revision):
+        at = revision or "nothing"
+        return f"database {database}: its {group} tables are at {at}, this code needs {head(group)}"
+    return (
+        f"database {database}: its {group} tables are at {revision}, and this version of the program knows none "
+        f"beyond {head(group)}: use the one that made them, or a newer one"
     )
 
 
@@ -169,8 +228,7 @@ async def faults(connection: asyncpg.Connection, database: str, groups: Iterable
         if revision is None and (schema := await connection.fetchval(ELSEWHERE, f"alembic_version_{group}")):
             sentences.append(_lies_elsewhere(database, group, schema))
         elif revision != head(group):
-            at = revision or "nothing"
-            sentences.append(f"database {database}: its {group} tables are at {at}, this code needs {head(group)}")
+            sentences.append(_isnt_head(database, group, revision))
     return sentences
 
 

@@ -13,7 +13,7 @@ from gameserver.stack.backups import making, placing
 from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup
 from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.backups.placing import DataPlace
-from gameserver.stack.backups.plan import plan
+from gameserver.stack.backups.plan import RestorePlan, plan
 from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.backups.receiver import WalReceiver, received
 from gameserver.stack.backups.restoring import Expected, restored
@@ -66,10 +66,23 @@ class Kept:
             sources = list(map(self.catalog.data, chosen.chain))
             for backup in chosen.chain:
                 await making.verify(backup, self.catalog, self.programs, lock)
-            to = self.server.data.with_name("one.restoring")
+            to = self.restoring
             await restored(chosen, sources, to, self.server.log, self.expected())
             assert not await placing.put_in_place(self.place, to, self.catalog, chosen, self.programs)
         await self.restart()
+
+    async def restored(self) -> tuple[RestorePlan, list[Path]]:
+        """Restores all that was kept to `restoring`, without reading the backup before; the plan and its sources."""
+        assert await received("one", self.receiver.url, 30)
+        chosen = plan(self.catalog, None, self.place.present(self.programs), None)
+        sources = list(map(self.catalog.data, chosen.chain))
+        await restored(chosen, sources, self.restoring, self.server.log, self.expected())
+        return chosen, sources
+
+    @property
+    def restoring(self) -> Path:
+        """Where restored data is until it is put in place."""
+        return self.server.data.with_name("one.restoring")
 
     def expected(self) -> Expected:
         async def judge(connection: asyncpg.Connection) -> list[str]:

@@ -1,6 +1,7 @@
 """Which of the kept log belongs to a past, and how far it goes without a gap."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,14 @@ def test_older_segments_are_named_whatever_their_timeline(tmp_path: Path) -> Non
 
 def test_positions_are_read_as_postgres_writes_them() -> None:
     assert position_of("1/2A") == (1 << 32) + 42
+
+
+def test_what_is_replayed_ends_with_the_first_segment_that_was_written_after_the_moment(tmp_path: Path) -> None:
+    folder = keep(tmp_path / "1", *(segment(1, number) for number in range(3, 9)), segment(2, 7), segment(2, 8))
+    for number in range(3, 9):
+        os.utime(folder / segment(1, number), (number * 100, number * 100))
+    past, end = [Span(1, None)], 4 * SEGMENT + 40
+    assert read(folder).replayed(end, past, None) == 4 * SEGMENT
+    assert read(folder).replayed(end, past, datetime.fromtimestamp(650, UTC)) == 3 * SEGMENT
+    assert read(folder).replayed(end, past, datetime.fromtimestamp(1, UTC)) == SEGMENT
+    assert read(folder).replayed(8 * SEGMENT, past, None) == 0

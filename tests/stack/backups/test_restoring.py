@@ -1,13 +1,21 @@
 """A database goes back to a moment, once and again; what isn't whole, or of another one, is refused."""
 
+import asyncio
 import shutil
+import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from gameserver.stack.backups import room
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.errors import StackError
+from gameserver.stack.processes.lock import FolderLock
+from gameserver.stack.servers import managed
 from gameserver.stack.servers.postgres import PostgresServer
 from tests.stack.backups.conftest import Kept
 
@@ -92,3 +100,54 @@ async def test_a_moment_behind_the_end_of_the_log_is_refused(kept: Kept) -> None
         await kept.restore(backup.ended_at + timedelta(hours=1))
     assert await kept.values() == [1]
     assert not kept.server.data.with_name("one.restoring").exists()
+
+
+async def test_a_copy_that_fails_is_gone_with_all_that_was_made_for_it(kept: Kept) -> None:
+    backup = await kept.back_up()
+    (kept.catalog.data(backup) / "global" / "pg_filenode.map").chmod(0)
+    before = set(kept.server.data.parent.iterdir())
+    with pytest.raises(StackError, match=r"set-up of Postgres one failed .*\n(.*\n)*.*pg_filenode"):
+        await kept.restored()
+    assert set(kept.server.data.parent.iterdir()) == before
+
+
+async def test_what_another_process_restores_there_stays(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(managed, "_EARLIER_RUN_SECONDS", 0.1)
+    await kept.back_up()
+    other = FolderLock(kept.restoring.with_name("one.restoring.lock"))
+    assert other.acquire()
+    half = kept.restoring.with_name("one.restoring.new")
+    half.mkdir()
+    with pytest.raises(StackError, match="still runs from an earlier start"):
+        await kept.restored()
+    assert half.exists()
+    other.remove()
+    await kept.restored()
+    assert [path.name for path in kept.server.data.parent.glob("one.restoring*")] == ["one.restoring"]
+
+
+def _disk_bytes(folder: Path) -> int:
+    return int(subprocess.check_output(["du", "-sB1", str(folder)]).split()[0])
+
+
+async def test_a_disk_has_to_have_room_for_all_that_a_restore_makes(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kept.back_up()
+    await kept.ask("create table much as select repeat('x', 1000) as text from generate_series(1, 40000)")
+    await kept.ask("drop table much")
+    chosen, sources = await kept.restored()
+    assert len(list(kept.restoring.glob("pg_wal/0???????????????????????"))) > 3, "what was replayed lies there, too"
+    needed = room.bytes_of(chosen, sources)
+    taken = await asyncio.to_thread(_disk_bytes, kept.restoring)
+    assert taken <= needed < taken + 4 * chosen.archive.segment
+    assert needed > room.bytes_of(replace(chosen, moment=chosen.backup.ended_at), sources)
+
+    for free in (needed - 1, needed):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        if free == needed:
+            await kept.restored()
+            continue
+        with pytest.raises(StackError, match="MiB free, and the restore takes"):
+            await kept.restored()
+        assert not list(kept.server.data.parent.glob("one.restoring*"))

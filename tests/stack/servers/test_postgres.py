@@ -235,3 +235,15 @@ async def test_no_password_is_in_a_log_and_that_of_older_data_is_replaced(postgr
     log = server.log.read_text()
     assert "alter role gameserver password 'SCRAM-SHA-256$" in log
     assert not [secret for secret in ("shared-by-all", "of-the-nodes", "of-the-superuser") if secret in log]
+
+
+async def test_data_that_cant_be_made_leaves_nothing_behind(
+    postgres: Callable[..., PostgresServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As initdb, and a replica's base backup, when the disk is full."""
+    server = postgres(new=True)
+    fills = ("/bin/sh", "-c", 'echo much > "$0/half"; echo No space left >&2; exit 1', str(server.data) + ".new")
+    monkeypatch.setattr(server, "_making_command", lambda *_: fills)
+    with pytest.raises(StackError, match="No space left"):
+        await server.start()
+    assert [path.name for path in server.data.parent.iterdir() if path.is_dir()] == ["log"]

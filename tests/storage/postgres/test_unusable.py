@@ -71,10 +71,17 @@ async def test_nothing_that_listens_is_told_from_a_name_without_address() -> Non
 
 def test_each_cause_has_its_own_sentence() -> None:
     """None stands behind the sentence of a wider kind of error, which would be said in its place."""
-    kinds = [kinds if isinstance(kinds, tuple) else (kinds,) for kinds, _ in causes._SENTENCES]
+    kinds = [cause.kinds for cause in causes._CAUSES]
     for number, wider in enumerate(kinds):
         for later in kinds[number + 1 :]:
             assert not any(issubclass(kind, wider) for kind in later), (wider, later)
+
+
+def test_each_cause_has_what_is_wrong_and_a_remedy() -> None:
+    for cause in causes._CAUSES:
+        assert ":" not in cause.what
+        assert cause.remedy
+    assert causes.told("one", causes.NoPrimary("x"))[1] != causes.told("one", causes.Unfit("x"))[1]
 
 
 async def test_a_statement_that_is_ended_is_not_called_a_restart(url: str) -> None:
@@ -155,7 +162,7 @@ async def test_tables_that_a_search_path_led_elsewhere_are_named_and_not_made_ag
         "create schema elsewhere; create table elsewhere.alembic_version_players (version_num text)"
     )
     await connection.close()
-    with pytest.raises(OutdatedDatabase, match=r"players tables lie in the schema elsewhere.* Move them"):
+    with pytest.raises(OutdatedDatabase, match=r"players tables lie in the schema elsewhere.*: move them"):
         await provision.migrate(settings)
     databases = provision.open_databases(settings)
     with pytest.raises(OutdatedDatabase, match="schema elsewhere"):

@@ -1,0 +1,125 @@
+"""Examines one database for what nodes need of it.
+
+Law: each question is asked by itself, so one that the database can't answer, as for tables that it lacks or that its
+role may not read, hides nothing of what the others find.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import asyncpg
+
+from gameserver.app import backup_watch, patroni_watch
+from gameserver.app.examined import ASKING, Examined
+from gameserver.config.settings import Settings
+from gameserver.storage.operators import condition, old_weeks, parameters, standby_condition
+from gameserver.storage.operators.condition import Symptom
+from gameserver.storage.postgres import causes, clocks, durability
+from gameserver.storage.postgres.connections import per_node
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.sharding import provision
+from gameserver.storage.tables import migrations
+
+Question = Callable[[Settings, Database, asyncpg.Connection, Examined], Awaitable[None]]
+
+
+async def examine_database(settings: Settings, database: Database, nodes: int) -> Examined:
+    """What the database says of itself, and what is wrong there; `nodes` is how many are to use it."""
+    examined = Examined("database", database.name)
+    try:
+        connection = await database.connect_to_examine()
+    except ASKING as error:
+        examined.fail(*causes.told(database.name, error))
+        return examined
+    try:
+        for question in QUESTIONS:
+            if not await _answered(question, settings, database, connection, examined):
+                break
+    finally:
+        connection.terminate()
+    if "version" in examined.facts:
+        examined.symptoms += condition.symptoms(database, examined.facts, settings.writes.in_flight, nodes)
+    return examined
+
+
+async def _answered(
+    question: Question, settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined
+) -> bool:
+    """Whether more can be asked; what prevented an answer is a finding."""
+    try:
+        await question(settings, database, connection, examined)
+    except ASKING as error:
+        examined.fail(*causes.told(database.name, error))
+        return not (connection.is_closed() or causes.is_silent(error))
+    return True
+
+
+async def _clock(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
+    async def ask() -> float:
+        return float(await connection.fetchval(clocks.TIME))
+
+    examined.facts["groups"] = sorted(database.groups)
+    examined.facts["per_node"] = per_node(database.groups, settings.writes.in_flight)
+    if database.dialer.number is not None:
+        examined.facts["primary"] = database.dialer.primary
+    examined.facts["clock"] = await clocks.measure(ask)
+
+
+async def _promises(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
+    held = await durability.read(connection)
+    examined.facts["off"] = list(held.off)
+    if held.overridden:
+        overridden = ", ".join(held.overridden)
+        problem = f"synchronous_commit is off by {overridden}; nodes turn it on for themselves"
+        examined.symptoms.append(Symptom("warning", problem, "turn it on there, for what else writes"))
+    for fault in provision.broken_promises(settings, database, held):
+        _fail(examined, fault)
+    if held.off and settings.allows_unsafe(database.name):
+        problem = f"{', '.join(held.off)} off, as `allow_unsafe` allows: it may lose what was acknowledged"
+        examined.symptoms.append(Symptom("warning", problem, "turn it on unless this is wanted"))
+
+
+async def _tables(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
+    faults = await migrations.faults(connection, database.name, database.groups)
+    for fault in faults:
+        if "this code needs" in fault:
+            examined.fail(fault, "run `gameserver migrate`")
+        else:
+            _fail(examined, fault)
+    if "players" in database.groups and not faults:
+        examined.symptoms += await old_weeks.symptoms(connection, timedelta(seconds=settings.ledger.keep_seconds))
+
+
+def _fail(examined: Examined, fault: str) -> None:
+    """A fault behind whose last colon stands what to do."""
+    problem, _, remedy = fault.rpartition(": ")
+    examined.fail(problem, remedy)
+
+
+async def _backups(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
+    examined.symptoms += await backup_watch.symptoms(settings, database.name, connection)
+
+
+async def _patroni(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
+    examined.symptoms += await patroni_watch.symptoms(settings, database.name, connection)
+
+
+async def _condition(_: Settings, __: Database, connection: asyncpg.Connection, examined: Examined) -> None:
+    examined.facts.update(await condition.read(connection))
+
+
+async def _parameters(_: Settings, __: Database, connection: asyncpg.Connection, examined: Examined) -> None:
+    facts = await parameters.read(connection)
+    examined.facts.update(facts)
+    examined.symptoms += parameters.symptoms(facts)
+
+
+async def _standbys(_: Settings, __: Database, connection: asyncpg.Connection, examined: Examined) -> None:
+    facts = await standby_condition.read(connection)
+    examined.facts.update(facts)
+    examined.symptoms += standby_condition.symptoms(facts)
+
+
+QUESTIONS: tuple[Question, ...] = (
+    _clock, _promises, _tables, _backups, _patroni, _condition, _parameters, _standbys,
+)  # fmt: skip

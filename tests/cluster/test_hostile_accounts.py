@@ -19,6 +19,7 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres.shares import EACH, Purpose, using
 from tests.support.client import Answer, Api, Signed, command_id
 from tests.support.deployment import connected
+from tests.support.letters import write_letters
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 
@@ -50,10 +51,10 @@ SHARED_CHANGES = {
     "unfriend": change("DELETE", ME + "/friends/{}"),
     "block": change("PUT", ME + "/blocks/{}"),
     "unblock": change("DELETE", ME + "/blocks/{}"),
-}
-"""They share their transactions, so they are made to hang otherwise: their player is locked."""
-CHANGES = {
     "forget the inbox": change("DELETE", f"{ME}/inbox"),
+}
+"""They share their transactions, so they are made to hang otherwise: their player is locked, and its letter."""
+CHANGES = {
     "set a password": change("POST", f"{ME}/password", lambda: {"new": "mallorys long password 9"}),
     "sign out everywhere": change("DELETE", "/v1/sessions"),
 }
@@ -114,8 +115,10 @@ async def test_nobody_waits_for_one_account_whose_shared_changes_hang(
     hostile, *others = [await api.sign_up() for _ in range(4)]
     chosen = "rename" if route == "delete itself" else route
     owner = node.core.slots.owner("players", slot_of(int(hostile.id)))
+    await write_letters(owner, int(hostile.id), 1)
     async with connected(owner.url) as connection, connection.transaction():
         await connection.execute("select from players where id = $1 for no key update", int(hostile.id))
+        await connection.execute("select from inbox where player_id = $1 for update", int(hostile.id))
         asking = [asyncio.create_task(SHARED_CHANGES[route](api, hostile, others[0])) for _ in range(8)]
         await assert_served(api, others)
         for other in others:
@@ -127,7 +130,7 @@ async def test_nobody_waits_for_one_account_whose_shared_changes_hang(
 
 
 @pytest.mark.parametrize(
-    ("purpose", "ask"), [(Purpose.READS, READS["ledger"]), (Purpose.CHANGES, CHANGES["forget the inbox"])]
+    ("purpose", "ask"), [(Purpose.READS, READS["ledger"]), (Purpose.CHANGES, CHANGES["sign out everywhere"])]
 )
 async def test_one_account_has_one_of_a_kind_under_way_and_few_that_wait(
     node: InProcessNode, api: Api, purpose: Purpose, ask: Ask

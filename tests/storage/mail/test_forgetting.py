@@ -13,9 +13,7 @@ from gameserver.storage.mail.inbox import Forgotten
 from gameserver.storage.postgres.database import Database
 from tests.support.client import command_id
 from tests.support.deployment import connected, enlist, enlist_many, move_slot
-
-WRITE = """insert into inbox (slot, player_id, mail_id, kind, sender, payload, sent_at, at, refused)
-values ($1, $2, $3, 'mail:healed', 7, '{"args": {}, "events": []}', now(), now(), $4)"""
+from tests.support.letters import write_letters
 
 
 def database(core: Core, player: Player) -> Database:
@@ -23,11 +21,7 @@ def database(core: Core, player: Player) -> Database:
 
 
 async def letters(core: Core, player: Player, count: int, refused: str | None = None) -> list[str]:
-    """As many letters of the player as they were delivered, or as they were refused; their ids, newest first."""
-    ids = [command_id() for _ in range(count)]
-    async with connected(database(core, player).url) as connection:
-        await connection.executemany(WRITE, [(slot_of(player.id), player.id, id_, refused) for id_ in ids])
-    return sorted(ids, reverse=True)
+    return await write_letters(database(core, player), player.id, count, refused)
 
 
 async def seen(core: Core, player: Player) -> list[str]:

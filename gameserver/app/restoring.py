@@ -83,12 +83,13 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
         for backup in chosen.chain:
             await making.verify(backup, catalog, programs, lock)
         to = wanted.into or _beside(place, programs)
-        if wanted.into is not None and to.exists() and any(to.iterdir()):
-            raise StackError(f"{to} isn't empty: name another folder.")
+        if wanted.into is not None:
+            _require_empty(to)
         outdated: list[str] = []
         expected = await _expected(settings, database, outdated)
         log = settings.data / "log" / f"restore-{database.name}.log"
-        await restored(chosen, list(map(catalog.data, chosen.chain)), to, log, expected)
+        sources = list(map(catalog.data, chosen.chain))
+        await restored(chosen, sources, to, log, expected, elsewhere=wanted.into is not None)
         values = control_values(programs.folder, to, programs.account)
         timeline = int(values["Latest checkpoint's TimeLineID"])
         running = False
@@ -96,6 +97,14 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
             say("It is complete and checked; it takes its place.")
             running, to = await placing.put_in_place(place, to, catalog, chosen, programs), place.data
         return RestoredData(chosen, timeline, to, running, wanted.into is not None, outdated)
+
+
+def _require_empty(to: Path) -> None:
+    """Raises StackError. Data is made beside its place, and renamed."""
+    if to.is_mount():
+        raise StackError(f"A disk is mounted at {to}: name a folder in it.")
+    if to.exists() and any(to.iterdir()):
+        raise StackError(f"{to} isn't empty: name another folder.")
 
 
 async def reconcile(settings: Settings, database: str, since: datetime) -> list[Findings]:

@@ -82,13 +82,32 @@ async def carry_out(corrections: Corrections, player_id: int, order: Order, by: 
 
     Raises what `preview` does, CommandMismatch, CommandExpired, Overloaded, and OutcomeUnknown (send it again).
     """
+    if await _is_known(corrections, player_id, by):
+        return await _replayed(corrections, player_id, order, by)
+    attempts = ATTEMPTS if by.expected_version is None else 1
+    try:
+        return await _repeated(lambda: _attempt(corrections, _command(player_id, order, by), order, by), attempts)
+    except PlayerChanged:
+        # A copy that was sent before may have been carried out since the first look: then that is what has changed.
+        if not await _is_known(corrections, player_id, by):
+            raise
+    return await _replayed(corrections, player_id, order, by)
+
+
+def _command(player_id: int, order: Order, by: ChangedBy) -> Command:
     command = Command(by.command_id, player_id, name_of(order), order, ANY_EPOCH, request_id=request_id.get())
     command.repeatable = True
-    if await corrections.pasts.look(player_id, lambda past: past.command(by.command_id)) is not None:
-        receipt = await corrections.play.players.act(command)
-        return Corrected(receipt.player, None, receipt)
-    attempts = ATTEMPTS if by.expected_version is None else 1
-    return await _repeated(lambda: _attempt(corrections, command, order, by), attempts)
+    return command
+
+
+async def _is_known(corrections: Corrections, player_id: int, by: ChangedBy) -> bool:
+    """Whether the command was carried out."""
+    return await corrections.pasts.look(player_id, lambda past: past.command(by.command_id)) is not None
+
+
+async def _replayed(corrections: Corrections, player_id: int, order: Order, by: ChangedBy) -> Corrected:
+    receipt = await corrections.play.players.act(_command(player_id, order, by))
+    return Corrected(receipt.player, None, receipt)
 
 
 async def _repeated(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPTS) -> T:

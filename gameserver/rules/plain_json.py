@@ -28,10 +28,10 @@ FLAT = frozenset((str, int, bool, type(None)))
 def json_fault(value: object, path: str, depth: int = MAX_DEPTH) -> str | None:
     """Which part of a value isn't JSON as it is, and why; that the whole is too large, too."""
     try:
-        size = len(orjson.dumps(value, option=EXACT))
+        text = orjson.dumps(value, option=EXACT)
     except TypeError as error:
         return _fault(value, path, depth) or f"{path}: {error}"
-    if size > LARGEST_JSON:
+    if len(text) > LARGEST_JSON and (size := len(text.decode())) > LARGEST_JSON:
         return f"{path} takes {size} characters of JSON, of at most {LARGEST_JSON}"
     return _fault(value, path, depth)
 

@@ -65,7 +65,7 @@ def _values_fault(refusal: GameError) -> str | None:
         return f"is refused with a retry_after that isn't a number of seconds from 0 to {LONGEST_WAIT}"
     if type(errors) is not list or not all(_is_problem(problem) for problem in errors):
         return "is refused with errors that aren't FieldProblem of two texts"
-    return _not_json(json_fault(extra, "its extra"))
+    return _not_json(json_fault(extra, "its extra") or json_fault([[*problem] for problem in errors], "its errors"))
 
 
 def _not_json(fault: str | None) -> str | None:

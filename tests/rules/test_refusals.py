@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
+import orjson
 import pytest
 from pydantic import field_validator
 
@@ -16,6 +17,7 @@ from gameserver.rules.errors import BadInput, FieldProblem, GameError, Refused, 
 from gameserver.rules.player import Moment, Outcome, Player
 from gameserver.rules.server_codes import OF_ARGUMENTS, SERVER_CODES
 from gameserver.storage.ledger.refusals import raise_refusal, refusal_of
+from gameserver.storage.ledger.rows import json_of
 from tests.rules.samples import play, rulebook_with, sample_player
 from tests.rules.studio import Pray
 
@@ -170,6 +172,12 @@ def test_no_extra_stands_for_what_every_answer_has(name: str) -> None:
     assert isinstance(answer_to(Refused("no", "No.", extra={name: "x"})), RuleBroken)
 
 
+def test_errors_are_as_few_as_can_be_kept() -> None:
+    many = [FieldProblem(f"args.{number}", "x" * 900) for number in range(100)]
+    assert isinstance(answer_to(with_values(errors=many)), RuleBroken)
+    assert isinstance(answer_to(with_values(errors=many[:20])), BadInput)
+
+
 @pytest.mark.parametrize("extra", [None, [1], SimpleNamespace(), {"why": "x" * 70_000}], ids=lambda _: "")
 def test_an_extra_is_a_dict_that_can_be_kept(extra: object) -> None:
     assert isinstance(answer_to(with_values(extra=extra)), RuleBroken)
@@ -179,7 +187,7 @@ def test_a_refusal_is_replayed_with_all_that_it_said() -> None:
     first = TooTired()
     first.retry_after, first.errors, first.extra = 3, [FieldProblem("args.a", "is odd")], {"bed": 7}
     with pytest.raises(Refused) as again:
-        raise_refusal(refusal_of(first))
+        raise_refusal(orjson.loads(json_of(refusal_of(first))))
     for name in ("code", "detail", "retry_after", "errors", "extra"):
         assert getattr(again.value, name) == getattr(first, name)
 

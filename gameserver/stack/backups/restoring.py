@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -47,6 +47,10 @@ class RestoredPostgres(PostgresServer):
     sources: Sequence[Path]
     own: Path
     """Of the servers' account, closed to others: a socket, files of settings, and `wal` with the log."""
+    elsewhere: bool = False
+    """Whether somebody has named the folder, in which nothing may be."""
+    _is_own: bool = field(init=False, default=False)
+    """Whether what is in the folder is this restore's."""
 
     async def connected(self, role: str, database: str) -> asyncpg.Connection:
         """A connection, without any password. Raises StackError."""
@@ -59,6 +63,9 @@ class RestoredPostgres(PostgresServer):
             raise StackError(f"What was restored has no {database} for {role}: {error}") from None
 
     async def _make_data(self) -> None:
+        if self.elsewhere and not datafolder.is_new(self._folder):
+            raise StackError(f"{self.data} isn't empty: name another folder.")
+        self._is_own = True
         await asyncio.to_thread(self._remove)  # what an interrupted restore left, before the room is measured
         await asyncio.to_thread(room.require, self._folder.parent, self.plan, self.sources)
         await super()._make_data()
@@ -67,7 +74,10 @@ class RestoredPostgres(PostgresServer):
     async def forget(self) -> None:
         """Removes its data and its lock, when its killed processes have ended. Raises StackError if they don't."""
         await self.wait_for_earlier_run()
-        await asyncio.to_thread(self._remove)
+        if self._is_own:
+            await asyncio.to_thread(self._remove)
+            if self.data.is_symlink():  # to where the servers' account can go
+                self.data.unlink()
         self.remove_lock()
 
     def remove_lock(self) -> None:
@@ -145,8 +155,12 @@ class Expected:
     settings: Mapping[str, str]
 
 
-async def restored(plan: RestorePlan, sources: Sequence[Path], to: Path, log: Path, expected: Expected) -> None:
+async def restored(
+    plan: RestorePlan, sources: Sequence[Path], to: Path, log: Path, expected: Expected, *, elsewhere: bool = False
+) -> None:
     """Makes the data folder `to` from a plan, whose chain has its data in `sources`.
+
+    `elsewhere`: it is a folder that somebody has named, in which nothing may be.
 
     It is complete, judged and shut down, or gone, with all that was made for it.
 
@@ -166,6 +180,7 @@ async def restored(plan: RestorePlan, sources: Sequence[Path], to: Path, log: Pa
             plan=plan,
             sources=sources,
             own=own,
+            elsewhere=elsewhere,
         )
         await server.wait_for_earlier_run()  # what another process makes there isn't this one's to remove
         try:
@@ -174,9 +189,12 @@ async def restored(plan: RestorePlan, sources: Sequence[Path], to: Path, log: Pa
             await server.stop()
             if server.process.status != 0:
                 raise StackError(f"{server.process.name} didn't end properly{server.process.last_words()}")
-        except BaseException:
+        except BaseException as error:
             server.kill()
-            await server.forget()
+            try:
+                await server.forget()
+            except StackError as left:
+                error.add_note(f"What was made of it stays: {left}")
             raise
         server.remove_lock()
 

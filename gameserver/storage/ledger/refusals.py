@@ -39,7 +39,7 @@ def refusal_of(error: GameError) -> dict[str, Any]:
     if error.retry_after is not None:
         more["retry_after"] = error.retry_after
     if error.errors:
-        more["errors"] = error.errors
+        more["errors"] = [[*problem] for problem in error.errors]
     return {_KEY: {"code": error.code, "detail": error.detail, "extra": error.extra, **more}}
 
 

@@ -78,7 +78,9 @@ class _Prover:
 
         Raises Overloaded at once.
         """
-        return self._asked.ask(None)
+        proof = self._asked.ask(None)
+        proof.add_done_callback(_retrieve)
+        return proof
 
     async def close(self) -> None:
         await self._asked.close()
@@ -91,9 +93,16 @@ class _Prover:
                     connection = await self._link.open()
                     await connection.execute(f"select {LEAVE_A_MARK}")
         except (TimeoutError, OutcomeUnknown) as error:
-            self._link.drop()
+            # Whatever waits for the standby is cancelled before the connection ends: the server wouldn't notice that.
+            await self._link.close()
             raise DatabaseUnavailable("No standby confirms that the primary still leads.", retry_after=1) from error
         except BaseException:
             self._link.drop()
             raise
         return [None] * len(questions)
+
+
+def _retrieve(proof: asyncio.Future[None]) -> None:
+    """A failure that nobody waits for, since another database was refused first, isn't reported."""
+    if not proof.cancelled():
+        proof.exception()

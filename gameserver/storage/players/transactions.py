@@ -142,7 +142,7 @@ class Transactions:
             self.posted.ring()
         left = [pending for pending, verdict in zip(batch, verdicts, strict=True) if self._postponed(pending, verdict)]
         self._spare(left, work.time)
-        return left
+        return [pending for pending in left if not pending.answered]
 
     def _traced(
         self, tracer: Tracer, work: Batch, commit: Coroutine[Any, Any, list[Verdict]]

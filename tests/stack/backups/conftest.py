@@ -71,12 +71,12 @@ class Kept:
             assert not await placing.put_in_place(self.place, to, self.catalog, chosen, self.programs)
         await self.restart()
 
-    async def restored(self) -> tuple[RestorePlan, list[Path]]:
+    async def restored(self, *, elsewhere: bool = False) -> tuple[RestorePlan, list[Path]]:
         """Restores all that was kept to `restoring`, without reading the backup before; the plan and its sources."""
         assert await received("one", self.receiver.url, 30)
         chosen = plan(self.catalog, None, self.place.present(self.programs), None)
         sources = list(map(self.catalog.data, chosen.chain))
-        await restored(chosen, sources, self.restoring, self.server.log, self.expected())
+        await restored(chosen, sources, self.restoring, self.server.log, self.expected(), elsewhere=elsewhere)
         return chosen, sources
 
     @property

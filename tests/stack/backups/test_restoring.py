@@ -126,6 +126,15 @@ async def test_what_another_process_restores_there_stays(kept: Kept, monkeypatch
     assert [path.name for path in kept.server.data.parent.glob("one.restoring*")] == ["one.restoring"]
 
 
+async def test_what_another_process_has_restored_to_a_named_folder_stays(kept: Kept) -> None:
+    await kept.back_up()
+    await kept.restored(elsewhere=True)
+    with pytest.raises(StackError, match="isn't empty"):
+        await kept.restored(elsewhere=True)
+    assert (kept.restoring / "PG_VERSION").exists()
+    await kept.restored()
+
+
 def _disk_bytes(folder: Path) -> int:
     return int(subprocess.check_output(["du", "-sB1", str(folder)]).split()[0])
 

@@ -12,6 +12,7 @@ from gameserver.rules.errors import RuleBroken
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.players.rule_time import longest_rule
 from tests.storage.players import faulty
+from tests.support.client import command_id
 from tests.support.deployment import (
     act,
     assert_ledger_explains,
@@ -66,6 +67,17 @@ async def test_a_rule_that_takes_too_long_runs_once_and_fails_alone(core: Core, 
     assert "a rule may take 1 s" in broken.fault
     assert ran == ["ponder"]
     assert [row["action"] for row in await assert_ledger_explains(core, slow.id)] == ["sign_up", "hunt", "hunt"]
+
+
+async def test_two_copies_of_a_command_whose_rule_takes_too_long_run_it_once(core: Core, ran: list[str]) -> None:
+    (slow,) = await enlist_many(core, 1, "one")
+    key = command_id()
+    copies = [order(core, slow.id, "ponder", key, milliseconds=1200) for _ in range(2)]
+    outcomes = await settled(core, copies)
+    assert [type(outcome) for outcome in outcomes] == [RuleBroken, RuleBroken]
+    assert isinstance(await act(core, slow.id), Receipt)
+    assert ran == ["ponder"]
+    assert [row["action"] for row in await assert_ledger_explains(core, slow.id)] == ["sign_up", "hunt"]
 
 
 async def test_many_rules_that_are_somewhat_slow_lose_no_transaction(core: Core, ran: list[str]) -> None:

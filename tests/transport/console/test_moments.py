@@ -37,6 +37,7 @@ async def test_the_past_is_asked_about_the_moment_of_the_address(signed_in: Page
     await at.fill("2036-01-02T03:04:07")
     await look.click()
     await expect(page).to_have_url(re.compile("%3A04%3A07.000Z$"))
+    await expect(look).to_be_focused()
     await page.go_back()
     await expect(at).to_have_value(re.compile(":04:05$"))
 

@@ -1,8 +1,12 @@
-"""Notices and rebuilds that are sent again under their command id happen once."""
+"""Notices, rebuilds and corrections that are sent again under their command id happen once."""
 
 from typing import Any
 
+import pytest
+
+from gameserver.commands import corrections
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+from tests.transport.http.test_corrections import change, done, items
 
 
 async def order(api: Api, path: str, key: str, **body: Any) -> Answer:
@@ -43,3 +47,26 @@ async def test_a_rebuild_that_is_sent_again_begins_once(api: Api) -> None:
     assert (await order(api, "boards/level/rebuild", key)).code in ("command_mismatch", "board_not_found")
     assert (await order(api, "boards/mage/rebuild", key)).code == "command_mismatch"
     assert len((await api.admin("audit", action="board_rebuild", command_id=key)).body["entries"]) == 1
+
+
+@pytest.mark.own_node
+async def test_a_copy_that_comes_while_the_first_is_carried_out_is_answered_as_done(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A preview of items alone would look the same after it: whoever is told that it was refused sends it once more."""
+    who, key = await api.sign_up("mage"), command_id()
+    version = (await done(api, who, "corrections", preview=True, items={"herb": 5}))["version"]
+    look = corrections._is_known
+    looks: list[bool] = []
+
+    async def first_too_early(*arguments: Any) -> bool:
+        is_known = await look(*arguments)
+        looks.append(is_known)
+        if len(looks) == 1:
+            sent = await change(api, who, "corrections", key=key, expected_version=version, items={"herb": 5})
+            assert sent.body["replayed"] is False
+        return is_known
+
+    monkeypatch.setattr(corrections, "_is_known", first_too_early)
+    copy = await done(api, who, "corrections", key=key, expected_version=version, items={"herb": 5})
+    assert (copy["replayed"], await items(api, who)) == (True, {"herb": 5})

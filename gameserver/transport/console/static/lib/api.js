@@ -15,6 +15,7 @@ const signedOut = new Set();
 let operator = null; // for whom this page asks
 let back = Promise.resolve(); // pending while the session has ended or is another operator's
 let come = null;
+let comings = 0; // how often somebody has signed in here
 
 export class ApiError extends Error {
   // `status` 0: no answer came, so a change may or may not have happened.
@@ -36,6 +37,7 @@ export class ApiError extends Error {
 export function signedIn(name) {
   operator ??= name;
   if (operator !== name) return false;
+  comings += 1;
   come?.();
   come = null;
   return true;
@@ -68,6 +70,7 @@ export async function ask(method, path, { query, body, commandId, key, signal, d
   if (key) headers.Authorization = `Bearer ${key}`;
   else if (operator !== null) headers['X-Console-Operator'] = encodeURIComponent(operator);
   const timeout = AbortSignal.timeout(deadline);
+  const asked = comings;
   let response;
   let text;
   try {
@@ -88,10 +91,11 @@ export async function ask(method, path, { query, body, commandId, key, signal, d
   }
   if (response.ok) return text ? JSON.parse(text) : null;
   const problem = problemOf(text);
+  const isPresent = asked === comings; // else the operator has signed in again since it was asked
   if (response.status === 401 && !key) {
     problem.detail = NOT_DONE;
-    tellSignedOut(SIGNED_OUT, false);
-  } else if (problem.code === OTHER) tellSignedOut(problem.detail, true);
+    if (isPresent) tellSignedOut(SIGNED_OUT, false);
+  } else if (problem.code === OTHER && isPresent) tellSignedOut(problem.detail, true);
   throw new ApiError(response.status, problem);
 }
 
@@ -106,13 +110,15 @@ function problemOf(text) {
 // A question, asked again a few times while the server says that it is busy or that something is away. Where the session
 // has ended, it waits until the operator is back.
 export async function read(path, query, signal) {
-  for (let left = RETRIES; ; left -= 1) {
+  let left = RETRIES;
+  for (;;) {
     await untilAborted(back, signal);
     try {
       return await ask('GET', path, { query, signal });
     } catch (error) {
       if (come && !signal?.aborted) continue;
       if (!left || ![429, 503].includes(error.status)) throw error;
+      left -= 1;
       await untilAborted(pause(Math.min(LONGEST_PAUSE_MS, 1000 * (error.retryAfter ?? 1))), signal);
     }
   }

@@ -144,7 +144,7 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
       try {
         return onDone(await commands.current.send(sent.current.command));
       } catch (fault) {
-        if (!binding || fault.code !== 'player_changed' || attempts === ATTEMPTS) throw fault;
+        if (!binding || isUnsure || fault.code !== 'player_changed' || attempts === ATTEMPTS) throw fault;
       }
     }
   };

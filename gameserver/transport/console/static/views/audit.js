@@ -47,7 +47,7 @@ export default function Audit({ route }) {
   const query = Object.fromEntries(Object.entries(route.query).filter(([name]) => known.includes(name)));
   const pages = usePages('/audit', { ...query, limit: 100 });
   const set = (name, value) => go(urlOf('audit', [], { ...query, [name]: value }), { replace: true });
-  const moment = (name, label) => html`<${Moment} id=${name} label=${label} given=${query[name]}
+  const moment = (name, label) => html`<${Moment} id=${name} label=${label} step="1" given=${query[name]}
     value=${toLocal(query[name])} onChange=${(event) => set(name, toServer(event.target.value))} />`;
   return html`
     <div class="bar"><h1>Audit</h1>

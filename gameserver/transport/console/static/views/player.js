@@ -2,7 +2,7 @@
 
 import { Fault, Moment } from '../lib/dialog.js';
 import { ago, date, languageOf, lengthOf, number, toLocal, toServer, when } from '../lib/format.js';
-import { html, useState } from '../lib/html.js';
+import { html, useEffect, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { go, Link, Tabs, urlOf } from '../lib/router.js';
 import { PlayerActions } from './player_actions.js';
@@ -48,7 +48,7 @@ export default function Player({ admin, route }) {
       <section aria-label=${TABS.find(([name]) => name === tab)[1]}>
         ${tab === 'overview' && html`<${Overview} ...${shared} />`}
         ${tab === 'ledger' && html`<${Timeline} ...${shared} />`}
-        ${tab === 'past' && html`<${Past} key=${query.at} ...${shared} at=${query.at ?? ''} />`}
+        ${tab === 'past' && html`<${Past} ...${shared} at=${query.at ?? ''} />`}
         ${tab === 'mail' && html`<${MailAndFriends} page=${page} />`}
         ${tab === 'access' && html`<${Access} ...${shared} devices=${devices} />`}
         ${tab === 'moderation' && html`<${Moderation} ...${shared} />`}
@@ -223,6 +223,7 @@ function Moderation({ page }) {
 
 function Past({ id, at, setChange }) {
   const [wanted, setWanted] = useState(toLocal(at));
+  useEffect(() => setWanted(toLocal(at)), [at]);
   const asked = useRead(at && `/players/${id}/state`, { at });
   const look = (event) => {
     event.preventDefault();

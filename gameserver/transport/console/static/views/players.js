@@ -71,7 +71,7 @@ function Search({ by, text, type }) {
 function Filters({ query, search, classes, finds }) {
   const { set } = search;
   const onChange = (name, from = (value) => value) => (event) => set({ [name]: from(event.target.value) });
-  const moment = (name, label) => html`<${Moment} id=${name} label=${label} given=${query[name]}
+  const moment = (name, label) => html`<${Moment} id=${name} label=${label} step="1" given=${query[name]}
     value=${toLocal(query[name])} onChange=${onChange(name, toServer)} />`;
   const yesNo = (name, label) => html`<${Field} id=${name} label=${label}>
     <select id=${name} value=${query[name] ?? ''} onChange=${onChange(name)}>

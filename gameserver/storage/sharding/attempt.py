@@ -95,7 +95,7 @@ class Attempt:
         await self._lease.advance(Step.COPYING, servers=await self._servers(), problem=None)
 
     async def _await_copy(self) -> None:
-        errors = 0
+        errors, lost = 0, set[str]()
         while not self._lease.cancelled:
             if not await self._has_same_servers():
                 await self._begin_anew()
@@ -112,8 +112,17 @@ class Attempt:
                     f"the copy has failed {errors} times and is tried again: see the log of {target}"
                 )
                 await self._make_partitions()
+            lost = await self._still_without_slots(lost)
             await asyncio.sleep(LOOK_SECONDS)
         await self._lease.begin_cleaning()
+
+    async def _still_without_slots(self, before: set[str]) -> set[str]:
+        """Tables whose copy can't go on, as it seems. Raises CutoverDelayed if that was so at the look before, too."""
+        lost = await self._copy.lost(self._source, self._target)
+        if gone := sorted(lost & before):
+            await self._lease.advance(Step.PLANNED)
+            raise CutoverDelayed(f"the copy of {', '.join(gone)} has lost its replication slot: the copy starts again")
+        return lost
 
     async def _cut_over_all(self) -> None:
         if not await self._has_same_servers():

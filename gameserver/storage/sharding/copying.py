@@ -54,6 +54,13 @@ CREATE_SLOT = {
     True: "select pg_create_logical_replication_slot($1, 'pgoutput', failover => true)",
 }
 """By whether the source sends nothing that the standbys of its `synchronized_standby_slots` don't have yet."""
+FINISHED = (
+    "select r.srrelid::regclass::text as name,"
+    " format('pg_%s_sync_%s_%s', s.oid, r.srrelid, (select system_identifier from pg_control_system())) as slot"
+    " from pg_subscription s join pg_subscription_rel r on r.srsubid = s.oid"
+    " where s.subname = $1 and r.srsubstate = 'f'"
+)
+"""Tables that are copied and have to catch up, and the replication slot of each, as Postgres names it."""
 _SUBSCRIPTION = re.compile(r", (\d+) \w+, subscription (\d+)$")
 """In the text of `Copy.servers`: the target's system identifier and the subscription's number."""
 
@@ -228,6 +235,16 @@ class Copy:
             self.name,
         )
         return CopyProgress(arrived, sum(totals.values()), bool(rows) and all(row["whole"] for row in rows), errors)
+
+    async def lost(self, source: asyncpg.Connection, target: asyncpg.Connection) -> set[str]:
+        """Tables whose first copy is complete, and lacks what its slot on the source has kept since: there is none.
+
+        Postgres drops that slot before it commits that it needs it no more. After a crash of the target in between it
+        asks for the slot for ever; without one, a look in between sees the same for a moment.
+        """
+        slots = {row["slot"]: row["name"] for row in await target.fetch(FINISHED, self.name)}
+        held = await source.fetch("select slot_name from pg_replication_slots where slot_name = any($1)", list(slots))
+        return set(slots.values()).difference(slots[row["slot_name"]] for row in held)
 
     async def _rows_by_table(self, source: asyncpg.Connection) -> dict[str, int]:
         """Counted once: good enough to show how far the copy is."""

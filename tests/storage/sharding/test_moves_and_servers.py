@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from gameserver.app import Core
 from gameserver.commands import sharding
@@ -14,9 +17,11 @@ from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.move import SlotStep
 from gameserver.storage.tables import migrations
 from tests.storage.sharding import moving
-from tests.support.deployment import enlist, enlist_many, owner, working
+from tests.support.deployment import connected, enlist, enlist_many, owner, working
 from tests.support.servers import SLOTS, Servers, standing_servers
 from tests.support.wait import wait_until
+
+SYNC_SLOTS = "pg_replication_slots where slot_name like 'pg_%_sync_%' and not active"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +62,45 @@ async def test_a_server_killed_under_a_move_delays_it_and_nothing_acknowledged_i
     assert {owner(apart, player.id) for player in players} == {"two"}
     await moving.assert_nothing_lost(apart, dict(zip([player.id for player in players], receipts, strict=True)))
     await moving.assert_settled(apart)
+
+
+async def test_a_copy_whose_table_has_lost_its_slot_starts_again(
+    apart: Core, own_servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a crash of the target just when Postgres had dropped the slot, and hadn't committed that it may."""
+    players = await enlist_many(apart, 3, "one")
+    target = urlsplit(own_servers.postgres["two"].superuser_url)
+    base = urlsplit(apart.databases["two"].url.get_secret_value()).path
+    stop = asyncio.Event()
+
+    async def lose_slot() -> None:
+        async with connected(SecretStr(target._replace(path=base).geturl())) as connection:
+            name = await connection.fetchval("select subname from pg_subscription")
+            await connection.execute(f"alter subscription {name} disable")
+            await wait_until(lambda: _has_no_worker(connection), what="nothing copies")
+            copied = (
+                "update pg_subscription_rel set srsubstate = 'f', srsublsn = '0/1' where srrelid = 'outbox'::regclass"
+            )
+            await connection.execute(copied)
+            async with connected(SecretStr(own_servers.postgres["one"].superuser_url)) as source:
+                await source.execute(f"select pg_drop_replication_slot(slot_name) from {SYNC_SLOTS}")
+            await connection.execute(f"alter subscription {name} enable")
+
+    struck = moving.strike(monkeypatch, "while it is copied", lose_slot)
+    playing = [asyncio.create_task(moving.play_until(apart, player.id, stop)) for player in players]
+    moved = await moving.move(apart, moving.slot_with(players), "two")
+    await asyncio.gather(*struck)
+    stop.set()
+    receipts = await asyncio.gather(*playing)
+    assert {each.step for each in moved.slots} == {SlotStep.MOVED}
+    assert {owner(apart, player.id) for player in players} == {"two"}
+    await moving.assert_nothing_lost(apart, dict(zip([player.id for player in players], receipts, strict=True)))
+    await moving.assert_settled(apart)
+
+
+async def _has_no_worker(connection: asyncpg.Connection) -> bool:
+    query = "select not exists (select from pg_stat_subscription where pid is not null)"
+    return bool(await connection.fetchval(query))
 
 
 async def test_a_cancelled_move_ends_although_its_target_is_gone_and_its_slots_can_be_moved_elsewhere(

@@ -9,7 +9,7 @@ An address from which a name has signed in with its password keeps a place: the 
 share, isn't asked there. So one who guesses from many addresses keeps a player out of new ones, but not of these.
 
 For that the limits of a kind share one hash tag, so on a Redis Cluster all sign-ins are counted on one of its servers.
-Attempts that come at about the same time are one call, so a decision takes it some 4 µs. Asking for address
+Attempts that come at about the same time are one call, so a decision takes it some 5 µs. Asking for address
 and name one by one on servers of their own would spread that, but it would count attempts that are then denied, and
 give a Retry-After that isn't true. A name is stored as the hash of its key, so that Redis doesn't list who signs in.
 Keys expire when they have no effect any more.
@@ -86,6 +86,7 @@ KINDS = (SIGN_UPS, SIGN_INS, OF_NAME, OF_PAIR, OF_PLAYER)
 
 
 ADMITTED = 0, 0
+"""No limit denies the attempt, and there is nothing to wait for."""
 
 
 class _Limit(NamedTuple):

@@ -1,7 +1,7 @@
 """Servers are killed under a move: what was acknowledged is kept, every slot gets an owner again, the move goes on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -12,6 +12,7 @@ from gameserver.app import Core
 from gameserver.commands import sharding
 from gameserver.config.deployment import ControlSettings, GroupSettings
 from gameserver.rules.errors import DatabaseUnavailable, Unavailable
+from gameserver.rules.player import Player
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.move import SlotStep
@@ -46,16 +47,22 @@ async def test_a_server_killed_under_a_move_delays_it_and_nothing_acknowledged_i
     apart: Core, own_servers: Servers, monkeypatch: pytest.MonkeyPatch, killed: str, step: str
 ) -> None:
     players = await enlist_many(apart, 3, "one")
-    server, stop = own_servers.postgres[killed], asyncio.Event()
+    server = own_servers.postgres[killed]
 
     async def die() -> None:
         server.kill()
         await _start_later(server)
 
     restarts = moving.strike(monkeypatch, step, die)
+    await _assert_all_move(apart, players, restarts)
+
+
+async def _assert_all_move(apart: Core, players: Sequence[Player], blows: list[asyncio.Task[None]]) -> None:
+    """Their slots move to two while they play, whatever `moving.strike` deals, and nothing is lost or left behind."""
+    stop = asyncio.Event()
     playing = [asyncio.create_task(moving.play_until(apart, player.id, stop)) for player in players]
     moved = await asyncio.wait_for(moving.move(apart, moving.slot_with(players), "two"), 60)
-    await asyncio.gather(*restarts)
+    await asyncio.gather(*blows)
     stop.set()
     receipts = await asyncio.gather(*playing)
     assert {each.step for each in moved.slots} == {SlotStep.MOVED}
@@ -71,7 +78,6 @@ async def test_a_copy_whose_table_has_lost_its_slot_starts_again(
     players = await enlist_many(apart, 3, "one")
     target = urlsplit(own_servers.postgres["two"].superuser_url)
     base = urlsplit(apart.databases["two"].url.get_secret_value()).path
-    stop = asyncio.Event()
 
     async def lose_slot() -> None:
         async with connected(SecretStr(target._replace(path=base).geturl())) as connection:
@@ -86,16 +92,7 @@ async def test_a_copy_whose_table_has_lost_its_slot_starts_again(
                 await source.execute(f"select pg_drop_replication_slot(slot_name) from {SYNC_SLOTS}")
             await connection.execute(f"alter subscription {name} enable")
 
-    struck = moving.strike(monkeypatch, "while it is copied", lose_slot)
-    playing = [asyncio.create_task(moving.play_until(apart, player.id, stop)) for player in players]
-    moved = await moving.move(apart, moving.slot_with(players), "two")
-    await asyncio.gather(*struck)
-    stop.set()
-    receipts = await asyncio.gather(*playing)
-    assert {each.step for each in moved.slots} == {SlotStep.MOVED}
-    assert {owner(apart, player.id) for player in players} == {"two"}
-    await moving.assert_nothing_lost(apart, dict(zip([player.id for player in players], receipts, strict=True)))
-    await moving.assert_settled(apart)
+    await _assert_all_move(apart, players, moving.strike(monkeypatch, "while it is copied", lose_slot))
 
 
 async def _has_no_worker(connection: asyncpg.Connection) -> bool:

@@ -21,8 +21,9 @@ with lowest as (
     ) f on true
 ), born as (
     insert into players
-        (slot, id, name, class, level, hp, exp, version, session_epoch, void, created_at, exp_reached_at)
-    select p.slot, p.id, p.name, p.class, p.level, p.hp, p.exp, 1 - p.void::int, 0, p.void, p.at, p.at
+        (slot, id, name, class, level, hp, exp, version, session_epoch, void, created_at, exp_reached_at, seen)
+    select p.slot, p.id, p.name, p.class, p.level, p.hp, p.exp, 1 - p.void::int, 0, p.void, p.at, p.at,
+           date_bin(interval '1 hour', p.at, timestamptz 'epoch')
     from wanted p
     where p.by_these_rules and p.command_id >= (select command_id from lowest)
     on conflict do nothing

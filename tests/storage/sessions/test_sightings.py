@@ -34,6 +34,10 @@ async def write(core: Core, seen: Sightings) -> int:
     return sum([await sightings.write(core.slots, seen, each) for each in core.slots.databases("players")])
 
 
+def hour_of(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
 async def row(core: Core, player: Player) -> Any:
     """The player's own row, and how many rows its ledger has."""
     async with connected(core.slots.owner("players", slot_of(player.id)).url) as connection:
@@ -88,6 +92,17 @@ def test_only_slots_that_are_asked_for_are_taken_a_chunk_at_a_time() -> None:
     assert seen.take(anywhere) == {}
 
 
+async def test_signing_up_is_being_seen_without_an_update_of_its_own(core: Core) -> None:
+    player = await enlist(core)
+    assert (await row(core, player))["seen"] == hour_of(player.created_at)
+    seen, written = Sightings(player.created_at.timestamp), "select xmin::text from players where id = $1"
+    async with connected(core.slots.owner("players", slot_of(player.id)).url) as connection:
+        born = await connection.fetchval(written, player.id)
+        seen.note(player.id)
+        assert await write(core, seen) == 1
+        assert await connection.fetchval(written, player.id) == born
+
+
 async def test_a_sighting_is_an_hour_that_only_rises_and_changes_nothing_else(core: Core) -> None:
     player, clock = await enlist(core), Clock()
     await act(core, player.id)
@@ -107,9 +122,9 @@ async def test_opening_and_using_a_session_is_being_seen_and_a_rule_of_others_is
     token, _ = await sessions.open(signed.id, 0, PHONE)
     await act(core, other.id)  # as the letter of another player would be written
     assert await write(core, sessions.sightings) == 1
-    hour = core.rooms.clock.now().replace(minute=0, second=0, microsecond=0)
+    hour = hour_of(core.rooms.clock.now())
     assert (await row(core, signed))["seen"] in (hour, hour - timedelta(hours=1))
-    assert (await row(core, other))["seen"] is None
+    assert (await row(core, other))["seen"] == hour_of(other.created_at)
     await sessions.check(token)
     assert await write(core, sessions.sightings) == 0, "it is the same hour still"
 
@@ -130,7 +145,7 @@ async def test_what_cant_be_written_now_is_written_in_a_later_turn(core: Core, s
         async with connected(core.databases["one"].url) as connection, connection.transaction():
             await connection.execute("select from players where id = $1 for update", player.id)
             assert await write(second, seen) == 1
-    assert (await row(second, player))["seen"] is None
+    assert (await row(second, player))["seen"] == hour_of(player.created_at)
     assert await write(second, seen) == 1
     assert [(await row(second, each))["seen"] for each in (player, free)] == [HOUR, HOUR]
 
@@ -142,7 +157,7 @@ async def test_a_void_player_isnt_seen(core: Core) -> None:
     seen.note(player.id)
     seen.note(player.id + 1)
     assert await write(core, seen) == 2, "there is nothing left to do"
-    assert (await row(core, player))["seen"] is None
+    assert (await row(core, player))["seen"] == hour_of(player.created_at)
 
 
 async def test_a_segment_by_hours_changes_as_players_are_seen(core: Core) -> None:

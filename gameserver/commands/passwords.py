@@ -1,39 +1,39 @@
-"""Argon2id in a few threads of the lowest priority, in fair turns by address.
+"""Argon2id in a few processes of low priority, in fair turns by address.
 
 Parameters: 19 MiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet).
 
-Law: all hashes together take at most the chosen share of the machine's cores: after each one its thread rests until
+Law: all hashes together take at most the chosen share of the machine's cores: after each one its process rests until
 that holds. A network that tries passwords without end delays another one's by a hash or two, and play by what the
-kernel leaves to threads of low priority. Whoever is refused has cost no hash.
+kernel leaves to processes of low priority. Whoever is refused has cost no hash. A process that ends is replaced by
+another one, without an answer to anybody but by Overloaded when that ends, too.
 """
 
 import asyncio
 import base64
-import contextlib
 import ipaddress
 import math
 import os
 import secrets
-import sys
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+import structlog
 from argon2.low_level import ARGON2_VERSION
 
 from gameserver.commands.fair_turns import FairTurns, Source, TurnBounds
+from gameserver.commands.hashing_process import HASHER, HashingProcess, HashingStopped
+from gameserver.rules.errors import Overloaded
 from gameserver.rules.passwords import prepared
 
+log = structlog.get_logger()
+
 T = TypeVar("T")
-FEWEST_THREADS = 2
-"""One network never has the last one."""
-NICENESS = 10
-"""Of the threads: what else wants a core gets about nine tenths of it."""
+FEWEST = 2
+"""Processes: one network never has the last one."""
+ATTEMPTS = 2
 NETWORK_BITS = {4: 24, 6: 48}
 """A network whose addresses share a turn: what one customer of a provider can easily have."""
 
@@ -62,15 +62,18 @@ class Passwords:
     def __init__(self, limits: HashingLimits, cores: int | None = None) -> None:
         """`cores` are the machine's unless given."""
         wanted = limits.share * (cores or _cores())
-        threads = max(FEWEST_THREADS, math.ceil(wanted))
-        self._seconds_per_second = min(1.0, wanted / threads)
-        """How much of the time each thread may work."""
+        processes = max(FEWEST, math.ceil(wanted))
+        self._seconds_per_second = min(1.0, wanted / processes)
+        """How much of the time each process may work."""
         self._turns = FairTurns(
-            TurnBounds(threads, limits.waiting, (limits.per_network, limits.per_address), limits.seconds)
+            TurnBounds(processes, limits.waiting, (limits.per_network, limits.per_address), limits.seconds)
         )
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_give_way)
-        self._no_password = _of_nobody(self._hasher)
+        self._processes = [HashingProcess() for _ in range(processes)]
+        self._idle = self._processes.copy()
+        """The one that worked last is asked first, so those that nobody needs aren't begun."""
+        self._threads = ThreadPoolExecutor(processes, thread_name_prefix="argon2")
+        self._no_password = _of_nobody()
+        self._closed = False
 
     def require_place(self, address: str | None) -> None:
         """Raises Overloaded if as many as may already wait there: asked before anything is looked up."""
@@ -78,7 +81,8 @@ class Passwords:
 
     async def hash(self, password: str, address: str | None = None) -> str:
         """The hash of a new password. Raises Overloaded."""
-        return await self._run(lambda: self._hasher.hash(prepared(password)), address)
+        text = prepared(password).encode(errors="surrogatepass")
+        return await self._run(lambda process: process.hash(text), address)
 
     async def verify(self, hashed: str | None, password: str, address: str | None = None) -> bool:
         """Whether the password is right; takes as long without a hash to compare with. Raises Overloaded."""
@@ -87,28 +91,26 @@ class Passwords:
     async def check(self, hashed: str | None, password: str, address: str | None = None) -> Checked:
         """What `verify` says, and whether the hash should be renewed. Raises Overloaded."""
 
-        def work() -> Checked:
-            form, text = hashed or self._no_password, prepared(password)
-            if self._matches(form, text):
-                return Checked(hashed is not None, self._hasher.check_needs_rehash(form))
+        form = hashed or self._no_password
+        text, typed = (each.encode(errors="surrogatepass") for each in (prepared(password), password))
+
+        def work(process: HashingProcess) -> Checked:
+            if process.matches(form, text):
+                return Checked(hashed is not None, HASHER.check_needs_rehash(form))
             # Earlier versions hashed what was typed.
-            fits = text != password and self._matches(form, password) and hashed is not None
+            fits = text != typed and process.matches(form, typed) and hashed is not None
             return Checked(fits, outdated=fits)
 
         return await self._run(work, address)
 
-    def _matches(self, hashed: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(hashed, password.encode(errors="surrogatepass"))
-        except (VerificationError, InvalidHashError):
-            return False
-
-    async def _run(self, work: Callable[[], T], address: str | None) -> T:
+    async def _run(self, work: Callable[[HashingProcess], T], address: str | None) -> T:
         """The turn ends with the work and the rest after it, also when the caller has left."""
         source = source_of(address)
         await self._turns.take(source)
+        if self._closed:
+            raise Overloaded("The node is stopping.", retry_after=1)
         loop = asyncio.get_running_loop()
-        begun = loop.run_in_executor(self._threads, _timed, work)
+        begun = loop.run_in_executor(self._threads, self._timed, work)
         begun.add_done_callback(lambda done: loop.call_later(self._rest(done), self._turns.end, source))
         return (await asyncio.shield(begun)).result
 
@@ -118,8 +120,35 @@ class Passwords:
         timed = done.result()
         return max(0.0, timed.worked / self._seconds_per_second - timed.passed)
 
+    def _timed(self, work: Callable[[HashingProcess], T]) -> "_Timed[T]":
+        """In a thread, with a process that has nothing else to do. Raises Overloaded."""
+        process = self._idle.pop()
+        began, worked = time.monotonic(), process.worked
+        try:
+            result = self._insisted(process, work)
+        finally:
+            self._idle.append(process)
+        return _Timed(result, process.worked - worked, time.monotonic() - began)
+
+    def _insisted(self, process: HashingProcess, work: Callable[[HashingProcess], T]) -> T:
+        """Once more with a new process if the first one ends. Raises Overloaded if that ends, too."""
+        for _ in range(ATTEMPTS):
+            try:
+                return work(process)
+            except HashingStopped as error:
+                if self._closed:
+                    break
+                log.warning("a process that hashes passwords has ended", error=str(error))
+        raise Overloaded("Passwords can't be checked at present.", retry_after=1)
+
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Ends the processes, and what is asked of them."""
+        self._closed = True
+        for process in self._processes:
+            process.interrupt()
+        self._threads.shutdown(cancel_futures=True)
+        for process in self._processes:
+            process.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,27 +172,14 @@ def source_of(address: str | None) -> Source:
     return (str(network.supernet(new_prefix=bits)), address)
 
 
-def _timed(work: Callable[[], T]) -> "_Timed[T]":
-    began, worked = time.monotonic(), time.thread_time()
-    result = work()
-    return _Timed(result, time.thread_time() - worked, time.monotonic() - began)
-
-
-def _of_nobody(hasher: PasswordHasher) -> str:
-    """An encoded hash of `hasher`'s parameters that no password has: it costs a check what a real one does."""
+def _of_nobody() -> str:
+    """An encoded hash that no password has: it costs a check what a real one does."""
     salt, digest = (
-        base64.b64encode(secrets.token_bytes(size)).rstrip(b"=").decode() for size in (hasher.salt_len, hasher.hash_len)
+        base64.b64encode(secrets.token_bytes(size)).rstrip(b"=").decode() for size in (HASHER.salt_len, HASHER.hash_len)
     )
-    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    costs = f"m={HASHER.memory_cost},t={HASHER.time_cost},p={HASHER.parallelism}"
     return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _give_way() -> None:
-    """Lowers the priority of this thread, where a thread has one of its own."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

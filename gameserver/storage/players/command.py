@@ -43,8 +43,6 @@ class Command:
     payment: Payment | None = None
     repeatable: bool = False
     """Whether the id is the client's, so that another copy may come: then a refusal is recorded as well."""
-    conclusive: bool = False
-    """Whether a lack of items refuses it for good: there is nothing more that the player may still get."""
     correction: Correction | None = None
     """What an operator makes of the player, in place of a rule's outcome."""
     request_id: str = ""
@@ -121,4 +119,4 @@ def is_final(command: Command, refusal: Refused) -> bool:
     if not command.repeatable or command.correction is not None:
         return False
     lacks_items = bool(command.takes) and refusal.code == NOT_ENOUGH
-    return not lacks_items or command.conclusive or command.payment is not None
+    return not lacks_items or command.payment is not None

@@ -10,7 +10,9 @@ still waits.
 
 Answers don't depend on the placement: before a player is refused for lack of items, its grants have been delivered,
 its earlier commands on this node have ended, and what dead attempts had reserved is back. A player's commands take
-effect in the order in which they came: while one is being paid for, later ones stand in line behind it.
+effect in the order in which they came: while one is being paid for, later ones stand in line behind it. One that lacks
+items where they lie with their player has no line before it is known to lack them; so it is refused then, whatever
+later ones have earned meanwhile, and tried again only if something was still on its way to the player.
 """
 
 import time
@@ -37,6 +39,8 @@ log = structlog.get_logger()
 
 PAID_BEFORE = Payment("", -1)
 """For a command that has committed: the ledger answers it or, if it isn't there after all, it is tried again."""
+NOTHING_MORE = Payment(None, 0)
+"""For a command that lacks items, of which no more are on their way: it can only be refused, or be answered again."""
 
 
 class Retry(Exception):
@@ -72,7 +76,7 @@ class Payments:
         except Refused as refusal:
             if refusal.code != NOT_ENOUGH:
                 raise
-            return await self._in_line(command)
+            return await self._in_line(command, refusal)
 
     async def holdings(self, player_id: int) -> list[Stack]:
         """What a player owns: all grants of acknowledged commands, less what committed commands have taken.
@@ -104,11 +108,14 @@ class Payments:
         slot = slot_of(player_id)
         return self._slots.owner("items", slot) is self._slots.owner("players", slot)
 
-    async def _in_line(self, command: Command) -> Receipt:
-        """Runs the command after the player's earlier ones."""
+    async def _in_line(self, command: Command, lack: Refused | None = None) -> Receipt:
+        """Runs the command, which was refused for this lack of items, after the player's earlier ones."""
 
         async def work(deadline: float) -> Receipt:
-            return await (self._take(command, deadline) if command.takes else self._router.submit(command))
+            if not command.takes:
+                return await self._router.submit(command)
+            fitting = command if lack is None else await self._relieved(command, lack)
+            return await self._take(fitting, deadline)
 
         with using(Purpose.PLAY):
             return await self._lines.run(command.player_id, self._inventory.owner(command.player_id).name, work)
@@ -125,13 +132,9 @@ class Payments:
                 # The items are elsewhere by now, or the payment was voided.
                 await self._slots.moved(ends)
             except Refused as refusal:
-                # Not enough items where they lie; more may be on their way. If not, it is refused for good.
-                if not (together and refusal.code == NOT_ENOUGH) or command.conclusive:
+                if not (together and refusal.code == NOT_ENOUGH) or command.payment is not None:
                     raise
-                if not await self._relieve(command.player_id):
-                    if not command.repeatable:
-                        raise
-                    command = replace(command, conclusive=True)
+                command = await self._relieved(command, refusal)
         raise DatabaseUnavailable("What the action takes could not be reserved in time.", retry_after=1)
 
     async def _pay(self, command: Command, ends: float) -> Receipt:
@@ -154,7 +157,7 @@ class Payments:
                 if await self._relieve(player_id):
                     raise Retry
                 # There is nothing more: the player's database refuses the command, or replays it.
-                return await self._router.submit(replace(command, payment=Payment(None, look.epoch)))
+                return await self._router.submit(replace(command, payment=NOTHING_MORE))
         # Another attempt of this command has reserved.
         with before_commit_point():
             await self._settlement.resolve_reserved(player_id)
@@ -182,6 +185,17 @@ class Payments:
         else:
             await self._settlement.give_back(reservation)
         return receipt
+
+    async def _relieved(self, command: Command, lack: Refused) -> Command:
+        """What to try of a command that lacks items: the same if more were on their way, else what can only be refused.
+
+        Raises the lack itself if the refusal isn't to be recorded.
+        """
+        if await self._relieve(command.player_id):
+            return command
+        if not command.repeatable:
+            raise lack
+        return replace(command, payment=NOTHING_MORE)
 
     async def _relieve(self, player_id: int) -> bool:
         """Brings in what a player without enough items may still get; whether there was anything."""

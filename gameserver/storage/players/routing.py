@@ -12,7 +12,7 @@ from collections.abc import Callable
 from gameserver.rules.errors import Overloaded
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.command import Command, Receipt
-from gameserver.storage.players.committer import Committer, GiveBack
+from gameserver.storage.players.committer import EXPIRY_SECONDS, Committer, GiveBack
 from gameserver.storage.players.pending import CommitLimits, Pending, queue_full, stopping, too_late
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import LOOK_SECONDS, Slots
@@ -75,6 +75,7 @@ class Router:
             async with asyncio.TaskGroup() as tasks:
                 # Committers made so far start here, later ones as they are made.
                 self._tasks = tasks
+                tasks.create_task(self._expire())
                 for committer in self._committers.values():
                     tasks.create_task(committer.run())
                 for database in self._slots.databases("players"):
@@ -108,19 +109,34 @@ class Router:
         self._parked_count += len(commands)
         self._has_parked.set()
 
+    async def _expire(self) -> None:
+        """Answers parked commands at their deadlines, also while the slot map can't be read."""
+        while True:
+            await self._has_parked.wait()
+            await asyncio.sleep(EXPIRY_SECONDS)
+            self._answer_late()
+
+    def _answer_late(self) -> None:
+        now = time.monotonic()
+        for player_id, commands in list(self._parked.items()):
+            late = [pending for pending in commands if pending.deadline < now]
+            for pending in late:
+                pending.answer(too_late(pending))
+            self._parked_count -= len(late)
+            commands[:] = [pending for pending in commands if pending.deadline >= now]
+            if not commands:
+                del self._parked[player_id]
+
     def _send_on(self) -> None:
         """Submits parked commands to the owners that the map names now; a refused one is parked again."""
+        self._answer_late()
         # A committer may park commands while this loop runs, so it works on what was parked before.
         parked, self._parked, self._parked_count = self._parked, {}, 0
         self._has_parked.clear()
-        now = time.monotonic()
         for player_id, commands in parked.items():
             committer = self._committer(self._owner(player_id))
             for pending in commands:
                 pending.moved = False
-                if pending.deadline < now:
-                    pending.answer(too_late(pending))
-                    continue
                 try:
                     committer.submit(pending)
                 except Overloaded as error:

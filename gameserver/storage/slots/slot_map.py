@@ -102,7 +102,9 @@ class Slots:
         if time.monotonic() > deadline:
             raise DatabaseUnavailable("This data is being moved between databases.", retry_after=1)
         await self.changed(LOOK_SECONDS)
-        await self.try_refresh()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await self.try_refresh()
 
     async def try_refresh(self) -> None:
         """Loads the map; if that fails, the present one stays."""

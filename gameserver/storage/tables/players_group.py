@@ -70,8 +70,8 @@ player_rows = Table(
 """A `void` row isn't a player: no sign-up can get this id any more or, if `deleted`, the player was deleted.
 
 `data` is what the game's rules remember of the player (rules/player_data.py), as text, so that its order stays; null
-if that is nothing. `seen` is the beginning of the hour in which the player was last seen (sessions/sightings.py), from its sign-up on;
-null of players that no node which knows of it has seen.
+if that is nothing. `seen` is the beginning of the hour in which the player was last seen (sessions/sightings.py), from
+its sign-up on; null of players of earlier versions that weren't seen since.
 """
 
 PLAYER = [

@@ -127,6 +127,19 @@ async def test_a_lack_of_items_is_final_for_its_command_once_nothing_more_is_on_
     await assert_sums(core, player.id)
 
 
+async def test_commands_take_effect_in_the_order_sent_also_when_one_lacks_what_the_next_finds(core: Core) -> None:
+    player, key = await enlist(core), command_id()
+    short, _ = await asyncio.gather(
+        refusal(core, player.id, "burn", key, item="herb"), give(core, player.id, "herb", 1)
+    )
+    assert short.code == "not_enough_items"
+    assert await held(core, player.id) == {"herb": 1}
+    assert (await refusal(core, player.id, "burn", key, item="herb")).code == "not_enough_items"
+    await act(core, player.id, "burn", item="herb")
+    assert await held(core, player.id) == {}
+    await assert_sums(core, player.id)
+
+
 async def _found(core: Core, player_id: int) -> int:
     """The potions that hunts brought in."""
     entries = (await core.commands.play.history.page(player_id, 200, None)).rows

@@ -1,6 +1,7 @@
 """A slot that changes its database: clients see nothing of it, and a database refuses what isn't its own."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -30,6 +31,8 @@ from tests.support.deployment import (
     slots_of,
 )
 from tests.support.devices import device_of
+from tests.support.freezing import frozen
+from tests.support.servers import Servers
 from tests.support.uniqueness import assert_unique
 
 Ask = Callable[[Core, Player], Awaitable[object]]
@@ -87,6 +90,25 @@ async def test_players_that_act_while_their_slot_moves_to_and_fro_lose_nothing_a
     await core.slots.refresh()
     for player in players:
         await assert_ledger_explains(core, player.id)
+
+
+async def test_commands_for_a_moving_slot_are_answered_in_time_while_the_control_database_is_silent(
+    core: Core, servers: Servers
+) -> None:
+    player = await enlist(core, database="two")
+
+    async def seconds(after: float) -> float:
+        await asyncio.sleep(after)
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            await act(core, player.id)
+        return time.monotonic() - began
+
+    async with connected(core.databases["two"].url) as connection:
+        await connection.execute("update players_owned_slots set owned = false where slot = $1", slot_of(player.id))
+        with frozen(servers.postgres[core.settings.control.database]):
+            took = await asyncio.gather(*(seconds(0.5 * number) for number in range(6)))
+    assert max(took) < core.settings.writes.deadline_seconds + 1, took
 
 
 async def test_a_database_refuses_to_write_a_slot_that_it_doesnt_own_whatever_the_map_says(core: Core) -> None:

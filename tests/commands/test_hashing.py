@@ -1,0 +1,96 @@
+"""Processes that hash passwords: replaced when they end or freeze, gone with their node, and without its secrets."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gameserver.commands import hashing_process
+from gameserver.commands.hashing_process import NICENESS
+from gameserver.commands.passwords import HashingLimits, Passwords
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import Overloaded
+from gameserver.stack.processes.process_table import descendants
+from tests.support.client import Api
+from tests.support.nodes import node_process
+from tests.support.wait import wait_until
+
+PASSWORD = "anns-own-password"
+
+
+@pytest.fixture
+def passwords() -> Iterator[Passwords]:
+    opened = Passwords(HashingLimits(share=1.0, waiting=8, per_network=8, per_address=8, seconds=3.0), cores=1)
+    yield opened
+    opened.close()
+
+
+def hashing(parent: int) -> list[int]:
+    """The processes of a node that hash."""
+    return [pid for pid in descendants(parent) if hashing_process.__name__ in command_of(pid)]
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+async def test_a_process_that_is_killed_or_frozen_is_replaced_and_nobody_notices(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = await passwords.hash(PASSWORD)
+    for number, what in enumerate((signal.SIGKILL, signal.SIGSTOP)):
+        (before,) = hashing(os.getpid())
+        monkeypatch.setattr(hashing_process, "ANSWER_SECONDS", 0.5 if number == 0 else 5.0)
+        os.kill(before, what)
+        assert await passwords.verify(hashed, PASSWORD)
+        assert not await passwords.verify(hashed, "another")
+        (after,) = hashing(os.getpid())
+        assert after != before
+
+
+async def test_when_no_process_can_be_had_the_caller_is_told_to_come_again(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as changed:
+        changed.setattr(hashing_process.sys, "executable", "/nowhere/python")
+        with pytest.raises(Overloaded):
+            await passwords.hash(PASSWORD)
+    assert await passwords.verify(await passwords.hash(PASSWORD), PASSWORD)
+
+
+async def test_what_is_asked_when_the_node_stops_ends_at_once(passwords: Passwords) -> None:
+    asked = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(6)]
+    await asyncio.sleep(0.05)
+    passwords.close()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(answer, str | Overloaded | asyncio.CancelledError) for answer in answers), answers
+    assert hashing(os.getpid()) == []
+
+
+async def test_a_nodes_processes_give_way_know_no_secret_and_end_with_it(settings: Settings, tmp_path: Path) -> None:
+    node = node_process(settings, tmp_path, "node-1")
+    await node.start()
+    try:
+        number = node.process.pid
+        assert number is not None
+        async with Api(node.address) as api:
+            await api.sign_up(password=PASSWORD)
+            (pid,) = hashing(number)
+            assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, number) + NICENESS
+            assert "GAMESERVER_" not in Path(f"/proc/{pid}/environ").read_text("utf-8")
+            os.kill(pid, signal.SIGTERM)  # as a service manager sends to all of a node's processes
+            os.kill(pid, signal.SIGINT)
+            os.kill(number, signal.SIGKILL)
+
+            async def ended() -> bool:
+                return not command_of(pid)
+
+            await wait_until(ended, what="it has ended")
+    finally:
+        node.kill()

@@ -92,7 +92,9 @@ async def test_a_reward_that_is_delivered_again_after_weeks_were_dropped_is_paid
 ) -> None:
     player = await enlist(core, database="one")
     season = await counted(core, player, now() - timedelta(days=40))
-    course = Closing(core.commands.seasons, core.rooms.boards.lifecycle, postman_of(core))
+    course, of_another_node = [
+        Closing(core.commands.seasons, core.rooms.boards.lifecycle, postman_of(core)) for _ in range(2)
+    ]
     board = core.rooms.seasons.calendar.board("rewarded")
 
     async def freeze(*_: object) -> None:
@@ -110,7 +112,7 @@ async def test_a_reward_that_is_delivered_again_after_weeks_were_dropped_is_paid
     await drop(core)
     logged = capsys.readouterr().out
     assert await partitions(core.databases["one"]) != weeks, "weeks from before the season may go"
-    assert await closing._reward(course, board, season)
+    assert await closing._reward(of_another_node, board, season)
     again = await core.rooms.players.find(player.id)
     assert again is not None
     assert again.exp == after

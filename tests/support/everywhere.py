@@ -5,6 +5,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from gameserver.app import Core
+from gameserver.storage.redis import clients
 from tests.support.deployment import connected
 
 READS = {
@@ -39,8 +40,8 @@ async def places(core: Core) -> list[tuple[str, str]]:
 
 
 async def _read(redis: Redis, key: bytes) -> Any:
-    kind = await redis.execute_command("TYPE", key)
+    kind = await clients.send(redis, "TYPE", key)
     if kind == b"none":
         return None  # it has expired meanwhile
     command, *rest = READS[kind]
-    return await redis.execute_command(command, key, *rest)
+    return await clients.send(redis, command, key, *rest)

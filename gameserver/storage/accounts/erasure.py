@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import PlayerNotFound
@@ -18,10 +18,13 @@ from gameserver.storage.accounts.erased_letters import ErasedLetter, forget_lett
 from gameserver.storage.accounts.erasure_search import Elsewhere, search_others, search_own
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
+from gameserver.storage.postgres.locks import KEEPING
 from gameserver.storage.slots.owner import can_exist, on_owner
 from gameserver.storage.slots.slot_map import Slots
 
 SQL = {name: text(statement) for name, statement in statements.load(__package__, "erasure.sql").items()}
+BETWEEN_COPIES = select(func.pg_advisory_xact_lock_shared(KEEPING))
+"""What is copied to `ledger_kept` is committed by then, or copied as it is erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Erasure:
             return
 
         async def work(connection: AsyncConnection) -> None:
+            await connection.execute(BETWEEN_COPIES)
             await forget_letter(connection, letter, sender)
 
         await on_owner(self._slots, letter.recipient, work)
@@ -73,6 +77,7 @@ class Erasure:
         """Erases the player's own rows; how many of each table."""
 
         async def work(connection: AsyncConnection) -> dict[str, int]:
+            await connection.execute(BETWEEN_COPIES)
             steps = {"players": "player", "ledger": "ledger", "ledger_kept": "kept", "inbox": "refused", "bans": "bans"}
             return {
                 table: (await connection.execute(SQL[step], _named(player_id))).rowcount

@@ -26,7 +26,7 @@ from gameserver.storage.ledger.partitions import NAME
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
-from gameserver.storage.postgres.locks import FENCES, FORGETTING
+from gameserver.storage.postgres.locks import FENCES, FORGETTING, KEEPING
 from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.postgres.sole_locks import SoleLock, end_frozen
 from gameserver.telemetry import LEDGER_WEEKS_DROPPED, LEDGER_WEEKS_OVERDUE
@@ -217,6 +217,7 @@ async def _keep(connection: asyncpg.Connection, partition: str) -> int | None:
             if await connection.fetchval(SQL["awaited"], FORGETTING):
                 return None
             async with _fenced(connection):
+                await connection.execute("select pg_advisory_xact_lock($1)", KEEPING)
                 after, last = last, await connection.fetchval(SQL["chunk"], slot, last, PLAYERS) or LARGEST_ID
                 rows += _count(await connection.execute(keep, slot, after, last, timeout=STATEMENT_SECONDS))
                 await connection.execute(SQL["forget"], slot, after, last, timeout=STATEMENT_SECONDS)

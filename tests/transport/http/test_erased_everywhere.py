@@ -1,5 +1,6 @@
 """An erasure takes every text of a player from every store, also what the ledger's weeks have outlived."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -13,6 +14,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import NameTaken
 from gameserver.storage.accounts.claims import Key, KeyKind
 from gameserver.storage.ids import LARGEST_ID, slot_of
+from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.ledger.retention import RetentionTerms, forget_old
 from tests.support.client import ADMIN_KEY, Api, Signed, command_id
@@ -225,3 +227,27 @@ async def test_a_deleted_player_can_be_looked_at_before_it_is_erased(api: Api, n
     assert shown["changes"]["names"] == {"before": 0, "after": 0}
     nobody = Signed(who.id[:-1], "", "", "")
     assert (await change(api, "POST", nobody, "/erasure", preview=True)).code == "player_not_found"
+
+
+async def test_what_is_copied_while_its_week_is_dropped_is_erased_too(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = await api.sign_up("mage", name=FIRST)
+    owner = node.core.slots.owner("players", slot_of(int(who.id)))
+    slow = retention.SQL["forget"].replace("where k.slot", "where pg_sleep(0.5) is not null and k.slot")
+    monkeypatch.setitem(retention.SQL, "forget", slow)
+    async with connected(owner.url) as dropping, connected(owner.url) as other:
+        week = await other.fetchval("select tableoid::regclass::text from ledger where player_id = $1", int(who.id))
+        copying = asyncio.create_task(retention._keep(dropping, week))
+
+        async def copies() -> bool:
+            asleep = (
+                "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+            )
+            return bool(await other.fetchval(asleep))
+
+        await wait_until(copies, what="the player's row is being copied")
+        receipt = await erase(api, who)
+        assert await copying
+    assert receipt["complete"] is True
+    assert await found(node, "zyxwvut") == []

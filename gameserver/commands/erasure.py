@@ -138,9 +138,12 @@ async def _erase(erasures: Erasures, player_id: int, names: Sequence[str], trace
         await erasures.erasure.forget_letter(letter, player_id)
     pushes, recipients = erasures.live.pushes, sorted({letter.recipient for letter in letters})
     pushed = [await pushes.forget_letters(recipient, player_id) for recipient in recipients]
+    addresses = [await _forget_addresses(erasures, name) for name in names]
+    # From here on its names aren't known any more to one who repeats it.
     rows = await erasures.erasure.forget(player_id)
     redis = [
         *pushed,
+        *addresses,
         await erasures.social.feeds.forget(player_id),
         await erasures.social.friends.forget(player_id),
         await pushes.forget(player_id),
@@ -162,6 +165,13 @@ async def _free(erasures: Erasures, player_id: int, key: Key) -> bool:
     if claim is not None:
         await claims.release(claim)
     return claim is not None
+
+
+async def _forget_addresses(erasures: Erasures, name: str) -> int:
+    """From where a name was signed in to, unless another player has it by now; how many keys."""
+    if await erasures.accounts.room.claims.find(name_keys(name)[0]) is not None:
+        return 0
+    return await erasures.accounts.attempts.forget(name)
 
 
 async def _left(erasures: Erasures, player_id: int, names: Sequence[str], elsewhere: Elsewhere) -> dict[str, int]:

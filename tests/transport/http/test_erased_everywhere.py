@@ -131,6 +131,18 @@ async def test_a_name_that_was_claimed_and_never_got_is_freed(api: Api, node: In
     assert (await api.sign_up("mage", name="Qwertz Uiop")).id != who.id
 
 
+async def test_addresses_of_a_name_are_forgotten_unless_another_player_has_it(api: Api, node: InProcessNode) -> None:
+    who, attempts = await api.sign_up("mage", name=FIRST), node.core.commands.accounts.attempts
+    await attempts.remember("203.0.113.7", FIRST)
+    await ask(api, who, "POST", "/name", name=SECOND)
+    await attempts.remember("203.0.113.8", SECOND)
+    await api.sign_up("mage", name=FIRST)
+    assert len(await found(node, "203.0.113.7", "203.0.113.8")) == 2
+    assert (await erase(api, who))["complete"] is True
+    assert len(await found(node, "203.0.113.7")) == 1
+    assert await found(node, "203.0.113.8") == []
+
+
 async def test_nothing_is_left_of_a_player_in_any_store(api: Api, node: InProcessNode) -> None:
     who = await api.sign_up("priest", name=FIRST, label="the phone of zyxwvut")
     other, third = await api.sign_up("mage"), await api.sign_up("mage")

@@ -45,6 +45,7 @@ def erasures_of(rooms: Rooms, accounts: Accounts, slots: Slots, leaderboards: Le
         erasure,
         records,
         operators.notes,
+        rooms.accounts.bans,
         rooms.social,
         rooms.live,
         leaderboards,

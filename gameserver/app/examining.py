@@ -86,8 +86,11 @@ async def _tables(settings: Settings, database: Database, connection: asyncpg.Co
             examined.fail(fault, "run `gameserver migrate`")
         else:
             _fail(examined, fault)
+    keep = timedelta(seconds=settings.ledger.keep_seconds)
     if "players" in database.groups and not faults:
-        examined.symptoms += await old_weeks.symptoms(connection, timedelta(seconds=settings.ledger.keep_seconds))
+        examined.symptoms += await old_weeks.symptoms(connection, keep)
+    if database.name == settings.control.database and not faults:
+        examined.symptoms += await old_weeks.symptoms_of_control(connection, keep)
 
 
 def _fail(examined: Examined, fault: str) -> None:

@@ -19,6 +19,7 @@ from gameserver.config.settings import Settings
 from gameserver.storage.boards.follower import FollowedBoards, Follower
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.items.grants import Grants
+from gameserver.storage.ledger.retention import Debtors
 from gameserver.storage.mail.courier import Courier, Deliverer
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.frozen_sessions import FrozenSessions
@@ -143,6 +144,12 @@ def _pacing(limits: LimitSettings, kind: str, refused: str = "", longer: ActionP
     return ActionPacing(pace_of(getattr(limits, kind)), limit=kind, refused=refused, longer=longer)
 
 
+def debtors_of(core: Core) -> Debtors:
+    """The databases that know what of the ledger is needed still."""
+    control = core.databases[core.settings.control.database]
+    return Debtors(core.slots.members("players"), core.slots.members("items"), control)
+
+
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node runs; none of it ends by itself."""
     rooms, commands, slots, settings = core.rooms, core.commands, core.slots, core.settings
@@ -174,7 +181,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.forget_old_items_for_ever(rooms.players),
         loops.forget_old_moves_for_ever(core.sharding.moves),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
-        loops.forget_old_ledger_for_ever(policy, slots.members, settings.ledger.keep_seconds),
+        loops.forget_old_ledger_for_ever(policy, lambda: debtors_of(core), settings.ledger.keep_seconds),
         postman.push_for_ever(),
         loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
         loops.forget_old_scores_for_ever(commands.seasons, lambda: slots.databases("players")),

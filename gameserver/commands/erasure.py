@@ -15,7 +15,10 @@ from gameserver.commands.boards import Leaderboards
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.keys import name_keys
 from gameserver.rules.errors import BoardUnavailable, Unavailable
+from gameserver.storage.accounts.bans import Bans
+from gameserver.storage.accounts.claims import Key
 from gameserver.storage.accounts.erasure import Erasure, Traces
+from gameserver.storage.accounts.erasure_search import Elsewhere
 from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.operators.mentions import Mentions
 from gameserver.storage.operators.notes import Notes
@@ -34,6 +37,7 @@ class Erasures:
     erasure: Erasure
     records: SeasonRecords
     notes: Notes
+    bans: Bans
     social: SocialRoom
     live: LiveRoom
     leaderboards: Leaderboards
@@ -70,22 +74,49 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
     async with erasures.audit.recorded(entry) as end:
         await identity.end(erasures.accounts, player_id, by.command_id)
         traces = await _arrived(erasures, player_id)
-        erased = await _erase(erasures, player_id, traces)
-        left = await _left(erasures, player_id, traces)
-        elsewhere = await erasures.erasure.elsewhere(player_id, traces.names)
-        written, unsearched = await erasures.mentions.of(traces.names)
+        names = sorted({*traces.names, *await erasures.records.names_of(player_id)})
+        erased = await _erase(erasures, player_id, names, traces)
+        elsewhere = await erasures.erasure.elsewhere(player_id, names)
+        left = await _left(erasures, player_id, names, elsewhere)
+        written, unsearched = await erasures.mentions.of(names)
         mentions = elsewhere.mentions | written
         receipt = ErasureReceipt(
             player_id,
             by.command_id,
-            len(traces.names),
+            len(names),
             erased,
-            left | {"letters": elsewhere.letters},
+            left,
             {store: count for store, count in mentions.items() if count},
             [*elsewhere.unsearched, *unsearched],
         )
-        end.after = {"erased": erased, "left": receipt.left, "unsearched": list(receipt.unsearched)}
+        end.after = _recorded(receipt)
     return receipt
+
+
+async def foresee(erasures: Erasures, player_id: int) -> dict[str, int]:
+    """How much there still is of a player that was deleted, by what it is.
+
+    Raises PlayerNotFound for one that exists, or never did, DatabaseUnavailable.
+    """
+    traces = await erasures.erasure.traces(player_id)
+    return {
+        "names": len({*traces.names, *await erasures.records.names_of(player_id)}),
+        "letters": len(traces.letters) + traces.on_its_way,
+        "bans": len(await erasures.bans.of(player_id)),
+        "notes": len(await erasures.notes.of(player_id)),
+    }
+
+
+def _recorded(receipt: ErasureReceipt) -> dict[str, object]:
+    """The receipt as the audit log keeps it: counts alone."""
+    return {
+        "complete": receipt.complete,
+        "names": receipt.names,
+        "erased": receipt.erased,
+        "left": receipt.left,
+        "mentions": receipt.mentions,
+        "unsearched": list(receipt.unsearched),
+    }
 
 
 async def _arrived(erasures: Erasures, player_id: int) -> Traces:
@@ -98,22 +129,28 @@ async def _arrived(erasures: Erasures, player_id: int) -> Traces:
     raise Unavailable("The player is deleted, but letters of it are on their way: send this again.", retry_after=5)
 
 
-async def _erase(erasures: Erasures, player_id: int, traces: Traces) -> dict[str, int]:
-    claims = [await _free(erasures, player_id, name) for name in traces.names]
-    pushed = 0
-    for letter in traces.letters:
+async def _erase(erasures: Erasures, player_id: int, names: Sequence[str], traces: Traces) -> dict[str, int]:
+    own = await erasures.erasure.own_elsewhere(player_id)
+    keys = dict.fromkeys([*(key for name in names for key in name_keys(name)), *own.claims])
+    claims = [await _free(erasures, player_id, key) for key in keys]
+    letters = dict.fromkeys([*traces.letters, *own.letters])
+    for letter in letters:
         await erasures.erasure.forget_letter(letter, player_id)
-        pushed += await erasures.live.pushes.forget_letters(letter.recipient, player_id)
+    pushes, recipients = erasures.live.pushes, sorted({letter.recipient for letter in letters})
+    pushed = [await pushes.forget_letters(recipient, player_id) for recipient in recipients]
+    addresses = [await _forget_addresses(erasures, name) for name in names]
+    # From here on its names aren't known any more to one who repeats it.
     rows = await erasures.erasure.forget(player_id)
     redis = [
-        pushed,
+        *pushed,
+        *addresses,
         await erasures.social.feeds.forget(player_id),
         await erasures.social.friends.forget(player_id),
-        await erasures.live.pushes.forget(player_id),
+        await pushes.forget(player_id),
     ]
     return {
         "claims": sum(claims),
-        "letters": len(traces.letters),
+        "letters": len(letters),
         **rows,
         "standings": await erasures.records.forget_name(player_id),
         "notes": await erasures.notes.forget(player_id),
@@ -121,32 +158,38 @@ async def _erase(erasures: Erasures, player_id: int, traces: Traces) -> dict[str
     }
 
 
-async def _free(erasures: Erasures, player_id: int, name: str) -> int:
-    """Frees the claims on a name, also one that stays blocked otherwise; how many."""
-    freed, claims = 0, erasures.accounts.room.claims
-    for key in name_keys(name):
-        claim = await claims.doubt(key, player_id)
-        if claim is not None:
-            await claims.release(claim)
-            freed += 1
-    return freed
+async def _free(erasures: Erasures, player_id: int, key: Key) -> bool:
+    """Frees the player's claim on a name, also on one that stays blocked otherwise; whether there was one."""
+    claims = erasures.accounts.room.claims
+    claim = await claims.doubt(key, player_id)
+    if claim is not None:
+        await claims.release(claim)
+    return claim is not None
 
 
-async def _left(erasures: Erasures, player_id: int, traces: Traces) -> dict[str, int]:
+async def _forget_addresses(erasures: Erasures, name: str) -> int:
+    """From where a name was signed in to, unless another player has it by now; how many keys."""
+    if await erasures.accounts.room.claims.find(name_keys(name)[0]) is not None:
+        return 0
+    return await erasures.accounts.attempts.forget(name)
+
+
+async def _left(erasures: Erasures, player_id: int, names: Sequence[str], elsewhere: Elsewhere) -> dict[str, int]:
     """What a search still finds, by store."""
 
-    async def claims() -> int:
-        keys = [key for name in traces.names for key in name_keys(name)]
-        found = [await erasures.accounts.room.claims.find(key) for key in keys]
-        return sum(claim is not None and claim.player_id == player_id for claim in found)
+    async def is_claimed(key: Key) -> bool:
+        claim = await erasures.accounts.room.claims.find(key)
+        return claim is not None and claim.player_id == player_id
 
+    known = {key for name in names for key in name_keys(name)}
     return {
-        "claims": await claims(),
-        "players": await erasures.erasure.left(player_id, traces.names),
-        "standings": await erasures.records.names_of(player_id),
+        "claims": len({*elsewhere.claims, *[key for key in known if await is_claimed(key)]}),
+        "players": await erasures.erasure.left(player_id),
+        "standings": len(await erasures.records.names_of(player_id)),
         "notes": len(await erasures.notes.of(player_id)),
         "sessions": len(await erasures.accounts.sessions.listed(player_id)),
         "boards": await _soon_none(lambda: _places(erasures, player_id)),
+        "letters": len(elsewhere.letters) + elsewhere.waiting,
     }
 
 

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gameserver.commands import player_page, rank_changes
+from gameserver.commands import erasure, player_page, rank_changes
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.correction_items import HeldItems, beyond
+from gameserver.commands.erasure import Erasures
 from gameserver.commands.keys import name_keys, taken
 from gameserver.commands.player_page import PlayerPage, PlayerPages
 from gameserver.commands.rank_changes import RankChange
 from gameserver.rules import names
-from gameserver.rules.errors import SessionNotFound
+from gameserver.rules.errors import PlayerNotFound, SessionNotFound
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.bans import require_ahead
@@ -39,6 +40,14 @@ class Foreseen:
     command_id: str | None = None
     """Of the change that was made; None for a preview."""
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureForeseen:
+    """What an erasure would take; values by name, before and after."""
+
+    changes: Mapping[str, tuple[Value, Value]]
+    ranks: Sequence[RankChange] = ()
 
 
 async def renaming(pages: PlayerPages, accounts: Accounts, player_id: int, text: str) -> Foreseen:
@@ -108,16 +117,15 @@ async def deleting(pages: PlayerPages, player_id: int) -> Foreseen:
     return Foreseen(page.player, _gone(page), ranks=ranks, left=left)
 
 
-async def erasing(pages: PlayerPages, player_id: int) -> Foreseen:
-    """Raises PlayerNotFound, also for one that was deleted before and can be erased still, DatabaseUnavailable."""
-    page = await player_page.page(pages, player_id)
+async def erasing(pages: PlayerPages, erasures: Erasures, player_id: int) -> ErasureForeseen:
+    """Also of a player that was deleted before: what there still is. Raises PlayerNotFound, DatabaseUnavailable."""
+    try:
+        page = await player_page.page(pages, player_id)
+    except PlayerNotFound:
+        remains = await erasure.foresee(erasures, player_id)
+        return ErasureForeseen({what: (count, 0) for what, count in remains.items()})
     changes = _gone(page) | {"notes": (len(page.notes), 0), "bans": (len(page.bans), 0)}
-    ranks = await rank_changes.of_leaving(pages.leaderboards, player_id)
-    left = [
-        "An erasure can't be undone.",
-        "The ledger keeps its figures, the audit log its ids, backups all that they have until they expire.",
-    ]
-    return Foreseen(page.player, changes, ranks=ranks, left=left)
+    return ErasureForeseen(changes, await rank_changes.of_leaving(pages.leaderboards, player_id))
 
 
 def _gone(page: PlayerPage) -> dict[str, tuple[Value, Value]]:

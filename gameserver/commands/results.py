@@ -8,7 +8,7 @@ from gameserver.commands.corrections import ChangedBy, Corrected
 from gameserver.commands.crowd import LoadProgress
 from gameserver.commands.erasure import ErasureReceipt
 from gameserver.commands.fleet import NodeCondition, WantedMoves
-from gameserver.commands.foresight import Foreseen
+from gameserver.commands.foresight import ErasureForeseen, Foreseen
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
 from gameserver.commands.player_export import ExportPart
@@ -69,6 +69,7 @@ __all__ = [
     "Corrected",
     "Count",
     "Device",
+    "ErasureForeseen",
     "ErasureReceipt",
     "ExportPart",
     "Foreseen",

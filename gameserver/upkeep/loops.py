@@ -19,6 +19,7 @@ from gameserver.storage.accounts.bans import due_bans
 from gameserver.storage.accounts.claims import Claim
 from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
+from gameserver.storage.ledger.retention import Debtors
 from gameserver.storage.mail.bounds import forget_rested
 from gameserver.storage.mail.inbox import forget_old
 from gameserver.storage.players.players import Players
@@ -155,29 +156,25 @@ async def make_partitions(policy: Policy, databases: Sequence[Database]) -> int:
     return await on_each(databases, lambda database: ensure_partitions(database, policy.now(), back))
 
 
-async def forget_old_ledger_for_ever(
-    policy: Policy, databases: Callable[[str], Sequence[Database]], keep: float
-) -> None:
-    """Drops partitions of the ledger that are older than `keep` seconds; `databases` are those of a group."""
+async def forget_old_ledger_for_ever(policy: Policy, debtors: Callable[[], Debtors], keep: float) -> None:
+    """Drops partitions of the ledger that are older than `keep` seconds."""
 
     async def work() -> int:
-        return await forget_old_ledger(policy, databases("players"), databases("items"), keep)
+        return await forget_old_ledger(policy, debtors(), keep)
 
     await _for_ever("old partitions", PARTITION_SECONDS, work)
 
 
-async def forget_old_ledger(
-    policy: Policy, databases: Sequence[Database], of_items: Sequence[Database], keep: float
-) -> int:
+async def forget_old_ledger(policy: Policy, debtors: Debtors, keep: float) -> int:
     """Drops what is too old; how many partitions. Raises DatabaseUnavailable: nothing is while any database is away.
 
     A letter is deduplicated, and a reservation of items settled, by the row of its command: what one that is still open
     may need stays.
     """
-    debts, back = await retention.oldest_debts(databases, of_items), timedelta(milliseconds=policy.window.back)
-    needed = min(debts) - back if debts else None
+    debt, back = await retention.oldest_debt(debtors), timedelta(milliseconds=policy.window.back)
+    needed = None if debt is None else debt._replace(since=debt.since - back)
     terms = retention.RetentionTerms(timedelta(seconds=keep), policy.now(), needed)
-    return await on_each(databases, lambda database: retention.forget_old(database, terms))
+    return await on_each(debtors.players, lambda database: retention.forget_old(database, terms))
 
 
 async def forget_old_mail_for_ever(

@@ -7,10 +7,12 @@ inbox in any case.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 import orjson
 import structlog
@@ -42,9 +44,18 @@ UNREAD = Arguments()
 MOST_WAITING = 10_000
 """Pushes that wait for Redis, at the most; the oldest are dropped."""
 RETRY_SECONDS = 1.0
+PARTITIONED_SECONDS = 600.0
+"""How long a partition that was made for old letters is taken to be there: nodes drop old ones every hour."""
 
 Push = tuple[int, Mail]
 """A recipient and its mail."""
+
+
+class _Partitioned(NamedTuple):
+    """From which Unix milliseconds on a ledger was given partitions here, and how long nobody looks again."""
+
+    since: int
+    until: float
 
 
 @dataclass(slots=True)
@@ -58,8 +69,8 @@ class Postman:
     slots: Slots
     group: str = "players"
     _waiting: deque[Push] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
-    _partitioned_from: dict[str, int] = field(default_factory=dict)
-    """By database: the oldest Unix milliseconds that its ledger has been given a partition for here."""
+    _partitioned: dict[str, _Partitioned] = field(default_factory=dict)
+    """By database."""
 
     @property
     def kinds(self) -> Sequence[str]:
@@ -97,11 +108,12 @@ class Postman:
         if age <= self.policy.window.back:
             return
         for database in self._owners(letters):
-            if self._partitioned_from.get(database.name, oldest + 1) > oldest:
+            known = self._partitioned.get(database.name)
+            if known is None or known.since > oldest or known.until < time.monotonic():
                 try:
                     with using(Purpose.UPKEEP):
                         await ensure_partitions(database, now, timedelta(milliseconds=age))
-                    self._partitioned_from[database.name] = oldest
+                    self._partitioned[database.name] = _Partitioned(oldest, time.monotonic() + PARTITIONED_SECONDS)
                 except Unavailable as error:
                     log.warning("old letters not delivered yet", database=database.name, error=error.detail)
 

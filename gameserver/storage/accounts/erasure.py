@@ -2,34 +2,29 @@
 
 Law: figures and the order of what happened stay, so versions, boards, items and the ledgers of others still add up; no
 name and no text does. Every step may be repeated. A letter that is still on its way would bring its text after the
-erasure: then nothing is erased yet (`on_its_way`).
+erasure: then nothing is erased yet (`on_its_way`). What the player's own ledger has forgotten is found in what others
+have (`own_elsewhere`), as far as that can be searched in time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import PlayerNotFound
-from gameserver.storage.accounts.erasure_search import Elsewhere, search_others
+from gameserver.storage.accounts.erased_letters import ErasedLetter, forget_letter
+from gameserver.storage.accounts.erasure_search import Elsewhere, search_others, search_own
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
-from gameserver.storage.slots.owner import on_owner
+from gameserver.storage.postgres.locks import KEEPING
+from gameserver.storage.slots.owner import can_exist, on_owner
 from gameserver.storage.slots.slot_map import Slots
 
 SQL = {name: text(statement) for name, statement in statements.load(__package__, "erasure.sql").items()}
-PLAIN = frozenset({"type", "kind", "item", "foe", "to", "from", "player", "sender", "mail_id", "class", "code"})
-"""Fields of events whose texts are names of the game or ids."""
-
-
-class ErasedLetter(NamedTuple):
-    """A letter that the player sent."""
-
-    mail_id: str
-    recipient: int
+BETWEEN_COPIES = select(func.pg_advisory_xact_lock_shared(KEEPING))
+"""What is copied to `ledger_kept` is committed by then, or copied as it is erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +55,21 @@ class Erasure:
 
         return await on_owner(self._slots, player_id, work)
 
+    async def own_elsewhere(self, player_id: int) -> Elsewhere:
+        """The player's letters that still say something, and its claims on names, as far as they are found in time."""
+        return await search_own(self._slots, player_id)
+
     async def forget_letter(self, letter: ErasedLetter, sender: int) -> None:
-        """Erases what a letter said, from its recipient's inbox and ledger; that it arrived, and its effect, stay."""
+        """Erases what a letter said, from its recipient's inbox and ledger; that it arrived, and its effect, stay.
+
+        One to an id that no player can have has arrived nowhere.
+        """
+        if not can_exist(self._slots, letter.recipient):
+            return
 
         async def work(connection: AsyncConnection) -> None:
-            named = _named(letter.recipient) | {"mail_id": letter.mail_id}
-            row = (await connection.execute(SQL["letter"], named)).first()
-            args: dict[str, Any] = {"sender": str(sender)}
-            events: list[Any] = []
-            if row is not None:
-                outcome = orjson.loads(row.outcome)
-                events = [_without_texts(event) for event in outcome.get("events", ())]
-                if "events" in outcome:
-                    outcome["events"] = events
-                changed = {"args": _json(args), "outcome": _json(outcome)}
-                await connection.execute(SQL["letter_row"], named | changed)
-            payload = _json({"args": args, "events": events})
-            await connection.execute(SQL["letter_inbox"], named | {"payload": payload})
+            await connection.execute(BETWEEN_COPIES)
+            await forget_letter(connection, letter, sender)
 
         await on_owner(self._slots, letter.recipient, work)
 
@@ -84,6 +77,7 @@ class Erasure:
         """Erases the player's own rows; how many of each table."""
 
         async def work(connection: AsyncConnection) -> dict[str, int]:
+            await connection.execute(BETWEEN_COPIES)
             steps = {"players": "player", "ledger": "ledger", "ledger_kept": "kept", "inbox": "refused", "bans": "bans"}
             return {
                 table: (await connection.execute(SQL[step], _named(player_id))).rowcount
@@ -92,13 +86,11 @@ class Erasure:
 
         return await on_owner(self._slots, player_id, work)
 
-    async def left(self, player_id: int, names: Sequence[str]) -> int:
-        """How many rows of the player still have one of the names, or what only players that exist have."""
-        patterns = ["%" + name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%" for name in names]
+    async def left(self, player_id: int) -> int:
+        """How many rows of the player still have something that an erasure takes, or only players that exist have."""
 
         async def work(connection: AsyncConnection) -> int:
-            count = await connection.execute(SQL["left"], _named(player_id) | {"names": patterns})
-            return int(count.scalar_one())
+            return int((await connection.execute(SQL["left"], _named(player_id))).scalar_one())
 
         return await on_owner(self._slots, player_id, work, reads=True)
 
@@ -109,12 +101,3 @@ class Erasure:
 
 def _named(player_id: int) -> dict[str, Any]:
     return {"slot": slot_of(player_id), "id": player_id}
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _without_texts(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event without what may be free text."""
-    return {name: value for name, value in event.items() if name in PLAIN or not isinstance(value, str | list)}

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -25,7 +26,7 @@ from gameserver.storage.ledger.partitions import NAME
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
-from gameserver.storage.postgres.locks import FENCES, FORGETTING
+from gameserver.storage.postgres.locks import FENCES, FORGETTING, KEEPING
 from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.postgres.sole_locks import SoleLock, end_frozen
 from gameserver.telemetry import LEDGER_WEEKS_DROPPED, LEDGER_WEEKS_OVERDUE
@@ -42,6 +43,13 @@ SETTINGS = {
 """In milliseconds: detaching waits for the transactions under way; a move waits no longer for one that froze."""
 LOCK = "select pg_advisory_lock_shared($1)"
 WEEK = timedelta(weeks=1)
+DEBTS = {
+    "letters": "a letter to be delivered",
+    "reservations": "items to be settled",
+    "rewards": "a season whose rewards haven't all been settled",
+    "campaigns": "a campaign that isn't over",
+}
+"""By the statement that finds the oldest of its kind."""
 PLAYERS = 200
 """Whose rows are kept in one transaction."""
 REFUSALS = (
@@ -55,30 +63,49 @@ VOID_ROWS = 1000
 log = structlog.get_logger()
 
 
+class Debt(NamedTuple):
+    """The moment from which the ledger's rows are needed, and by what."""
+
+    since: datetime
+    what: str
+
+
 @dataclass(frozen=True, slots=True)
 class RetentionTerms:
-    """How long the ledger is kept, the time by the node's clock, and a moment of which everything later is needed.
+    """How long the ledger is kept, the time by the node's clock, and from when on it is needed, whatever its age.
 
     The database's own clock decides, or the node's if that is behind: a clock that was set ahead drops nothing.
     """
 
     keep: timedelta
     now: datetime
-    needed: datetime | None = None
+    needed: Debt | None = None
 
 
-async def oldest_debts(players: Sequence[Database], items: Sequence[Database]) -> list[datetime]:
-    """When the oldest letters were sent that are to be delivered, and the oldest items reserved that aren't settled.
+@dataclass(frozen=True, slots=True)
+class Debtors:
+    """The databases that know of something whose second try is told by the ledger from its first."""
 
-    For each database that has any: they are deduplicated, or settled, by the ledger. Raises DatabaseUnavailable.
+    players: Sequence[Database]
+    items: Sequence[Database]
+    control: Database
+
+
+async def oldest_debt(debtors: Debtors) -> Debt | None:
+    """The oldest of what may be delivered, or settled, once more, and must be known by its ledger row then.
+
+    That is a letter in an outbox, a reserved item, a reward, a campaign's letter. Raises DatabaseUnavailable.
     """
-    queries = [(database, SQL["letters"]) for database in players]
-    queries += [(database, SQL["reservations"]) for database in items]
-    oldest = []
+    queries = [(database, "letters") for database in debtors.players]
+    queries += [(database, "reservations") for database in debtors.items]
+    queries += [(debtors.control, "rewards"), (debtors.control, "campaigns")]
+    debts = []
     for database, query in queries:
         async with database.snapshot() as connection:
-            oldest.append((await connection.execute(text(query))).scalar())
-    return [moment for moment in oldest if moment is not None]
+            since = (await connection.execute(text(SQL[query]))).scalar()
+        if since is not None:
+            debts.append(Debt(since, DEBTS[query]))
+    return min(debts, default=None)
 
 
 async def forget_old(database: Database, terms: RetentionTerms) -> int:
@@ -91,8 +118,8 @@ async def forget_old(database: Database, terms: RetentionTerms) -> int:
             if connection is None:
                 return 0
             due = await connection.fetchval(SQL["due"], terms.now, terms.keep)
-            before = due if terms.needed is None else min(due, terms.needed)
             overdue = await weeks_before(connection, due)
+            before = min(terms.needed or Debt(due, ""), Debt(due, ""))
             dropped, reason = await _forget(database, connection, overdue, before)
     if overdue[dropped:]:
         log.warning("old weeks of the ledger stay", database=database.name, weeks=len(overdue) - dropped, why=reason)
@@ -146,14 +173,14 @@ async def _alone(database: Database) -> AsyncIterator[asyncpg.Connection | None]
 
 
 async def _forget(
-    database: Database, connection: asyncpg.Connection, overdue: Sequence[asyncpg.Record], before: datetime
+    database: Database, connection: asyncpg.Connection, overdue: Sequence[asyncpg.Record], before: Debt
 ) -> tuple[int, str]:
     """Drops what may be dropped; how many partitions, and why the next one stays."""
     if await connection.fetchval(SQL["moving"]):
         return 0, "slots are being moved from or to the database"
     for number, row in enumerate(overdue):
-        if end_of(row["name"]) > before:
-            return number, f"a letter to be delivered or items to be settled, of {before:%Y-%m-%d}, may need them"
+        if end_of(row["name"]) > before.since:
+            return number, f"{before.what} may need them, from {before.since:%Y-%m-%d} on"
         began = time.monotonic()
         try:
             kept = await _drop(connection, row["name"], row["state"])
@@ -165,7 +192,7 @@ async def _forget(
         seconds = round(time.monotonic() - began, 3)
         log.info("an old week of the ledger is dropped", database=database.name, partition=row["name"],
                  rows_kept=kept, seconds=seconds)  # fmt: skip
-    await _free(connection, before)
+    await _free(connection, before.since)
     return len(overdue), ""
 
 
@@ -190,6 +217,7 @@ async def _keep(connection: asyncpg.Connection, partition: str) -> int | None:
             if await connection.fetchval(SQL["awaited"], FORGETTING):
                 return None
             async with _fenced(connection):
+                await connection.execute("select pg_advisory_xact_lock($1)", KEEPING)
                 after, last = last, await connection.fetchval(SQL["chunk"], slot, last, PLAYERS) or LARGEST_ID
                 rows += _count(await connection.execute(keep, slot, after, last, timeout=STATEMENT_SECONDS))
                 await connection.execute(SQL["forget"], slot, after, last, timeout=STATEMENT_SECONDS)

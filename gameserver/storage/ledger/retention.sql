@@ -6,6 +6,15 @@ select min(at) from outbox
 -- name: reservations
 select min(at) from item_ledger where not settled
 
+-- name: rewards
+-- On the control database: the letter of a reward has the time of its season's end, until the season is closed.
+select to_timestamp(min("end")) from seasons where state <> 'closed'
+
+-- name: campaigns
+-- On the control database: a campaign's letters have the time of its id, while it runs or has letters under way.
+select to_timestamp(('x' || replace(left(min(id::text), 13), '-', ''))::bit(48)::bigint / 1000.0)
+from campaigns where state = 'running' or pending is not null
+
 -- name: due
 -- $1 the time by the node's clock, $2 how long the ledger is kept: the moment before which weeks must have ended. Of two
 -- clocks the one that is behind decides.

@@ -18,6 +18,9 @@ MAKING_PARTITIONS = 7_710_102
 FORGETTING = 7_710_105
 """Held by the one node that drops old partitions of a database's ledger."""
 
+KEEPING = 7_710_119
+"""Held while rows of a week are copied to `ledger_kept`; shared by whoever erases what stands in either of the two."""
+
 CARRYING = 7_710_103
 """Held by the one courier of a database's outbox."""
 

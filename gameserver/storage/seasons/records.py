@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gameserver.rules import boards
@@ -194,11 +194,11 @@ class SeasonRecords:
             found = await connection.execute(chosen.order_by(columns.start.desc(), columns.board).limit(1000))
             return [PastPlace(*row) for row in found]
 
-    async def names_of(self, player_id: int) -> int:
-        """How many past standings show a player's name."""
+    async def names_of(self, player_id: int) -> list[str]:
+        """The names of a player that past standings show, one for each of these."""
         named = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.name != "")
         async with self._control.snapshot() as connection:
-            return int((await connection.execute(select(func.count()).where(named))).scalar_one())
+            return list((await connection.execute(select(STANDINGS.c.name).where(named))).scalars())
 
     async def forget_name(self, player_id: int) -> int:
         """Takes a player's name off the standings of all past seasons; its place stays. How many."""

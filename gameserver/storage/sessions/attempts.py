@@ -158,6 +158,11 @@ class Attempts:
                 if isinstance(answer, Exception):
                     raise answer
 
+    async def forget(self, name: str) -> int:
+        """Forgets from where the name has signed in; how many keys. Raises SessionsUnavailable."""
+        with translated(SessionsUnavailable, AWAY):
+            return int(await clients.send(self._redis, "UNLINK", _known(_hashed(name))))
+
     async def change_password(self, address: str | None, allowance: int) -> None:
         """Counts a change of a player's password, and a sign-in of its address, since it tries a password, too.
 

@@ -14,6 +14,11 @@ from gameserver.storage.slots.slot_map import Slots
 T = TypeVar("T")
 
 
+def can_exist(slots: Slots, player_id: int) -> bool:
+    """Whether a player can have this id. One that stands in stored data needn't: players send letters to any id."""
+    return slot_of(player_id) < slots.size("players")
+
+
 async def on_owner(
     slots: Slots, player_id: int, work: Callable[[AsyncConnection], Awaitable[T]], *, reads: bool = False
 ) -> T:
@@ -21,7 +26,7 @@ async def on_owner(
 
     Raises PlayerNotFound for an id that no player can have, DatabaseUnavailable.
     """
-    if slot_of(player_id) >= slots.size("players"):
+    if not can_exist(slots, player_id):
         raise PlayerNotFound("There is no such player.")
     return await slots.routed("players", slot_of(player_id), work, reads=reads)
 

@@ -5,7 +5,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from gameserver.commands.boards import name_of_season
-from gameserver.commands.results import Corrected, ErasureReceipt, Foreseen
+from gameserver.commands.results import Corrected, ErasureForeseen, ErasureReceipt, Foreseen
 from gameserver.rules.game import Game
 from gameserver.transport.answers.changes import PlaceChange, ValueChange, ranks_changed, values_changed
 from gameserver.transport.answers.players import PlayerAnswer, player, player_now
@@ -77,7 +77,8 @@ class ErasureAnswer(TypedDict):
 
     `mentions` are names found as words in what is others', by store: they may be somebody else's. `unsearched` are
     stores of others that couldn't be searched within 5 s. Backups have what they had until they expire. A preview has
-    erased nothing and has no `command_id`: it says in `changes` and `ranks` what would be gone.
+    erased nothing and has no `command_id`: it says in `changes` and `ranks` what would be gone; of a player that was
+    deleted before, how much there still is.
     """
 
     preview: bool
@@ -110,12 +111,12 @@ def erasure(receipt: ErasureReceipt) -> ErasureAnswer:
     }
 
 
-def erasure_preview(found: Foreseen) -> ErasureAnswer:
+def erasure_preview(player_id: int, found: ErasureForeseen) -> ErasureAnswer:
     return {
         "preview": True,
         "changes": values_changed(found.changes),
         "ranks": ranks_changed(found.ranks),
-        "player": str(found.player.id),
+        "player": str(player_id),
         "command_id": None,
         "names": 0,
         "erased": {},

@@ -11,10 +11,11 @@ from gameserver.transport.keys import COMMANDS
 
 
 async def erase(request: web.Request, name: str) -> web.Response:
-    fields = await inputs.body(request, wire.Because)
+    fields, player_id = await inputs.body(request, wire.Because), inputs.path_player(request)
+    commands = request.app[COMMANDS]
     if inputs.query(request, wire.PreviewQuery).preview == "true":
-        found = await foresight.erasing(request.app[COMMANDS].player_pages, inputs.path_player(request))
-        return json_response(answers.erasure_preview(found))
+        found = await foresight.erasing(commands.player_pages, commands.erasures, player_id)
+        return json_response(answers.erasure_preview(player_id, found))
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
-    receipt = await erasure.erase(request.app[COMMANDS].erasures, inputs.path_player(request), by)
+    receipt = await erasure.erase(commands.erasures, player_id, by)
     return json_response(answers.erasure(receipt))

@@ -29,7 +29,6 @@ from gameserver.storage.sessions.store import Origin
 from gameserver.storage.sharding import copying
 from gameserver.storage.sharding.move import SlotStep, Step
 from gameserver.telemetry import LEDGER_WEEKS_OVERDUE
-from gameserver.upkeep import loops
 from tests.storage.sharding import moving
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist, following
@@ -324,29 +323,3 @@ async def test_nothing_is_dropped_beside_another_node_or_a_move(one: Database) -
         assert await forget_old(one, kept()) == 0
         await connection.execute("drop publication gs_test_move_1")
     assert await forget_old(one, kept()) > 0
-
-
-async def test_what_a_letter_or_items_under_way_may_need_stays(core: Core, one: Database) -> None:
-    for database in core.slots.members("players"):
-        await ensure_partitions(database, now(), BACK)
-    player = await enlist(core, database="two")
-    policy, keep = core.commands.accounts.policy, MONTH.total_seconds()
-    members = core.slots.members("players"), core.slots.members("items")
-    async with connected(core.databases["two"].url) as connection:
-        await connection.execute(
-            "insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)"
-            " values ($1, $2, $3, 0, 'gift', $2, '{}', now() - interval '70 days')",
-            player.id >> 10 & 4095,
-            player.id,
-            command_id(),
-        )
-        assert await loops.forget_old_ledger(policy, *members, keep) == 0
-        await connection.execute("delete from outbox")
-        await connection.execute(
-            "insert into item_ledger (slot, player_id, command_id, kind, items, settled, at)"
-            " values (1, 1, $1, 'take', '{}', false, now() - interval '70 days')",
-            command_id(),
-        )
-        assert await loops.forget_old_ledger(policy, *members, keep) == 0
-        await connection.execute("delete from item_ledger")
-    assert await loops.forget_old_ledger(policy, *members, keep) > 0

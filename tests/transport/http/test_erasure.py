@@ -115,13 +115,18 @@ async def test_a_receipt_isnt_complete_while_a_letter_of_the_player_says_somethi
     api: Api, node: InProcessNode
 ) -> None:
     who, other = await api.sign_up("mage", name=NAME), await api.sign_up("mage")
-    await whisper(api, who, other, "Forgotten by the ledger of its sender.")
-    owner = node.core.slots.owner("players", slot_of(int(who.id)))
-    async with connected(owner.url) as connection:  # as after the ledger's retention
-        await connection.execute("delete from ledger where player_id = $1 and action = 'whisper'", int(who.id))
-    receipt = (await change(api, "POST", who, "/erasure")).body
-    assert receipt["complete"] is False
-    assert receipt["left"]["letters"] > 0
+    await whisper(api, who, other, "Copied while its slot moves.")
+    slot = slot_of(int(other.id))
+    owner = node.core.slots.owner("players", slot)
+    target = next(database for database in node.core.slots.members("players") if database is not owner)
+    async with connected(owner.url) as source, connected(target.url) as copy:
+        row = await source.fetchrow("select * from inbox where player_id = $1", int(other.id))
+        assert row is not None
+        await copy.copy_records_to_table("inbox", records=[tuple(row)], columns=list(row.keys()))
+        receipt = (await change(api, "POST", who, "/erasure")).body
+        assert (receipt["complete"], receipt["left"]["letters"]) == (False, 1)
+        await copy.execute("delete from inbox where slot = $1", slot)
+    assert (await change(api, "POST", who, "/erasure")).body["complete"] is True
 
 
 async def test_a_store_that_cant_be_searched_in_time_is_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

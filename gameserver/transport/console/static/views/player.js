@@ -5,7 +5,7 @@ import { ago, date, languageOf, lengthOf, number, toLocal, toServer, when } from
 import { html, useEffect, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { go, Link, Tabs, urlOf } from '../lib/router.js';
-import { PlayerActions } from './player_actions.js';
+import { EraseAgain, PlayerActions } from './player_actions.js';
 import { textOf, Timeline } from './player_timeline.js';
 
 const TABS = [
@@ -32,9 +32,9 @@ export default function Player({ admin, route }) {
   };
 
   if (!id) return html`<p>Choose a player in <${Link} to=${urlOf('players')}>the list of players<//>.</p>`;
-  if (receipt?.player === id) return html`<${Receipt} receipt=${receipt} />`;
+  if (receipt?.player === id) return html`<${Receipt} receipt=${receipt} admin=${admin} onErased=${setReceipt} />`;
   if (!page || asked.error?.code === 'player_not_found') {
-    if (asked.error) return html`<${Missing} id=${id} error=${asked.error} />`;
+    if (asked.error) return html`<${Missing} id=${id} error=${asked.error} admin=${admin} onErased=${setReceipt} />`;
   }
   if (!page) return html`<p role="status">Loading the player…</p>`;
   const shared = { id, page, admin, query, change, setChange };
@@ -57,23 +57,26 @@ export default function Player({ admin, route }) {
   `;
 }
 
-function Missing({ id, error }) {
+function Missing({ id, error, admin, onErased }) {
   return html`
     <h1>Player ${id}</h1>
     <p class="fault" role="alert">${error.message}</p>
     ${error.code === 'player_not_found' && html`<p>If there was one, <${Link} to=${urlOf('audit', [], { target: id })}>the
-      audit log<//> says what was done to it.</p>`}
+      audit log<//> says what was done to it. What it left when it was deleted can be erased still.</p>
+      <${EraseAgain} id=${id} admin=${admin} onErased=${onErased} />`}
   `;
 }
 
 // What an erasure has erased and what a search still finds; the player itself can't be looked at any more.
-function Receipt({ receipt }) {
+function Receipt({ receipt, admin, onErased }) {
   const rows = (counts) => Object.entries(counts).map(([store, count]) => [store, number(count)]);
   return html`
     <h1>Receipt of an erasure</h1>
     <p role="status">${receipt.complete
       ? 'The player is deleted, and a search finds nothing of it any more.'
-      : 'A search still finds something: erase the player again.'}</p>
+      : 'A search still finds something: erase the player again.'} The
+      <${Link} to=${urlOf('audit', [], { target: receipt.player, action: 'erase' })}>audit log<//> keeps these figures.</p>
+    ${!receipt.complete && html`<${EraseAgain} id=${receipt.player} admin=${admin} onErased=${onErased} />`}
     <dl class="tiles">
       <div><dt>Player</dt><dd><code>${receipt.player}</code></dd></div>
       <div><dt>Names it has had</dt><dd>${number(receipt.names)}</dd></div>

@@ -50,6 +50,21 @@ export function PlayerActions({ id, page, admin, change, setChange, onDone, onEr
   `;
 }
 
+// Erases a player that isn't there any more, or once more.
+export function EraseAgain({ id, admin, onErased }) {
+  const [open, setOpen] = useState(false);
+  if (admin.role !== 'operator') return null;
+  const done = (receipt) => {
+    setOpen(false);
+    onErased(receipt);
+  };
+  return html`
+    <div class="bar"><button type="button" class="grave" onClick=${() => setOpen(true)}>Erase…</button></div>
+    ${open && html`<${Change} ...${changeOf({ kind: 'erase' }, id, { player: { name: `the player ${id}` } })}
+      show=${(answer) => html`<${Foreseen} answer=${answer} />`} onClose=${() => setOpen(false)} onDone=${done} />`}
+  `;
+}
+
 // What the dialog of a change needs: its texts, its fields, and the request that its values make.
 function changeOf(change, id, page) {
   const path = `/players/${id}`;

@@ -1,7 +1,8 @@
 """Erasing a player for good, with a receipt: deleted first, then every name and text of it is erased in every store.
 
 Law: every step may be repeated, under any command id, until the receipt says that nothing is left. Figures stay, as
-others' ledgers and boards add up with them. Backups aren't touched: they have what they had until they expire.
+others' ledgers and boards add up with them. The audit log says what each repetition has erased, until one says that
+nothing is left. Backups aren't touched: they have what they had until they expire.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.keys import name_keys
 from gameserver.rules.errors import BoardUnavailable, Unavailable
 from gameserver.storage.accounts.erasure import Erasure, Traces
-from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.operators.audit import COMPLETE, Audit, AuditedChange
 from gameserver.storage.operators.mentions import Mentions
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.rooms import LiveRoom, SocialRoom
@@ -84,7 +85,8 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
             {store: count for store, count in mentions.items() if count},
             [*elsewhere.unsearched, *unsearched],
         )
-        end.after = {"erased": erased, "left": receipt.left, "unsearched": list(receipt.unsearched)}
+        unsearched = list(receipt.unsearched)
+        end.after = {"erased": erased, "left": receipt.left, "unsearched": unsearched, COMPLETE: receipt.complete}
     return receipt
 
 

@@ -40,7 +40,7 @@ class Admins:
     session_seconds: float
     now: Callable[[], datetime]
     codes: ActionPacing
-    """The pacing of one-time passwords, by key."""
+    """The pacing of one-time passwords, by the hash of their secret: a rotation gives no attempts."""
 
 
 def of_settings(keys: Mapping[str, str]) -> dict[str, KnownKey]:
@@ -72,7 +72,7 @@ async def sign_in(admins: Admins, token: str, code: str) -> tuple[str, Admin] | 
     if key.totp is not None:
         if not code:
             raise WrongCredentials("This key needs the one-time password of its app, too.")
-        admins.codes.spend(key.id)
+        admins.codes.spend(hash_of(key.totp))
         step = one_time.step_of(key.totp, code, admins.now().timestamp())
         if step is None or not await admins.stored.spend_code(key, step):
             raise WrongCredentials("This one-time password doesn't hold: use the next one of the app.")

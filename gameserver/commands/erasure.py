@@ -1,7 +1,8 @@
 """Erasing a player for good, with a receipt: deleted first, then every name and text of it is erased in every store.
 
 Law: every step may be repeated, under any command id, until the receipt says that nothing is left. Figures stay, as
-others' ledgers and boards add up with them. Backups aren't touched: they have what they had until they expire.
+others' ledgers and boards add up with them. The audit log says what each repetition has erased, until one says that
+nothing is left. Backups aren't touched: they have what they had until they expire.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.accounts.claims import Key
 from gameserver.storage.accounts.erasure import Erasure, Traces
 from gameserver.storage.accounts.erasure_search import Elsewhere
-from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.operators.audit import COMPLETE, Audit, AuditedChange
 from gameserver.storage.operators.mentions import Mentions
 from gameserver.storage.operators.notes import Notes
 from gameserver.storage.rooms import LiveRoom, SocialRoom
@@ -110,7 +111,7 @@ async def foresee(erasures: Erasures, player_id: int) -> dict[str, int]:
 def _recorded(receipt: ErasureReceipt) -> dict[str, object]:
     """The receipt as the audit log keeps it: counts alone."""
     return {
-        "complete": receipt.complete,
+        COMPLETE: receipt.complete,
         "names": receipt.names,
         "erased": receipt.erased,
         "left": receipt.left,

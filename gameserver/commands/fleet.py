@@ -7,7 +7,7 @@ sent again changes nothing and tells the same moves, for as long as its command 
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gameserver.commands import sharding
@@ -21,7 +21,7 @@ from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.operators.audit_log import AuditQuestion
 from gameserver.storage.rooms import LiveRoom
 from gameserver.storage.sharding.membership import Member
-from gameserver.storage.sharding.move import MoveRecord, PlannedMove
+from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep
 
 Ordered = tuple[Sequence[PlannedMove], Sequence[int]]
 """The moves of an order, and their ids."""
@@ -109,7 +109,8 @@ async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy) -> Order
         await _require_same(fleet, by, (action, wanted.group, asked))
         return await _told(fleet, ordered)
     plans = await plan(fleet, wanted)
-    async with fleet.sharding.audit.recorded(_entry(by, action, wanted.group, plans, asked)) as end:
+    entry = replace(_entry(by, action, wanted.group, plans, asked), before=await _before(fleet, plans))
+    async with fleet.sharding.audit.recorded(entry) as end:
         ids = await fleet.sharding.moves.order(plans, by.command_id)
         end.after = {"moves": ids}
     return await _told(fleet, ids)
@@ -125,7 +126,8 @@ async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy) -> Order
         await _require_same(fleet, by, ("database_drain", database, None))
         return await _told(fleet, ordered)
     plans = await plan_drain(fleet, database)
-    async with fleet.sharding.audit.recorded(_entry(by, "database_drain", database, plans)) as end:
+    entry = replace(_entry(by, "database_drain", database, plans), before=await _before(fleet, plans, database))
+    async with fleet.sharding.audit.recorded(entry) as end:
         ids = await fleet.sharding.moves.order(plans, by.command_id, drained=database)
         end.after = {"moves": ids}
     return await _told(fleet, ids)
@@ -176,6 +178,7 @@ async def order_node(fleet: FleetOrders, name: str, by: ChangedBy, *, drain: boo
     fleet.policy.window.check(by.command_id, fleet.policy.now())
     found = await node(fleet, name)
     before = {"address": found.node.address, "players": found.node.players, "sockets": found.node.sockets}
+    before["draining"] = bool(found.figures.get("draining"))
     action = "node_drain" if drain else "node_resume"
     entry = AuditedChange(by.admin, action, name, by.reason, {}, by.command_id, before)
     async with fleet.sharding.audit.once(entry) as end:
@@ -185,6 +188,7 @@ async def order_node(fleet: FleetOrders, name: str, by: ChangedBy, *, drain: boo
         others = [each.address for each in await fleet.live.presence.nodes() if each.address != address]
         if not await fleet.live.vitals.order(address, others, by.command_id, drain=drain):
             raise _last(name)
+        end.after = {"draining": drain}
     return found
 
 
@@ -198,11 +202,31 @@ async def cancel(fleet: FleetOrders, move_id: int, by: ChangedBy) -> MoveRecord:
     Raises Conflict if it is over, NotFound, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
     """
     move = await fleet.sharding.moves.find(move_id)
-    entry = AuditedChange(by.admin, "slots_cancel", str(move_id), by.reason, {}, by.command_id)
+    entry = AuditedChange(by.admin, "slots_cancel", str(move_id), by.reason, {}, by.command_id, _shown(move))
     async with fleet.sharding.audit.once(entry) as end:
-        if not end.replayed and not move.cancelled:
-            await fleet.sharding.moves.cancel(move_id)
+        if not end.replayed:
+            if not move.cancelled:
+                await fleet.sharding.moves.cancel(move_id)
+            end.after = _shown(await fleet.sharding.moves.find(move_id))
     return await fleet.sharding.moves.find(move_id)
+
+
+def _shown(move: MoveRecord) -> dict[str, object]:
+    """For the audit log: how far a move is, with how many of its slots have moved."""
+    moved = len(move.at(SlotStep.MOVED))
+    return {"step": move.step, "cancelled": move.cancelled, "slots": len(move.slots), "moved": moved}
+
+
+async def _before(fleet: FleetOrders, plans: Sequence[PlannedMove], drained: str | None = None) -> dict[str, object]:
+    """For the audit log: the databases that an order is about, as they are."""
+    parts = {(plan.group, database) for plan in plans for database in (plan.source, plan.target)}
+    return {
+        "databases": [
+            {"group": each.group, "database": each.database, "slots": each.slots, "draining": each.draining}
+            for each in await members(fleet)
+            if (each.group, each.database) in parts or each.database == drained
+        ]
+    }
 
 
 async def _fitting(fleet: FleetOrders, plans: list[PlannedMove]) -> list[PlannedMove]:

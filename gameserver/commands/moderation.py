@@ -1,13 +1,20 @@
-"""Banning players and lifting bans, and taking stolen devices from players."""
+"""Banning players and lifting bans, and taking stolen devices from players.
 
+Law: past standings lie in another database than the ban they follow. Whoever has written them looks at the player
+again, and begins anew if somebody else has changed it meanwhile: so whoever writes last has seen what holds.
+"""
+
+import contextlib
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from gameserver.commands import devices, play
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
 from gameserver.commands.operations import Operations
-from gameserver.storage.accounts.bans import BanChange, BanState, DueBan
+from gameserver.rules.errors import PlayerNotFound
+from gameserver.storage.accounts.bans import BanChange, BanState, DueBan, PresentBan
 from gameserver.storage.ids import new_command_id
 from gameserver.storage.operators.audit import AuditedChange
 from gameserver.times import rfc3339
@@ -23,7 +30,8 @@ async def change_ban(operations: Operations, admin: str, change: BanChange) -> B
     a season is being counted: a retry under the same command id finishes.
     Raises PlayerNotFound, CommandMismatch, CommandExpired, OutcomeUnknown, DatabaseUnavailable.
     """
-    before = {"version": (await play.read(operations.play, change.player_id)).version}
+    version = (await play.read(operations.play, change.player_id)).version
+    before = {"version": version, **_shown(await operations.bans.present(change.player_id))}
     change = replace(change, by=admin)
     details = {} if change.until is None else {"until": rfc3339(change.until)}
     target, reason = str(change.player_id), change.reason
@@ -35,25 +43,48 @@ async def change_ban(operations: Operations, admin: str, change: BanChange) -> B
     return state
 
 
+def _shown(present: PresentBan) -> dict[str, Any]:
+    """For the audit log, which has the ban's reason under its command id.
+
+    What the player is told, which an erasure takes away, stands with the ban alone.
+    """
+    if not present.banned:
+        return {"banned": False}
+    until = None if present.until is None else rfc3339(present.until)
+    return {"banned": True, "ban": present.command_id, "until": until}
+
+
 async def _follow(operations: Operations, change: BanChange, state: BanState) -> None:
     """What has to follow a ban that is stored: past standings, and the player's sessions."""
     with after_commit("This is stored, but sessions or past standings couldn't be changed yet: send it again."):
         try:
-            await operations.records.hide(change.player_id, hidden=state.banned)
+            await _hide(operations, change.player_id)
         finally:
             if state.banned:
                 await operations.sessions.revoke_all(change.player_id)
 
 
+async def _hide(operations: Operations, player_id: int) -> None:
+    """Hides a banned player, also a deleted one, on past standings, or shows it again."""
+    hidden = (await operations.bans.present(player_id)).banned
+    while True:
+        await operations.records.hide(player_id, hidden=hidden)
+        present = (await operations.bans.present(player_id)).banned
+        if present == hidden:
+            return
+        hidden = present
+
+
 async def lift_due(operations: Operations, due: DueBan, now: datetime) -> None:
     """Lifts a ban whose time is over, with all that follows; any node may do it, again and again.
 
-    Raises PlayerNotFound, DatabaseUnavailable.
+    A player that was deleted stays as it was then. Raises DatabaseUnavailable.
     """
     number = new_command_id(int(now.timestamp() * 1000))
     lift = BanChange(number, due.player_id, banned=False, reason="its time is over", by=SERVER, of=due.command_id)
-    state = await operations.bans.change(lift)
-    await operations.records.hide(due.player_id, hidden=state.banned)
+    with contextlib.suppress(PlayerNotFound):
+        await operations.bans.change(lift)
+    await _hide(operations, due.player_id)
     await operations.bans.settle(due)
 
 

@@ -25,6 +25,7 @@ from gameserver.rules.errors import BadInput, CommandMismatch, Conflict, Databas
 from gameserver.rules.game import GameFault
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.operators.audit_log import AuditQuestion
 from gameserver.storage.operators.game_names import GameNames
 from gameserver.storage.operators.rule_editions import RuleEditions
 from gameserver.storage.operators.rule_orders import (
@@ -128,7 +129,7 @@ async def revert_preview(rollouts: Rollouts, at: When | None = None) -> RolloutP
 async def revert(rollouts: Rollouts, at: When, by: ChangedBy) -> RuleOrder:
     """Orders the rulebook that was in force before the present one. Raises what `publish` does."""
     if (earlier := await rollouts.orders.find(by.command_id)) is not None:
-        return earlier
+        return await _same(rollouts, earlier, at, "rules_revert")
     return await _ordered(rollouts, await _prior(rollouts), at, by, "rules_revert")
 
 
@@ -148,6 +149,7 @@ async def cancel(rollouts: Rollouts, by: ChangedBy) -> RuleOrder:
         if end.replayed:
             return await rollouts.orders.find(order.command_id) or order
         if order.state == CANCELLED and order.at > order.now:
+            end.after = _shown(order)
             return order
         if not order.pending:
             raise nothing
@@ -189,7 +191,9 @@ def when(at: datetime | None, in_seconds: int | None) -> When:
 
 async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by: ChangedBy, action: str) -> RuleOrder:
     if (earlier := await rollouts.orders.find(by.command_id)) is not None:
-        return await _same(rollouts, earlier, game)
+        if text_of(await rollouts.library.mapping(earlier.rulebook)) != text_of(game):
+            raise CommandMismatch("The command id was used before, for another rulebook.")
+        return await _same(rollouts, earlier, chosen, action)
     rollouts.policy.window.check(by.command_id, rollouts.policy.now())
     plan = await preview(rollouts, game)
     if plan.problems == [IN_FORCE]:
@@ -199,8 +203,7 @@ async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by
     rulebook = await rollouts.library.loaded(game)
     assert rulebook.number is not None
     assert plan.present is not None
-    at = chosen if isinstance(chosen, datetime) else rollouts.policy.now() + chosen
-    at = at.replace(microsecond=at.microsecond // 1000 * 1000)  # the moment is exactly what answers say
+    at = _moment(chosen if isinstance(chosen, datetime) else rollouts.policy.now() + chosen)
     changed = {each.value: [each.old, each.new] for each in plan.differences}
     details = {"at": rfc3339(at), "changes": changed}
     entry = AuditedChange(
@@ -217,11 +220,22 @@ async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by
     return decided
 
 
-async def _same(rollouts: Rollouts, earlier: RuleOrder, game: Mapping[str, Any]) -> RuleOrder:
-    """The order that was made before under this command id. Raises CommandMismatch if it is of another game."""
-    if text_of(await rollouts.library.mapping(earlier.rulebook)) != text_of(game):
-        raise CommandMismatch("The command id was used before, for another rulebook.")
+async def _same(rollouts: Rollouts, earlier: RuleOrder, chosen: When, action: str) -> RuleOrder:
+    """The order that was made before under this command id.
+
+    Raises CommandMismatch if that was another action, or for another moment, as far as one is named.
+    """
+    if isinstance(chosen, datetime) and earlier.at != _moment(chosen):
+        raise CommandMismatch("The command id was used before, for another moment.")
+    question = AuditQuestion(1, action=action, command_id=earlier.command_id)
+    if not (await rollouts.audit.log.find(question))[0]:
+        raise CommandMismatch("The command id was used before, for another change.")
     return earlier
+
+
+def _moment(at: datetime) -> datetime:
+    """A moment is exactly what answers say."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 async def _decided(rollouts: Rollouts, order: RuleOrder) -> RuleOrder:

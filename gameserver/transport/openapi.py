@@ -132,7 +132,8 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     for name, schema in query.get("properties", {}).items():
         required = name in query.get("required", [])
         style = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
-        parameters.append({"name": name, "in": "query", "required": required, "schema": schema, **style})
+        narrow = {"description": "Needs the role support."} if name in route.terms.for_support else {}
+        parameters.append({"name": name, "in": "query", "required": required, "schema": schema, **style, **narrow})
     return parameters
 
 

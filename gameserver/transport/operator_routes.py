@@ -1,7 +1,7 @@
 """The operators' part of the route table: every path under /admin, and the least role that a key must have for it.
 
-Roles: a viewer reads what tells nothing about single players' accounts; support helps and bans players; an operator
-does everything, what concerns all players or the servers, too.
+Roles: a viewer reads what tells nothing about single players' accounts, and looks for none of them; support helps and
+bans players; an operator does everything, what concerns all players or the servers, too.
 """
 
 from gameserver.rules import errors
@@ -30,16 +30,17 @@ OPERATOR_ROUTES = (
     admin(VIEWER, "DELETE", "/admin/v1/session", console.leave_console, "End the caller's session of the console",
            status=204, errors=(errors.OutcomeUnknown,)),
     admin(VIEWER, "GET", "/admin/v1/rankings", rankings.read_rankings, "Rank players over all databases",
-           query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=RANKINGS),
+           query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=RANKINGS, for_support=wire.SINGLES),
     admin(VIEWER, "GET", "/admin/v1/rankings/spread", rankings.read_spread, "Percentiles and a histogram",
-           query=wire.SpreadQuery, answer=answers.SpreadAnswer, errors=RANKINGS),
+           query=wire.SpreadQuery, answer=answers.SpreadAnswer, errors=RANKINGS, for_support=wire.SINGLES),
     admin(SUPPORT, "GET", "/admin/v1/rankings/export", rankings.export_ranking, "A whole ranking: CSV or JSON lines",
            query=wire.RankingExportQuery, errors=RANKINGS),
     admin(SUPPORT, "GET", "/admin/v1/players", rankings.find_players,
            "Find players: by id, name, beginning or part of the name, device, and all that rankings take",
            query=wire.RankingsQuery, answer=answers.RankingAnswer, errors=RANKINGS),
     admin(VIEWER, "GET", "/admin/v1/players/{id}/rank", rankings.read_place, "A player's rank among those asked for",
-           query=wire.PlayersFilter, answer=answers.RankedPlaceAnswer, errors=(errors.PlayerNotFound, *RANKINGS)),
+           query=wire.PlayersFilter, answer=answers.RankedPlaceAnswer, errors=(errors.PlayerNotFound, *RANKINGS),
+           for_support=wire.SINGLES),
     admin(VIEWER, "GET", "/admin/v1/queries", saved_queries.list_queries, "The queries that operators have saved",
            answer=answers.SavedQueriesAnswer, errors=READS),
     admin(SUPPORT, "POST", "/admin/v1/queries/{name}", saved_queries.save_query,

@@ -4,7 +4,7 @@ Law: the key is checked here, before the handler is called. A handler can't forg
 key stands for: a session, or the name of an admin key.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,6 +41,8 @@ class Terms:
     takes_token: bool = False
     """Whether a request may carry a Consistency-Token."""
     gives_token: bool = False
+    for_support: Collection[str] = ()
+    """Parameters of the query that need the role support, whatever the operation itself needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,10 @@ def admin(role: Role, method: Method, path: str, handler: KeyHandler, summary: s
     checked = Terms(**terms)
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        name = (await operators.admit(request, role)).name
+        admitted = await operators.admit(request, role)
+        name = admitted.name
         _refuse_query(request, checked)
+        _refuse_narrow_query(request, admitted.role, checked)
         await _refuse_body(request, checked)
         return await handler(request, name)
 
@@ -124,6 +128,17 @@ def _refuse_query(request: web.Request, terms: Terms) -> None:
     """Raises BadInput for a query of an operation that takes none."""
     if request.query_string and terms.query is wire.NoQuery:
         inputs.query(request, wire.NoQuery)
+
+
+def _refuse_narrow_query(request: web.Request, role: Role, terms: Terms) -> None:
+    """Raises Forbidden for parameters that the role may not use."""
+    if role.may(Role.SUPPORT):
+        return
+    if used := [name for name in terms.for_support if name in request.query]:
+        problems = [
+            errors.FieldProblem(name, f"needs the role {Role.SUPPORT}, and the key has {role}") for name in used
+        ]
+        raise errors.Forbidden(f"Finding single players needs the role {Role.SUPPORT}.", errors=problems)
 
 
 async def _refuse_body(request: web.Request, terms: Terms) -> None:

@@ -2,5 +2,6 @@
 
 Door: `loops` (periodic work, and `sweep`), `closing` (`Closing`, seasons), `campaigns` (letters to many players),
 `live` (`Live`, pushes to sockets), `postman` (`Postman`, mail), `rules` (`RulesUpkeep`), `takeover` (slot moves whose
-mover has died), `stillness` (`Stillness`, what holds up the node) and `reconciling` (databases that were failed over).
+mover has died), `stillness` (`Stillness`, what holds up the node), `each` (what is due, one after another) and
+`reconciling` (databases that were failed over).
 """

@@ -9,6 +9,7 @@ meanwhile, and what is under way to its players is tried again afterwards.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -21,6 +22,7 @@ from gameserver.storage.mail.outbox import Ending
 from gameserver.storage.operators.campaigns import RUNNING, WAITING, CampaignRecord
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import CAMPAIGN_AGE, CAMPAIGN_LEFT, CAMPAIGN_LETTERS, CAMPAIGNS
+from gameserver.upkeep.each import each_alone
 from gameserver.upkeep.postman import Postman
 
 log = structlog.get_logger()
@@ -83,8 +85,7 @@ async def attend(sending: Sending) -> None:
     async with records.sending() as is_ours:
         until = loop.time() + TERM_SECONDS
         while is_ours and loop.time() < until and (due := await records.due()):
-            steps = [await _step(sending, record) for record in due]
-            if not any(steps):
+            if not await each_alone("campaigns", due, partial(_step, sending)):
                 return
 
 

@@ -7,6 +7,7 @@ A season of a board that game.toml no longer has ends at its time and is rewarde
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -20,6 +21,7 @@ from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import reward_id
 from gameserver.storage.mail.mailbag import SentLetter, letter_of_server
 from gameserver.storage.seasons.records import DueReward, SeasonRecord
+from gameserver.upkeep.each import each_alone
 from gameserver.upkeep.postman import Postman
 
 log = structlog.get_logger()
@@ -84,7 +86,7 @@ async def _close_all(closing: Closing, due: Sequence[SeasonRecord]) -> int:
     if not due:
         return 0
     async with closing.seasons.room.records.closing() as is_ours:
-        return sum([await _close(closing, record) for record in due]) if is_ours else 0
+        return await each_alone("seasons", due, partial(_close, closing)) if is_ours else 0
 
 
 async def _close(closing: Closing, record: SeasonRecord) -> int:

@@ -15,7 +15,7 @@ from gameserver.commands.claims import resolve
 from gameserver.commands.operations import Operations
 from gameserver.commands.seasons import Seasons
 from gameserver.rules.errors import Unavailable
-from gameserver.storage.accounts.bans import due_bans
+from gameserver.storage.accounts.bans import DueBan, due_bans
 from gameserver.storage.accounts.claims import Claim
 from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
@@ -32,6 +32,7 @@ from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
+from gameserver.upkeep.each import each_alone
 
 log = structlog.get_logger()
 
@@ -75,6 +76,9 @@ async def _sweep_part(accounts: Accounts, claims: Sequence[Claim]) -> int:
         except Unavailable as error:
             log.warning("claims not resolved yet", claims=len(claims) - resolved, error=error.detail)
             break
+        except Exception:
+            log.exception("a claim can't be resolved", claim=str(claim.key), player=str(claim.player_id))
+            continue
         resolved += 1
         if time.monotonic() > until:
             break
@@ -91,13 +95,20 @@ async def lift_bans_for_ever(
 ) -> None:
     """Lifts bans whose time is over."""
 
-    async def lift(database: Database) -> int:
-        due = await due_bans(database, BANS_A_SWEEP)
-        for ban in due:
-            await moderation.lift_due(operations, ban, policy.now())
-        return len(due)
+    await _for_ever("bans lifted", BAN_SECONDS, lambda: lift_bans(operations, policy, databases()))
 
-    await _for_ever("bans lifted", BAN_SECONDS, lambda: on_each(databases(), lift))
+
+async def lift_bans(operations: Operations, policy: Policy, databases: Sequence[Database]) -> int:
+    """Lifts some of those whose time is over; how many. One that fails holds up no other."""
+
+    async def lift(ban: DueBan) -> int:
+        await moderation.lift_due(operations, ban, policy.now())
+        return 1
+
+    async def lift_all(database: Database) -> int:
+        return await each_alone("bans lifted", await due_bans(database, BANS_A_SWEEP), lift)
+
+    return await on_each(databases, lift_all)
 
 
 async def attend_seasons_for_ever(course: Closing) -> None:

@@ -98,6 +98,9 @@ class Postman:
         except GameError as error:
             log.warning("letter not delivered yet", mail=command.id, to=letter.recipient, error=error.detail)
             return None, None
+        except Exception:
+            log.exception("letter not delivered yet", mail=command.id, to=letter.recipient)
+            return None, None
         return Ending(), (letter.recipient, _mail(command.id, letter, receipt))
 
     async def _make_partitions(self, letters: Sequence[SentLetter]) -> None:

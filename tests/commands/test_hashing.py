@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +59,7 @@ async def test_when_no_process_can_be_had_the_caller_is_told_to_come_again(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as changed:
-        changed.setattr(hashing_process.sys, "executable", "/nowhere/python")
+        changed.setattr(sys, "executable", "/nowhere/python")
         with pytest.raises(Overloaded):
             await passwords.hash(PASSWORD)
     assert await passwords.verify(await passwords.hash(PASSWORD), PASSWORD)

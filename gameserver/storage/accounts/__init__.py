@@ -2,6 +2,6 @@
 
 Door: `claims` (`Claims`), `enrolments` (`Enrolments`), `entrants` (`Entrants`, `Entrant`), `identities`
 (`Identities`), `credentials` (`Credentials`), `devices` (`Devices`), `player_keys` (`Device`), `bans` (`Bans`,
-`BanChange`, `Ban`, `DueBan`, `due_bans`, `require_ahead`), `erasure` (`Erasure`, `Traces`), `erasure_search`
-(`Elsewhere`), `intake` (`Intake`, sign-ups by the thousand) and `looks` (`Looks`).
+`BanChange`, `Ban`, `PresentBan`, `DueBan`, `due_bans`, `require_ahead`), `erasure` (`Erasure`, `Traces`),
+`erasure_search` (`Elsewhere`), `intake` (`Intake`, sign-ups by the thousand) and `looks` (`Looks`).
 """

@@ -3,7 +3,9 @@
 Law: a ban is one change of the row, with a version and a ledger row of its own, so whatever is derived from the player
 is removed or restored with it, and no older state of the player can undo it. It raises the session epoch under the
 row's lock: a command of the player that isn't committed by then never is. A player has at most one ban that hasn't
-ended. One with an end is `due` from then on, until it is lifted and all that follows from that is done.
+ended. One with an end is `due` from then on, until it is lifted and all that follows from that is done; the player's
+deletion ends it, too. A change that found the player so already has a row that changes nothing: a copy of it that comes
+late can't undo what others have done since.
 """
 
 from dataclasses import dataclass
@@ -14,11 +16,12 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.editions import RulesInForce
-from gameserver.rules.errors import BadInput, FieldProblem, PlayerNotFound
+from gameserver.rules.errors import BadInput, FieldProblem, PlayerNotFound, Refused
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.storage import tables
 from gameserver.storage.accounts.player_rows import is_player
 from gameserver.storage.ids import slot_of
+from gameserver.storage.ledger.refusals import REFUSED_SEED, refusal_of
 from gameserver.storage.ledger.rows import outcome_of, require_same, row_of, rows_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.postgres.commit_points import at_commit_point
@@ -86,6 +89,14 @@ class BanState:
     replayed: bool
 
 
+class PresentBan(NamedTuple):
+    """Whether a player is banned, deleted or not, and by which ban, if it has a row."""
+
+    banned: bool
+    command_id: str | None
+    until: datetime | None
+
+
 class DueBan(NamedTuple):
     """A ban whose time is over, or whose end hasn't been followed by everything else yet."""
 
@@ -117,6 +128,21 @@ class Bans:
 
         return await on_owner(self._slots, player_id, read, reads=True)
 
+    async def present(self, player_id: int) -> PresentBan:
+        """What holds now, also of a deleted player. Raises PlayerNotFound, DatabaseUnavailable."""
+
+        async def read(connection: AsyncConnection) -> PresentBan | None:
+            this = (PLAYERS.c.slot == slot_of(player_id)) & (PLAYERS.c.id == player_id)
+            open_ = (BANS.c.slot == PLAYERS.c.slot) & (BANS.c.player_id == PLAYERS.c.id) & BANS.c.ended_at.is_(None)
+            found = select(PLAYERS.c.banned, BANS.c.command_id, BANS.c.until)
+            row = (await connection.execute(found.select_from(PLAYERS.outerjoin(BANS, open_)).where(this))).first()
+            return None if row is None else PresentBan(*row)
+
+        present = await on_owner(self._slots, player_id, read, reads=True)
+        if present is None:
+            raise PlayerNotFound("There is no such player.")
+        return present
+
     async def settle(self, due: DueBan) -> None:
         """Notes that everything has followed from the end of a ban."""
 
@@ -141,6 +167,8 @@ class Bans:
         self._window.check(change.command_id, row.now)
         require_ahead(change.until, row.now)
         if await _is_so(connection, change, banned=row.banned):
+            if change.of is None:  # what the server lifts of itself is sent once
+                await connection.execute(insert(LEDGER).values(_nothing(change, player, row.now)))
             return BanState(player, row.banned, replayed=False)
         # A version of its own, so that whatever is derived from the player follows.
         after = player._replace(version=player.version + 1)
@@ -165,12 +193,23 @@ def require_ahead(until: datetime | None, now: datetime) -> None:
 
 
 async def due_bans(database: Database, most: int) -> list[DueBan]:
-    """Bans in the slots that a database owns whose end has to be followed up. Raises DatabaseUnavailable."""
+    """Bans in the slots that a database owns whose end has to be followed up, drawn if there are more.
+
+    So those that can't be followed up for long hide the others for no longer than chance has it. Raises
+    DatabaseUnavailable.
+    """
     due = ~BANS.c.settled & (BANS.c.ended_at.is_not(None) | (BANS.c.until <= func.clock_timestamp()))
     owned = OWNED.c.owned & (OWNED.c.slot == BANS.c.slot)
-    chosen = select(BANS.c.player_id, BANS.c.command_id).where(due, owned).order_by(BANS.c.until).limit(most)
+    chosen = select(BANS.c.player_id, BANS.c.command_id).where(due, owned).order_by(func.random()).limit(most)
     async with database.snapshot() as connection:
         return [DueBan(*row) for row in await connection.execute(chosen)]
+
+
+def _nothing(change: BanChange, player: Player, now: datetime) -> dict[str, Any]:
+    """The row of a change that found the player so already: as that of a refusal, nobody counts it."""
+    outcome = refusal_of(Refused("unchanged", "The player was so already."))
+    row = row_of(change.command_id, change.action, change.args, player, outcome, now)
+    return row | {"seed": REFUSED_SEED}
 
 
 def _bans_of(player_id: int) -> Any:

@@ -1,5 +1,5 @@
 -- Players with their keys, and changes of these, many at once. Tables: players, players_owned_slots, ledger, ledger_kept,
--- devices, credentials; of those who are deleted also friends, blocks, letter_counts, inbox. Arguments are arrays of
+-- devices, credentials; of those who are deleted also friends, blocks, letter_counts, inbox, bans. Arguments are arrays of
 -- equal length.
 
 -- name: look
@@ -77,11 +77,14 @@ from unnest($1::smallint[], $2::bigint[], $3::text[], $4::text[], $5::timestampt
      as d(slot, player_id, key, label, added_at, removed)
 
 -- name: forget_players
--- $1 slots, $2 player ids: what only the players themselves have needed. That letters were refused stays recorded.
+-- $1 slots, $2 player ids: what only the players themselves have needed. That letters were refused stays recorded, and so
+-- do bans: one that hasn't ended ends here, with nothing to follow; who was banned stays hidden.
 with gone(slot, player_id) as (select * from unnest($1::smallint[], $2::bigint[])),
      c as (delete from credentials t using gone g where t.slot = g.slot and t.player_id = g.player_id),
      d as (delete from devices t using gone g where t.slot = g.slot and t.player_id = g.player_id),
      f as (delete from friends t using gone g where t.slot = g.slot and t.player_id = g.player_id),
      b as (delete from blocks t using gone g where t.slot = g.slot and t.player_id = g.player_id),
-     n as (delete from letter_counts t using gone g where t.slot = g.slot and t.player_id = g.player_id)
+     n as (delete from letter_counts t using gone g where t.slot = g.slot and t.player_id = g.player_id),
+     e as (update bans t set ended_at = clock_timestamp(), settled = true from gone g
+           where t.slot = g.slot and t.player_id = g.player_id and t.ended_at is null)
 delete from inbox t using gone g where t.slot = g.slot and t.player_id = g.player_id and t.refused is null

@@ -154,7 +154,8 @@ class AdminKeys:
 
     async def spend_code(self, key: KnownKey, step: int) -> bool:
         """Whether the one-time password of this half minute hasn't been used; from now on it has."""
-        return bool(await self._control.ask(SQL["spend"], key.id, step))
+        async with self._alone() as connection:
+            return bool((await connection.exec_driver_sql(SQL["spend"], (key.id, step))).fetchall())
 
     async def open_session(self, key: KnownKey, seconds: float) -> tuple[str, datetime]:
         """A new session of the console, and when it ends."""

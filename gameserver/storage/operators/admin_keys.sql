@@ -34,10 +34,10 @@ with old as (
     set current = false,
         expires_at = least(coalesce(expires_at, 'infinity'), clock_timestamp() + make_interval(secs => $5::float8))
     where name = $2 and current
-    returning role, totp, (select k.expires_at - k.made_at from admin_keys k where k.id = admin_keys.id) as life
+    returning role, totp, totp_step, (select k.expires_at - k.made_at from admin_keys k where k.id = admin_keys.id) as life
 )
-insert into admin_keys (id, name, role, hash, made_by, expires_at, current, totp)
-select $1, $2, role, $3, $4, clock_timestamp() + life, true, totp from old
+insert into admin_keys (id, name, role, hash, made_by, expires_at, current, totp, totp_step)
+select $1, $2, role, $3, $4, clock_timestamp() + life, true, totp, totp_step from old
 returning id, name, role, made_at, made_by, expires_at, 'holds' as state, totp is not null
 
 -- name: last
@@ -66,8 +66,12 @@ from (select * from admin_keys order by current desc, made_at desc, id limit $1)
 order by name, made_at, id
 
 -- name: spend
--- $1 the key's id, $2 the half minute of a one-time password. No row if it, or a later one, has been used.
-update admin_keys set totp_step = $2 where id = $1 and coalesce(totp_step, 0) < $2 returning id
+-- $1 the key's id, $2 the half minute of a one-time password. No row if it, or a later one, has been used: with this key,
+-- or with another one that has its secret, as those of before and after a rotation do.
+with same as (select k.id, k.totp_step from admin_keys k join admin_keys this on this.totp = k.totp where this.id = $1)
+update admin_keys set totp_step = $2
+where id in (select id from same) and not exists (select from same where totp_step >= $2)
+returning id
 
 -- name: open
 -- $1 hash, $2 the key's id or '', $3 name, $4 the key's hash, $5 seconds. Sessions that have ended are forgotten.

@@ -2,7 +2,8 @@
 
 Law: it only grows. An entry is written before the change, so that no change goes unrecorded; how the change ended, and
 what was there then, is a row of its own in `audit_ends`. An entry without an end: the node died in between, or the
-control database was away; the ledger says what happened, under the entry's command id.
+control database was away; the ledger says what happened, under the entry's command id. One change has one entry that
+says `done`: a copy that is sent later has none, and one that was sent at the same instant says `replayed`.
 No name and no text of a player stands in it, only ids and numbers: so what is erased elsewhere isn't kept here.
 A change that nothing else deduplicates is made `once`: the entry is its command's claim, so that of copies that are
 sent at one instant one is carried out, and the others tell what it has made. The log keeps it for ever.
@@ -28,6 +29,8 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.locks import CLAIMING_COMMAND
 
 DONE, FAILED = "done", "internal"
+COMPLETE = "complete"
+"""False in the `after` of what was done in part."""
 MOST_ATTEMPTS = 100
 """Entries of one command that are looked through."""
 COPY_SECONDS, PAUSE = 5.0, 0.05
@@ -69,11 +72,16 @@ class Audit:
     async def recorded(self, change: AuditedChange) -> AsyncIterator[AuditedEnd]:
         """Writes the entry, then its end: done with what the block gives as `after`, or the code of its error.
 
-        Raises DatabaseUnavailable before the block, and nothing of its own after it.
+        If the command has an entry that says that this very change was made, none is written, and the end is
+        `replayed`; what the block does is deduplicated elsewhere. Raises DatabaseUnavailable before the block, and
+        nothing of its own after it.
         """
         with before_commit_point():
             async with self._control.transaction() as connection:
-                entry = await _begun(connection, change)
+                entry = None if await _is_made(connection, change) else await _begun(connection, change)
+        if entry is None:
+            yield AuditedEnd(replayed=True)
+            return
         async with self._ended(entry) as end:
             yield end
 
@@ -144,6 +152,18 @@ async def _claim(connection: AsyncConnection, change: AuditedChange, command_id:
     if any(entry.ended is None and now - entry.at < LAPSED for entry in entries):
         return None
     return await _begun(connection, change)
+
+
+async def _is_made(connection: AsyncConnection, change: AuditedChange) -> bool:
+    """Whether an entry says so. What was done in part is made by the copy that does the rest."""
+    if change.command_id is None:
+        return False
+    question = AuditQuestion(MOST_ATTEMPTS, change.admin, change.action, change.target, change.command_id)
+    return any(
+        (entry.ended, entry.reason, entry.details) == (DONE, change.reason, dict(change.details))
+        and (entry.after or {}).get(COMPLETE, True)
+        for entry in await entries_of(connection, question)
+    )
 
 
 async def _begun(connection: AsyncConnection, change: AuditedChange) -> int:

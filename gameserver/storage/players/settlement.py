@@ -55,6 +55,9 @@ class Settlement:
             except Unavailable as error:
                 log.warning("reservations not resolved yet", left=len(reservations) - resolved, error=error.detail)
                 break
+            except Exception:
+                log.exception("a reservation can't be resolved", reservation=str(reservation))
+                continue
             resolved += 1
             if time.monotonic() > until:
                 break

@@ -46,6 +46,7 @@ from gameserver.transport.wire.frames import (
 )
 from gameserver.transport.wire.parsing import parse, parse_json
 from gameserver.transport.wire.queries import (
+    SINGLES,
     AroundQuery,
     AuditExportQuery,
     AuditFilter,
@@ -104,6 +105,7 @@ __all__ = [
     "LARGEST_BODY",
     "LARGEST_GAME_BODY",
     "RANK_TOPIC",
+    "SINGLES",
     "SOCKET_VERSION",
     "STATUSES",
     "SUBPROTOCOL",

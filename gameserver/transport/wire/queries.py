@@ -94,6 +94,10 @@ class PlayersFilter(SegmentFilter):
     device: Annotated[str | None, Field(min_length=1, max_length=256)] = None
 
 
+SINGLES = tuple(sorted(PlayersFilter.model_fields.keys() - SegmentFilter.model_fields.keys()))
+"""Parameters by which single players are found."""
+
+
 class RankingsQuery(PlayersFilter):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     cursor: Cursor | None = None

@@ -13,7 +13,7 @@ from gameserver.commands import board_repair, boards, moderation, seasons
 from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.boards import Board
-from gameserver.rules.errors import BadInput, BoardUnavailable
+from gameserver.rules.errors import BadInput, BoardUnavailable, DatabaseUnavailable
 from gameserver.rules.seasons import Season
 from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.boards.lifecycle import BoardLifecycle
@@ -173,6 +173,26 @@ async def test_rewards_of_the_others_arrive_while_a_database_is_silent(
         await attending
     await until_closed(core, season)
     assert [await exp(core, player.id) for player in (first, second)] == [100, 10]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a fault"), DatabaseUnavailable()])
+async def test_a_season_that_cant_be_counted_holds_up_no_other(
+    core: Core, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    season, _ = await ended_last_week(core, 9)
+    records = core.rooms.seasons.records
+    bad, store = Season(season.start - WEEK, season.start), records.store
+    await records.begin(weekly(core), bad)
+
+    async def fail(board: str, start: int, rows: AsyncIterator[Any]) -> int:
+        if start == bad.start:
+            raise error
+        return await store(board, start, rows)
+
+    monkeypatch.setattr(records, "store", fail)
+    await attend(core)
+    states = {record.season.start: record.state for record in await records.all() if record.board == "weekly"}
+    assert (states[bad.start], states[season.start]) == ("ended", "closed")
 
 
 async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_is(core: Core) -> None:

@@ -1,5 +1,6 @@
 """What each role sees in the console, and how a key with one-time passwords opens it."""
 
+import secrets
 import time
 
 import pytest
@@ -80,7 +81,7 @@ async def test_a_key_with_one_time_passwords_opens_the_console_with_each_of_them
     fault, button = page.get_by_role("alert"), page.get_by_role("button", name="Sign in")
 
     async def enrolled() -> tuple[str, str]:
-        app = one_time.written(b"a secret of the phone")
+        app = one_time.written(secrets.token_bytes(20))
         _, secret = await admins.make(context, "tests", NewKey("ann", Role.OPERATOR, totp=app), "a test")
         return secret, app
 

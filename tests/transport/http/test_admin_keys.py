@@ -1,5 +1,6 @@
 """Admin keys and roles: who may do what, keys that end, and sessions of the console."""
 
+import asyncio
 import re
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.client import ADMIN_KEY, Answer, Api
 from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
+from tests.transport.doors import fields_of
 
 pytestmark = pytest.mark.own_node
 
@@ -206,6 +208,41 @@ async def test_a_key_with_one_time_passwords_opens_sessions_alone_and_each_code_
     assert (await ask(api, "GET", "/admin/v1/slots", Cookie=cookie)).status == 200
     again = await ask(api, "POST", SESSION, key, code=right)
     assert again.code == "wrong_credentials"
+
+
+async def test_a_one_time_password_holds_once_for_a_key_and_the_one_that_follows_it(
+    node: InProcessNode, api: Api
+) -> None:
+    app, context = one_time.written(b"12345678901234567890"), node.core.commands.admins
+    _, old = await admins.make(context, "tests", NewKey("ann", Role.OPERATOR, None, app), "a test")
+    step = int(context.now().timestamp()) // one_time.STEP_SECONDS
+    codes = [one_time.code_of(app, step - 1), one_time.code_of(app, step)]
+    assert (await ask(api, "POST", SESSION, old, code=codes[0])).status == 201
+    _, new = await admins.rotate(context, "tests", "ann", 3600, "a test")
+    assert (await ask(api, "POST", SESSION, new, code=codes[0])).code == "wrong_credentials"
+    together = await asyncio.gather(*(ask(api, "POST", SESSION, key, code=codes[1]) for key in (old, new)))
+    assert sorted(answer.status for answer in together) == [201, 401]
+    async with connected(node.core.databases["one"].url) as control:  # as an earlier version left it
+        await control.execute("update admin_keys set totp_step = null where current")
+    for key in (old, new):
+        assert (await ask(api, "POST", SESSION, key, code=codes[1])).code == "wrong_credentials"
+
+
+SINGLES = {"id": "1", "name": "x", "name_begins": "xy", "name_part": "xy", "device": "x" * 64}
+
+
+async def test_a_viewer_looks_for_no_single_player(node: InProcessNode, api: Api) -> None:
+    keys = {role: await key_of(node, role.value, role) for role in Role}
+    for path in ("rankings", "rankings/spread", "players/1/rank"):
+        for field, value in SINGLES.items():
+            for role, key in keys.items():
+                answer = await ask(api, "GET", f"/admin/v1/{path}?{field}={value}", key)
+                what = (path, field, role, answer.body)
+                assert (answer.status == 403) == (role is Role.VIEWER), what
+                if answer.status == 403:
+                    assert (answer.code, fields_of(answer.body)) == ("forbidden", [field]), what
+        allowed = await ask(api, "GET", f"/admin/v1/{path}?min_level=1&banned=false", keys[Role.VIEWER])
+        assert allowed.status in (200, 404), allowed.body
 
 
 async def test_one_time_passwords_of_a_key_cant_be_tried_for_ever(node: InProcessNode, api: Api) -> None:

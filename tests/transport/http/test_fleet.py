@@ -95,6 +95,9 @@ async def test_slots_are_moved_as_previewed_and_an_order_that_is_sent_again_chan
         key,
         "a test",
     )
+    members = entry["before"]["databases"]
+    assert [(each["database"], each["draining"]) for each in members] == [("one", False), ("two", False)]
+    assert members[1]["slots"] == before
     balance = {"group": "players", "reason": "a test"}
     ordered = await admin(api, "POST", "moves", **balance)
     assert sum(move["count"] for move in ordered.body["moves"]) == planned["count"]
@@ -112,6 +115,12 @@ async def test_a_drain_is_ordered_and_cancelled_and_the_last_database_has_none(a
     assert ordered.body["moves"] == foreseen.body["moves"]
     for move_id in ordered.body["ids"]:
         assert (await admin(api, "POST", f"moves/{move_id}/cancel", reason="a test")).body["cancelled"]
+    (drain,) = (await admin(api, "GET", "audit?action=database_drain")).body["entries"]
+    mine = [each for each in drain["before"]["databases"] if (each["group"], each["database"]) == ("players", "two")]
+    assert mine == [{"group": "players", "database": "two", "slots": held, "draining": False}]
+    for entry in (await admin(api, "GET", "audit?action=slots_cancel")).body["entries"]:
+        assert (entry["before"]["cancelled"], entry["after"]["cancelled"]) == (False, True)
+        assert entry["before"]["slots"] == entry["after"]["slots"] > 0
     ended = await moved(api, ordered.body["ids"])
     assert {move["moved"] + move["kept"] for move in ended} == {move["count"] for move in ended}
     assert await owned(api, "two") == held - sum(move["moved"] for move in ended)

@@ -93,6 +93,8 @@ async def test_a_node_drains_and_takes_new_work_again(two: tuple[Api, Api]) -> N
     assert [(entry["action"], entry["target"], entry["ended"]) for entry in entries] == [
         ("node_resume", "b", "done"), ("node_drain", "a", "conflict"), ("node_drain", "b", "done")
     ]  # fmt: skip
+    sides = [(entry["before"]["draining"], (entry["after"] or {}).get("draining")) for entry in entries]
+    assert sides == [(True, False), (False, None), (False, True)]
 
 
 async def test_two_orders_at_once_dont_drain_the_last_two_nodes(two: tuple[Api, Api]) -> None:

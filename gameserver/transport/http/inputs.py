@@ -21,7 +21,9 @@ LONGEST_TOKEN = 256
 JSON = "application/json"
 CONTINUE = "100-continue"
 IDEMPOTENCY_KEY = istr("Idempotency-Key")
-_JSON_TYPE = re.compile(r'application/json[ \t]*(;[ \t]*(charset[ \t]*=[ \t]*"?utf-?8"?)?[ \t]*)*', re.IGNORECASE)
+_JSON_TYPE = re.compile(
+    r'application/json[ \t]*+(?:;[ \t]*+(?:charset[ \t]*+=[ \t]*+"?utf-?8"?[ \t]*+)?)*+', re.IGNORECASE
+)
 _PLAYER_ID = re.compile(r"[1-9][0-9]{0,18}")
 BROWSER_HEADERS = ("Origin", "Sec-Fetch-Site")
 """Browsers send at least one of them with every body."""

@@ -110,7 +110,7 @@ def _letters(code: Any, value: Any) -> list[str]:
 
 def _is_in(letter: str, of: Any, value: Any) -> bool:
     if of is codes.LITERAL:
-        return ord(letter) == value
+        return bool(ord(letter) == value)
     if of is codes.RANGE:
         return bool(value[0] <= ord(letter) <= value[1])
-    return bool(of is codes.CATEGORY and re.match(_CATEGORIES[value], letter))
+    return of is codes.CATEGORY and re.match(_CATEGORIES[value], letter) is not None

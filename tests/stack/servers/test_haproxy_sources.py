@@ -61,10 +61,12 @@ def opened(port: int, source: str, prefix: bytes = b"") -> socket.socket:
     return connection
 
 
-def answer(connection: socket.socket, path: str = "/v1/classes", headers: str = "") -> tuple[int, bytes]:
+def answer(
+    connection: socket.socket, path: str = "/v1/classes", headers: str = "", method: str = "GET"
+) -> tuple[int, bytes]:
     """The status of one request, 0 if the connection was cut, and all that came with it."""
     try:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n".encode())
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n".encode())
         received = connection.recv(65536)
     except ConnectionError:
         return 0, b""
@@ -171,6 +173,22 @@ async def test_an_address_that_asks_too_often_is_answered_429_and_then_cut(setti
         assert [await asked(port, HOSTILE) for _ in range(5)] == [0] * 5
         assert await asked(port, HONEST) == 200
         assert await asked(fronted.haproxy.operators_port, HOSTILE) == 200
+
+
+async def test_preflights_count_as_requests(settings: Settings, tmp_path: Path) -> None:
+    few, origin = PerSecond(per_second=1, burst=10), "https://game.example"
+    node = settings.node.model_copy(update={"origins": (origin,)})
+    own = settings.model_copy(update={"node": node})
+    async with served(own, tmp_path, {}, requests_per_address=few) as fronted:
+        assert fronted.haproxy is not None
+        headers = f"Origin: {origin}\r\nAccess-Control-Request-Method: POST\r\n"
+
+        async def asked_before(port: int) -> int:
+            with opened(port, HOSTILE) as connection:
+                return (await asyncio.to_thread(answer, connection, "/v1/players", headers, "OPTIONS"))[0]
+
+        assert [await asked_before(fronted.haproxy.port) for _ in range(25)] == [204] * 20 + [429] * 5
+        assert await asked_before(fronted.haproxy.operators_port) == 204
 
 
 async def test_exempt_networks_arent_limited(settings: Settings, tmp_path: Path) -> None:

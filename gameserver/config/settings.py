@@ -1,7 +1,8 @@
 """All settings: one TOML file, overridden by the environment.
 
-A variable `GAMESERVER_NODE__PORT=8081` overrides `[node] port`; one with `__` that names no section is a fault. Paths in a file are relative to that file. Every fault
-is reported at once, each with its path. Keys and URLs are `SecretStr`: no text, log line or error shows them.
+A variable `GAMESERVER_NODE__PORT=8081` overrides `[node] port`; one with `__` that names no section is a fault. Paths
+in a file are relative to that file. Every fault is reported at once, each with its path. Keys and URLs are `SecretStr`:
+no text, log line or error shows them.
 """
 
 import base64

@@ -29,7 +29,6 @@ _STRETCHES = dict.fromkeys((0x0640, 0x07FA))
 _HYPHEN_AFTER_KANA = re.compile("(?<=[\u3041-\u3096\u30a1-\u30fa\u30fc])-")
 
 
-@lru_cache(maxsize=4096)
 def looks_of(text: str) -> tuple[str, ...]:
     """One or two forms of a text; of two texts that look alike, in some upper and lower case, one form is the same.
 
@@ -44,6 +43,7 @@ def as_read(text: str) -> str:
     return text if text.isascii() else _HYPHEN_AFTER_KANA.sub("\u30fc", text.translate(_STRETCHES))
 
 
+@lru_cache(maxsize=4096)
 def former_looks_of(text: str) -> tuple[str, ...]:
     """The forms that claims of earlier versions are stored under: by UTS 39 alone."""
     lower = _folded(skeleton(text.casefold()))

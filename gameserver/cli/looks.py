@@ -6,7 +6,7 @@ from gameserver.cli.running import console, with_core
 
 
 def claim_looks(config: Config = DEFAULT) -> None:
-    """Keep look-alikes of old names from being taken: once after an upgrade that asks for it, when all nodes are new."""
+    """Keep look-alikes of old names from being taken: after an upgrade that asks for it, when all nodes are new."""
 
     async def work(core: application.Core) -> None:
         names = alike = 0

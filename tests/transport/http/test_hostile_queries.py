@@ -60,6 +60,8 @@ async def test_no_moment_in_a_body_is_an_internal_error(api: Api, moment: str) -
         (f"players/{who.id}/rollback", {"to": moment}),
         ("campaigns", letter),
         ("queries/saved", {"query": {"created_since": moment}}),
+        ("rules", {"game": "", "at": moment}),
+        ("rules/revert", {"at": moment}),
     ):
         answer = await api.ask("POST", f"/admin/v1/{path}", token=ADMIN_KEY, body=body | {"reason": "a test"})
         if moment in BEYOND:

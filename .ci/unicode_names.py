@@ -12,7 +12,7 @@ import icu
 
 HEADER = "# {}\n# Made by .ci/unicode_names.py from ICU {} (Unicode {}). Licence: LICENSE.txt in this folder.\n"
 KINDS = "LMN"
-PUNCTUATION = "_-.'\u2019"
+PUNCTUATION = "_-.'\u2019\u00b7\u05f3\u2010\u2018\u30fb"
 
 
 def in_names(code: int) -> bool:

@@ -1,4 +1,4 @@
-"""`gameserver looks`: claims the looks of names that were given before looks were claimed."""
+"""`gameserver looks`: claims the looks of names that were given before looks were claimed as they are now."""
 
 from gameserver import app as application
 from gameserver.cli.config_file import DEFAULT, Config
@@ -6,7 +6,7 @@ from gameserver.cli.running import console, with_core
 
 
 def claim_looks(config: Config = DEFAULT) -> None:
-    """Keep look-alikes of old names from being taken: once after an upgrade from 0.2, when all nodes are new."""
+    """Keep look-alikes of old names from being taken: after an upgrade that asks for it, when all nodes are new."""
 
     async def work(core: application.Core) -> None:
         names = alike = 0

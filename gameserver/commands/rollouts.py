@@ -44,7 +44,8 @@ When = datetime | timedelta
 """A moment of the control database's clock, or how long after the order has been judged."""
 RECENT = 50
 """Orders that are listed."""
-_LONG_NAME = re.compile(r"""(?:[ \t]*\.[ \t]*(?:[\w-]+|"[^"\n]*"|'[^'\n]*')){32}""")
+_PART = r"""\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_LONG_NAME = re.compile(rf"{_PART}(?:[ \t]*+{_PART}){{31}}")
 """A name in TOML with so many dots as no game has; reading it takes time that grows by the square of their number."""
 
 

@@ -2,7 +2,8 @@
 
 Door: `settings` (`Settings`, `load`), `errors` (`ConfigFault`), `files` (`read_toml`), `ports` (`address`),
 `servers` (`DatabaseSettings`, `RedisSettings`), `deployment` (`NodeSettings`, `HAProxySettings`, ...), `origins`
-(which web pages may use the server), `limits` (`PerMinute`, `PerSecond`), `backups` (`BackupSettings`), `tracing`
-(`TracingSettings`), `sections` (the other sections), `postgres_url` (the addresses of a database's URL, `Place`),
-`redis_url` (`RedisUrl`, `RedisAccess`), `naming` (what databases, nodes and replicas may be called).
+(which web pages may use the server), `networks` (what addresses are compared with), `limits` (`PerMinute`,
+`PerSecond`), `backups` (`BackupSettings`), `tracing` (`TracingSettings`), `sections` (the other sections),
+`postgres_url` (the addresses of a database's URL, `Place`), `redis_url` (`RedisUrl`, `RedisAccess`), `naming` (what
+databases, nodes and replicas may be called).
 """

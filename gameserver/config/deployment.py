@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, IPvAnyNetwork, model_validator
+from pydantic import Field, model_validator
 
 from gameserver.config.naming import Host, ServerName
+from gameserver.config.networks import Network
 from gameserver.config.origins import OriginPattern
 from gameserver.config.ports import Address, Port
 from gameserver.config.section import Seconds, SettingsSection
@@ -34,7 +35,7 @@ class NodeSettings(SettingsSection):
     """How long the node goes on serving after SIGTERM while `/ready` answers no, so that load balancers notice."""
     origins: tuple[OriginPattern, ...] = ()
     """Web origins whose pages may use HTTP and sockets, besides the server's own (docs/browsers.md)."""
-    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     """Networks of proxies whose X-Forwarded-For is trusted."""
 
     @property
@@ -76,9 +77,9 @@ class HAProxySettings(SettingsSection):
     """The unix socket of its runtime API, through which free places are filled; `up` makes one itself."""
     connections: int = Field(default=4000, ge=1, le=1_000_000)
     """Players' connections at a time; each takes two of the files that `ulimit -n` allows."""
-    proxy_protocol_from: tuple[IPvAnyNetwork, ...] = ()
+    proxy_protocol_from: tuple[Network, ...] = ()
     """Networks of load balancers that begin each connection with the PROXY protocol, version 1 or 2."""
-    forwarded_from: tuple[IPvAnyNetwork, ...] = ()
+    forwarded_from: tuple[Network, ...] = ()
     """Networks of HTTP proxies in front, whose X-Forwarded-For is passed on; nodes must trust them, too."""
 
     @model_validator(mode="after")

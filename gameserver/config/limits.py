@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import Field, IPvAnyNetwork, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from gameserver.config.networks import Network
 from gameserver.config.section import DAY, SettingsSection
 
 LETTERS = 8
@@ -103,7 +104,7 @@ class LimitSettings(SettingsSection):
     """Sockets that a node has to end for what they send, or leave unread; beyond it the address gets no new ones."""
     held_bytes_per_address: int = Field(default=16 << 20, ge=1 << 20, le=1 << 40)
     """Bytes that its sockets' clients haven't read, and requests that aren't answered, on each node."""
-    exempt: tuple[IPvAnyNetwork, ...] = ()
+    exempt: tuple[Network, ...] = ()
     """Networks whose clients have no limit by address."""
 
     @field_validator("letters_per_sender", "letters_per_pair")

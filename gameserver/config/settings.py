@@ -1,11 +1,14 @@
 """All settings: one TOML file, overridden by the environment.
 
-A variable `GAMESERVER_NODE__PORT=8081` overrides `[node] port`. Paths in a file are relative to that file. Every fault
-is reported at once, each with its path. Keys and URLs are `SecretStr`: no text, log line or error shows them.
+A variable `GAMESERVER_NODE__PORT=8081` overrides `[node] port`; one with `__` that names no section is a fault. Paths
+in a file are relative to that file. Every fault is reported at once, each with its path. Keys and URLs are `SecretStr`:
+no text, log line or error shows them.
 """
 
 import base64
 import hmac
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -263,11 +266,24 @@ def _embedded_url(form: str, password: SecretStr, server: ServerSettings) -> Sec
 
 def load(path: Path) -> Settings:
     """Settings from `path`, overridden by the environment. Raises ConfigFault."""
-    mapping = read_toml(path)
+    mapping, faults = read_toml(path), unknown_variables(os.environ)
     try:
         settings = Settings(**mapping)
     except ValidationError as error:
-        faults = [f"  {naming.place(e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()]
-        raise ConfigFault("\n".join([f"{path} can't be used:", *faults])) from None
+        faults += [f"{naming.place(e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()]
+    if faults:
+        raise ConfigFault("\n".join([f"{path} can't be used:", *(f"  {fault}" for fault in faults)]))
     settings._folder = path.resolve().parent
     return settings
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """What is wrong with variables of the environment that are meant for a section: those that name no such one."""
+    prefix, delimiter = Settings.model_config["env_prefix"], "__"
+    sections = Settings.model_fields.keys() - {"game", "log"}
+    meant = sorted(name for name in names if name.upper().startswith(prefix) and delimiter in name)
+    return [
+        f"{name}: the settings have no section [{section}]"
+        for name in meant
+        if (section := name[len(prefix) :].partition(delimiter)[0].lower()) not in sections
+    ]

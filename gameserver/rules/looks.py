@@ -1,9 +1,12 @@
 """What names look like (UTS 39): the skeletons by which look-alikes are found, and the scripts that a name mixes.
 
+Beyond UTS 39, what only stretches a word (the kashida of Arabic, and N'Ko's) isn't part of its look, and a hyphen after
+kana looks like the mark of a long vowel.
 The data are Unicode 15.0's, in `unicode/` beside this module. They don't follow the Unicode version of Python: claims
 are stored under what is made from them.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
@@ -21,15 +24,28 @@ _WRITING_SYSTEMS = {
 }
 """The writing systems of several scripts that each script is part of (UTS 39, table 1a)."""
 _WITH_LATIN = frozenset(("Jpan", "Hanb", "Kore"))
+_STRETCHES = dict.fromkeys((0x0640, 0x07FA))
+"""Arabic's kashida and N'Ko's lajanyalan, which make a word longer and say nothing."""
+_HYPHEN_AFTER_KANA = re.compile("(?<=[\u3041-\u3096\u30a1-\u30fa\u30fc])-")
 
 
-@lru_cache(maxsize=4096)
 def looks_of(text: str) -> tuple[str, ...]:
     """One or two forms of a text; of two texts that look alike, in some upper and lower case, one form is the same.
 
     A text in Latin letters has one. A Greek or Cyrillic one may look like one Latin text in lower case and like
     another in upper case. I and l look alike in one case and i in another, so the three count as one letter.
     """
+    return former_looks_of(text) if text.isascii() else tuple(map(_as_plain_dots, former_looks_of(as_read(text))))
+
+
+def as_read(text: str) -> str:
+    """A text (NFKC) without what only stretches it, and with the mark of a long vowel for a hyphen in its place."""
+    return text if text.isascii() else _HYPHEN_AFTER_KANA.sub("\u30fc", text.translate(_STRETCHES))
+
+
+@lru_cache(maxsize=4096)
+def former_looks_of(text: str) -> tuple[str, ...]:
+    """The forms that claims of earlier versions are stored under: by UTS 39 alone."""
     lower = _folded(skeleton(text.casefold()))
     upper = _folded(skeleton(_folded(skeleton(text.upper()))))
     return tuple(dict.fromkeys(form.replace("i", "l") for form in (lower, upper)))
@@ -70,6 +86,10 @@ def writing_systems(character: str) -> frozenset[str]:
     if place < 0 or ord(character) > ranges[place][0]:
         return frozenset()
     return ranges[place][1]
+
+
+def _as_plain_dots(look: str) -> str:
+    return look.replace("\u00b7", ".")
 
 
 def _folded(text: str) -> str:

@@ -1,9 +1,10 @@
 """Names of players: how they are shown, and the keys by which they are unique.
 
 A name has 2 to 24 characters: letters, marks and digits of the scripts of one language and Latin ones, single inner
-spaces, and `_ - . '`. It is shown as it was typed (NFC), other forms of this punctuation as the plain one. Law: two
-names share a key if they differ only in case, width, spacing or the kind of apostrophe, or if they look alike (UTS 39,
-looks.py); so a look-alike can't be taken. Invisible characters (controls, zero-width and filler characters, variation
+spaces, and `_ - . '`; amid a word also what other keyboards type for these (punctuation.py). It is shown as it was
+typed (NFC), wide and small forms of the plain punctuation as that. Law: two names share a key if they differ only in
+case, width, spacing or the kind of apostrophe, hyphen or dot, or if they look alike (UTS 39, looks.py); so a look-alike
+can't be taken. Invisible characters (controls, zero-width and filler characters, variation
 selectors) are refused rather than dropped. So are characters that Unicode hasn't assigned yet: then no later version of
 Unicode changes a key.
 """
@@ -15,7 +16,8 @@ from hashlib import blake2b
 from unicodedata import category, normalize
 
 from gameserver.rules.errors import BadInput, FieldProblem
-from gameserver.rules.looks import looks_of, mixes_digits, mixes_scripts, writing_systems
+from gameserver.rules.looks import former_looks_of, looks_of, mixes_digits, mixes_scripts, writing_systems
+from gameserver.rules.punctuation import is_amid_letters, with_plain_medials
 from gameserver.rules.reserved_names import OF_ALL_GAMES, ReservedNames
 
 LONGEST = 24
@@ -105,12 +107,13 @@ def _with_plain_punctuation(character: str) -> str:
 def keys_of(text: str) -> tuple[str, ...]:
     """All keys of a name, also of one that would be refused now."""
     key, former = key_of(text), _former_key_of(text)
-    looks = (LOOK + blake2b(look.encode(), digest_size=16).hexdigest() for look in looks_of(key))
+    forms = dict.fromkeys((*looks_of(key), *former_looks_of(key)))
+    looks = (LOOK + blake2b(look.encode(), digest_size=16).hexdigest() for look in forms)
     return tuple(dict.fromkeys((key, former, *looks)))
 
 
 def key_of(text: str) -> str:
-    """The key of a text, equal for texts that differ only in case, width, spacing or the kind of apostrophe.
+    """The key of a text, equal for texts that differ only in case, width, spacing or the kind of punctuation.
 
     Idempotent. Unicode's NFKC_Casefold, after a conversion to upper case: folding alone keeps some pairs apart, such as
     ı and I. The result of one round may change in the next, so rounds go on until nothing changes.
@@ -124,7 +127,7 @@ def _former_key_of(text: str) -> str:
     while True:
         folded = normalize("NFKC", normalize("NFD", key).upper().casefold())
         if folded == key:
-            return key
+            return with_plain_medials(key)
         key = folded
 
 
@@ -137,7 +140,7 @@ def _check_each(shown: str) -> None:
     if _UNSEEN.search(shown):
         raise _bad("has a character that can't be seen")
     marks, seen_letter = MARKS_IN_A_ROW, False
-    for character in shown:
+    for place, character in enumerate(shown):
         kind = category(character)
         if kind in ("Mn", "Mc"):
             marks += 1
@@ -145,7 +148,7 @@ def _check_each(shown: str) -> None:
                 raise _bad("has an accent that stands alone, or too many on one letter")
         elif kind[0] in "LN":
             marks, seen_letter = 0, True
-        elif character in _PUNCTUATION or character == " ":
+        elif character in _PUNCTUATION or character == " " or is_amid_letters(shown, place):
             marks = MARKS_IN_A_ROW
         else:
             raise _bad(f"has a character that isn't allowed (U+{ord(character):04X})")

@@ -13,7 +13,8 @@ from importlib import resources
 from itertools import pairwise
 from unicodedata import category, combining, name, normalize
 
-from gameserver.rules.looks import looks_of
+from gameserver.rules.looks import as_read, looks_of
+from gameserver.rules.punctuation import with_plain_medials
 
 _FILLERS = ("the", "team", "game", "real", "mr", "ms", "im", "i", "am", "my", "our")
 """Words that turn reserved words into a name of the same meaning."""
@@ -45,7 +46,14 @@ class ReservedNames:
         self._staff, self._names = (*_words_of("staff"), *own), _words_of("names")
 
     def has(self, text: str) -> bool:
-        """Whether a name is reserved, has a word of staff, or is put together of reserved words with one of staff."""
+        """Whether a name is reserved, has a word of staff, or is put together of reserved words with one of staff.
+
+        It is judged as it is written, and as it is read where that isn't the same.
+        """
+        plain = with_plain_medials(text)
+        return any(map(self._has, dict.fromkeys((plain, as_read(plain)))))
+
+    def _has(self, text: str) -> bool:
         bare = _without_accents(text)
         words = {word for breaks in _BREAKS for word in _words(breaks, bare)}
         if not self._staff_forms.isdisjoint(form for word in words for form in _read(word)):

@@ -11,6 +11,8 @@ import secrets
 from datetime import UTC, datetime
 
 EPOCH_MS = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp() * 1000)
+LATEST_MS = (1 << 48) - 1
+"""Unix milliseconds, of a command id."""
 TIME_BITS, SLOT_BITS, SEQUENCE_BITS = 41, 12, 10
 LARGEST_ID = (1 << 63) - 1
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -106,8 +108,11 @@ def command_milliseconds(command_id: str) -> int:
 
 
 def first_command_id(milliseconds: int) -> str:
-    """The lowest 128-bit value with these Unix milliseconds: a partition's bound."""
-    return _text(milliseconds << 80)
+    """The lowest 128-bit value with these Unix milliseconds: a partition's bound.
+
+    Of a moment that no id can have, before 1970 for instance, it is the nearest one.
+    """
+    return _text(min(max(milliseconds, 0), LATEST_MS) << 80)
 
 
 def new_command_id(milliseconds: int) -> str:

@@ -172,6 +172,30 @@ async def test_pages_of_the_settings_origins_read_haproxys_own_answers_too(
                 assert "POST" in response.headers["Access-Control-Allow-Methods"]
 
 
+async def test_haproxys_own_answers_carry_the_requests_id_and_are_stored_by_nobody(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section, origin = files.settings(), "https://game.example"
+    node = section.node.model_copy(update={"origins": (origin,)})
+    monkeypatch.setattr(files, "settings", lambda: section.model_copy(update={"node": node}))
+    preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    wanted = [("/ready", "GET", 200), ("/nope", "GET", 404), ("/v1/players", "OPTIONS", 204), ("/v1/me", "GET", 404)]
+    async with AsyncExitStack() as stack:
+        port = free_port()
+        own = settings.model_copy(update={"node": settings.node.model_copy(update={"port": port})})
+        await start_node(stack, own)
+        ready = await stack.enter_async_context(front.running(tmp_path, [port, free_port()]))
+        (tmp_path / "alone").mkdir()
+        without = front.running(tmp_path / "alone", [free_port(), free_port()], wait=False)
+        alone = await stack.enter_async_context(without)
+        for asked, paths in ((ready, wanted), (alone, [("/v1/me", "GET", 503)])):
+            for path, method, status in paths:
+                response, _ = await asked.ask(path, method, headers={"X-Request-Id": "mine", **preflight})
+                assert response.status == status, path
+                assert response.headers.get_all("X-Request-Id") == ["mine"], path
+                assert response.headers.get_all("Cache-Control") == ["no-store"], path
+
+
 async def test_a_socket_whose_path_is_spelt_otherwise_is_a_socket_for_haproxy(found: DockerFront) -> None:
     upgrade = {
         "Connection": "Upgrade",

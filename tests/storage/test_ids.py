@@ -37,6 +37,12 @@ def test_the_command_ids_of_a_millisecond_lie_between_its_first_and_that_of_the_
     assert ids.first_command_id(now) <= ids.new_command_id(now) < ids.first_command_id(now + 1)
 
 
+@given(st.integers(-(1 << 63), 1 << 63))
+def test_a_moment_that_no_id_can_have_is_the_nearest_one(now: int) -> None:
+    first = ids.first_command_id(now)
+    assert (len(first), UUID(first).int >> 80) == (36, min(max(now, 0), (1 << 48) - 1))
+
+
 @given(st.text(max_size=40) | st.uuids().map(str) | st.uuids(version=4).map(str))
 def test_nothing_but_a_lower_case_uuidv7_is_a_command_id(text: str) -> None:
     assert ids.is_command_id(text) == (

@@ -1,12 +1,18 @@
 """Looks of names that were given before looks were claimed: claimed once, for whoever still has the name."""
 
+from hashlib import blake2b
 from typing import Any
+
+import pytest
 
 from gameserver.app import Core
 from gameserver.commands.accounts import Application
 from gameserver.commands.identity import rename
 from gameserver.commands.keys import is_look, name_keys
 from gameserver.commands.sign_up import enroll, sign_up
+from gameserver.rules.errors import NameTaken
+from gameserver.rules.looks import looks_of
+from gameserver.rules.names import LOOK, key_of
 from gameserver.storage.accounts import looks
 from gameserver.storage.accounts.claims import Key
 from gameserver.storage.accounts.looks import LookProgress
@@ -89,4 +95,18 @@ async def test_an_apostrophe_of_an_earlier_version_is_claimed_as_an_apostrophe_t
     await forget(core, f"{LOOKS} or key = 'o''brien'")
     await claim_all(core)
     assert await core.rooms.accounts.claims.find(Key.parse("name:o'brien")) is not None
+    await assert_unique(core)
+
+
+async def test_a_look_without_what_stretches_a_word_is_claimed_for_names_of_an_earlier_version(core: Core) -> None:
+    who = await made(core, "محـمد")
+    (look,) = looks_of(key_of("محـمد"))
+    claimed = f"name:{LOOK}{blake2b(look.encode(), digest_size=16).hexdigest()}"
+    await forget(core, f"delete from claims where kind = 'name' and key = '{Key.parse(claimed).text}'")
+    await claim_all(core)
+    await assert_unique(core)
+    with pytest.raises(NameTaken):
+        await made(core, "محمد")
+    await rename(core.commands.accounts, who.session, "علي", command_id())
+    assert (await made(core, "محمد")).player.name == "محمد"
     await assert_unique(core)

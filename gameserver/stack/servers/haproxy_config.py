@@ -28,6 +28,7 @@ SOCKET = "haproxy.sock"
 OPERATORS_CONNECTIONS = 100
 """Connections of the operators' port, which players can't take."""
 _NOWHERE = "127.0.0.1:1"
+_OF_A_PAGE = "{ var(txn.origin) -m found }"
 _RESOLVERS = """\
 # The containers' resolver. A node that is missing, or returns with another address, is found once it is there.
 resolvers containers
@@ -92,6 +93,7 @@ def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
         "all_connections": str(front.connections + OPERATORS_CONNECTIONS),
         "globals": "".join(f"    {line}\n" for line in _globals(settings, front)),
         "origins": _origins(settings.node.origins),
+        "preflights": _preflights(settings.node.origins),
         "resolvers": _RESOLVERS if front.resolvers else "",
         "lookup": lookup,
         "players": joined(front.host, front.port) + _tls(settings.certificate),
@@ -105,29 +107,34 @@ def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
 
 
 def _origins(patterns: Sequence[str]) -> str:
-    """The rules by which pages of `[node] origins` read HAProxy's own answers, too; it answers preflights itself."""
+    """The rules by which pages of `[node] origins` read HAProxy's own answers, too."""
     if not patterns:
         return ""
     allowed = "*" if "*" in patterns else "%[req.hdr(Origin)]"
     tests = "-m found" if "*" in patterns else f"-m reg {' '.join(_quoted(expression(entry)) for entry in patterns)}"
-    found = "{ var(txn.origin) -m found }"
-    preflight = "{ method OPTIONS } { req.hdr(Access-Control-Request-Method) -m found }"
+    lines = [
+        "# Pages of these origins may use the server from a browser ([node] origins).",
+        f"http-request set-var-fmt(txn.origin) {allowed} if {{ req.fhdr(Origin) {tests} }}",
+        f"http-after-response set-header Access-Control-Allow-Origin %[var(txn.origin)] if {_OF_A_PAGE}",
+        f'http-after-response set-header Access-Control-Expose-Headers "{EXPOSED_HEADERS}" if {_OF_A_PAGE}',
+    ]
+    if allowed != "*":
+        lines.append(f"http-after-response set-header Vary Origin if {_OF_A_PAGE} !{{ res.hdr(Vary) -m found }}")
+    return "".join(f"    {line}\n" for line in lines)
+
+
+def _preflights(patterns: Sequence[str]) -> str:
+    """The rule by which HAProxy answers the preflights of these pages itself: they count as every request does."""
+    if not patterns:
+        return ""
     answer = {
         "Access-Control-Allow-Methods": METHODS,
         "Access-Control-Allow-Headers": REQUEST_HEADERS,
         "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
     }
     headers = " ".join(f'hdr {name} "{value}"' for name, value in answer.items())
-    lines = [
-        "# Pages of these origins may use the server from a browser ([node] origins).",
-        f"http-request set-var-fmt(txn.origin) {allowed} if {{ req.fhdr(Origin) {tests} }}",
-        f"http-after-response set-header Access-Control-Allow-Origin %[var(txn.origin)] if {found}",
-        f'http-after-response set-header Access-Control-Expose-Headers "{EXPOSED_HEADERS}" if {found}',
-        f"http-request return status 204 {headers} if {found} {preflight}",
-    ]
-    if allowed != "*":
-        lines.insert(4, f"http-after-response set-header Vary Origin if {found} !{{ res.hdr(Vary) -m found }}")
-    return "".join(f"    {line}\n" for line in lines)
+    preflight = "{ method OPTIONS } { req.hdr(Access-Control-Request-Method) -m found }"
+    return f"    http-request return status 204 {headers} if {_OF_A_PAGE} {preflight}\n"
 
 
 def _globals(settings: Settings, front: HAProxySettings) -> list[str]:

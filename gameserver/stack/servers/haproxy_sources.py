@@ -1,6 +1,7 @@
 """HAProxy's rules of what one address of players may take ([limits]), and of what stands in front of HAProxy.
 
-Law: the connections, new connections and requests of each address, or /64 of IPv6, are counted in one table. Too many
+Law: the connections, new connections and requests of each address, or /64 of IPv6 (but of what NAT64 translates, each
+address), are counted in one table. Too many
 connections are refused before anything of them is read. Too many requests are answered 429; at twice as many the
 connection is cut. A window has WINDOW_SECONDS, and at most the burst and the rate times its length. The fuller HAProxy
 is, the fewer connections an address may have for another one (SHARES), so several addresses together don't take what
@@ -16,17 +17,15 @@ from ipaddress import IPv4Network, IPv6Network
 
 from gameserver.config.deployment import HAProxySettings
 from gameserver.config.limits import LimitSettings, PerSecond
+from gameserver.config.networks import NAT64, translated
 
 WINDOW_SECONDS = 10
 ADDRESSES = 100_000
 """How many addresses are remembered, in some 10 MB."""
 SHARES = ((75, 10), (90, 100))
 """When this part of all connections is taken, in per cent, an address gets no more than its limit divided by this."""
-_SUBSCRIBER = "ipmask(32,64)"
-_FORWARDED = (
-    f"req.hdr_ip(X-Forwarded-For,-1),{_SUBSCRIBER}",
-    f"req.hdr(X-Forwarded-For,-1),field(2,[),field(1,]),{_SUBSCRIBER}",
-)
+_SUBSCRIBER, _WHOLE = "ipmask(32,64)", "ipmask(32,128)"
+_FORWARDED = ("req.hdr_ip(X-Forwarded-For,-1)", "req.hdr(X-Forwarded-For,-1),field(2,[),field(1,])")
 """The client that an HTTP proxy wrote last: an address, of IPv4 also with a port, or one in brackets. The first that
 can be read counts."""
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -44,6 +43,7 @@ def connection_rules(front: HAProxySettings, limits: LimitSettings) -> str:
     uncounted = (*limits.exempt, *front.forwarded_from)
     unless = f" unless {_from(uncounted)}" if uncounted else ""
     lines += [
+        f"{stage} track-sc0 src,{_WHOLE} if {_by_nat64('src')}{f' !{_from(uncounted)}' if uncounted else ''}",
         f"{stage} track-sc0 src,{_SUBSCRIBER}{unless}",
         f"{stage} reject if {{ sc0_conn_cur gt {limits.connections_per_address} }}",
         *(_share(stage, front.connections, limits.connections_per_address, *share) for share in SHARES),
@@ -56,7 +56,10 @@ def request_rules(front: HAProxySettings, limits: LimitSettings) -> str:
     """The rules of the frontend for players that every request passes first."""
     most, lines = _most(limits.requests_per_address), []
     if front.forwarded_from:
-        lines += [f"http-request track-sc0 {client} if {_from(front.forwarded_from)}" for client in _FORWARDED]
+        proxy = _from(front.forwarded_from)
+        for client in _FORWARDED:
+            lines.append(f"http-request track-sc0 {client},{_WHOLE} if {proxy} {_by_nat64(client)}")
+            lines.append(f"http-request track-sc0 {client},{_SUBSCRIBER} if {proxy}")
     lines += [
         f"http-request reject if {{ sc0_http_req_rate gt {2 * most} }}",
         f"http-request deny deny_status 429 if {{ sc0_http_req_rate gt {most} }}",
@@ -80,7 +83,12 @@ def _most(limit: PerSecond) -> int:
 
 
 def _from(networks: Networks) -> str:
-    return f"{{ src {' '.join(map(str, networks))} }}"
+    return f"{{ src {' '.join(str(each) for network in networks for each in translated(network))} }}"
+
+
+def _by_nat64(client: str) -> str:
+    """Whether NAT64 has translated the client: then one /64 holds all of IPv4, and the whole address counts."""
+    return f"{{ {client} -m ip {NAT64} }}"
 
 
 def _indented(lines: Sequence[str]) -> str:

@@ -123,10 +123,10 @@ class PostgresServer(ManagedServer):
         self._account = for_servers()
         self._programs = folders.for_programs(binaries.postgres(), self._account)
         version = output_of((str(self._programs / "initdb"), "--version"), self._account)
-        major = re.search(r"(\d+)\.?\S*\s*$", version or "")
+        major = re.search(r"\d+", "".join((version or "").split()[-1:]))
         if version is None or major is None:
             raise StackError(f"{self._programs / 'initdb'} doesn't run on this machine.")
-        if int(major[1]) != binaries.POSTGRES_MAJOR:
+        if int(major[0]) != binaries.POSTGRES_MAJOR:
             raise StackError(f"{self._programs} holds {version.strip()}; Postgres {binaries.POSTGRES_MAJOR} is needed.")
         self.what = f"Postgres {version.split()[-1]}"
         self._folder = folders.for_data(self.data, self._account)

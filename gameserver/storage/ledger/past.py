@@ -220,7 +220,7 @@ class Pasts:
 
 def id_near(moment: datetime) -> str:
     """An id as clients give them to commands of that moment."""
-    return first_command_id(max(0, int(moment.timestamp() * 1000)))
+    return first_command_id(int(moment.timestamp() * 1000))
 
 
 def _near(command_id: str, below: int) -> dict[str, object]:

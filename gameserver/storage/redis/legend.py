@@ -30,10 +30,11 @@ _CONST = re.compile(r"-- CONST (\w+): (.*)")
 _FLAGS = re.compile(r"-- FLAGS ([\w-]+): (.*)")
 _INCLUDE = re.compile(r"-- include: (\w+)")
 
-_NOT_CODE = re.compile(r"--[^\n]*|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
+_NOT_CODE = re.compile(r"--[^\n]*+|'(?:[^'\\\n]|\\.)*+'?|\"(?:[^\"\\\n]|\\.)*+\"?")
 _BY_HAND = re.compile(r"\b(KEYS|ARGV)\b")
 _DECLARED = re.compile(
-    r"\blocal +(?!function\b)([\w, ]+)|\bfunction *(\w*) *\(([^)]*)\)|\bfor +([\w, ]+?) +in\b|\bfor +(\w+) *="
+    r"\blocal ++(?!function\b)([\w, ]++)|\bfunction *+(\w*+) *+\(([^()]*+)\)"
+    r"|\bfor ++(\w++(?: *+, *+\w++)*+) ++in\b|\bfor ++(\w++) *+="
 )
 _USED = re.compile(r"(?<![\w.:])[A-Za-z_]\w*(?!\w|\s*=[^=])")
 _LANGUAGE = frozenset(

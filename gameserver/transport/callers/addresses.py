@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from gameserver.config.networks import plain
+
 Address = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]
 UNKNOWN = IPv6Address("::")
@@ -67,7 +69,7 @@ def counted(address: Address) -> str:
 
 
 def parse(element: str) -> Address | None:
-    """The address in an element, or None; one of IPv4 written as IPv6 (`::ffff:192.0.2.1`) counts as IPv4."""
+    """The address in an element, or None; one of IPv6 that stands for one of IPv4 counts as that (config/networks)."""
     return None if len(element) > LONGEST else _parse(element)
 
 
@@ -80,4 +82,4 @@ def _parse(element: str) -> Address | None:
         address = ip_address(element if match is None else match[1])
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return plain(address)

@@ -17,6 +17,7 @@ from importlib.resources.abc import Traversable
 from aiohttp import hdrs, web
 
 from gameserver.rules.errors import NotFound
+from gameserver.transport.http.replies import is_known, takes_gzip
 
 CONSOLE_PATHS = ("/console", "/console/{path:.*}")
 POLICY = "; ".join(
@@ -79,10 +80,10 @@ def _answer(request: web.Request, file: _File) -> web.Response:
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
     }
-    if file.etag in request.headers.get(hdrs.IF_NONE_MATCH, "").replace(",", " ").split():
+    if is_known(request, file.etag):
         return web.Response(status=304, headers=headers)
     body = file.content
-    if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+    if takes_gzip(request):
         body, headers[hdrs.CONTENT_ENCODING] = file.compressed, "gzip"
     return web.Response(body=body, content_type=file.content_type, charset="utf-8", headers=headers)
 

@@ -161,7 +161,7 @@ class Connection(web.RequestHandler):
         elif isinstance(resp, web.HTTPExpectationFailed):
             marks.begin(request.headers)
             error = ExpectationFailed("Only `Expect: 100-continue` can be met.")
-            resp = self._refusal(error, request.headers.get(hdrs.ORIGIN))
+            resp = await self._answer_unheard(error, request.headers.get(hdrs.ORIGIN))
         if self._half_closed and not self._messages and not resp.prepared:
             resp.force_close()
         return await super().finish_response(request, resp, start_time)
@@ -179,14 +179,19 @@ class Connection(web.RequestHandler):
         return _Unreadable(exc)
 
     async def _answer_unreadable(self, request: web.BaseRequest, unreadable: "_Unreadable") -> web.Response:
-        """Takes its turn and counts as every request of the address does: it costs as much."""
         marks.begin({})
+        response = await self._answer_unheard(_error_of(unreadable.fault), self._origin)
+        if response.status != web.HTTPTooManyRequests.status_code:
+            log.warning("malformed request", remote=request.remote, kind=type(unreadable.fault).__name__)
+        return response
+
+    async def _answer_unheard(self, error: GameError, origin: str | None) -> web.Response:
+        """The refusal of what no handler sees takes its turn and counts as every request of the address does."""
         try:
             await self._take_turn()
-            response = self._refusal(_error_of(unreadable.fault), self._origin)
-            log.warning("malformed request", remote=request.remote, kind=type(unreadable.fault).__name__)
-        except RateLimited as error:
-            response = self._refusal(error, self._origin)
+        except RateLimited as too_many:
+            error = too_many
+        response = self._refusal(error, origin)
         telemetry.request_answered("none", "any", response.status).inc()
         return response
 

@@ -4,14 +4,11 @@ from aiohttp import web
 
 from gameserver.commands import fleet, seasons
 from gameserver.commands.results import ChangedBy, WantedMoves
-from gameserver.rules.errors import NotFound
 from gameserver.telemetry import FAST
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import COMMANDS
-
-LARGEST_MOVE_ID = (1 << 63) - 1
 
 
 async def read_fleet(request: web.Request, _: str) -> web.StreamResponse:
@@ -57,11 +54,9 @@ async def resume_node(request: web.Request, name: str) -> web.Response:
 
 
 async def cancel_move(request: web.Request, name: str) -> web.Response:
-    fields, text = await inputs.body(request, wire.Because), request.match_info["move"]
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= LARGEST_MOVE_ID:
-        raise NotFound("There is no such move.")
+    fields, move = await inputs.body(request, wire.Because), inputs.path_number(request, "move", "move")
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
-    return json_response(answers.move(await fleet.cancel(request.app[COMMANDS].fleet, int(text), by)))
+    return json_response(answers.move(await fleet.cancel(request.app[COMMANDS].fleet, move, by)))
 
 
 async def read_seasons(request: web.Request, _: str) -> web.StreamResponse:

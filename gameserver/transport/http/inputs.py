@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from gameserver.commands import command_ids, sessions
 from gameserver.commands.results import Session
 from gameserver.rules.arguments import LARGEST_ID
-from gameserver.rules.errors import BadInput, FieldProblem, NotAuthenticated
+from gameserver.rules.errors import BadInput, FieldProblem, NotAuthenticated, NotFound
 from gameserver.transport import wire
 from gameserver.transport.callers.headers import single_header
 from gameserver.transport.keys import CLOCK, COMMANDS
@@ -21,8 +21,10 @@ LONGEST_TOKEN = 256
 JSON = "application/json"
 CONTINUE = "100-continue"
 IDEMPOTENCY_KEY = istr("Idempotency-Key")
-_JSON_TYPE = re.compile(r'application/json[ \t]*(;[ \t]*(charset[ \t]*=[ \t]*"?utf-?8"?)?[ \t]*)*', re.IGNORECASE)
-_PLAYER_ID = re.compile(r"[1-9][0-9]{0,18}")
+_JSON_TYPE = re.compile(
+    r'application/json[ \t]*+(?:;[ \t]*+(?:charset[ \t]*+=[ \t]*+"?utf-?8"?[ \t]*+)?)*+', re.IGNORECASE
+)
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 BROWSER_HEADERS = ("Origin", "Sec-Fetch-Site")
 """Browsers send at least one of them with every body."""
 BODY_SECONDS = 10.0
@@ -147,9 +149,22 @@ def has_command_id(request: web.Request) -> bool:
 
 def player_id(text: str, field: str = "id") -> int:
     """A player id that was sent as `field`. Raises BadInput."""
-    if not _PLAYER_ID.fullmatch(text) or int(text) > LARGEST_ID:
+    if (number := _number(text)) is None:
         raise BadInput("This isn't a player id.", errors=[FieldProblem(field, "must be a player id")])
-    return int(text)
+    return number
+
+
+def path_number(request: web.Request, field: str, what: str, largest: int = LARGEST_ID) -> int:
+    """What stands in the path by its number, as answers write that. Raises NotFound: nothing has another name."""
+    number = _number(request.match_info[field])
+    if number is None or number > largest:
+        raise NotFound(f"There is no such {what}.")
+    return number
+
+
+def _number(text: str) -> int | None:
+    """An id, in the one way it is written."""
+    return number if _NUMBER.fullmatch(text) and (number := int(text)) <= LARGEST_ID else None
 
 
 def path_player(request: web.Request) -> int:

@@ -17,7 +17,7 @@ from gameserver.transport.keys import READINESS
 REQUEST_ID = istr("X-Request-Id")
 """An `istr` is found in headers without being folded each time."""
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
-_ORIGIN = re.compile(rb"\r?\norigin:[ \t]*([!-~]*)[ \t]*\r?(?=\n)", re.IGNORECASE)
+_ORIGIN = re.compile(rb"\r?\norigin:[ \t]*+([!-~]*+)[ \t]*+\r?(?=\n)", re.IGNORECASE)
 
 
 def begin(headers: Mapping[str, str]) -> None:

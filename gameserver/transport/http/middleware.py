@@ -54,13 +54,10 @@ async def wrap_request(request: web.Request, handler: Handler) -> web.StreamResp
     started = time.perf_counter()
     readiness.in_flight += 1
     try:
+        if (turn := callers.admit(request)) is not None:  # before anything else is answered, or it costs nothing
+            await turn
         _require_servable(request)
-        if is_preflight(request):
-            response: web.StreamResponse = _answer_preflight(request)
-        else:
-            if (turn := callers.admit(request)) is not None:
-                await turn
-            response = await handler(request)
+        response = _answer_preflight(request) if is_preflight(request) else await handler(request)
     except Exception as error:
         response = _error_response(request, error)
         without_frames(error)

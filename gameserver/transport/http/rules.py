@@ -6,13 +6,12 @@ from aiohttp import web
 
 from gameserver.commands import fleet, rollouts
 from gameserver.commands.results import ChangedBy
-from gameserver.rules.errors import NotFound
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import COMMANDS
 
-LONGEST_NUMBER = 4
+MOST_RULEBOOKS = 9999
 
 
 async def read_rules(request: web.Request, _: str) -> web.StreamResponse:
@@ -22,10 +21,8 @@ async def read_rules(request: web.Request, _: str) -> web.StreamResponse:
 
 
 async def compare_rules(request: web.Request, _: str) -> web.StreamResponse:
-    numbers = request.match_info["first"], request.match_info["second"]
-    if not all(text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER for text in numbers):
-        raise NotFound("There is no such rulebook.")
-    found, same_code = await rollouts.compare(request.app[COMMANDS].rollouts, *map(int, numbers))
+    first, second = (inputs.path_number(request, name, "rulebook", MOST_RULEBOOKS) for name in ("first", "second"))
+    found, same_code = await rollouts.compare(request.app[COMMANDS].rollouts, first, second)
     return large_json_response(request, answers.rules_changes(found, same_code=same_code))
 
 

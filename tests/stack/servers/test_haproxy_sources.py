@@ -61,10 +61,12 @@ def opened(port: int, source: str, prefix: bytes = b"") -> socket.socket:
     return connection
 
 
-def answer(connection: socket.socket, path: str = "/v1/classes", headers: str = "") -> tuple[int, bytes]:
+def answer(
+    connection: socket.socket, path: str = "/v1/classes", headers: str = "", method: str = "GET"
+) -> tuple[int, bytes]:
     """The status of one request, 0 if the connection was cut, and all that came with it."""
     try:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n".encode())
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n".encode())
         received = connection.recv(65536)
     except ConnectionError:
         return 0, b""
@@ -173,6 +175,22 @@ async def test_an_address_that_asks_too_often_is_answered_429_and_then_cut(setti
         assert await asked(fronted.haproxy.operators_port, HOSTILE) == 200
 
 
+async def test_preflights_count_as_requests(settings: Settings, tmp_path: Path) -> None:
+    few, origin = PerSecond(per_second=1, burst=10), "https://game.example"
+    node = settings.node.model_copy(update={"origins": (origin,)})
+    own = settings.model_copy(update={"node": node})
+    async with served(own, tmp_path, {}, requests_per_address=few) as fronted:
+        assert fronted.haproxy is not None
+        headers = f"Origin: {origin}\r\nAccess-Control-Request-Method: POST\r\n"
+
+        async def asked_before(port: int) -> int:
+            with opened(port, HOSTILE) as connection:
+                return (await asyncio.to_thread(answer, connection, "/v1/players", headers, "OPTIONS"))[0]
+
+        assert [await asked_before(fronted.haproxy.port) for _ in range(25)] == [204] * 20 + [429] * 5
+        assert await asked_before(fronted.haproxy.operators_port) == 204
+
+
 async def test_exempt_networks_arent_limited(settings: Settings, tmp_path: Path) -> None:
     few = PerSecond(per_second=1, burst=1)
     exempt = {"exempt": (f"{HOSTILE}/32", "2001:db8::/32"), "requests_per_address": few}
@@ -210,6 +228,22 @@ async def test_behind_the_proxy_protocol_each_client_counts_alone_up_to_the_node
                 assert await asyncio.to_thread(sign_in, connection) == expected
 
 
+async def test_clients_that_nat64_translates_count_each_alone_and_are_exempt_as_those_of_ipv4(
+    settings: Settings, tmp_path: Path
+) -> None:
+    section, rare = {"proxy_protocol_from": (f"{FRONT}/32",)}, PerSecond(per_second=1, burst=10)
+    limits = {"exempt": ("198.51.100.9/32",), "new_connections_per_address": rare}
+    async with served(settings, tmp_path, section, **limits) as fronted:
+        assert fronted.haproxy is not None
+        port = fronted.haproxy.port
+        for last, refused in ((7, 10), (8, 10), (9, 0)):
+            header = f"PROXY TCP6 64:ff9b::198.51.100.{last} ::1 50123 8080\r\n".encode()
+            answers = [await asked(port, FRONT, prefix=header) for _ in range(30)]
+            assert answers == [200] * (30 - refused) + [0] * refused, last
+        header = b"PROXY TCP6 2001:db8::%d ::1 50123 8080\r\n"
+        assert [await asked(port, FRONT, prefix=header % last) for last in range(30)] == [200] * 20 + [0] * 10, "a /64"
+
+
 async def test_behind_an_http_proxy_requests_count_by_the_client_that_it_names(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -227,7 +261,8 @@ async def test_behind_an_http_proxy_requests_count_by_the_client_that_it_names(
             return await asked(port, source, headers=f"X-Forwarded-For: 192.0.2.1, {client}\r\n")
 
         brackets = ("[2001:db8:1::1]:443", "[2001:db8:2::1]", '"[2001:db8:3::1]:443"')
-        for spelt in ("198.51.100.7", "198.51.100.8:50123", "2001:db8::1", *brackets):
+        translated = ("64:ff9b::198.51.100.9", "64:ff9b::198.51.100.10", "[64:ff9b::198.51.100.11]:443")
+        for spelt in ("198.51.100.7", "198.51.100.8:50123", "2001:db8::1", *brackets, *translated):
             assert [await ask(spelt) for _ in range(25)] == [200] * 20 + [429] * 5, spelt
         assert [await ask(one) for one in ("2001:db8::2", "[2001:db8:1::2]:444")] == [429] * 2, "one /64"
         assert [await ask(f"198.51.100.{number}", HONEST) for number in range(25)] == [200] * 20 + [429] * 5, "forged"

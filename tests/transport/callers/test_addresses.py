@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gameserver.config.networks import plain
 from gameserver.transport.callers.addresses import UNKNOWN, Address, ClientReading, Networks, counted, read, within
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"), ip_network("127.0.0.1/32"))
-OURS = st.sampled_from(["10.0.0.1", "10.255.255.255", "fd00::7", "127.0.0.1", "::ffff:10.1.2.3"])
+OURS = st.sampled_from(["10.0.0.1", "10.255.255.255", "fd00::7", "127.0.0.1", "::ffff:10.1.2.3", "64:ff9b::10.1.2.3"])
 ANY = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
 
 
 def is_foreign(address: Address) -> bool:
-    return not within(address, PROXIES) and getattr(address, "ipv4_mapped", None) is None
+    return not within(address, PROXIES) and plain(address) == address
 
 
 def client(peer: str | None, forwarded: Sequence[str], proxies: Networks) -> Address:
@@ -35,7 +36,7 @@ def as_proxies_write(draw: st.DrawFn, addresses: st.SearchStrategy[Address]) -> 
     address = draw(addresses)
     text = draw(st.sampled_from([str(address), address.exploded, str(address).upper()]))
     if isinstance(address, IPv4Address):
-        text = draw(st.sampled_from([text, f"::ffff:{address}", f"[::ffff:{address}]"]))
+        text = draw(st.sampled_from([text, f"::ffff:{address}", f"[::ffff:{address}]", f"64:ff9b::{address}"]))
     if ":" in text and "[" not in text:
         text = draw(st.sampled_from([text, f"[{text}]"]))
     if ":" not in text or "[" in text:

@@ -16,8 +16,9 @@ from gameserver import telemetry
 from gameserver.config.limits import LimitSettings, PerSecond
 from gameserver.config.sections import SocketSettings
 from gameserver.config.settings import Settings
+from gameserver.stack.processes.ports import free_port
 from gameserver.transport.callers.turns import A_TURN
-from gameserver.transport.http import connections
+from gameserver.transport.http import connections, middleware
 from gameserver.transport.socket import conversation
 from tests.support.client import Api
 from tests.support.loop_turns import LoopTurns
@@ -27,6 +28,11 @@ from tests.support.wait import wait_until
 HOSTILE, HONEST, PROXY = "127.0.0.66", "127.0.0.7", "127.0.0.99"
 REQUEST = b"GET /v1/classes HTTP/1.1\r\nHost: a\r\n\r\n"
 NO_HTTP = b"NO HTTP\r\n\r\n"
+EXPECTATION = b"GET /v1/classes HTTP/1.1\r\nHost: a\r\nExpect: all\r\n\r\n"
+PREFLIGHT = (
+    b"OPTIONS /v1/players HTTP/1.1\r\nHost: a\r\nOrigin: https://game.example\r\n"
+    b"Access-Control-Request-Method: POST\r\n\r\n"
+)
 UPGRADE = (
     b"GET /v1/socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: gameserver.v1\r\n\r\n"
@@ -34,7 +40,11 @@ UPGRADE = (
 TAKEN: dict[str, tuple[bytes, int, Any, str]] = {
     "request": (REQUEST, 200, telemetry, "request_answered"),
     "upgrade": (UPGRADE, 101, conversation, "check_upgrade"),
-    "no HTTP": (NO_HTTP, 400, connections, "_error_of"),
+    "no HTTP": (NO_HTTP, 400, connections, "problem_response"),
+    "operators' path": (b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 404, middleware, "problem_response"),
+    "preflight": (PREFLIGHT, 403, middleware, "_answer_preflight"),
+    "bad host": (b"GET /v1/classes HTTP/1.1\r\nHost: a b\r\n\r\n", 400, middleware, "problem_response"),
+    "expectation": (EXPECTATION, 417, connections, "problem_response"),
 }
 """What may be sent, the status of its answer, and what the node calls once for each: a function of a module."""
 FEW = PerSecond(per_second=0.01, burst=5)
@@ -49,7 +59,8 @@ async def start(settings: Settings) -> AsyncIterator[Start]:
         async def started(sockets: int = 1000, **limits: Any) -> Settings:
             chosen = LimitSettings(**limits)
             proxies = LimitSettings(exempt=(f"{PROXY}/32",)).exempt
-            node = settings.node.model_copy(update={"trusted_proxies": proxies})
+            changes = {"trusted_proxies": proxies, "operators_listen": f"127.0.0.1:{free_port()}"}
+            node = settings.node.model_copy(update=changes)
             section = SocketSettings(per_node=sockets)
             own = settings.model_copy(update={"limits": chosen, "node": node, "sockets": section})
             await start_node(stack, own)
@@ -160,16 +171,18 @@ async def test_what_an_address_asks_takes_turns_over_all_its_connections(
     assert max(answered.values()) <= A_TURN
 
 
-async def test_what_isnt_http_counts_as_requests_of_its_address(start: Start) -> None:
+@pytest.mark.parametrize("kind", TAKEN)
+async def test_whatever_is_sent_counts_as_requests_of_its_address(start: Start, kind: str) -> None:
+    sent, expected, _, _ = TAKEN[kind]
     own = await start(requests_per_address=FEW)
 
     def send() -> tuple[int, bytes]:
         with opened(own, HOSTILE) as connection:
-            connection.sendall(NO_HTTP)
+            connection.sendall(sent)
             return received(connection)
 
     heard = [await asyncio.to_thread(send) for _ in range(8)]
-    assert [status for status, _ in heard] == [400] * 5 + [429] * 3
+    assert [status for status, _ in heard] == [expected] * 5 + [429] * 3
     assert all(b"Retry-After: " in whole for status, whole in heard if status == 429)
     assert (await asked(own, HOSTILE))[0] == 429
     assert (await asked(own, HONEST))[0] == 200

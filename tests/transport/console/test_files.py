@@ -49,8 +49,12 @@ async def test_a_browser_may_run_nothing_but_these_files_and_a_first_visit_is_sm
                 assert answer.headers["Cache-Control"] == "no-cache"
                 etag = answer.headers["ETag"]
                 assert gzip.decompress(await answer.read())
-            async with session.get(f"/console{path}", headers={"If-None-Match": etag}) as answer:
-                assert (answer.status, await answer.read()) == (304, b"")
+            for known in (etag, f"W/{etag}", f'"another", W/{etag}', "*"):
+                async with session.get(f"/console{path}", headers={"If-None-Match": known}) as answer:
+                    assert (answer.status, await answer.read()) == (304, b""), known
+            for taken, coding in (("gzip;q=0", None), ("*;q=0.5, gzip;q=0", None), ("GZIP", "gzip"), ("*", "gzip")):
+                async with session.get(f"/console{path}", headers={"Accept-Encoding": taken}) as answer:
+                    assert answer.headers.get("Content-Encoding") == coding, taken
         for file in (file for file in STATIC.rglob("*") if file.suffix in pages.SERVED and "uplot" not in file.name):
             path = f"/{file.relative_to(STATIC)}"
             async with session.get(f"/console{path}", headers={"Accept-Encoding": "gzip"}) as answer:

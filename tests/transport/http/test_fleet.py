@@ -161,7 +161,7 @@ async def test_an_order_whose_command_id_is_too_old_is_refused(api: Api) -> None
 
 
 async def test_a_move_that_isnt_there_cant_be_cancelled(api: Api) -> None:
-    for move in ("1", "0", "-1", "x", "9" * 30):
+    for move in ("1", "0", "-1", "x", "9" * 30, "01", "%2B1", "1%20", "0" * 19 + "1" * 4400):
         assert (await admin(api, "POST", f"moves/{move}/cancel", reason="a test")).status == 404
     assert (await admin(api, "POST", "databases/nothing/drain", reason="a test")).status == 409
 

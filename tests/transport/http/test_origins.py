@@ -119,7 +119,8 @@ async def test_a_body_of_another_type_is_refused_and_changes_nothing(api: Api) -
     who = await api.sign_up()
     body = b'{"name": "Made by a page", "class": "mage", "device": "9daab80fba067ea4ff33ba022cc7fc15"}'
     types = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "json",
-             "application/json; charset=latin-1", "application/json, text/plain", "application/jsonp")  # fmt: skip
+             "application/json; charset=latin-1", "application/json, text/plain", "application/jsonp",
+             "application/json" + "; " * 40 + "x")  # fmt: skip
     async with unchanged(api, who):
         for given in types:
             for origin in ("https://evil.example", api.url):

@@ -27,7 +27,7 @@ export function itemsOf(text) {
   const found = new Map();
   const ended = (problem) => ({ items: Object.fromEntries(found), problem });
   for (const part of text.split(',').map((each) => each.trim()).filter(Boolean)) {
-    const [, name, count] = /^([^\s:=]+)[\s:=]*(.*)$/.exec(part) ?? [null, part, ''];
+    const [, name, count] = /^([^\s:=]+)[\s:=]*(.*)$/s.exec(part) ?? [null, part, ''];
     const { value, problem } = numberOf(count);
     if (problem) return ended(`${name}: ${problem}`);
     if (value === undefined) return ended(`“${part}” has no number: write it as in potion 3.`);

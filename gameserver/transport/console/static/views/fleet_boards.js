@@ -3,26 +3,23 @@
 import { ask } from '../lib/api.js';
 import { Dialog, Fault } from '../lib/dialog.js';
 import { ago, languageOf, number, when } from '../lib/format.js';
-import { html, useEffect, useState } from '../lib/html.js';
+import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { Link, urlOf } from '../lib/router.js';
 
 const SAMPLE = 500;
 
 export function Boards() {
-  const [boards, setBoards] = useState([]);
-  const [fault, setFault] = useState(null);
+  const asked = useRead('/boards', {}, '/v1');
+  const boards = (asked.value?.boards ?? []).map((board) => board.name);
   const [checks, setChecks] = useState({});
-  useEffect(() => {
-    ask('GET', '/boards', { root: '/v1' }).then((answer) => setBoards(answer.boards.map((board) => board.name)), setFault);
-  }, []);
   const check = async (board) => {
     setChecks((before) => ({ ...before, [board]: { busy: true } }));
     const found = await ask('GET', `/boards/${encodeURIComponent(board)}/check`, { query: { sample: SAMPLE } }).catch((error) => ({ error }));
     setChecks((before) => ({ ...before, [board]: found }));
   };
   return html`<section><h2>Boards</h2><p class="faint">A check compares about ${SAMPLE} places with the databases; nodes do so by themselves, too.</p>
-    <${Fault} error=${fault} />
+    <${Fault} error=${asked.error} />
     <div class="scroll" role="region" aria-label="Boards" tabindex="0"><table><thead><tr><th scope="col">Board</th><th scope="col">Result</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
     <tbody>${boards.map((board) => {
       const found = checks[board];

@@ -92,7 +92,6 @@ export default function Keys({ admin }) {
     asked.reload();
   };
   const revoked = () => {
-    close();
     setSaid(`The keys of ${act.name} are revoked.`);
     asked.reload();
   };

@@ -119,7 +119,6 @@ export default function Rules({ admin }) {
   const found = asked.value;
   const close = () => setAct(null);
   const done = (text) => {
-    close();
     setSaid(text);
     asked.reload();
   };

@@ -17,8 +17,8 @@ from tests.support.nodes import toml_of
 
 QUESTIONS = {
     "audit", "backup", "backups follow", "backups list", "backups verify", "campaigns list", "campaigns preview",
-    "campaigns show", "check", "databases list", "doctor", "failover list", "haproxy-config", "keys list", "looks", "new",
-    "nodes list", "openapi", "replay", "rules diff", "rules list", "rules orders", "rules show", "seasons list",
+    "campaigns show", "check", "databases list", "doctor", "failover list", "haproxy-config", "keys list", "looks",
+    "new", "nodes list", "openapi", "replay", "rules diff", "rules list", "rules orders", "rules show", "seasons list",
     "seasons preview", "serve", "slots check", "slots moves", "slots status", "up",
 }  # fmt: skip
 """Commands that change nothing of a deployment that others use, or run it."""

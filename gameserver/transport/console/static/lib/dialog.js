@@ -27,10 +27,13 @@ export function useModal() {
 // A modal dialog; Escape, its button and leaving the address at which it is open, as by Back, call `onClose`.
 export function Dialog({ title, onClose, children, wide = false }) {
   const element = useModal();
+  const close = useRef(onClose);
+  close.current = onClose;
   useLayoutEffect(() => {
-    addEventListener('popstate', onClose);
-    return () => removeEventListener('popstate', onClose);
-  });
+    const leave = () => close.current();
+    addEventListener('popstate', leave);
+    return () => removeEventListener('popstate', leave);
+  }, []);
   const cancel = (event) => {
     event.preventDefault();
     onClose();
@@ -42,14 +45,16 @@ export function Dialog({ title, onClose, children, wide = false }) {
   </dialog>`;
 }
 
-// What an error says, with the fields that it names; `sent` of a change, which every door of the server makes only once.
-export function Fault({ error, sent = false }) {
+// What an error says, with the fields that it names; `sent` of a change, which every door of the server makes only once;
+// `again` asks a question again that nothing else asks by itself.
+export function Fault({ error, sent = false, again }) {
   if (!error) return null;
   const isUnsure = error.unknown && sent;
   return html`<div class="fault" role="alert">
     <p>${error.message}${error.retryAfter && !isUnsure ? ` Try again in ${number(error.retryAfter)} s.` : ''}${isUnsure ? ' It may have happened or not: sending it again is safe.' : ''}</p>
     ${error.fields?.length > 0 && html`<ul>${error.fields.map((each) => html`<li>${each.field && html`<b>${each.field}</b>: `}${each.problem}</li>`)}</ul>`}
     ${error.requestId && html`<p class="faint">Request ${error.requestId}</p>`}
+    ${again && html`<p><button type="button" onClick=${again}>Try again</button></p>`}
   </div>`;
 }
 

@@ -37,13 +37,13 @@ function One({ id, query, admin, onErased }) {
     devices.reload();
   };
 
-  if (asked.error && (!page || asked.error.code === 'player_not_found')) return html`<${Missing} id=${id} error=${asked.error} />`;
+  if (asked.error && (!page || asked.error.code === 'player_not_found')) return html`<${Missing} id=${id} asked=${asked} />`;
   if (!page) return html`<p role="status">Loading the player…</p>`;
   const shared = { id, page, admin, query, change, setChange };
   return html`
     <article aria-busy=${asked.loading}>
       <${Head} page=${page} />
-      ${asked.error && html`<p class="fault" role="alert">${asked.error.message}</p>`}
+      <${Fault} error=${asked.error} again=${reload} />
       <${PlayerActions} ...${shared} onDone=${reload} onErased=${onErased} />
       <${Tabs} label="Parts of this page" tabs=${TABS} current=${tab}
         to=${(name) => urlOf('player', [id], name === 'overview' ? {} : { tab: name })} />
@@ -59,11 +59,12 @@ function One({ id, query, admin, onErased }) {
   `;
 }
 
-function Missing({ id, error }) {
+function Missing({ id, asked: { error, reload } }) {
+  const isGone = error.code === 'player_not_found';
   return html`
     <h1>Player ${id}</h1>
-    <p class="fault" role="alert">${error.message}</p>
-    ${error.code === 'player_not_found' && html`<p>If there was one, <${Link} to=${urlOf('audit', [], { target: id })}>the
+    <${Fault} error=${error} again=${isGone ? undefined : reload} />
+    ${isGone && html`<p>If there was one, <${Link} to=${urlOf('audit', [], { target: id })}>the
       audit log<//> says what was done to it.</p>`}
   `;
 }
@@ -197,7 +198,7 @@ function Access({ page, devices, setChange }) {
   return html`
     <${Sheet} caption="Sessions" heads=${['Client', 'Address', 'Opened', 'Used', '']} rows=${sessions}
       empty=${page.sessions ? 'It has no open session.' : "Sessions can't be read just now."} />
-    <${Fault} error=${devices.error} />
+    <${Fault} error=${devices.error} again=${devices.reload} />
     ${!devices.value && !devices.error && html`<p role="status">Loading the devices…</p>`}
     ${devices.value && html`<${Sheet} caption="Devices" heads=${['Label', 'Id', 'Added', '']} rows=${listed}
       empty="It signs in by no device." />`}
@@ -239,7 +240,7 @@ function Past({ id, at, setChange }) {
         onInput=${(event) => setWanted(event.target.value)} />
       <button type="submit">Look</button>
     </form>
-    <${Fault} error=${asked.error} />
+    <${Fault} error=${asked.error} again=${asked.reload} />
     ${at && asked.loading && !asked.value && html`<p role="status">Looking…</p>`}
     ${at && asked.value && !asked.error && html`<${PastState} state=${asked.value} at=${at} setChange=${setChange} />`}
   `;

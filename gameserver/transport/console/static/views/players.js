@@ -94,10 +94,10 @@ function Filters({ query, search, classes, finds }) {
 // Percentiles and a histogram of what the list is ordered by.
 function Spread({ query, onClose }) {
   const by = query.by ?? 'exp';
-  const { value, error } = useRead('/rankings/spread', query);
+  const { value, error, reload } = useRead('/rankings/spread', query);
   const bars = value?.histogram ?? [];
   return html`<${Dialog} title=${`How ${by} is spread`} onClose=${onClose} wide>
-    <${Fault} error=${error} />
+    <${Fault} error=${error} again=${reload} />
     ${!value && !error && html`<p role="status">Counting…</p>`}
     ${value && html`<p>${number(value.players)} players, as of ${when(value.as_of)}.</p>
       <div class="scroll" role="region" aria-label="Percentiles" tabindex="0"><table><thead><tr>${value.percentiles.map((each) => html`<th class="n" scope="col">${each.percentile} %</th>`)}</tr></thead>
@@ -141,7 +141,7 @@ export default function Players({ route, admin }) {
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
     <${Filters} query=${query} search=${search} finds=${finds} classes=${Object.keys(game.value?.by_class ?? {})} />
-    <${Fault} error=${game.error} />
+    <${Fault} error=${game.error} again=${game.reload} />
     <${Saved} query=${filter} mayChange=${finds} />
     <p role="status" aria-live="polite">${placed?.among === among && html`<${Place} key=${placed.turn} player=${placed.player} filter=${filter} />`}</p>
     <${Table} label="Players" columns=${columns} pages=${pages} rowKey=${(row) => row.player.id} sorted=${{ by, order }}

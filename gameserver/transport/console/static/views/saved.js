@@ -28,7 +28,7 @@ export function Saved({ query, mayChange }) {
       <option value="">none</option>${queries.map((each) => html`<option value=${each.name}>${each.name}</option>`)}</select><//>
     ${mayChange && html`<button type="button" onClick=${() => setDialog('save')}>Save query</button>
       ${chosen && html`<button type="button" onClick=${() => setDialog('delete')}>Delete query</button>`}`}</div>
-    <${Fault} error=${asked.error} />
+    <${Fault} error=${asked.error} again=${asked.reload} />
     <${Told} text=${told} onGone=${() => setTold('')} />
     ${dialog === 'save' && html`<${Change} title="Save this query for all operators" verb="Save" initial=${{ name: chosen }}
       request=${(values, preview) => (preview ? null : { method: 'POST', path: pathOf(values.name.trim()), body: { query } })}

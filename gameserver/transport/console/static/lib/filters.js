@@ -12,7 +12,8 @@ export function Folded({ given, children }) {
 }
 
 // A moment has a value at each digit of its year, and browsers tell of each as if the field had been left.
-const isUnderWay = (field) => field.type === 'datetime-local' && field === document.activeElement;
+const isMoment = (field) => field.type === 'datetime-local';
+const isUnderWay = (field) => isMoment(field) && field === document.activeElement;
 
 // A field to type in, drawn as `as`: `set(text)` is called when it is left, and at Enter. `value` is what the address has;
 // what is typed stays in place of it, however often the page is drawn meanwhile, until the address has another value.
@@ -26,5 +27,6 @@ export function Typed({ as = Line, value, set, ...rest }) {
   };
   const change = (event) => isUnderWay(event.target) || leave(event);
   const enter = (event) => event.key === 'Enter' && isUnderWay(event.target) && leave(event);
-  return html`<${as} value=${shown} onInput=${keep} onChange=${change} onBlur=${(event) => typed && leave(event)} onKeyDown=${enter} ...${rest} />`;
+  const blur = (event) => typed && isMoment(event.target) && leave(event);
+  return html`<${as} value=${shown} onInput=${keep} onChange=${change} onBlur=${blur} onKeyDown=${enter} ...${rest} />`;
 }

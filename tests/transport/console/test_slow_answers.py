@@ -174,6 +174,7 @@ async def test_a_viewer_asks_for_a_place_by_keyboard(page: Page, node: InProcess
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await expect(said(page, "Bea Kim: place 2 of 2")).to_be_visible()
+    await expect(rows(page).get_by_role("link")).to_have_count(0)  # where no viewer may go
     assert not await violations(page)
 
 

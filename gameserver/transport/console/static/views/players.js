@@ -129,7 +129,8 @@ export default function Players({ route, admin }) {
   const { id, name, name_begins, name_part, device, ...filter } = query;
 
   const among = JSON.stringify(filter);
-  const columns = [...COLUMNS, { key: 'rank', title: 'Place', cell: ({ player }, isCurrent) => html`<button type="button" class="plain"
+  const named = { ...COLUMNS[0], cell: finds ? COLUMNS[0].cell : ({ player }) => html`<${Name} player=${player} />` };
+  const columns = [named, ...COLUMNS.slice(1), { key: 'rank', title: 'Place', cell: ({ player }, isCurrent) => html`<button type="button" class="plain"
     tabindex=${isCurrent ? 0 : -1} aria-label=${`Rank of ${player.name} among these`}
     onClick=${() => setPlaced((before) => ({ player, among, turn: (before?.turn ?? 0) + 1 }))}>rank</button>` }];
   return html`

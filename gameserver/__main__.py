@@ -44,6 +44,8 @@ from gameserver.terminal import open_streams, show
 from gameserver.transport import openapi
 
 _DEMO = "demo.toml"
+BY_ITSELF = "the command line"
+"""The reason of what is done without asking for one: tables are brought up to date, and a demo is loaded."""
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cli.command()(new)
@@ -103,7 +105,7 @@ async def _migrated(settings: Settings) -> Migrated:
     def recorded(done: Migrated) -> contextlib.AbstractAsyncContextManager[None]:
         if not done.changes:
             return contextlib.nullcontext()
-        return audited(settings, change_of("migrate", "databases", done.changes), patient=True)
+        return audited(settings, change_of("migrate", "databases", BY_ITSELF, done.changes), patient=True)
 
     return await application.prepare(settings, recorded)
 
@@ -129,10 +131,10 @@ def load_demo(
         if players is None:
             chosen = file or _demo_file(settings_of(config).game_file.parent)
             mapping = read_toml(chosen)
-            async with recorded(change_of("demo", "players", {"file": chosen.name})):
+            async with recorded(change_of("demo", "players", BY_ITSELF, {"file": chosen.name})):
                 show(console, tables.loaded(await demo.load(accounts, mapping, tell)))
         else:
-            async with recorded(change_of("demo", "players", {"players": players})):
+            async with recorded(change_of("demo", "players", BY_ITSELF, {"players": players})):
                 loading = crowd.load(accounts, core.commands.leaderboards, players, tell)
                 await tables.show_loading(console, loading, players)
 

@@ -18,6 +18,8 @@ from bots.chaos.timetable import Due
 BACK_SECONDS = 90.0
 """How long a server may take until it is back; replicas and members catch up first."""
 ORDER_SECONDS = 150.0
+WHY = ("--reason", "a fault by bots chaos")
+"""Every change by the command line has a reason for the audit log."""
 POLL_SECONDS = 0.05
 STOP_SIGNALS = {"database": signal.SIGINT, "replica": signal.SIGINT, "haproxy": signal.SIGUSR1}
 """How a server is asked to end in its own orderly way; others by SIGTERM."""
@@ -70,9 +72,9 @@ async def drain(stack: RunningStack, server: StackServer, _due: Due) -> str:
     if server.kind != "node":
         raise CantBeDoneError(f"{server.name} isn't a node")
     began = _now()
-    await order(stack, ("nodes", "remove", server.name), ORDER_SECONDS)
+    await order(stack, ("nodes", "remove", server.name, *WHY), ORDER_SECONDS)
     gone = _now()
-    await order(stack, ("nodes", "add"), ORDER_SECONDS)
+    await order(stack, ("nodes", "add", *WHY), ORDER_SECONDS)
     return f"drained in {gone - began:.1f} s, and another node joined after {_now() - gone:.1f} s"
 
 
@@ -81,7 +83,7 @@ async def switchover(stack: RunningStack, server: StackServer, _due: Due) -> str
     if server.kind != "member" or server.database is None:
         raise CantBeDoneError(f"{server.name} has no standby that could lead")
     began = _now()
-    await order(stack, ("failover", "switchover", server.database), ORDER_SECONDS)
+    await order(stack, ("failover", "switchover", server.database, *WHY), ORDER_SECONDS)
     return f"another server of {server.database} leads after {_now() - began:.1f} s"
 
 
@@ -95,7 +97,7 @@ async def move(stack: RunningStack, due: Due) -> str:
     first = random.randrange(stack.slots[due.target] - count + 1)
     slots = f"{first}-{first + count - 1}"
     began = _now()
-    words = ("slots", "move", slots, "--group", due.target, "--to")
+    words = ("slots", "move", slots, "--group", due.target, *WHY, "--to")
     try:
         await order(stack, (*words, databases[0]), ORDER_SECONDS)
         target = databases[0]

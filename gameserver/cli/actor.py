@@ -23,6 +23,22 @@ def _checked(reason: str) -> str:
 
 
 Reason = Annotated[str, typer.Option(callback=_checked, help="For the audit log.")]
+ReasonIfChanged = Annotated[
+    str | None,
+    typer.Option(
+        "--reason",
+        callback=lambda given: None if given is None else _checked(given),
+        help="For the audit log; needed if something is to change.",
+    ),
+]
+"""The same of a command that may also only look; `needed` when it doesn't."""
+
+
+def needed(reason: str | None) -> str:
+    """The reason of a change. Raises BadParameter if none was given."""
+    if reason is None:
+        raise typer.BadParameter("a change needs a reason, for the audit log", param_hint="'--reason'")
+    return reason
 
 
 def actor() -> str:

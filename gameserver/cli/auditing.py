@@ -2,21 +2,28 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
 from gameserver.cli.actor import actor
-from gameserver.commands import sharding
+from gameserver.commands import command_ids
+from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.sharding import provision
 
 
-def change_of(action: str, target: str, details: Mapping[str, Any]) -> AuditedChange:
+def change_of(action: str, target: str, reason: str, details: Mapping[str, Any]) -> AuditedChange:
     """What whoever uses the command line is about to change."""
-    return AuditedChange(actor(), action, target, sharding.BY_COMMAND, details)
+    return AuditedChange(actor(), action, target, reason, details)
+
+
+def by_command(reason: str) -> ChangedBy:
+    """Whoever uses the command line, for one command."""
+    return ChangedBy(actor(), reason, command_ids.new_id(datetime.now(UTC)))
 
 
 @contextlib.asynccontextmanager

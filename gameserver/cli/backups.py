@@ -16,6 +16,7 @@ from gameserver.app import backups as application
 from gameserver.app import restoring
 from gameserver.app.backups import BackedUpSystem, Say
 from gameserver.app.restoring import Restoration, RestoredData
+from gameserver.cli.actor import Reason, ReasonIfChanged, needed
 from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults
@@ -45,17 +46,19 @@ def backup(
         carry_out(work())
 
 
-def restore(
+def restore(  # noqa: PLR0913 (one for each option)
     database: Annotated[str, typer.Option(help="The database to be restored; the others go on.")],
     to: Annotated[str, typer.Option(help="The moment, such as 2026-11-28T17:30:00Z, or `latest`.")],
     timeline: Annotated[int | None, typer.Option(min=1, help="Of which past; without it, the present one's.")] = None,
     into: Annotated[Path | None, typer.Option(help="A new folder for the data, which then isn't put in place.")] = None,
+    reason: ReasonIfChanged = None,
     config: Config = DEFAULT,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Restore one database as it was at a moment: its players go back, nobody else does."""
     with faults():
         wanted = Restoration(database, _moment(to), timeline, into)
+        why = needed(reason) if into is None else ""
         if into is None:
             question = f"{database} goes back to {to}; what it has now stays in a folder beside. Go on?"
             typer.confirm(question, abort=True, err=True)
@@ -64,7 +67,7 @@ def restore(
             say = (lambda text: typer.echo(text, err=True)) if as_json else _say
             settings = settings_of(config)
             if into is None:
-                done, found = await _put_in_place(settings, wanted, say)
+                done, found = await _put_in_place(settings, wanted, why, say)
             else:
                 done, found = await restoring.restore(settings, wanted, say), []
             if as_json:
@@ -77,14 +80,16 @@ def restore(
         carry_out(work())
 
 
-async def _put_in_place(settings: Settings, wanted: Restoration, say: Say) -> tuple[RestoredData, Sequence[Findings]]:
+async def _put_in_place(
+    settings: Settings, wanted: Restoration, reason: str, say: Say
+) -> tuple[RestoredData, Sequence[Findings]]:
     """Restores a database where it is, with its entry in the audit log, and puts right what crossed.
 
     Of the control database the entry is written afterwards: its log goes back with it.
     """
     database = wanted.database
     details = {"to": LATEST if wanted.moment is None else rfc3339(wanted.moment), "timeline": wanted.timeline}
-    entry = audited(settings, change_of("database_restore", database, details))
+    entry = audited(settings, change_of("database_restore", database, reason, details))
     async with AsyncExitStack() as stack:
         if database != settings.control.database:
             await stack.enter_async_context(entry)
@@ -136,6 +141,7 @@ def follow(config: Config = DEFAULT) -> None:
 def reconcile(
     database: Annotated[str, typer.Option(help="The database that was restored.")],
     since: Annotated[str, typer.Option(help="The moment that it went back to, such as 2026-11-28T17:30:00Z.")],
+    reason: Reason,
     config: Config = DEFAULT,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
@@ -147,7 +153,8 @@ def reconcile(
 
         async def work() -> None:
             settings = settings_of(config)
-            async with audited(settings, change_of("database_reconcile", database, {"since": rfc3339(moment)})):
+            details = {"since": rfc3339(moment)}
+            async with audited(settings, change_of("database_reconcile", database, reason, details)):
                 found = await restoring.reconcile(settings, database, moment)
             if as_json:
                 show_json(_findings(found))
@@ -193,7 +200,7 @@ def _sentence(done: RestoredData) -> str:
     if not done.running and not done.elsewhere:
         place += (
             ", and the next `gameserver up` runs on it. Then run `gameserver backups reconcile --database "
-            f"{done.plan.backup.database} --since {rfc3339(done.since)}`"
+            f"{done.plan.backup.database} --since {rfc3339(done.since)} --reason …`"
         )
     older = "".join(f"\n{fault}: run `gameserver migrate`." for fault in done.outdated)
     return f"{done.plan.backup.database} is as it was at {moment}, on timeline {done.timeline}; {place}.{older}"

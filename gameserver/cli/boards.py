@@ -10,12 +10,12 @@ import typer
 
 from gameserver import app as application
 from gameserver.cli import tables
-from gameserver.cli.actor import Reason, actor
-from gameserver.cli.auditing import change_of
+from gameserver.cli.actor import Reason, ReasonIfChanged, needed
+from gameserver.cli.auditing import by_command, change_of
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
-from gameserver.commands import board_repair, boards, command_ids
-from gameserver.commands.results import ChangedBy, CheckReport, Contest
+from gameserver.commands import board_repair, boards
+from gameserver.commands.results import CheckReport, Contest
 from gameserver.rules.errors import BoardUnavailable, GameError
 from gameserver.storage.operators.audit import AuditedEnd
 from gameserver.terminal import show_json
@@ -40,14 +40,16 @@ def check(  # noqa: PLR0913 (one for each option)
     ] = 1000,
     repair: Annotated[bool, typer.Option("--repair", help="Correct the entries that differ.")] = False,  # noqa: FBT002
     season: Season = boards.CURRENT,
+    reason: ReasonIfChanged = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Compare boards with the databases; the exit code is 1 if something differs."""
+    why = needed(reason) if repair else None
 
     async def work(core: application.Core) -> None:
         chosen = names or [board.name for board in core.rooms.seasons.calendar.boards()]
         checked = []
-        async with _recorded(core, chosen, season) if repair else contextlib.nullcontext(AuditedEnd()) as end:
+        async with _recorded(core, chosen, season, why) as end:
             for name in chosen:
                 if full:
                     checked.append(await _check_all(core, name, season, repair=repair))
@@ -67,10 +69,13 @@ def check(  # noqa: PLR0913 (one for each option)
 
 
 def _recorded(
-    core: application.Core, names: Sequence[str], season: str
+    core: application.Core, names: Sequence[str], season: str, reason: str | None
 ) -> contextlib.AbstractAsyncContextManager[AuditedEnd]:
+    """A repair in the audit log; without a reason it isn't one."""
+    if reason is None:
+        return contextlib.nullcontext(AuditedEnd())
     target = names[0] if len(names) == 1 else "boards"
-    change = change_of("board_repair", target, {"boards": list(names), "season": season})
+    change = change_of("board_repair", target, reason, {"boards": list(names), "season": season})
     return core.rooms.operators.audit.recorded(change)
 
 
@@ -97,8 +102,7 @@ def rebuild(
     """Rebuild a board while the old one serves; the running nodes do it. Waits for up to half an hour."""
 
     async def work(core: application.Core) -> None:
-        by = ChangedBy(actor(), reason, command_ids.new_id(core.commands.leaderboards.now()))
-        generation = await board_repair.rebuild(core.commands.board_repair, by, name, season)
+        generation = await board_repair.rebuild(core.commands.board_repair, by_command(reason), name, season)
         with console.status(f"{name} is being rebuilt …"):
             await _until_live(core, name, season, generation)
         console.print(f"{name} has been rebuilt.")

@@ -7,8 +7,8 @@ import typer
 from pydantic import SecretStr
 
 from gameserver.cli import move_bars, tables
-from gameserver.cli.actor import actor
-from gameserver.cli.auditing import change_of
+from gameserver.cli.actor import Reason
+from gameserver.cli.auditing import by_command, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
@@ -39,6 +39,7 @@ def list_databases(config: Config = DEFAULT, as_json: Json = False) -> None:  # 
 @databases.command()
 def add(
     name: Name,
+    reason: Reason,
     url: Annotated[
         str | None,
         typer.Option(help="postgresql://role@host/name, without its password, if the settings don't name it."),
@@ -55,30 +56,30 @@ def add(
         groups = group or ["players"]
 
         def recorded(control: Database) -> AbstractAsyncContextManager[object]:
-            return Audit(control).recorded(change_of("database_add", name, {"groups": groups, "url": url}))
+            return Audit(control).recorded(change_of("database_add", name, reason, {"groups": groups, "url": url}))
 
         carry_out(admit(settings, name, SecretStr(url) if url is not None else None, groups, recorded))
         console.print(f"{name} has joined {' and '.join(groups)}; it owns no slot until `gameserver slots rebalance`.")
 
 
 @databases.command()
-def drain(name: Name, config: Config = DEFAULT) -> None:
+def drain(name: Name, reason: Reason, config: Config = DEFAULT) -> None:
     """Move all slots of a database to the others, and give it no more."""
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_drain(moves, name)
         tables.show_or_say(console, tables.plans(plans))
-        await move_bars.carry_out(moves, await sharding.drain(moves, name, plans, actor()))
+        await move_bars.carry_out(moves, await sharding.drain(moves, name, plans, by_command(reason)))
 
     with_sharding(config, work)
 
 
 @databases.command()
-def remove(name: Name, config: Config = DEFAULT) -> None:
+def remove(name: Name, reason: Reason, config: Config = DEFAULT) -> None:
     """Remove a database that owns no slot."""
 
     async def work(moves: Sharding) -> None:
-        await sharding.remove(moves, name, actor())
+        await sharding.remove(moves, name, by_command(reason))
         console.print(f"{name} is removed.")
 
     with_sharding(config, work)

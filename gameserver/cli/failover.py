@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from gameserver.cli.actor import Reason
 from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults
@@ -41,6 +42,7 @@ def list_members(config: Config = DEFAULT, as_json: Json = False) -> None:  # no
 @failover.command()
 def switchover(
     database: Annotated[str, typer.Argument(help="The database.")],
+    reason: Reason,
     to: Annotated[str | None, typer.Option(help="The server that is to lead, as `failover list` names it.")] = None,
     config: Config = DEFAULT,
 ) -> None:
@@ -50,7 +52,7 @@ def switchover(
         settings = settings_of(config)
         api = failover_api(settings, database)
         # The log may be in the very database that has no primary.
-        async with audited(settings, change_of("switchover", database, {"to": to})):
+        async with audited(settings, change_of("switchover", database, reason, {"to": to})):
             console.print(await api.switch(to))
 
     with faults():

@@ -12,7 +12,8 @@ import typer
 from rich.live import Live
 
 from gameserver.cli import move_bars, tables
-from gameserver.cli.actor import actor
+from gameserver.cli.actor import Reason, ReasonIfChanged, actor, needed
+from gameserver.cli.auditing import by_command
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
@@ -94,6 +95,7 @@ Groups = Annotated[list[str] | None, typer.Option("--group", help="Only this gro
 def move(
     slots_given: Annotated[str, typer.Argument(metavar="SLOTS", help="The slots, such as 0-15,20.")],
     target: Annotated[str, typer.Option("--to", help="The database to move them to.")],
+    reason: Reason,
     group: Annotated[str, typer.Option(help="Their group.")] = "players",
     config: Config = DEFAULT,
 ) -> None:
@@ -101,7 +103,7 @@ def move(
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_move(moves, group, ranges.parse(slots_given), target)
-        await move_bars.carry_out(moves, await sharding.begin(moves, plans, actor()))
+        await move_bars.carry_out(moves, await sharding.begin(moves, plans, by_command(reason)))
 
     with_sharding(config, work)
 
@@ -110,15 +112,17 @@ def move(
 def rebalance(
     group: Groups = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would move.")] = False,  # noqa: FBT002
+    reason: ReasonIfChanged = None,
     config: Config = DEFAULT,
 ) -> None:
     """Give every database of a group its share of the slots; the plan is shown first."""
+    by = None if dry_run else by_command(needed(reason))
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_rebalance(moves, group or moves.slots.groups())
         tables.show_or_say(console, tables.plans(plans))
-        if plans and not dry_run:
-            await move_bars.carry_out(moves, await sharding.begin(moves, plans, actor(), "slots_rebalance"))
+        if plans and by is not None:
+            await move_bars.carry_out(moves, await sharding.begin(moves, plans, by, "slots_rebalance"))
 
     with_sharding(config, work)
 
@@ -134,23 +138,25 @@ def show_moves(config: Config = DEFAULT) -> None:
 
 
 @slots.command()
-def resume(config: Config = DEFAULT) -> None:
+def resume(reason: Reason, config: Config = DEFAULT) -> None:
     """Continue the unfinished moves; running nodes do this by themselves."""
 
     async def work(moves: Sharding) -> None:
-        await move_bars.carry_out(moves, await sharding.resume(moves, actor()))
+        await move_bars.carry_out(moves, await sharding.resume(moves, by_command(reason)))
 
     with_sharding(config, work)
 
 
 @slots.command()
 def cancel(
-    move_id: Annotated[int, typer.Argument(metavar="MOVE", help="The number of the move.")], config: Config = DEFAULT
+    move_id: Annotated[int, typer.Argument(metavar="MOVE", help="The number of the move.")],
+    reason: Reason,
+    config: Config = DEFAULT,
 ) -> None:
     """End a move early: slots that have moved stay moved, the others stay where they are."""
 
     async def work(moves: Sharding) -> None:
-        await sharding.cancel(moves, move_id, actor())
+        await sharding.cancel(moves, move_id, by_command(reason))
         await move_bars.carry_out(moves, [move_id])
 
     with_sharding(config, work)
@@ -174,6 +180,7 @@ Without = Annotated[list[str] | None, typer.Option("--without", help="A database
 
 @slots.command()
 def reconcile(
+    reason: Reason,
     without: Without = None,
     config: Config = DEFAULT,
     as_json: Json = False,  # noqa: FBT002
@@ -188,13 +195,14 @@ def reconcile(
         if done.closed:
             sys.exit(1)
 
-    _with_reconciler(config, work)
+    _with_reconciler(config, work, (actor(), reason))
 
 
 @slots.command()
 def accept(
     slots_given: Annotated[str, typer.Argument(metavar="SLOTS", help="The slots, such as 0-15,20.")],
     owner: Annotated[str, typer.Option("--owner", help="The database that is to own them.")],
+    reason: Reason,
     group: Annotated[str, typer.Option(help="Their group.")] = "players",
     config: Config = DEFAULT,
 ) -> None:
@@ -204,15 +212,17 @@ def accept(
         await reconciler.accept(group, ranges.parse(slots_given), owner)
         console.print(f"{owner} owns these slots of {group} now.")
 
-    _with_reconciler(config, work)
+    _with_reconciler(config, work, (actor(), reason))
 
 
-def _with_reconciler(config: Path, work: Callable[[Reconciler], Awaitable[None]]) -> None:
+def _with_reconciler(
+    config: Path, work: Callable[[Reconciler], Awaitable[None]], author: tuple[str, str] | None = None
+) -> None:
     async def run() -> None:
         settings = settings_of(config)
         databases = provision.open_databases(settings)
         try:
-            await work(provision.reconciler_of(settings, databases, actor()))
+            await work(provision.reconciler_of(settings, databases, author))
         finally:
             await databases.close()
 

@@ -17,7 +17,7 @@ from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
 from gameserver.rules.errors import BadInput, CommandMismatch, Conflict, FieldProblem, NotFound, PresenceUnavailable
 from gameserver.storage.live.presence import LiveNode
-from gameserver.storage.operators.audit import AuditedChange
+from gameserver.storage.operators.audit import DONE, MOST_ATTEMPTS, AuditedChange
 from gameserver.storage.operators.audit_log import AuditQuestion
 from gameserver.storage.rooms import LiveRoom
 from gameserver.storage.sharding.membership import Member
@@ -105,8 +105,7 @@ async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy) -> Order
     fleet.policy.window.check(by.command_id, fleet.policy.now())
     action = "slots_rebalance" if wanted.slots is None else "slots_move"
     asked = {"slots": wanted.slots, "to": wanted.target}
-    if ordered := await fleet.sharding.moves.ordered(by.command_id):
-        await _require_same(fleet, by, (action, wanted.group, asked))
+    if (ordered := await _ordered(fleet, by, (action, wanted.group, asked))) is not None:
         return await _told(fleet, ordered)
     plans = await plan(fleet, wanted)
     entry = replace(_entry(by, action, wanted.group, plans, asked), before=await _before(fleet, plans))
@@ -122,8 +121,7 @@ async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy) -> Order
     Raises Conflict, CommandMismatch, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
     """
     fleet.policy.window.check(by.command_id, fleet.policy.now())
-    if ordered := await fleet.sharding.moves.ordered(by.command_id):
-        await _require_same(fleet, by, ("database_drain", database, None))
+    if (ordered := await _ordered(fleet, by, ("database_drain", database, None))) is not None:
         return await _told(fleet, ordered)
     plans = await plan_drain(fleet, database)
     entry = replace(_entry(by, "database_drain", database, plans), before=await _before(fleet, plans, database))
@@ -133,12 +131,19 @@ async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy) -> Order
     return await _told(fleet, ids)
 
 
-async def _require_same(fleet: FleetOrders, by: ChangedBy, order: tuple[str, str, object]) -> None:
-    """Raises CommandMismatch if another order was given under this command id: another kind, target, or slots."""
-    question = AuditQuestion(1, command_id=by.command_id)
-    for entry in (await fleet.sharding.audit.log.find(question))[0]:
-        if (entry.action, entry.target, entry.details.get("asked", order[2])) != order:
-            raise CommandMismatch("The command id was used before, for another change.")
+async def _ordered(fleet: FleetOrders, by: ChangedBy, order: tuple[str, str, object]) -> Sequence[int] | None:
+    """The moves that this command has ordered before, of which there may be none; None if it has ordered nothing yet.
+
+    Raises CommandMismatch if another order was given under its id: another kind, target, or slots.
+    """
+    ids = await fleet.sharding.moves.ordered(by.command_id)
+    entries, _ = await fleet.sharding.audit.log.find(AuditQuestion(MOST_ATTEMPTS, command_id=by.command_id))
+    is_known = bool(ids) or any(entry.ended == DONE for entry in entries)
+    if not is_known:
+        return None
+    if any((entry.action, entry.target, entry.details.get("asked", order[2])) != order for entry in entries):
+        raise CommandMismatch("The command id was used before, for another change.")
+    return ids
 
 
 async def _told(fleet: FleetOrders, ids: Sequence[int]) -> Ordered:

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from gameserver.commands.corrections import ChangedBy
 from gameserver.rules import ranges, rebalance
 from gameserver.rules.errors import Conflict
 from gameserver.storage.operators.audit import Audit, AuditedChange, AuditedEnd
@@ -23,7 +24,6 @@ log = structlog.get_logger()
 
 LARGEST_MOVE = 128
 """Slots in one move, at the most: after a failover the rest of a move is copied again."""
-BY_COMMAND = "the command line"
 LOOK_SECONDS = 1.0
 """How often a move that another process carries out is looked at."""
 
@@ -112,20 +112,20 @@ def _require_group(sharding: Sharding, group: str) -> None:
 
 
 async def begin(
-    sharding: Sharding, plans: Sequence[PlannedMove], admin: str | None = None, action: str = "slots_move"
+    sharding: Sharding, plans: Sequence[PlannedMove], by: ChangedBy | None = None, action: str = "slots_move"
 ) -> list[int]:
     """Records the moves, all or none, after checking every database; their ids. Raises Conflict with the reason.
 
-    With `admin`, the audit log has an entry for each.
+    With `by`, the audit log has an entry for each, and the moves have its command id.
     """
     for plan in plans:
         await sharding.mover.require_fit(plan)
     async with contextlib.AsyncExitStack() as stack:
         ends = []
         for plan in plans:
-            recorded = _recorded(sharding, admin, action, plan.target, details_of(plan))
+            recorded = _recorded(sharding, by, action, plan.target, details_of(plan))
             ends.append(await stack.enter_async_context(recorded))
-        ids = await sharding.moves.make(plans, sharding.mover.name)
+        ids = await sharding.moves.make(plans, sharding.mover.name, _command_of(by))
         for end, move_id in zip(ends, ids, strict=True):
             end.after = {"moves": [move_id]}
     return ids
@@ -146,48 +146,52 @@ async def plan_drain(sharding: Sharding, name: str) -> list[PlannedMove]:
     return [plan for plan in plans if plan.source == name]
 
 
-async def drain(sharding: Sharding, name: str, plans: Sequence[PlannedMove], admin: str | None = None) -> list[int]:
+async def drain(sharding: Sharding, name: str, plans: Sequence[PlannedMove], by: ChangedBy | None = None) -> list[int]:
     """Gives a database no more slots, and records the moves that take its own away, as `plan_drain` says; their ids.
 
     Both, or neither: a drain that is refused leaves another one's mark. Raises Conflict.
     """
     details = {"moves": [details_of(plan) for plan in plans]}
-    async with _recorded(sharding, admin, "database_drain", name, details) as end:
+    async with _recorded(sharding, by, "database_drain", name, details) as end:
         for plan in plans:
             await sharding.mover.require_fit(plan)
-        ids = await sharding.moves.make(plans, sharding.mover.name, drained=name)
+        ids = await sharding.moves.make(plans, sharding.mover.name, _command_of(by), drained=name)
         end.after = {"moves": ids}
     return ids
 
 
-async def remove(sharding: Sharding, name: str, admin: str) -> None:
+async def remove(sharding: Sharding, name: str, by: ChangedBy) -> None:
     """Removes a database from its groups. Raises Conflict."""
-    async with _recorded(sharding, admin, "database_remove", name):
+    async with _recorded(sharding, by, "database_remove", name):
         await sharding.membership.leave(name)
 
 
-async def cancel(sharding: Sharding, move_id: int, admin: str) -> None:
+async def cancel(sharding: Sharding, move_id: int, by: ChangedBy) -> None:
     """Asks for the end of a move. Raises Conflict."""
-    async with _recorded(sharding, admin, "slots_cancel", str(move_id)):
+    async with _recorded(sharding, by, "slots_cancel", str(move_id)):
         await sharding.moves.cancel(move_id)
 
 
-async def resume(sharding: Sharding, admin: str) -> list[int]:
+async def resume(sharding: Sharding, by: ChangedBy) -> list[int]:
     """The unfinished moves, to be carried out."""
     ids = [move.id for move in await sharding.moves.unfinished()]
     for move_id in ids:
-        async with _recorded(sharding, admin, "slots_resume", str(move_id)):
+        async with _recorded(sharding, by, "slots_resume", str(move_id)):
             pass  # it is carried out by whoever has its lease, and a move tells itself how it ended
     return ids
 
 
 def _recorded(
-    sharding: Sharding, admin: str | None, action: str, target: str, details: Mapping[str, Any] | None = None
+    sharding: Sharding, by: ChangedBy | None, action: str, target: str, details: Mapping[str, Any] | None = None
 ) -> AbstractAsyncContextManager[AuditedEnd]:
     """The change in the audit log, if it has an author."""
-    if admin is None:
+    if by is None:
         return contextlib.nullcontext(AuditedEnd())
-    return sharding.audit.recorded(AuditedChange(admin, action, target, BY_COMMAND, details or {}))
+    return sharding.audit.recorded(AuditedChange(by.admin, action, target, by.reason, details or {}, by.command_id))
+
+
+def _command_of(by: ChangedBy | None) -> str | None:
+    return None if by is None else by.command_id
 
 
 def details_of(plan: PlannedMove) -> dict[str, str]:

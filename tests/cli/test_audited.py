@@ -10,11 +10,15 @@ from gameserver.__main__ import cli
 from gameserver.app import Core
 from gameserver.cli.actor import actor
 from gameserver.commands import sharding
+from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, GameError
 from gameserver.storage.operators.audit_log import AuditQuestion
 from gameserver.times import rfc3339
+from tests.support.client import command_id
 from tests.support.nodes import toml_of
+
+WHY = ("--reason", "because")
 
 
 async def entries(core: Core) -> list[tuple[object, ...]]:
@@ -23,17 +27,19 @@ async def entries(core: Core) -> list[tuple[object, ...]]:
 
 
 async def test_changes_of_slots_and_databases_have_an_end(core: Core) -> None:
+    ann = ChangedBy("ann", "a test", command_id())
     with pytest.raises(Conflict):
-        await sharding.remove(core.sharding, "one", "ann")
+        await sharding.remove(core.sharding, "one", ann)
     with pytest.raises(GameError):
-        await sharding.cancel(core.sharding, 99, "ann")
+        await sharding.cancel(core.sharding, 99, ann)
     (move,) = await sharding.begin(
-        core.sharding, await sharding.plan_move(core.sharding, "players", [0, 1], "two"), "ann"
+        core.sharding, await sharding.plan_move(core.sharding, "players", [0, 1], "two"), ann
     )
-    await sharding.cancel(core.sharding, move, "ann")
+    assert await core.sharding.moves.ordered(ann.command_id) == [move]
+    await sharding.cancel(core.sharding, move, ann)
     with pytest.raises(Conflict):
-        await sharding.drain(core.sharding, "two", [], "ann")  # the move to it isn't over yet
-    await sharding.drain(core.sharding, "one", [], "ann")
+        await sharding.drain(core.sharding, "two", [], ann)  # the move to it isn't over yet
+    await sharding.drain(core.sharding, "one", [], ann)
     found = await entries(core)
     assert found == [
         ("database_remove", "one", "conflict", None),
@@ -49,7 +55,7 @@ async def test_changes_of_slots_and_databases_have_an_end(core: Core) -> None:
 async def test_a_change_of_nodes_has_an_end(core: Core, settings: Settings, tmp_path: Path) -> None:
     config = tmp_path / "gameserver.toml"
     config.write_text(toml_of(settings, settings.node.port))
-    done = await asyncio.to_thread(CliRunner().invoke, cli, ["nodes", "drain", "node-9", "--config", str(config)])
+    done = await asyncio.to_thread(CliRunner().invoke, cli, ["nodes", "drain", "node-9", *WHY, "--config", str(config)])
     assert done.exit_code == 1, done.output
     assert await entries(core) == [("node_drain", "node-9", "refused", None)]
 
@@ -59,9 +65,9 @@ async def test_a_restoration_and_what_it_puts_right_have_an_end(core: Core, sett
     config.write_text(toml_of(settings, settings.node.port))
     since = rfc3339(core.commands.accounts.policy.now())
     for words, code in (
-        (["restore", "--database", "two", "--to", since], 1),  # it isn't embedded: it can't be put in place
+        (["restore", "--database", "two", "--to", since, *WHY], 1),  # it isn't embedded: it can't be put in place
         (["restore", "--database", "two", "--to", "latest", "--into", str(tmp_path / "past")], 1),  # to look at
-        (["backups", "reconcile", "--database", "two", "--since", since], 0),
+        (["backups", "reconcile", "--database", "two", "--since", since, *WHY], 0),
     ):
         done = await asyncio.to_thread(CliRunner().invoke, cli, [*words, "--config", str(config)], input="y\n")
         assert done.exit_code == code, done.output
@@ -70,7 +76,7 @@ async def test_a_restoration_and_what_it_puts_right_have_an_end(core: Core, sett
         ("database_restore", "two", {"to": since, "timeline": None}, "refused"),
         ("database_reconcile", "two", {"since": since}, "done"),
     ]
-    assert {entry.admin for entry in found} == {actor()}
+    assert {(entry.admin, entry.reason) for entry in found} == {(actor(), "because")}
 
 
 async def test_players_that_are_loaded_and_boards_that_are_repaired_are_recorded(
@@ -84,7 +90,7 @@ async def test_players_that_are_loaded_and_boards_that_are_repaired_are_recorded
         (["demo", "--players", "3"], 0),
         (["demo", "--file", str(tmp_path / "none.toml")], 1),  # before anything is tried
         (["demo", "--file", str(faulty)], 1),
-        (["boards", "check", "exp", "--repair"], 1),  # without a node there is no board yet
+        (["boards", "check", "exp", "--repair", *WHY], 1),  # without a node there is no board yet
         (["boards", "check", "exp"], 1),  # which changes nothing
     ):
         done = await asyncio.to_thread(CliRunner().invoke, cli, [*words, "--config", str(config)])

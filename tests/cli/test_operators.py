@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from rich.cells import cell_len
 
 from gameserver.cli.actor import actor
 from gameserver.config.settings import Settings
@@ -85,6 +86,42 @@ async def test_rank_takes_a_saved_query_and_options_over_it(
     unknown = await command_line.gameserver("rank", "--saved", "nobody", "--config", config)
     assert unknown.code != 0
     assert "nobody" in unknown.text
+
+
+async def test_rank_tells_a_place_and_the_spread_as_the_api_does(
+    api: Api, command_line: CommandLine, config: str
+) -> None:
+    players = [await api.sign_up("mage" if number % 2 else "priest") for number in range(5)]
+    await api.act(players[1])
+
+    async def ranked(*words: str, code: int = 0) -> str:
+        done = await command_line.gameserver("rank", *words, "--config", config)
+        assert done.code == code, done.text
+        return done.text
+
+    def alike(*answers: dict[str, object]) -> bool:
+        return len({json.dumps({**answer, "as_of": ""}) for answer in answers}) == 1
+
+    place = json.loads(await ranked("--place", players[3].id, "--class", "mage", "--json"))
+    assert alike(place, (await api.admin(f"players/{players[3].id}/rank", **{"class": "mage"})).body)
+    assert (place["rank"], place["of"]) == (2, 2)
+    assert (await ranked("--place", players[3].id, "--class", "mage")).startswith("2 of 2, with exp 0; as of ")
+    assert (await ranked("--place", players[0].id, "--class", "mage")).startswith("none of these 2, with exp 0; as of ")
+    assert "no such player" in await ranked("--place", "7", code=1)
+    found = json.loads(await ranked("--spread", "--percentiles", "50,99.5", "--bars", "3", "--json"))
+    assert alike(found, (await api.admin("rankings/spread", percentiles="50,99.5", bars="3")).body)
+    for by in ("exp", "created_at"):
+        lines = (await ranked("--spread", "--by", by)).splitlines()
+        assert max(cell_len(line.rstrip()) for line in lines) <= 80
+        assert lines[-1].startswith("5 players, as of ")
+    assert "percentiles: must be numbers above 0" in await ranked("--spread", "--percentiles", "0", code=1)
+    await ranked("--spread", "--csv", code=2)
+    only = json.loads(await ranked("--id", players[2].id, "--json"))["entries"]
+    assert [entry["player"]["id"] for entry in only] == [players[2].id]
+    await ranked("--class", "mage", "--min-level", "1", "--save", "mages", "--reason", "an event")
+    saved = (await api.admin("queries")).body["queries"]
+    assert [(each["name"], each["query"]) for each in saved] == [("mages", {"class": "mage", "min_level": "1"})]
+    assert "name" in await ranked("--name", players[0].name, "--save", "one", "--reason", "x", code=1)
 
 
 async def test_a_campaign_is_previewed_started_shown_and_revoked(

@@ -34,14 +34,14 @@ async def test_what_went_back_is_shown_opened_and_decided_by_commands(
         assert {(row["about"], row["slots"], row["what"]) for row in json.loads(found)} == {
             ("two", "", "closed"), ("players", "40", "released"), ("players", "41", "conflict"),
         }  # fmt: skip
-        code, done = await slots("reconcile")
+        code, done = await slots("reconcile", "--reason", "two went back")
         assert code == 0
         assert "open again" in done
         owned = "select array_agg(slot order by slot) from players_owned_slots where owned and slot in (40, 41)"
         assert [await one.fetchval(owned), await two.fetchval(owned)] == [[40], None]
-        assert (await slots("accept", "40", "--owner", "two"))[0] == 1
-        assert (await slots("accept", "41", "--owner", "two"))[0] == 0
+        assert (await slots("accept", "40", "--owner", "two", "--reason", "a guess"))[0] == 1
+        assert (await slots("accept", "41", "--owner", "two", "--reason", "it has them"))[0] == 0
         assert await two.fetchval(owned) == [41]
-        audited = "select array_agg(target order by id) from audit where action = 'slots_reconcile'"
-        assert await one.fetchval(audited) == ["two", "players to two"]
+        audited = "select array_agg(target || ': ' || reason order by id) from audit where action = 'slots_reconcile'"
+        assert await one.fetchval(audited) == ["two: two went back", "players to two: it has them"]
     assert (await slots("check"))[0] == 0

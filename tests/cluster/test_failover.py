@@ -91,7 +91,7 @@ async def test_a_killed_primary_is_followed_by_its_standby_and_nothing_is_lost(
     await standby_reads(cluster, first)
     await patroni_is_asked_for_slots(cluster)
     # What can't be done is refused, with Patroni's reason.
-    words = ("failover", "switchover", "one", "--to", "nobody", "--config", str(cluster.config))
+    words = ("failover", "switchover", "one", "--to", "nobody", "--reason", "a test", "--config", str(cluster.config))
     refused = await command_line.gameserver(*words)
     assert refused.code == 1
     assert "Patroni of one refused" in refused.errors

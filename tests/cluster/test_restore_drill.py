@@ -89,7 +89,7 @@ async def test_the_players_of_a_restored_database_go_back_and_nobody_else_does(u
             gone += [late] if owners[slot_of(int(late.id))] == "two" else []
         before = await states(api, here)
 
-        words = ("restore", "--database", "two", "--to", moment.isoformat(), "--json")
+        words = ("restore", "--database", "two", "--to", moment.isoformat(), "--reason", "a drill", "--json")
         printed = await gameserver(up, *words, answer="y\n")
         report = orjson.loads(printed)
         assert report["running"], report

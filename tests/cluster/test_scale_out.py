@@ -78,7 +78,8 @@ class Operators:
         self.api = RuntimeApi(up.folder / "var" / "run" / "haproxy.sock")
 
     async def nodes(self, *arguments: str) -> NodesOutput:
-        done = await self._command_line.gameserver("nodes", *arguments, "--config", str(self.up.config))
+        why = () if arguments[0] == "list" else ("--reason", "a test")
+        done = await self._command_line.gameserver("nodes", *arguments, *why, "--config", str(self.up.config))
         return NodesOutput(done.code, done.text)
 
     def pid_of(self, program: str) -> int | None:

@@ -83,9 +83,13 @@ async def require_control(settings: Settings, databases: Databases) -> None:
     await reconciled(reconciler_of(settings, databases), lambda: control.ask("select 1"))
 
 
-def reconciler_of(settings: Settings, databases: Databases, actor: str | None = None) -> Reconciler:
-    """What opens databases that were failed over or restored; in the audit log under `actor`, else this node's name."""
-    return Reconciler(databases, settings.control.database, actor or f"node {settings.node.title}")
+def reconciler_of(settings: Settings, databases: Databases, author: tuple[str, str] | None = None) -> Reconciler:
+    """What opens databases that were failed over or restored; in the audit log under `author`, who and why.
+
+    Without one it is this node that does so, because they were.
+    """
+    own = (f"node {settings.node.title}", "failed over or restored")
+    return Reconciler(databases, settings.control.database, author or own)
 
 
 async def _judged_if_it_answers(settings: Settings, database: Database) -> Sequence[str]:

@@ -52,10 +52,10 @@ class Reconciliation:
 
 
 class Reconciler:
-    """One per process; `actor` is its name in the audit log."""
+    """One per process; `author` is its name in the audit log, and the reason there."""
 
-    def __init__(self, databases: Databases, control: str, actor: str) -> None:
-        self._databases, self._control, self._actor = databases, control, actor
+    def __init__(self, databases: Databases, control: str, author: tuple[str, str]) -> None:
+        self._databases, self._control, self._author = databases, control, author
         self._is_unsure = True
 
     def is_needed(self) -> bool:
@@ -116,7 +116,7 @@ class Reconciler:
                 raise Conflict("Another process is comparing databases with the map: try again.")
             comparison = await compare(stack, control, self._databases, self._control, takes_moves=True)
             judgements = _accepted(comparison, group, slots, owner)
-            await settling.note(control, self._actor, f"{group} to {owner}", judgements)
+            await settling.note(control, self._author, f"{group} to {owner}", judgements)
             await settling.settle_winners(comparison, judgements)
             await settling.settle_map(control, judgements)
             for compared in comparison.compared.values():
@@ -156,7 +156,7 @@ class Reconciler:
             await settling.settle_winners(comparison, changes)
             await settling.settle_map(control, changes)
             if changes or opening & comparison.went_back():
-                await settling.note(control, self._actor, ", ".join(sorted(opening)) or "-", judgements)
+                await settling.note(control, self._author, ", ".join(sorted(opening)) or "-", judgements)
             closed |= await self._settle_databases(control, comparison, changes, opening)
         done = Reconciliation(judgements, sorted(opening - closed.keys()), closed, comparison.absent)
         _tell(done, comparison.went_back())

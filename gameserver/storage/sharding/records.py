@@ -38,16 +38,26 @@ class MoveRecords:
         self._control = control
         self.slots = SlotSteps(control)
 
-    async def make(self, plans: Sequence[PlannedMove], mover: str, *, drained: str | None = None) -> list[int]:
+    async def make(
+        self,
+        plans: Sequence[PlannedMove],
+        mover: str,
+        command_id: str | None = None,
+        *,
+        drained: str | None = None,
+    ) -> list[int]:
         """Records the moves, all or none, leased to this mover; returns their ids. Raises Conflict with the reason.
 
         With them, the database `drained` is given no more slots.
         """
+        commands = [(command_id, None if command_id is None else part) for part in range(len(plans))]
         try:
             async with self._control.transaction() as connection:
                 if drained is not None:
                     await drain(connection, drained)
-                return [await _make(connection, plan, mover) for plan in plans]
+                return [
+                    await _make(connection, plan, mover, command) for plan, command in zip(plans, commands, strict=True)
+                ]
         except IntegrityError:
             raise Conflict(BUSY) from None
 
@@ -58,14 +68,11 @@ class MoveRecords:
         nothing. Raises Conflict with the reason.
         """
         try:
-            async with self._control.transaction() as connection:
-                if drained is not None:
-                    await drain(connection, drained)
-                return [await _make(connection, plan, NOBODY, (command_id, part)) for part, plan in enumerate(plans)]
-        except IntegrityError:
+            return await self.make(plans, NOBODY, command_id, drained=drained)
+        except Conflict:
             if ordered := await self.ordered(command_id):
                 return ordered
-            raise Conflict(BUSY) from None
+            raise
 
     async def ordered(self, command_id: str) -> list[int]:
         """The ids of the moves that a command has ordered before."""
@@ -174,7 +181,7 @@ async def _make(
     connection: AsyncConnection,
     plan: PlannedMove,
     mover: str,
-    command: tuple[str | None, int | None] = (None, None),
+    command: tuple[str | None, int | None],
 ) -> int:
     """`command` is the command that the move is part of, and which part."""
     await _require_member(connection, plan.group, plan.target)

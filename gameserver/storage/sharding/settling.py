@@ -95,15 +95,17 @@ async def _join(control: DriverConnection, group: str, name: str) -> None:
     )
 
 
-async def note(control: DriverConnection, actor: str, target: str, judgements: Sequence[Judgement]) -> None:
-    """Enters it into the audit log, in the transaction that does it, so with its end."""
+async def note(
+    control: DriverConnection, author: tuple[str, str], target: str, judgements: Sequence[Judgement]
+) -> None:
+    """Enters what `author` does, who and why, into the audit log, in the transaction that does it, so with its end."""
     await control.execute(
         "with entry as (insert into audit (admin, action, target, reason, details)"
         " values ($1, 'slots_reconcile', $2, $3, $4) returning id)"
         " insert into audit_ends (entry, ended) select id, 'done' from entry",
-        actor[:64],
+        author[0][:64],
         target[:128],
-        "failed over or restored",
+        author[1],
         json.dumps(summary(judgements)),
     )
 

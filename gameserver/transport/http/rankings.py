@@ -22,7 +22,7 @@ _PERCENTILE = re.compile(r"100|[0-9]{1,2}(\.[0-9]{1,4})?")
 
 async def read_rankings(request: web.Request, _: str) -> web.StreamResponse:
     fields = inputs.query(request, wire.RankingsQuery)
-    choice, descending = _choice(fields), fields.order == "desc"
+    choice, descending = player_choice(fields), fields.order == "desc"
     context = request.app[COMMANDS]
     after = (
         None if fields.cursor is None else cursors.parse(fields.cursor, cursors.Order(fields.by, descending, choice))
@@ -50,7 +50,7 @@ async def read_place(request: web.Request, _: str) -> web.Response:
 
 async def read_spread(request: web.Request, _: str) -> web.Response:
     fields = inputs.query(request, wire.SpreadQuery)
-    percentiles = [_percentile(text) for text in fields.percentiles]
+    percentiles = percentiles_of(fields)
     segment = (await _question(request, fields)).segment
     question = SpreadQuestion(fields.by, segment, percentiles, fields.bars)
     return json_response(answers.spread(await rankings.spread(request.app[COMMANDS].operations, question), fields.by))
@@ -65,11 +65,12 @@ async def export_ranking(request: web.Request, _: str) -> web.StreamResponse:
 
 async def _question(request: web.Request, fields: wire.PlayersFilter) -> Question:
     context = request.app[COMMANDS]
-    segment = await rankings.resolved(context.operations, context.accounts, _choice(fields))
+    segment = await rankings.resolved(context.operations, context.accounts, player_choice(fields))
     return Question(fields.by, 1, fields.order == "desc", segment)
 
 
-def _choice(fields: wire.PlayersFilter) -> PlayerChoice:
+def player_choice(fields: wire.PlayersFilter) -> PlayerChoice:
+    """Who is meant."""
     choice = segment_choice(fields)
     segment = replace(
         choice.segment,
@@ -97,6 +98,11 @@ def segment_choice(fields: wire.SegmentFilter) -> PlayerChoice:
 
 def _truth(text: wire.Truth | None) -> bool | None:
     return None if text is None else text == "true"
+
+
+def percentiles_of(fields: wire.SpreadQuery) -> list[float]:
+    """Raises BadInput."""
+    return [_percentile(text) for text in fields.percentiles]
 
 
 def _percentile(text: str) -> float:

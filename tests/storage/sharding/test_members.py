@@ -4,11 +4,13 @@ import pytest
 
 from gameserver.app import Core
 from gameserver.commands import sharding
+from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict
 from gameserver.storage.sharding.admission import admit
 from gameserver.storage.sharding.records import MoveRecords
 from tests.storage.sharding import moving
+from tests.support.client import command_id
 from tests.support.deployment import connected, enlist
 
 
@@ -29,7 +31,7 @@ async def test_a_second_drain_that_is_refused_leaves_the_first_ones_mark(core: C
     marked = await core.sharding.membership.listed()
     assert "one" in {member.database for member in marked if member.draining}
     with pytest.raises(Conflict, match="in a move already"):
-        await sharding.drain(core.sharding, "one", plans, "ann")
+        await sharding.drain(core.sharding, "one", plans, ChangedBy("ann", "a test", command_id()))
     assert await core.sharding.membership.listed() == marked
     assert [move.id for move in await core.sharding.moves.unfinished()] == moves
 

@@ -11,8 +11,9 @@ from gameserver.rules.roles import Role
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage.operators.admin_keys import NewKey
 from tests.support.browser import is_no_wider_than_its_window
-from tests.support.client import Api
+from tests.support.client import ADMIN_KEY, Api
 from tests.support.nodes import InProcessNode, start_node
+from tests.support.wait import wait_until
 from tests.transport.console.conftest import sign_in, violations
 
 
@@ -49,6 +50,30 @@ async def test_a_move_is_planned_ordered_and_followed_to_its_end(signed_in: Page
     await page.get_by_role("button", name="Rewards of dragons_weekly").click()
     await expect(page.get_by_role("dialog")).to_contain_text("Nobody has scored yet")
     assert not await violations(page)
+
+
+async def test_a_database_without_slots_is_drained(signed_in: Page, api: Api, node: InProcessNode) -> None:
+    page, membership = signed_in, node.core.sharding.membership
+    ordered = await api.ask("POST", "/admin/v1/databases/two/drain", token=ADMIN_KEY, body={"reason": "a test"})
+    assert ordered.status == 200, ordered.body
+
+    async def is_empty() -> bool:
+        return not any(member.slots for member in await membership.listed() if member.database == "two")
+
+    await wait_until(is_empty, what="two has no slots", seconds=60)
+    await membership.keep("two")
+    await page.goto("/console/fleet")
+    await page.get_by_role("button", name="Drain two…").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Reason").fill("a test")
+    await dialog.get_by_role("button", name="Preview").click()
+    await expect(dialog).to_contain_text("It has no slots to move.")
+    button = dialog.get_by_role("button", name="Drain", exact=True)
+    await expect(button).to_be_disabled()
+    await dialog.get_by_label("to confirm").fill("0")
+    await button.click()
+    await expect(page.get_by_text("No slot had to be moved.")).to_be_visible()
+    assert all(member.draining for member in await membership.listed() if member.database == "two")
 
 
 async def test_a_node_is_drained_and_takes_new_work_again(signed_in: Page, settings: Settings, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.support.client import Api
 
@@ -53,3 +53,25 @@ async def test_every_field_shows_the_seconds_of_its_address(signed_in: Page) -> 
             field = page.locator(f"#{name}")
             await expect(field).to_have_value(re.compile(":04:05$"))
             assert await field.evaluate("element => element.validity.valid")
+
+
+async def test_a_moment_in_a_filter_is_asked_about_when_it_is_left_and_not_at_each_digit(
+    signed_in: Page, browser: Browser
+) -> None:
+    state = await signed_in.context.storage_state()
+    far = await browser.new_context(base_url=signed_in.url, timezone_id="Asia/Seoul", storage_state=state)
+    page, asked = await far.new_page(), list[str]()
+    for view, name in (("players", "seen_since"), ("audit", "since")):
+        await page.goto(f"/console/{view}?{name}={SINCE}")
+        field = page.locator(f"#{name}")
+        await expect(field).to_have_value("2026-01-02T12:04:05")
+        page.on("request", lambda request: asked.append(request.url) if "since=" in request.url else None)
+        await field.focus()
+        for key in ("ArrowRight", "ArrowRight", "2", "0", "2", "5"):
+            await page.keyboard.press(key)
+            await page.wait_for_timeout(100)
+        await expect(field).to_have_value("2025-01-02T12:04:05")
+        await page.keyboard.press("Enter" if view == "audit" else "Tab")
+        await expect(page).to_have_url(re.compile(f"{name}=2025-01-02T03%3A04%3A05.000Z"))
+        assert not [url for url in asked if f"{name}=0" in url]
+    await far.close()

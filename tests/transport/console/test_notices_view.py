@@ -3,7 +3,7 @@
 import csv
 import io
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import ADMIN_KEY, Api
@@ -67,3 +67,28 @@ async def test_the_audit_log_is_searched_and_exported_as_it_is_shown(signed_in: 
     assert [(row["id"], row["reason"]) for row in exported] == [(held["id"], "'=1+1")]
     (entry,) = (await api.admin("audit", action="console_sign_in")).body["entries"]
     assert entry["ended"] == "done"
+
+
+async def test_a_notice_whose_answer_got_lost_may_be_sent_again_and_is_sent_once(signed_in: Page, api: Api) -> None:
+    page, player = signed_in, await api.sign_up("mage")
+    sent = 0
+
+    async def lose(route: Route) -> None:
+        nonlocal sent
+        sent += 1
+        await route.fetch()
+        await (route.abort() if sent == 1 else route.fallback())
+
+    await page.route("**/admin/v1/notices", lose)
+    await page.goto("/console/notices")
+    await page.get_by_role("button", name="Send a notice").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Text").fill("Soon.")
+    await dialog.get_by_label("To one player").fill(player.id)
+    await dialog.get_by_label("Reason").fill("a test")
+    await dialog.get_by_role("button", name="Send", exact=True).click()
+    await expect(page.get_by_role("alert")).to_contain_text("sending it again is safe")
+    await dialog.get_by_role("button", name="Send", exact=True).click()
+    await expect(dialog).to_have_count(0)
+    assert sent == 2
+    assert len((await api.admin("audit", action="notice")).body["entries"]) == 1

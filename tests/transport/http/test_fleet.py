@@ -131,6 +131,20 @@ async def test_a_drain_is_ordered_and_cancelled_and_the_last_database_has_none(a
     assert "last database" in last.body["detail"]
 
 
+async def test_a_drain_of_no_slots_that_is_sent_again_is_planned_and_recorded_once(api: Api) -> None:
+    drained = await admin(api, "POST", "databases/two/drain", reason="a test")
+    await moved(api, drained.body["ids"])
+    key = command_id()
+    ordered = [await admin(api, "POST", "databases/two/drain", key, reason="it is empty") for _ in range(2)]
+    assert [(each.status, each.body) for each in ordered] == [(200, {"moves": [], "ids": []})] * 2
+    entries = (await admin(api, "GET", f"audit?command_id={key}")).body["entries"]
+    assert [(entry["action"], entry["after"]) for entry in entries] == [("database_drain", {"moves": []})]
+    order = {"group": "players", "slots": "0-3", "target": "one", "reason": "a test"}
+    for path, body in (("moves", order), ("databases/one/drain", {"reason": "a test"})):
+        other = await admin(api, "POST", path, key, **body)
+        assert (other.status, other.code) == (422, "command_mismatch"), other.body
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

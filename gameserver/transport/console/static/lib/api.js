@@ -109,12 +109,12 @@ function problemOf(text) {
 
 // A question, asked again a few times while the server says that it is busy or that something is away. Where the session
 // has ended, it waits until the operator is back.
-export async function read(path, query, signal) {
+export async function read(path, query, signal, root = ROOT) {
   let left = RETRIES;
   for (;;) {
     await untilAborted(back, signal);
     try {
-      return await ask('GET', path, { query, signal });
+      return await ask('GET', path, { query, signal, root });
     } catch (error) {
       if (come && !signal?.aborted) continue;
       if (!left || ![429, 503].includes(error.status)) throw error;

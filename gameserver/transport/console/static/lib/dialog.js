@@ -24,9 +24,16 @@ export function useModal() {
   return element;
 }
 
-// A modal dialog; Escape and its button call `onClose`.
+// A modal dialog; Escape, its button and leaving the address at which it is open, as by Back, call `onClose`.
 export function Dialog({ title, onClose, children, wide = false }) {
   const element = useModal();
+  const close = useRef(onClose);
+  close.current = onClose;
+  useLayoutEffect(() => {
+    const leave = () => close.current();
+    addEventListener('popstate', leave);
+    return () => removeEventListener('popstate', leave);
+  }, []);
   const cancel = (event) => {
     event.preventDefault();
     onClose();
@@ -38,16 +45,16 @@ export function Dialog({ title, onClose, children, wide = false }) {
   </dialog>`;
 }
 
-// What an error says, with the fields that it names. Of a change `repeats` says whether sending the same again changes
-// nothing twice; a question leaves it out.
-export function Fault({ error, repeats = null }) {
+// What an error says, with the fields that it names; `sent` of a change, which every door of the server makes only once;
+// `again` asks a question again that nothing else asks by itself.
+export function Fault({ error, sent = false, again }) {
   if (!error) return null;
-  const advice = repeats ? 'sending it again is safe.' : 'look at the audit log before you send it again.';
-  const isUnsure = error.unknown && repeats !== null;
+  const isUnsure = error.unknown && sent;
   return html`<div class="fault" role="alert">
-    <p>${error.message}${error.retryAfter && !isUnsure ? ` Try again in ${number(error.retryAfter)} s.` : ''}${isUnsure ? ` It may have happened or not: ${advice}` : ''}</p>
+    <p>${error.message}${error.retryAfter && !isUnsure ? ` Try again in ${number(error.retryAfter)} s.` : ''}${isUnsure ? ' It may have happened or not: sending it again is safe.' : ''}</p>
     ${error.fields?.length > 0 && html`<ul>${error.fields.map((each) => html`<li>${each.field && html`<b>${each.field}</b>: `}${each.problem}</li>`)}</ul>`}
     ${error.requestId && html`<p class="faint">Request ${error.requestId}</p>`}
+    ${again && html`<p><button type="button" onClick=${again}>Try again</button></p>`}
   </div>`;
 }
 
@@ -79,14 +86,6 @@ export function Moment({ given, value, ...rest }) {
 // What is wrong with a text that should be a moment; undefined if nothing is.
 export const notMoment = (text) => (text && !isMoment(text) ? `“${text}” isn't a moment.` : undefined);
 
-// Filters that a phone shows when it is asked to; `given` is how many of them are set. Elsewhere they are always seen.
-export function Folded({ given, children }) {
-  const [open, setOpen] = useState(false);
-  return html`<button type="button" class="unfold" aria-expanded=${open} onClick=${() => setOpen(!open)}>
-      Filters${given > 0 && ` (${given})`} <span aria-hidden="true">${open ? '▴' : '▾'}</span></button>
-    <div class=${open ? 'folded open' : 'folded'}>${children}</div>`;
-}
-
 // The dialog of a change.
 //
 // `request(values, preview)` gives {method, path, query, body} of the change, or, with `preview`, of its preview (null:
@@ -94,9 +93,9 @@ export function Folded({ given, children }) {
 // what is to be filled in; `check(values)` gives problems by field, and while there is one nothing is sent. `show(answer)`
 // draws a preview's answer; `confirm`, if given, has to be typed, as text or from the preview's answer. `binding(answer)`,
 // if given, is what of a preview has to be so still when the change is made: it is made of the version of the player that
-// was compared with the preview, or not at all. `onDone(answer)` is called after it was made.
-// `repeats` is false where the server takes no command id.
-export function Change({ title, verb, request, fields, check = () => ({}), show, confirm, binding, initial = {}, reasonIn = 'body', danger = false, repeats = true, onDone, onClose }) {
+// was compared with the preview, or not at all. After it was made, `onClose()` is called if the dialog is still there, and
+// `onDone(answer)` in any case: who closes it while it is sent is told how it ended.
+export function Change({ title, verb, request, fields, check = () => ({}), show, confirm, binding, initial = {}, reasonIn = 'body', danger = false, onDone, onClose }) {
   const [values, setValues] = useState(initial);
   const [reason, setReason] = useState('');
   const [typed, setTyped] = useState('');
@@ -142,7 +141,9 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
       const isUnsure = sent.current?.text === text && commands.current.isOpen(sent.current.command);
       if (!isUnsure) sent.current = { text, command: binding ? await bound(command) : command };
       try {
-        return onDone(await commands.current.send(sent.current.command));
+        const answer = await commands.current.send(sent.current.command);
+        if (end.current) onClose();
+        return onDone(answer);
       } catch (fault) {
         if (!binding || isUnsure || fault.code !== 'player_changed' || attempts === ATTEMPTS) throw fault;
       }
@@ -164,8 +165,9 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
     if (preview || error) end.current.scrollIntoView({ block: 'nearest' }); // what is new may be below what is seen
   }, [preview, error]);
   const look = () => attempt(async () => see(await foresee()));
-  const wanted = typeof confirm === 'function' ? preview && confirm(preview) : confirm;
-  const ready = reason.trim() && (!hasPreview || preview) && (!confirm || (wanted && typed.trim() === String(wanted)));
+  const wanted = typeof confirm === 'function' ? (preview ? confirm(preview) : null) : confirm ?? null;
+  const isConfirmed = confirm === undefined || (wanted !== null && typed.trim() === String(wanted));
+  const ready = reason.trim() && (!hasPreview || preview) && isConfirmed;
   const submit = (event) => {
     event.preventDefault();
     if (busy) return;
@@ -188,10 +190,10 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
           aria-describedby="reason-hint" autocomplete="off" />
       <//>
       ${preview && html`<section class="preview" aria-label="What will change" aria-live="polite">${show(preview)}</section>`}
-      ${confirm && wanted !== null && (!hasPreview || preview) && html`<${Field} id="typed" label=${html`Type <b>${wanted}</b> to confirm`}>
+      ${wanted !== null && (!hasPreview || preview) && html`<${Field} id="typed" label=${html`Type <b>${wanted}</b> to confirm`}>
         <input id="typed" value=${typed} onInput=${(event) => setTyped(event.target.value)} autocomplete="off" />
       <//>`}
-      <${Fault} error=${error} repeats=${repeats} />
+      <${Fault} error=${error} sent />
       <footer ref=${end}>
         <button type="button" onClick=${onClose}>Cancel</button>
         ${hasPreview && html`<button type=${preview ? 'button' : 'submit'} formnovalidate class=${preview ? '' : 'main'} disabled=${busy}

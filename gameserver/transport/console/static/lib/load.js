@@ -4,23 +4,31 @@ import { read } from './api.js';
 import { useCallback, useEffect, useRef, useState } from './html.js';
 
 const LEAST_PAUSE_MS = 1000;
+const UNKNOWN = { value: null, error: null, loading: true };
+const NO_ENTRIES = { entries: [], first: null, cursor: null, reached: null, stopped: false, error: null, loading: true };
 
-// {value, error, loading, reload}: asks again when `path` or `query` changes; a late answer to an old question is dropped.
-export function useRead(path, query = {}) {
-  const [state, setState] = useState({ value: null, error: null, loading: true });
-  const [turn, setTurn] = useState(0);
+// A state if it is of this question, or what stands for none.
+const of = (question, state, none) => (state.question === question ? state : none);
+
+// {value, error, loading, reload}: asks again when `path` or `query` changes; without a path it asks nothing.
+// Law: what it gives belongs to this question. A late answer to another one is dropped, and so is the value of one before;
+// after an error, the value stays that this question had.
+export function useRead(path, query = {}, root = undefined) {
   const question = JSON.stringify([path, query]);
+  const [state, setState] = useState(UNKNOWN);
+  const [turn, setTurn] = useState(0);
   useEffect(() => {
     if (!path) return undefined;
     const stop = new AbortController();
-    setState((before) => ({ ...before, loading: true }));
-    read(path, query, stop.signal).then(
-      (value) => setState({ value, error: null, loading: false }),
-      (error) => stop.signal.aborted || setState((before) => ({ value: before.value, error, loading: false })),
+    const set = (change) => stop.signal.aborted || setState((before) => ({ ...of(question, before, UNKNOWN), ...change, question }));
+    set({ loading: true });
+    read(path, query, stop.signal, root).then(
+      (value) => set({ value, error: null, loading: false }),
+      (error) => set({ error, loading: false }),
     );
     return () => stop.abort();
   }, [question, turn]);
-  return { ...state, reload: useCallback(() => setTurn((before) => before + 1), []) };
+  return { ...of(question, state, UNKNOWN), reload: useCallback(() => setTurn((before) => before + 1), []) };
 }
 
 // The same every `pauseMs` after an answer, while the page is seen; `onAnswer` gets each answer.
@@ -48,11 +56,11 @@ export function usePolled(path, query = {}, pauseMs = 2000, onAnswer = null) {
 // Where the server looks at a bounded number of rows for a page, perhaps none of them fits. Then pages are asked for until
 // one does; meanwhile `reached` says how far that got, by `reachedOf(cursor)`, and `stop` ends it: `stopped` until `next`.
 export function usePages(path, query, reachedOf = null) {
-  const empty = { entries: [], first: null, cursor: null, reached: null, stopped: false, error: null, loading: true };
-  const [state, setState] = useState(empty);
+  const question = JSON.stringify([path, query]);
+  const [kept, setState] = useState(NO_ENTRIES);
+  const state = of(question, kept, NO_ENTRIES);
   const [turn, setTurn] = useState(0);
   const own = useRef(null);
-  const question = JSON.stringify([path, query]);
 
   const load = (cursor) => {
     const asked = new AbortController();
@@ -60,6 +68,7 @@ export function usePages(path, query, reachedOf = null) {
     own.current = asked;
     read(path, { ...query, ...(cursor ? { cursor } : {}) }, asked.signal).then(
       (answer) => {
+        if (asked.signal.aborted) return;
         const { entries, next_cursor: next } = answer;
         const isEmpty = !entries.length && next !== null;
         setState((before) => ({
@@ -70,6 +79,7 @@ export function usePages(path, query, reachedOf = null) {
           stopped: false,
           error: null,
           loading: isEmpty,
+          question,
         }));
         if (isEmpty) load(next);
       },
@@ -78,7 +88,7 @@ export function usePages(path, query, reachedOf = null) {
   };
 
   useEffect(() => {
-    setState(empty);
+    setState({ ...NO_ENTRIES, question });
     load(null);
     return () => own.current?.abort();
   }, [question, turn]);

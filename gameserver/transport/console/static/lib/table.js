@@ -9,7 +9,7 @@ const ROW = 36; // pixels, as style.css has it
 const AROUND = 8; // rows drawn above and below what is seen
 const KEYS = { ArrowDown: 1, ArrowUp: -1 };
 
-// `columns`: [{key, title, cell(row), className, sort}]; `pages` is what `usePages` gives; `rowKey(row)` names a row;
+// `columns`: [{key, title, cell(row, isCurrent), className, sort}], where the Tab key leads to the current row; `pages` is what `usePages` gives; `rowKey(row)` names a row;
 // `onOpen(row)` is called for Enter and a click; `label` says what it shows; `sorted` {by, order}, `onSort(by)`.
 export function Table({ columns, pages, rowKey, onOpen, label, sorted, onSort, empty = 'Nothing fits.' }) {
   const { entries, more, loading, error, reached, stopped } = pages;
@@ -66,12 +66,13 @@ export function Table({ columns, pages, rowKey, onOpen, label, sorted, onSort, e
     event.preventDefault();
   };
 
+  const current = Math.max(first, Math.min(focused, last - 1)); // a row that is drawn, so that the Tab key leads to one
   const rows = entries.slice(first, last).map((row, number) => {
     const at = first + number;
     const click = (event) => event.target.closest('a, button') || getSelection().toString() || onOpen?.(row);
-    return html`<tr key=${rowKey(row)} data-at=${at} aria-rowindex=${at + 2} tabindex=${at === focused ? 0 : -1}
+    return html`<tr key=${rowKey(row)} data-at=${at} aria-rowindex=${at + 2} tabindex=${at === current ? 0 : -1}
         class=${onOpen ? 'opens' : ''} onFocus=${() => setFocused(at)} onClick=${click}>
-      ${columns.map((column) => html`<td key=${column.key} class=${column.className ?? ''}>${column.cell(row)}</td>`)}
+      ${columns.map((column) => html`<td key=${column.key} class=${column.className ?? ''}>${column.cell(row, at === current)}</td>`)}
     </tr>`;
   });
   const space = (count) => count > 0 && html`<tr aria-hidden="true" class="space"><td colspan=${columns.length}
@@ -92,7 +93,7 @@ export function Table({ columns, pages, rowKey, onOpen, label, sorted, onSort, e
       <thead><tr>${columns.map(heading)}</tr></thead>
       <tbody>${space(first)}${rows}${space(entries.length - last)}</tbody>
     </table>
-    ${error && html`<${Fault} error=${error} /><p><button type="button" onClick=${more ? pages.next : pages.reload}>Try again</button></p>`}
+    ${error && html`<${Fault} error=${error} again=${more ? pages.next : pages.reload} />`}
     ${!loading && !error && !more && !entries.length && html`<p class="faint">${empty}</p>`}
     ${loading && html`<p class="faint" role="status">Loading…</p>`}
     ${reached && html`<p class="faint">Looked back to ${reached}, and nothing${entries.length ? ' more' : ''} fits so far.

@@ -1,7 +1,8 @@
 // The audit log: what operators have changed, with what was before and after.
 
 import { download } from '../lib/api.js';
-import { Dialog, Field, Folded, Moment } from '../lib/dialog.js';
+import { Dialog, Moment } from '../lib/dialog.js';
+import { Folded, Typed } from '../lib/filters.js';
 import { ago, toLocal, toServer, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePages } from '../lib/load.js';
@@ -47,8 +48,8 @@ export default function Audit({ route }) {
   const query = Object.fromEntries(Object.entries(route.query).filter(([name]) => known.includes(name)));
   const pages = usePages('/audit', { ...query, limit: 100 });
   const set = (name, value) => go(urlOf('audit', [], { ...query, [name]: value }), { replace: true });
-  const moment = (name, label) => html`<${Moment} id=${name} label=${label} step="1" given=${query[name]}
-    value=${toLocal(query[name])} onChange=${(event) => set(name, toServer(event.target.value))} />`;
+  const moment = (name, label) => html`<${Typed} as=${Moment} id=${name} label=${label} step="1" given=${query[name]}
+    value=${toLocal(query[name])} set=${(text) => set(name, toServer(text))} />`;
   return html`
     <div class="bar"><h1>Audit</h1>
       <a class="button" download href=${download('/audit/export', { ...query, format: 'csv' })}>CSV</a>
@@ -57,8 +58,8 @@ export default function Audit({ route }) {
     </div>
     <form class="filters" role="search" aria-label="Audit log" onSubmit=${(event) => event.preventDefault()}>
       <${Folded} given=${Object.keys(query).length}>
-      ${Object.entries(FILTERS).map(([name, label]) => html`<${Field} key=${name} id=${name} label=${label}>
-        <input id=${name} value=${query[name] ?? ''} autocomplete="off" onChange=${(event) => set(name, event.target.value.trim())} /><//>`)}
+      ${Object.entries(FILTERS).map(([name, label]) => html`<${Typed} key=${name} id=${name} label=${label}
+        value=${query[name] ?? ''} set=${(text) => set(name, text.trim())} />`)}
       ${moment('since', 'Since')}${moment('until', 'Until')}<//>
     </form>
     <${Table} label="Audit log" columns=${COLUMNS} pages=${pages} rowKey=${(entry) => entry.id} onOpen=${setOpen} />

@@ -112,7 +112,6 @@ export default function Campaigns({ admin }) {
   const campaigns = asked.value?.campaigns ?? [];
   const close = () => setAct(null);
   const done = (text) => {
-    close();
     setSaid(text);
     asked.reload();
   };

@@ -162,10 +162,6 @@ export default function Fleet({ route, admin }) {
   });
   const orders = may(admin.role, 'operator');
   const tab = TABS.some(([name]) => name === route.query.tab) ? route.query.tab : 'now';
-  const done = (text) => {
-    setChange(null);
-    setTold(text);
-  };
   return html`
     <div class="bar"><h1>Fleet</h1>
       ${orders && html`<button type="button" onClick=${() => setChange({ kind: 'move' })}>Move slots…</button>
@@ -179,10 +175,10 @@ export default function Fleet({ route, admin }) {
       onNode=${orders ? (kind, node) => setChange({ kind, node }) : null} />`}
     ${asked.value && tab === 'slots' && html`<${SlotMaps} /><${Moves} fleet=${asked.value} orders=${orders} onTold=${setTold} />`}
     ${tab === 'boards' && html`<${Boards} /><${Seasons} />`}
-    ${change?.kind === 'drain' && html`<${DrainDatabase} database=${change.database} onDone=${done} onClose=${() => setChange(null)} />`}
-    ${change?.kind === 'leave' && html`<${DrainNode} node=${change.node} onDone=${done} onClose=${() => setChange(null)} />`}
-    ${change?.kind === 'resume' && html`<${ResumeNode} node=${change.node} onDone=${done} onClose=${() => setChange(null)} />`}
+    ${change?.kind === 'drain' && html`<${DrainDatabase} database=${change.database} onDone=${setTold} onClose=${() => setChange(null)} />`}
+    ${change?.kind === 'leave' && html`<${DrainNode} node=${change.node} onDone=${setTold} onClose=${() => setChange(null)} />`}
+    ${change?.kind === 'resume' && html`<${ResumeNode} node=${change.node} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${(change?.kind === 'move' || change?.kind === 'balance') && asked.value && html`<${MoveSlots} members=${asked.value.members}
-      balance=${change.kind === 'balance'} onDone=${done} onClose=${() => setChange(null)} />`}
+      balance=${change.kind === 'balance'} onDone=${setTold} onClose=${() => setChange(null)} />`}
     <${Told} text=${told} onGone=${() => setTold('')} />`;
 }

@@ -3,26 +3,23 @@
 import { ask } from '../lib/api.js';
 import { Dialog, Fault } from '../lib/dialog.js';
 import { ago, languageOf, number, when } from '../lib/format.js';
-import { html, useEffect, useState } from '../lib/html.js';
+import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { Link, urlOf } from '../lib/router.js';
 
 const SAMPLE = 500;
 
 export function Boards() {
-  const [boards, setBoards] = useState([]);
-  const [fault, setFault] = useState(null);
+  const asked = useRead('/boards', {}, '/v1');
+  const boards = (asked.value?.boards ?? []).map((board) => board.name);
   const [checks, setChecks] = useState({});
-  useEffect(() => {
-    ask('GET', '/boards', { root: '/v1' }).then((answer) => setBoards(answer.boards.map((board) => board.name)), setFault);
-  }, []);
   const check = async (board) => {
     setChecks((before) => ({ ...before, [board]: { busy: true } }));
     const found = await ask('GET', `/boards/${encodeURIComponent(board)}/check`, { query: { sample: SAMPLE } }).catch((error) => ({ error }));
     setChecks((before) => ({ ...before, [board]: found }));
   };
   return html`<section><h2>Boards</h2><p class="faint">A check compares about ${SAMPLE} places with the databases; nodes do so by themselves, too.</p>
-    <${Fault} error=${fault} />
+    <${Fault} error=${asked.error} again=${asked.reload} />
     <div class="scroll" role="region" aria-label="Boards" tabindex="0"><table><thead><tr><th scope="col">Board</th><th scope="col">Result</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
     <tbody>${boards.map((board) => {
       const found = checks[board];
@@ -34,9 +31,9 @@ export function Boards() {
 }
 
 export function Seasons() {
-  const { value, error } = useRead('/seasons');
+  const { value, error, reload } = useRead('/seasons');
   const [shown, setShown] = useState(null);
-  return html`<section><h2>Seasons</h2><${Fault} error=${error} />
+  return html`<section><h2>Seasons</h2><${Fault} error=${error} again=${reload} />
     ${value && html`<div class="scroll" role="region" aria-label="Seasons" tabindex="0"><table><thead><tr><th scope="col">Board</th><th scope="col">State</th><th scope="col">From</th><th scope="col">Until</th>
       <th scope="col" class="n">Players</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
       <tbody>${[...value.seasons].reverse().map((season) => html`<tr key=${season.board + season.start}>
@@ -48,10 +45,10 @@ export function Seasons() {
 }
 
 function Rewards({ board, onClose }) {
-  const { value, error } = useRead(`/seasons/${encodeURIComponent(board)}/preview`, { limit: 100 });
+  const { value, error, reload } = useRead(`/seasons/${encodeURIComponent(board)}/preview`, { limit: 100 });
   const reward = (each) => (each ? [each.exp && `${number(each.exp)} exp`, each.text].filter(Boolean).join(', ') : '–');
   return html`<${Dialog} title=${`${board}: if it ended now`} onClose=${onClose} wide>
-    <${Fault} error=${error} />
+    <${Fault} error=${error} again=${reload} />
     ${!value && !error && html`<p role="status">Counting…</p>`}
     ${value && html`<p>It ends ${when(value.season.end)}. Nothing is paid by looking.</p>
       <div class="scroll" role="region" aria-label="Places and rewards" tabindex="0"><table><thead><tr><th scope="col" class="n">Rank</th><th scope="col">Player</th><th scope="col" class="n">Score</th><th scope="col">Reward</th></tr></thead>

@@ -61,20 +61,20 @@ export function Moves({ fleet, orders, onTold }) {
       fields=${() => html`<p>Slots that haven't moved yet stay on ${cancelled.source}; those that have moved stay on ${cancelled.target}.</p>`}
       onDone=${() => {
         onTold(`Move ${cancelled.id} is being cancelled.`);
-        setCancelled(null);
         asked.reload();
       }} />`}
   </section>`;
 }
 
+const total = (plan) => plan.moves.reduce((all, move) => all + move.count, 0);
+const ordered = ({ ids }) => (ids.length ? `Ordered: ${ids.map((id) => `move ${id}`).join(', ')}.` : 'No slot had to be moved.');
+
 function Plan({ plan }) {
-  const total = plan.moves.reduce((all, move) => all + move.count, 0);
-  return html`<p>${number(total)} slots in ${plan.moves.length === 1 ? 'one move' : `${number(plan.moves.length)} moves`}:</p>
+  if (!plan.moves.length) return html`<p>It has no slots to move.</p>`;
+  return html`<p>${number(total(plan))} slots in ${plan.moves.length === 1 ? 'one move' : `${number(plan.moves.length)} moves`}:</p>
     <ul>${plan.moves.map((move) => html`<li key=${`${move.group} ${move.source} ${move.slots}`}>${move.group}: ${number(move.count)} slots from <b>${move.source}</b> to <b>${move.target}</b> <span class="faint">(${move.slots})</span></li>`)}</ul>`;
 }
 
-const total = (plan) => plan.moves.reduce((all, move) => all + move.count, 0);
-const ordered = (answer) => `Ordered: ${answer.ids.map((id) => `move ${id}`).join(', ')}.`;
 
 export function DrainDatabase({ database, onDone, onClose }) {
   const request = (_, preview) => ({ method: 'POST', path: `/databases/${encodeURIComponent(database)}/drain`, query: preview ? { preview: true } : {} });

@@ -92,7 +92,6 @@ export default function Keys({ admin }) {
     asked.reload();
   };
   const revoked = () => {
-    close();
     setSaid(`The keys of ${act.name} are revoked.`);
     asked.reload();
   };
@@ -101,7 +100,7 @@ export default function Keys({ admin }) {
   return html`
     <div class="bar"><h1>Keys</h1><button type="button" class="main" onClick=${() => setAct({ verb: 'Create' })}>Make a key</button></div>
     <${Told} text=${said} onGone=${() => setSaid('')} />
-    <${Fault} error=${asked.error} />
+    <${Fault} error=${asked.error} again=${asked.reload} />
     ${over > 0 && html`<p><label><input type="checkbox" checked=${all} onChange=${(event) => setAll(event.target.checked)} />
       ${' '}Show those that have ended (${over})</label></p>`}
     ${asked.value && html`<div class="table" role="region" aria-label="Operators' keys" tabindex="0"><table>

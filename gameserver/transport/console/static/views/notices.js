@@ -46,7 +46,7 @@ function Send({ onDone, onClose }) {
   const request = ({ text, player }, preview) =>
     preview ? null : { method: 'POST', path: '/notices', body: { text: text.trim(), ...(player.trim() ? { player: player.trim() } : {}) } };
   return html`<${Change} title="Send a notice" verb="Send" initial=${{ text: '', player: '' }} fields=${fields} request=${request}
-    repeats=${false} confirm=${toAll ? ALL : undefined} onDone=${onDone} onClose=${onClose} />`;
+    confirm=${toAll ? ALL : undefined} onDone=${onDone} onClose=${onClose} />`;
 }
 
 export default function Notices() {
@@ -55,7 +55,6 @@ export default function Notices() {
   const [open, setOpen] = useState(null);
   const pages = usePages('/audit', { action: 'notice', limit: 100 });
   const done = () => {
-    setSending(false);
     setTold('The notice was sent.');
     pages.reload();
   };

@@ -18,31 +18,35 @@ const TABS = [
 ];
 
 export default function Player({ admin, route }) {
-  const { rest, query } = route;
-  const id = rest[0] ?? '';
-  const tab = TABS.some(([name]) => name === query.tab) ? query.tab : 'overview';
-  const asked = useRead(id && `/players/${id}`);
-  const devices = useRead(id && `/players/${id}/devices`);
-  const [change, setChange] = useState(null);
+  const id = route.rest[0] ?? '';
   const [receipt, setReceipt] = useState(null);
-  const page = asked.value?.player.id === id ? asked.value : null;
+  if (!id) return html`<p>Choose a player in <${Link} to=${urlOf('players')}>the list of players<//>.</p>`;
+  if (receipt?.player === id) return html`<${Receipt} receipt=${receipt} admin=${admin} onErased=${setReceipt} />`;
+  return html`<${One} key=${id} id=${id} query=${route.query} admin=${admin} onErased=${setReceipt} />`;
+}
+
+// All of one player; of another one, nothing of this is kept.
+function One({ id, query, admin, onErased }) {
+  const tab = TABS.some(([name]) => name === query.tab) ? query.tab : 'overview';
+  const asked = useRead(`/players/${id}`);
+  const devices = useRead(`/players/${id}/devices`);
+  const [change, setChange] = useState(null);
+  const page = asked.value;
   const reload = () => {
     asked.reload();
     devices.reload();
   };
 
-  if (!id) return html`<p>Choose a player in <${Link} to=${urlOf('players')}>the list of players<//>.</p>`;
-  if (receipt?.player === id) return html`<${Receipt} receipt=${receipt} admin=${admin} onErased=${setReceipt} />`;
-  if (!page || asked.error?.code === 'player_not_found') {
-    if (asked.error) return html`<${Missing} id=${id} error=${asked.error} admin=${admin} onErased=${setReceipt} />`;
+  if (asked.error && (!page || asked.error.code === 'player_not_found')) {
+    return html`<${Missing} id=${id} asked=${asked} admin=${admin} onErased=${onErased} />`;
   }
   if (!page) return html`<p role="status">Loading the player…</p>`;
   const shared = { id, page, admin, query, change, setChange };
   return html`
     <article aria-busy=${asked.loading}>
       <${Head} page=${page} />
-      ${asked.error && html`<p class="fault" role="alert">${asked.error.message}</p>`}
-      <${PlayerActions} ...${shared} onDone=${reload} onErased=${setReceipt} />
+      <${Fault} error=${asked.error} again=${reload} />
+      <${PlayerActions} ...${shared} onDone=${reload} onErased=${onErased} />
       <${Tabs} label="Parts of this page" tabs=${TABS} current=${tab}
         to=${(name) => urlOf('player', [id], name === 'overview' ? {} : { tab: name })} />
       <section aria-label=${TABS.find(([name]) => name === tab)[1]}>
@@ -57,11 +61,12 @@ export default function Player({ admin, route }) {
   `;
 }
 
-function Missing({ id, error, admin, onErased }) {
+function Missing({ id, asked: { error, reload }, admin, onErased }) {
+  const isGone = error.code === 'player_not_found';
   return html`
     <h1>Player ${id}</h1>
-    <p class="fault" role="alert">${error.message}</p>
-    ${error.code === 'player_not_found' && html`<p>If there was one, <${Link} to=${urlOf('audit', [], { target: id })}>the
+    <${Fault} error=${error} again=${isGone ? undefined : reload} />
+    ${isGone && html`<p>If there was one, <${Link} to=${urlOf('audit', [], { target: id })}>the
       audit log<//> says what was done to it. What it left when it was deleted can be erased still.</p>
       <${EraseAgain} id=${id} admin=${admin} onErased=${onErased} />`}
   `;
@@ -198,8 +203,10 @@ function Access({ page, devices, setChange }) {
   return html`
     <${Sheet} caption="Sessions" heads=${['Client', 'Address', 'Opened', 'Used', '']} rows=${sessions}
       empty=${page.sessions ? 'It has no open session.' : "Sessions can't be read just now."} />
-    <${Sheet} caption="Devices" heads=${['Label', 'Id', 'Added', '']} rows=${listed}
-      empty=${devices.error ? devices.error.message : 'It signs in by no device.'} />
+    <${Fault} error=${devices.error} again=${devices.reload} />
+    ${!devices.value && !devices.error && html`<p role="status">Loading the devices…</p>`}
+    ${devices.value && html`<${Sheet} caption="Devices" heads=${['Label', 'Id', 'Added', '']} rows=${listed}
+      empty="It signs in by no device." />`}
   `;
 }
 
@@ -238,7 +245,8 @@ function Past({ id, at, setChange }) {
         onInput=${(event) => setWanted(event.target.value)} />
       <button type="submit">Look</button>
     </form>
-    <${Fault} error=${asked.error} />
+    <${Fault} error=${asked.error} again=${asked.reload} />
+    ${at && asked.loading && !asked.value && html`<p role="status">Looking…</p>`}
     ${at && asked.value && !asked.error && html`<${PastState} state=${asked.value} at=${at} setChange=${setChange} />`}
   `;
 }

@@ -30,7 +30,6 @@ export function PlayerActions({ id, page, admin, change, setChange, onDone, onEr
   const close = () => setChange(null);
   const done = (text) => {
     setTold(text);
-    close();
     onDone();
   };
   const made = change && change.kind !== 'note' ? changeOf(change, id, page) : null;
@@ -204,12 +203,14 @@ function NoteDialog({ id, onClose, onDone }) {
   const [busy, setBusy] = useState(false);
   const commands = useRef(null);
   commands.current ??= new Commands();
+  const form = useRef(null);
   const add = async (event) => {
     event.preventDefault();
     setBusy(true);
     setError(null);
     try {
       await commands.current.send({ method: 'POST', path: `/players/${id}/notes`, body: { text } });
+      if (form.current) onClose();
       onDone();
     } catch (fault) {
       setError(fault);
@@ -217,12 +218,12 @@ function NoteDialog({ id, onClose, onDone }) {
     }
   };
   return html`<${Dialog} title="Note something for colleagues" onClose=${onClose}>
-    <form onSubmit=${add}>
+    <form ref=${form} onSubmit=${add}>
       <${Field} id="text" label="Note" hint="The player never sees it.">
         <textarea id="text" required maxlength="2000" rows="5" value=${text} aria-describedby="text-hint"
           onInput=${(event) => setText(event.target.value)}></textarea>
       <//>
-      <${Fault} error=${error} repeats />
+      <${Fault} error=${error} sent />
       <footer>
         <button type="button" onClick=${onClose}>Cancel</button>
         <button type="submit" class="main" disabled=${busy || !text.trim()}>Add</button>

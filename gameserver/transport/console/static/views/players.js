@@ -1,8 +1,9 @@
 // Players: every filter is in the address, so a list can be sent to a colleague.
 
-import { download, read } from '../lib/api.js';
+import { download } from '../lib/api.js';
 import { Chart } from '../lib/chart.js';
-import { Dialog, Fault, Field, Folded, Moment } from '../lib/dialog.js';
+import { Dialog, Fault, Field, Moment } from '../lib/dialog.js';
+import { Folded, Typed } from '../lib/filters.js';
 import { date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
@@ -70,19 +71,19 @@ function Search({ by, text, type }) {
 
 function Filters({ query, search, classes, finds }) {
   const { set } = search;
-  const onChange = (name, from = (value) => value) => (event) => set({ [name]: from(event.target.value) });
-  const moment = (name, label) => html`<${Moment} id=${name} label=${label} step="1" given=${query[name]}
-    value=${toLocal(query[name])} onChange=${onChange(name, toServer)} />`;
+  const onChange = (name) => (event) => set({ [name]: event.target.value });
+  const moment = (name, label) => html`<${Typed} as=${Moment} id=${name} label=${label} step="1" given=${query[name]}
+    value=${toLocal(query[name])} set=${(text) => set({ [name]: toServer(text) })} />`;
   const yesNo = (name, label) => html`<${Field} id=${name} label=${label}>
     <select id=${name} value=${query[name] ?? ''} onChange=${onChange(name)}>
       <option value="">all</option><option value="true">yes</option><option value="false">no</option></select><//>`;
-  const level = (name, label) => html`<${Field} id=${name} label=${label}><input id=${name} type="number" min="1" max="1000000"
-    value=${query[name] ?? ''} onChange=${onChange(name)} /><//>`;
+  const level = (name, label) => html`<${Typed} id=${name} label=${label} type="number" min="1" max="1000000"
+    value=${query[name] ?? ''} set=${(text) => set({ [name]: text })} />`;
   const given = FILTERS.filter((name) => query[name]).length;
   return html`<form class="filters" role="search" aria-label="Players" onSubmit=${(event) => event.preventDefault()}>
     ${finds && html`<${Search} ...${search} />`}
     <${Folded} given=${given}><${Field} id="class" label="Class"><select id="class" value=${query.class ?? ''} onChange=${onChange('class')}>
-      <option value="">all</option>${classes.map((name) => html`<option value=${name}>${name}</option>`)}</select><//>
+      <option value="">all</option>${[...new Set([...classes, query.class])].filter(Boolean).map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select><//>
     ${level('min_level', 'Level from')}${level('max_level', 'to')}
     ${moment('created_since', 'Created since')}${moment('created_until', 'until')}
     ${moment('seen_since', 'Last seen since')}${moment('seen_until', 'until')}
@@ -93,10 +94,10 @@ function Filters({ query, search, classes, finds }) {
 // Percentiles and a histogram of what the list is ordered by.
 function Spread({ query, onClose }) {
   const by = query.by ?? 'exp';
-  const { value, error } = useRead('/rankings/spread', query);
+  const { value, error, reload } = useRead('/rankings/spread', query);
   const bars = value?.histogram ?? [];
   return html`<${Dialog} title=${`How ${by} is spread`} onClose=${onClose} wide>
-    <${Fault} error=${error} />
+    <${Fault} error=${error} again=${reload} />
     ${!value && !error && html`<p role="status">Counting…</p>`}
     ${value && html`<p>${number(value.players)} players, as of ${when(value.as_of)}.</p>
       <div class="scroll" role="region" aria-label="Percentiles" tabindex="0"><table><thead><tr>${value.percentiles.map((each) => html`<th class="n" scope="col">${each.percentile} %</th>`)}</tr></thead>
@@ -106,9 +107,16 @@ function Spread({ query, onClose }) {
   <//>`;
 }
 
+// Where one player stands among those of the filter.
+function Place({ player, filter }) {
+  const { value, error } = useRead(`/players/${player.id}/rank`, filter);
+  const place = value && (value.rank === null ? `none of these ${number(value.of)}` : `place ${number(value.rank)} of ${number(value.of)}`);
+  return html`<${Name} player=${player} />: ${place ?? error?.message ?? 'looking for its place…'}`;
+}
+
 export default function Players({ route, admin }) {
   const [spread, setSpread] = useState(false);
-  const [place, setPlace] = useState('');
+  const [placed, setPlaced] = useState(null);
   const finds = may(admin.role, 'support');
   const known = ['by', 'order', ...(finds ? FINDS : []), ...FILTERS];
   const query = only(known, route.query);
@@ -120,14 +128,11 @@ export default function Players({ route, admin }) {
   const onSort = (name) => search.set({ by: name, order: name === by && order === 'desc' ? 'asc' : 'desc' });
   const { id, name, name_begins, name_part, device, ...filter } = query;
 
-  const rankOf = async (row) => {
-    const answer = await read(`/players/${row.player.id}/rank`, filter).catch((error) => ({ error }));
-    setPlace(answer.error ? answer.error.message : `${row.player.name}: place ${number(answer.rank)} of ${number(answer.of)}`);
-  };
-  const columns = finds
-    ? [...COLUMNS, { key: 'rank', title: 'Place', cell: (row) => html`<button type="button" class="plain" tabindex="-1"
-        aria-label=${`Rank of ${row.player.name} among these`} onClick=${() => rankOf(row)}>rank</button>` }]
-    : COLUMNS;
+  const among = JSON.stringify(filter);
+  const named = { ...COLUMNS[0], cell: finds ? COLUMNS[0].cell : ({ player }) => html`<${Name} player=${player} />` };
+  const columns = [named, ...COLUMNS.slice(1), { key: 'rank', title: 'Place', cell: ({ player }, isCurrent) => html`<button type="button" class="plain"
+    tabindex=${isCurrent ? 0 : -1} aria-label=${`Rank of ${player.name} among these`}
+    onClick=${() => setPlaced((before) => ({ player, among, turn: (before?.turn ?? 0) + 1 }))}>rank</button>` }];
   return html`
     <div class="bar"><h1>Players</h1>
       <span class="faint">${pages.first?.as_of && `as of ${when(pages.first.as_of)}`}</span>
@@ -137,8 +142,9 @@ export default function Players({ route, admin }) {
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
     <${Filters} query=${query} search=${search} finds=${finds} classes=${Object.keys(game.value?.by_class ?? {})} />
+    <${Fault} error=${game.error} again=${game.reload} />
     <${Saved} query=${filter} mayChange=${finds} />
-    <p role="status" aria-live="polite">${place}</p>
+    <p role="status" aria-live="polite">${placed?.among === among && html`<${Place} key=${placed.turn} player=${placed.player} filter=${filter} />`}</p>
     <${Table} label="Players" columns=${columns} pages=${pages} rowKey=${(row) => row.player.id} sorted=${{ by, order }}
       onSort=${onSort} onOpen=${finds ? (row) => go(urlOf('player', [row.player.id])) : null} empty="No player fits." />
     ${spread && html`<${Spread} query=${query} onClose=${() => setSpread(false)} />`}`;

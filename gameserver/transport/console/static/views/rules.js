@@ -67,7 +67,7 @@ function Cancel({ order, onDone, onClose }) {
 function Compare({ pair, onClose }) {
   const asked = useRead(`/rules/${pair[0]}/changes/${pair[1]}`);
   return html`<${Dialog} title=${`Rulebooks ${pair[0]} and ${pair[1]}`} onClose=${onClose} wide>
-    <${Fault} error=${asked.error} />
+    <${Fault} error=${asked.error} again=${asked.reload} />
     ${asked.value && html`<${Changes} changes=${asked.value.changes} first=${String(pair[0])} second=${String(pair[1])} />
       <p>The code is ${asked.value.same_code ? 'the same' : 'another one'}.</p>`}
   <//>`;
@@ -119,7 +119,6 @@ export default function Rules({ admin }) {
   const found = asked.value;
   const close = () => setAct(null);
   const done = (text) => {
-    close();
     setSaid(text);
     asked.reload();
   };

@@ -1,6 +1,6 @@
 // Queries that operators saved for each other: chosen, saved and deleted above the list of players.
 
-import { Change, Field, Told } from '../lib/dialog.js';
+import { Change, Fault, Field, Told } from '../lib/dialog.js';
 import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { go, urlOf } from '../lib/router.js';
@@ -17,7 +17,6 @@ export function Saved({ query, mayChange }) {
   const chosen = queries.find((each) => text(each.query) === text(query))?.name ?? '';
   const close = () => setDialog(null);
   const done = (said) => {
-    close();
     setTold(said);
     asked.reload();
   };
@@ -29,6 +28,7 @@ export function Saved({ query, mayChange }) {
       <option value="">none</option>${queries.map((each) => html`<option value=${each.name}>${each.name}</option>`)}</select><//>
     ${mayChange && html`<button type="button" onClick=${() => setDialog('save')}>Save query</button>
       ${chosen && html`<button type="button" onClick=${() => setDialog('delete')}>Delete query</button>`}`}</div>
+    <${Fault} error=${asked.error} again=${asked.reload} />
     <${Told} text=${told} onGone=${() => setTold('')} />
     ${dialog === 'save' && html`<${Change} title="Save this query for all operators" verb="Save" initial=${{ name: chosen }}
       request=${(values, preview) => (preview ? null : { method: 'POST', path: pathOf(values.name.trim()), body: { query } })}

@@ -89,6 +89,10 @@ class FairTurns:
         if crowded:
             raise _overloaded()
 
+    def is_wanted_by_others(self, source: Source) -> bool:
+        """Whether somebody of another network waits."""
+        return any(line.waiting and other[0] != source[0] for other, line in self._lines.items())
+
     def end(self, source: Source) -> None:
         """Ends a turn of the source; others begin in its place."""
         for part in self._line(source).parts:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 NICENESS = 10
 """What else wants a core gets about nine tenths of it."""
+AUTOGROUP = Path("/proc/self/autogroup")
 ANSWER_SECONDS = 10.0
 """Of an answer, at the most: a process that is frozen is replaced by another one."""
 OWN = "GAMESERVER_"
@@ -85,7 +87,7 @@ class HashingProcess:
         with theirs:
             environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
             end, command = theirs.fileno(), [sys.executable, "-P", "-m", __name__]
-            self._process = subprocess.Popen(command, stdin=end, stdout=end, env=environment)
+            self._process = subprocess.Popen(command, stdin=end, stdout=end, env=environment, start_new_session=True)
         return self._socket
 
 
@@ -93,13 +95,20 @@ def serve() -> None:
     """Answers until the other end is closed, which a killed node does, too."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    with contextlib.suppress(OSError):
-        os.nice(NICENESS)
+    _give_way()
     for line in sys.stdin.buffer:
         began = time.process_time()
         result = _answered(*orjson.loads(line))
         sys.stdout.buffer.write(orjson.dumps([result, time.process_time() - began]) + b"\n")
         sys.stdout.buffer.flush()
+
+
+def _give_way() -> None:
+    """Lowers the priority of this process, and of its session: Linux may share out cores among sessions first."""
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+    with contextlib.suppress(OSError):
+        AUTOGROUP.write_text(str(NICENESS), "ascii")
 
 
 def _answered(hashed: str | None, password: str) -> str | bool:

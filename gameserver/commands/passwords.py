@@ -34,6 +34,8 @@ T = TypeVar("T")
 FEWEST = 2
 """Processes: one network never has the last one."""
 ATTEMPTS = 2
+WRONG = 4
+"""Times as long lasts the turn of a wrong password: whoever guesses gets a quarter of what others may take."""
 NETWORK_BITS = {4: 24, 6: 48}
 """A network whose addresses share a turn: what one customer of a provider can easily have."""
 
@@ -111,8 +113,17 @@ class Passwords:
             raise Overloaded("The node is stopping.", retry_after=1)
         loop = asyncio.get_running_loop()
         begun = loop.run_in_executor(self._threads, self._timed, work)
-        begun.add_done_callback(lambda done: loop.call_later(self._rest(done), self._turns.end, source))
+        begun.add_done_callback(lambda done: loop.call_later(self._rest(done), self._rested, source, done))
         return (await asyncio.shield(begun)).result
+
+    def _rested(self, source: Source, done: "asyncio.Future[_Timed[Any]]") -> None:
+        """Ends the turn; that of a wrong password only a while later, unless another network waits."""
+        was_wrong = not done.cancelled() and done.exception() is None and done.result().was_wrong
+        if not was_wrong or self._turns.is_wanted_by_others(source):
+            self._turns.end(source)
+        else:
+            more = (WRONG - 1) * done.result().worked / self._seconds_per_second
+            asyncio.get_running_loop().call_later(more, self._turns.end, source)
 
     def _rest(self, done: "asyncio.Future[_Timed[Any]]") -> float:
         if done.cancelled() or done.exception() is not None:
@@ -128,7 +139,8 @@ class Passwords:
             result = self._insisted(process, work)
         finally:
             self._idle.append(process)
-        return _Timed(result, process.worked - worked, time.monotonic() - began)
+        was_wrong = isinstance(result, Checked) and not result.fits
+        return _Timed(result, process.worked - worked, time.monotonic() - began, was_wrong)
 
     def _insisted(self, process: HashingProcess, work: Callable[[HashingProcess], T]) -> T:
         """Once more with a new process if the first one ends. Raises Overloaded if that ends, too."""
@@ -153,11 +165,12 @@ class Passwords:
 
 @dataclass(frozen=True, slots=True)
 class _Timed(Generic[T]):
-    """What came of some work, and the seconds that it took of a core and of time."""
+    """What came of some work, whether that was a wrong password, and the seconds that it took of a core and of time."""
 
     result: T
     worked: float
     passed: float
+    was_wrong: bool
 
 
 def source_of(address: str | None) -> Source:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from gameserver.commands import hashing_process
 from gameserver.commands.hashing_process import NICENESS
-from gameserver.commands.passwords import HashingLimits, Passwords
+from gameserver.commands.passwords import WRONG, HashingLimits, Passwords
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Overloaded
 from gameserver.stack.processes.process_table import descendants
@@ -53,6 +54,23 @@ async def test_a_process_that_is_killed_or_frozen_is_replaced_and_nobody_notices
         assert not await passwords.verify(hashed, "another")
         (after,) = hashing(os.getpid())
         assert after != before
+
+
+async def test_a_network_waits_longer_after_a_wrong_password_than_after_a_right_one(passwords: Passwords) -> None:
+    hashed, rounds = await passwords.hash(PASSWORD, "203.0.113.1"), 4
+
+    async def seconds(password: str) -> tuple[float, float]:
+        """What the checks took of time and of a core; of one network one at a time."""
+        began, worked = time.monotonic(), sum(process.worked for process in passwords._processes)
+        for _ in range(rounds):
+            await passwords.verify(hashed, password, "203.0.113.1")
+        return time.monotonic() - began, sum(process.worked for process in passwords._processes) - worked
+
+    await seconds(PASSWORD)
+    took, worked = await seconds("a guess")
+    each_may_work = 1.0 / len(passwords._processes)
+    least = (rounds - 1) / rounds * WRONG * worked / each_may_work
+    assert took >= 0.8 * least, (took, worked, least)
 
 
 async def test_when_no_process_can_be_had_the_caller_is_told_to_come_again(

@@ -3,7 +3,7 @@
 // Law: no fault of a view ends the console: it is told in the view's place, and what is around it goes on.
 
 import { Fault } from './dialog.js';
-import { Component, html, useEffect, useState } from './html.js';
+import { Component, html, useLayoutEffect, useState } from './html.js';
 
 // Draws its children until they fail, and then what failed, until `route` is another one.
 export class Boundary extends Component {
@@ -24,7 +24,7 @@ export class Boundary extends Component {
 // A fault of a script that no view is drawn by, such as of a button: told on top until it is closed.
 export function Mishap() {
   const [text, setText] = useState('');
-  useEffect(() => {
+  useLayoutEffect(() => { // a fault may come before the page is painted
     const failed = ({ error, reason = error }) => reason && reason.name !== 'AbortError' && setText(reason.message ?? String(reason));
     addEventListener('error', failed);
     addEventListener('unhandledrejection', failed);

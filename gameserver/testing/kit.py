@@ -176,7 +176,7 @@ class GameKit:
         return drawn
 
     def _timed(self, player: Player, rule: str, args: BaseModel, seed: int) -> Outcome:
-        """As `_apply`. Raises RuleTooSlow if it takes longer than a server lets it, twice: a machine may be busy."""
+        """What comes of it. Raises RuleTooSlow if that takes longer than a server lets it, twice: a machine is busy."""
         began = time.perf_counter()
         try:
             return self._laws.apply(player, rule, args, seed)

@@ -37,8 +37,14 @@ class RuleLaws:
             stored = orjson.loads(orjson.dumps(model.model_dump(mode="json")))
         except TypeError as error:
             raise AssertionError(f"{rule}: its arguments aren't JSON: {error}") from error
-        again = self.apply(player, rule, self.rulebook.recorded(rule, stored), *dice)
-        assert again == outcome, f"{rule} isn't a function of player, arguments and moment: {outcome} and then {again}"
+        again: Outcome | GameError
+        try:
+            again = self.apply(player, rule, self.rulebook.recorded(rule, stored), *dice)
+        except GameError as error:
+            again = error
+        assert again == outcome, (
+            f"{rule} isn't a function of player, arguments and moment: {outcome} and then {again!r}"
+        )
 
     def require_harmless(self, letter: Letter, seed: int) -> None:
         """A letter may be refused by its recipient, but not break its rule."""

@@ -106,3 +106,14 @@ async def test_a_player_that_was_imported_hurt_begins_so(core: Core) -> None:
     assert await act(core, player, "rest")
     tally = await suppose(core, since)
     assert (tally.refused, tally.allowed) == ({}, {})
+
+
+async def test_a_player_that_was_erased_is_unknown_also_where_only_refusals_are_left(core: Core) -> None:
+    player = await enlist(core)
+    since = core.rooms.clock.now()
+    assert not await act(core, player, "rest")
+    async with connected(core.databases[owner(core, player.id)].url) as connection:
+        blank = "update ledger set outcome = jsonb_set(outcome::jsonb, '{name}', '\"\"')::json where seed >= 0"
+        await connection.execute(blank)
+    tally = await suppose(core, since)
+    assert (tally.total.players, tally.unknown) == (0, 1)

@@ -56,6 +56,12 @@ def remembers_elsewhere(player: Player, _args: Nothing, _moment: Moment) -> Outc
     return Outcome(changed(player, data={**player.data, "met": True}), events)
 
 
+def sulks(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
+    if player.data and next(_counted) % 2:
+        raise Refused("sulking", "Not now.")
+    return Outcome(changed(player, data={"met": True}), ())
+
+
 def spends(player: Player, _args: Nothing, _moment: Moment) -> Outcome:
     if "visits" not in player.data:
         raise Refused("never_here", "Who are you?")
@@ -86,8 +92,9 @@ def test_a_name_that_two_rules_use_for_different_things_is_found_by_either(rule:
 
 
 def test_what_was_remembered_has_to_replay_too() -> None:
-    with pytest.raises(AssertionError, match="isn't a function of player, arguments and moment"):
-        kit_with(remembers_elsewhere).check("remembers_elsewhere", examples=20)
+    for rule in (remembers_elsewhere, sulks):
+        with pytest.raises(AssertionError, match="isn't a function of player, arguments and moment"):
+            kit_with(rule).check(rule.__name__, examples=20)
 
 
 def test_a_rule_that_needs_what_others_leave_takes_effect_in_a_chain() -> None:

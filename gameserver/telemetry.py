@@ -1,4 +1,9 @@
-"""Request ids, and every metric, declared once."""
+"""Request ids, and every metric, declared once.
+
+Law: no label has a value that a stranger or a rule of the game makes up, so series and what is cached here are few:
+codes of errors are those of `code_labels`, paths are the routes that they fit, and other names are the settings' or the
+game's.
+"""
 
 import random
 from contextvars import ContextVar

@@ -27,7 +27,7 @@ def replay(  # noqa: PLR0913 (one for each option)
     config: Config = DEFAULT,
     until: Annotated[str | None, typer.Option(help="Up to this moment; without it, up to now.")] = None,
     players: Annotated[int | None, typer.Option(min=1, help="Only so many players, drawn by --seed.")] = None,
-    seed: Annotated[int, typer.Option(help="Draws players, and dice for what was refused then.")] = 0,
+    seed: Annotated[int, typer.Option(help="Draws those players.")] = 0,
     html: Annotated[Path | None, typer.Option(help="Also write the report into this file, as a page.")] = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from gameserver.code_labels import CODES
 from gameserver.commands.turns import Turns
 from gameserver.rules.action_table import BY_OPERATORS
 from gameserver.rules.arguments import Arguments
@@ -73,17 +74,18 @@ async def act(play: Play, session: Session, action: str, args: object, command_i
     command.repeatable, began = repeatable, time.perf_counter()
     if (tracer := play.players.tracer) is not None:
         command.trace = tracer.command(action, command_id)
-    end = UNKNOWN
+    end = counted = UNKNOWN
     try:
         command.takes = _takes(rulebook, command)
         receipt = await play.players.act(command)
-        end = "replayed" if receipt.replayed else "done"
+        end = counted = "replayed" if receipt.replayed else "done"
     except GameError as error:
         end = error.code
+        counted = CODES.learnt(end, action)
         raise
     finally:
         COMMAND_SECONDS.of(action).observe(time.perf_counter() - began)
-        command_ended(action, end).inc()
+        command_ended(action, counted).inc()
         if command.trace is not None:
             command.trace.end(end)
     play.feeds.note(receipt, action)
@@ -96,6 +98,9 @@ def _arguments(rulebook: Rulebook, command: Command, args: object) -> BaseModel:
         return rulebook.arguments(command.action, args)
     except RuleBroken as error:
         rule_failed(rulebook, command, error)
+        raise
+    except GameError as error:
+        CODES.learnt(error.code, command.action)
         raise
 
 

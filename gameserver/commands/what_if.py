@@ -1,16 +1,17 @@
 """What if: the ledger of a period, applied again under changed rules. Reads only."""
 
-import hashlib
 import random
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from gameserver.rules.player import Player
 from gameserver.rules.player_data import load
 from gameserver.rules.rulebook import Rulebook
 from gameserver.rules.what_if import AlteredCourse, RecordedStep, state_of
 from gameserver.rules.what_if_tally import WhatIfTally
-from gameserver.storage.ledger.periods import Period, PeriodPart, PeriodRow, Periods
+from gameserver.storage.ledger.periods import Period, PeriodPart, PeriodRow, Periods, StartingPoint
+from gameserver.storage.ledger.refusals import dice_seed
 
 MOST = 20
 """Players that are named."""
@@ -21,7 +22,7 @@ SIGN_UP = "sign_up"
 class Supposition:
     """Which rules to suppose, for which period, and for how many players (None: all).
 
-    `seed` draws those players, and the dice of what was refused then.
+    `seed` draws those players.
     """
 
     rulebook: Rulebook
@@ -74,15 +75,14 @@ class _Followed:
     def _begin(self, row: PeriodRow, part: PeriodPart) -> None:
         self._player_id = row.player_id
         start, rulebook = part.starts.get(row.player_id), self._supposed.rulebook
-        if start is None:
-            if row.action == SIGN_UP and row.outcome["name"]:
-                self._course = AlteredCourse(rulebook, state_of(row.player_id, row.outcome, row.at), is_new=True)
-            else:
-                self.tally.unknown += 1
-            return
-        began = state_of(row.player_id, start.outcome, start.at, load(start.data))
-        self._course = AlteredCourse(rulebook, began._replace(created_at=start.created_at))
-        self._go_on(row)
+        if start is not None and start.outcome["name"]:
+            self._course = AlteredCourse(rulebook, _began(row.player_id, start))
+            self._go_on(row)
+        elif start is None and row.action == SIGN_UP and row.outcome.get("name"):
+            is_full = row.outcome["hp"] == row.outcome["max_hp"]
+            self._course = AlteredCourse(rulebook, state_of(row.player_id, row.outcome, row.at), gets_all_hp=is_full)
+        else:
+            self.tally.unknown += 1
 
     def _go_on(self, row: PeriodRow) -> None:
         if self._course is None:
@@ -93,14 +93,19 @@ class _Followed:
             return
         self._course.take(self._step(row))
 
-    def _step(self, row: PeriodRow) -> RecordedStep:
-        if row.seed >= 0:
-            return RecordedStep(row.action, row.args, row.seed, row.at, row.outcome, rules=row.rules)
-        drawn = hashlib.blake2b(f"{self._supposed.seed}\0{row.command_id}".encode(), digest_size=8).digest()
-        refused = row.outcome["refused"]["code"]
-        return RecordedStep(row.action, row.args, int.from_bytes(drawn) >> 1, row.at, row.outcome, refused)
+    @staticmethod
+    def _step(row: PeriodRow) -> RecordedStep:
+        refused = row.outcome["refused"]["code"] if row.seed < 0 else None
+        return RecordedStep(row.action, row.args, dice_seed(row.seed), row.at, row.outcome, refused, row.rules)
 
     def _finish(self) -> None:
         if self._course is not None:
             self.tally.add(self._course)
         self._course = None
+
+
+def _began(player_id: int, start: StartingPoint) -> Player:
+    """What the player was when the period began."""
+    return state_of(player_id, start.outcome, start.created_at)._replace(
+        version=start.version, exp_reached_at=start.exp_reached_at, data=load(start.data)
+    )

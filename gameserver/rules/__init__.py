@@ -9,5 +9,5 @@ marks for actions), `arguments` (`Arguments`, `MailArguments`), `items` (`Items`
 (`EXP_CAP`), `editions` (`RulesInForce`, `Edition`), `differences` (of two games), `errors` (the tree of errors),
 `campaign_errors`, `action_table` (`BY_OPERATORS`), `game_names` (`GameName`), `roles` (`Role`), `one_time`, `what_if`
 (`AlteredCourse`, `RecordedStep`, `state_of`), `what_if_tally` (`WhatIfTally`), `places` (`own_line`), `studio`
-(`said`, `OWN_FIELDS`, `LONGEST_RULE`) and `plain_json` (`LARGEST_JSON`).
+(`said`, `OWN_FIELDS`, `LONGEST_RULE`), `server_codes` (`SERVER_CODES`) and `plain_json` (`LARGEST_JSON`).
 """

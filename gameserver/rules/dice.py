@@ -42,3 +42,17 @@ class Dice:
         state = ((state ^ (state >> 30)) * 0xBF58_476D_1CE4_E5B9) & _MASK
         state = ((state ^ (state >> 27)) * 0x94D0_49BB_1331_11EB) & _MASK
         return state ^ (state >> 31)
+
+
+class UnknownDice(Dice):
+    """Dice of which the seed isn't known: `rolled` says whether a rule has asked for what nobody can say."""
+
+    __slots__ = ("rolled",)
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.rolled = False
+
+    def _draw(self) -> int:
+        self.rolled = True
+        return super()._draw()

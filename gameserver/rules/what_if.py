@@ -1,11 +1,12 @@
 """What one player would have become if other rules had been in force: its ledger rows, applied again.
 
 Law: the same rows under the rules that wrote them lead to what they recorded, step by step, so whatever differs comes
-from the changed rules. Arguments, times and dice are the recorded ones; a command that was refused then had no dice and
-gets new ones. A command that the changed rules refuse changes nothing, and the player goes on without it. Players are
-looked at one by one: letters arrive as they were sent. An operator's correction changes the player by as much as it
-did. Stocks of items aren't known, so an action that takes items is only doubted (`in_doubt`) where the player has been
-granted less of them than it was.
+from the changed rules. Arguments, times and dice are the recorded ones, and a rule is shown the whole player as it was
+then, also its version, its name and when its EXP got their value. Where the dice of a refusal aren't known, a command
+that the changed rules would roll for stays refused. A command that they refuse changes nothing, and the player goes on
+without it. Players are looked at one by one: letters arrive as they were sent. An operator's correction changes the
+player by as much as it did. Stocks of items aren't known, so an action that takes items is only doubted (`in_doubt`)
+where the player has been granted less of them than it was.
 """
 
 from collections import Counter
@@ -16,12 +17,11 @@ from typing import Any, NamedTuple
 
 from gameserver.rules.action_table import NOT_ACTIONS
 from gameserver.rules.corrections import CORRECTIONS, recorded_data
-from gameserver.rules.dice import Dice
+from gameserver.rules.dice import Dice, UnknownDice
 from gameserver.rules.errors import GameError, RuleBroken
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.outcomes import GRANTED, TAKEN
-from gameserver.rules.player import Moment, Player, changed
-from gameserver.rules.player_data import NO_DATA, PlayerData
+from gameserver.rules.player import Moment, Outcome, Player, changed, renamed, settled
 from gameserver.rules.rulebook import Rulebook
 
 NOT_OF_RULES = frozenset({"not_enough_items"})
@@ -32,12 +32,12 @@ BROKEN = "rule_broken"
 class RecordedStep(NamedTuple):
     """A row of the ledger: what took effect, with its first answer, or what was `refused` then, with the error's code.
 
-    `seed` is the recorded one, or a new one for what was refused.
+    `seed` is that of its dice, None for what was refused with dice that aren't known.
     """
 
     action: str
     args: Any
-    seed: int
+    seed: int | None
     at: datetime
     outcome: Mapping[str, Any]
     refused: str | None = None
@@ -73,21 +73,32 @@ class Effects:
         return self.granted[item] - self.taken[item]
 
 
-def state_of(player_id: int, outcome: Mapping[str, Any], at: datetime, data: PlayerData = NO_DATA) -> Player:
-    """The player that a row's first answer shows."""
+def state_of(player_id: int, outcome: Mapping[str, Any], at: datetime) -> Player:
+    """The player that the first answer of a sign-up shows."""
     values = (outcome["name"], outcome["class"], outcome["level"], outcome["hp"], outcome["exp"])
-    return Player(player_id, *values, version=1, created_at=at, exp_reached_at=at, data=data)
+    return Player(player_id, *values, version=1, created_at=at, exp_reached_at=at)
+
+
+def _after(before: Player, outcome: Mapping[str, Any], at: datetime) -> Player:
+    """The player that the first answer of its next row shows."""
+    shown = state_of(before.id, outcome, at)
+    return shown._replace(
+        version=before.version + 1,
+        created_at=before.created_at,
+        exp_reached_at=before.exp_reached_at if shown.exp == before.exp else at,
+        data=recorded_data(outcome, before.data),
+    )
 
 
 class AlteredCourse:
     """One player's way through a period, as recorded and as changed; `began` is the recorded player before it."""
 
-    def __init__(self, rulebook: Rulebook, began: Player, *, is_new: bool = False) -> None:
-        """Of a player that signed up in the period, `began` is what it was then: it had all its HP, if not fewer."""
+    def __init__(self, rulebook: Rulebook, began: Player, *, gets_all_hp: bool = False) -> None:
+        """`gets_all_hp` if the player signed up in the period, with all the HP that there were."""
         self._rulebook = rulebook
         self.began, self.recorded = began, Effects(began)
         level = rulebook.game.level_of(began.exp)
-        self.changed = Effects(began._replace(level=level, hp=self._first_hp(level) if is_new else began.hp))
+        self.changed = Effects(began._replace(level=level, hp=self._first_hp(level) if gets_all_hp else began.hp))
         self.steps = 0
         self.rules: Counter[int | None] = Counter()
         """How many actions and letters each rulebook made."""
@@ -110,35 +121,48 @@ class AlteredCourse:
         self.steps += 1
         self.rules[step.rules] += step.action not in NOT_ACTIONS
         if step.action in CORRECTIONS:
-            self._correct(step.outcome)
-        elif step.action not in NOT_ACTIONS and (code := self._apply(step)) is not None:
-            self.refused[step.action, code] += 1
-        after = state_of(self.began.id, step.outcome, step.at, recorded_data(step.outcome, self.recorded.player.data))
+            self._correct(step.outcome, step.at)
+        elif step.action in NOT_ACTIONS:
+            self.changed.player = renamed(self.changed.player, step.outcome["name"])
+        else:
+            self._go_on(step)
+        after = _after(self.recorded.player, step.outcome, step.at)
         self.recorded.become(after, after.level, step.outcome["events"])
+
+    def _go_on(self, step: RecordedStep) -> None:
+        judged = self._judged(step, _dice(step.seed))
+        if isinstance(judged, str):
+            self.refused[step.action, judged] += 1
+        else:
+            self._become(step.action, judged)
 
     def _try_again(self, step: RecordedStep, refused: str) -> None:
         if step.action in NOT_ACTIONS or refused in NOT_OF_RULES:
             return
-        if self._apply(step) is None:
-            self.allowed[step.action, refused] += 1
+        dice = _dice(step.seed)
+        judged = self._judged(step, dice)
+        if isinstance(judged, str) or (isinstance(dice, UnknownDice) and dice.rolled):
+            return
+        self._become(step.action, judged)
+        self.allowed[step.action, refused] += 1
 
-    def _apply(self, step: RecordedStep) -> str | None:
-        """Applies an action or a letter to the changed player; the code of the error that refuses it."""
+    def _judged(self, step: RecordedStep, dice: Dice) -> Outcome | str:
+        """What the changed rules make of an action or a letter: the outcome, or the code of the error."""
         rulebook = self._rulebook
         try:
             args = rulebook.recorded(step.action, step.args)
-            moment = Moment(step.at, Dice(step.seed), rulebook.game)
-            outcome = rulebook.apply(step.action, self.changed.player, args, moment)
+            return rulebook.apply(step.action, self.changed.player, args, Moment(step.at, dice, rulebook.game))
         except RuleBroken:
             return BROKEN
         except GameError as error:
             return error.code
-        taken = [item for event in outcome.events if event["type"] == TAKEN for item in event["items"]]
-        self.in_doubt[step.action] += any(self.changed.net(item) < self.recorded.net(item) for item in taken)
-        self.changed.become(outcome.player, outcome.player.level, outcome.events)
-        return None
 
-    def _correct(self, outcome: Mapping[str, Any]) -> None:
+    def _become(self, action: str, outcome: Outcome) -> None:
+        taken = [item for event in outcome.events if event["type"] == TAKEN for item in event["items"]]
+        self.in_doubt[action] += any(self.changed.net(item) < self.recorded.net(item) for item in taken)
+        self.changed.become(outcome.player, outcome.player.level, outcome.events)
+
+    def _correct(self, outcome: Mapping[str, Any], at: datetime) -> None:
         """Changes the changed player by as much as an operator changed the recorded one."""
         before, now = self.recorded.player, self.changed.player
         class_name = now.class_name if outcome["class"] == before.class_name else outcome["class"]
@@ -147,6 +171,10 @@ class AlteredCourse:
         hp = max(now.hp + outcome["hp"] - before.hp, 0)
         if class_name in game.classes:
             hp = min(hp, game.max_hp(class_name, level))
-        data = recorded_data(outcome, now.data)
-        after = changed(now, hp=hp, exp=exp, class_name=class_name, data=data)
-        self.changed.become(after, level, outcome["events"])
+        reached = now.exp_reached_at if exp == now.exp else at
+        after = changed(now, hp=hp, exp=exp, class_name=class_name, data=recorded_data(outcome, now.data))
+        self.changed.become(settled(after, level, hp, now.version + 1, reached), level, outcome["events"])
+
+
+def _dice(seed: int | None) -> Dice:
+    return UnknownDice() if seed is None else Dice(seed)

@@ -159,3 +159,24 @@ def test_a_tally_counts_by_class_and_level_and_remembers_who_differs_most():
     same = WhatIfTally(most=2)
     same.add(course(RULEBOOK, sample_player(), played(sample_player(), HUNTS[:3])))
     assert same.shifts() == []
+
+
+def test_dice_that_arent_known_decide_nothing_and_whatever_needs_none_is_tried_again():
+    def tough(game: dict[str, Any]) -> None:
+        game["classes"]["warrior"]["base_hp"] = 500
+
+    full, hunts = sample_player(), [Record("hunt", {"foe": "slime"}, seed, LATER) for seed in range(4)]
+    rests = [step._replace(seed=None) for step in played(full, [Record("rest", {}, 1, LATER)])]
+    assert dict(course(other(tough), full, rests).allowed) == {("rest", "full_hp"): 1}
+    refused = [step._replace(seed=None, refused="closed", outcome={"refused": {}}) for step in played(full, hunts)]
+    walked = course(RULEBOOK, full, refused)
+    assert not walked.allowed
+    assert walked.changed.player == full
+
+
+def test_what_no_rule_does_raises_the_version_and_gives_the_name():
+    player = sample_player()
+    named = player._replace(name="Bea")
+    steps = [RecordedStep(action, {}, 0, LATER, shown(named)) for action in ("rename", "ban", "add_device")]
+    walked = course(RULEBOOK, player, steps)
+    assert walked.changed.player == walked.recorded.player == named._replace(version=4)

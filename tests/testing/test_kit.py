@@ -166,11 +166,13 @@ def test_a_rule_that_breaks_the_law_fails_with_the_reason(rule: str, fault: str)
         kit.check(rule)
 
 
-def test_a_refusal_of_a_class_of_ones_own_is_a_refusal() -> None:
+def test_a_refusal_of_a_class_of_ones_own_is_a_refusal_and_a_rule_with_nothing_else_is_told() -> None:
     changed_game = mapping()
     changed_game["actions"]["is_tired"] = f"{__name__}:is_tired"
     kit = GameKit(Rulebook.parse(changed_game))
-    kit.check("is_tired", examples=5)
+    kit.check("is_tired", examples=5, refuses=True)
+    with pytest.raises(AssertionError, match=r"is_tired took effect in none of \d+ cases; .* tired \(\d+\)"):
+        kit.check("is_tired", examples=5)
     with pytest.raises(Tired):
         kit.play(kit.player(), "is_tired")
 

@@ -46,12 +46,16 @@ class Period(NamedTuple):
 
 
 class StartingPoint(NamedTuple):
-    """What a player was before the period: its last first answer, and the JSON text of what rules remembered."""
+    """What a player was before the period: its last first answer, and the JSON text of what rules remembered.
+
+    `exp_reached_at` is when its EXP got their value; the oldest row that had it, if those before were dropped.
+    """
 
     outcome: Mapping[str, Any]
-    at: datetime
+    version: int
     data: str | None
     created_at: datetime
+    exp_reached_at: datetime
 
 
 class PeriodRow(NamedTuple):
@@ -154,10 +158,7 @@ async def _read(
     connection: DriverConnection, period: Period, slot: int, players: Sequence[int]
 ) -> AsyncIterator[PeriodPart]:
     found = await connection.fetch(SQL["starts"], slot, period.since, players, timeout=STATEMENT_SECONDS)
-    starts = {
-        row["id"]: StartingPoint(orjson.loads(row["outcome"]), row["at"], row["data"], row["created_at"])
-        for row in found
-    }
+    starts = {player_id: StartingPoint(orjson.loads(outcome), *others) for player_id, outcome, *others in found}
     cursor = await connection.cursor(SQL["rows"], slot, *period, players, timeout=STATEMENT_SECONDS)
     while rows := await cursor.fetch(ROWS, timeout=STATEMENT_SECONDS):
         yield PeriodPart(starts, [_row(row) for row in rows])

@@ -14,8 +14,9 @@ from players_owned_slots o where o.slot = $1
 
 -- name: starts
 -- $3 players: what each one was then, as its last row from before says, and what rules remembered of it.
--- A player without such a row isn't returned.
-select n.id, b.outcome::text as outcome, b.at, d.data::text as data, coalesce(p.created_at, b.at) as created_at
+-- A player without such a row isn't returned. Its own row knows when EXP got their value, unless they have changed since.
+select n.id, b.outcome::text as outcome, b.version, d.data::text as data, coalesce(p.created_at, b.at) as created_at,
+       case when p.exp_reached_at < $2 then p.exp_reached_at else coalesce(r.at, b.at) end as exp_reached_at
 from unnest($3::bigint[]) as n(id)
 cross join lateral (
     select outcome, version, at from (
@@ -36,6 +37,18 @@ left join lateral (
     ) as both_parts order by version desc limit 1
 ) d on true
 left join players p on p.slot = $1 and p.id = n.id
+left join lateral (
+    select at from (
+        select version, at, lag(outcome ->> 'exp') over (order by version) as before, outcome ->> 'exp' as exp from (
+            select version, at, outcome from ledger
+            where slot = $1 and player_id = n.id and seed >= 0 and at < $2 and p.exp_reached_at >= $2
+            union all
+            select version, at, outcome from ledger_kept
+            where slot = $1 and player_id = n.id and seed >= 0 and at < $2 and p.exp_reached_at >= $2
+        ) as both_parts
+    ) as steps
+    where before is distinct from exp order by version desc limit 1
+) r on true
 
 -- name: rows
 -- $3 the period's end, $4 players: their rows in the period, player by player in the order in which they took effect; a

@@ -2,8 +2,9 @@
 
 Law: one command id has one final answer. Another copy of a refused command may still lie unread in a node that is
 frozen or in a network, so the refusal is written under the same lock under which the command would have taken effect.
-The row changes nothing: its version is the player's present one, and its seed, which no command's row has, keeps it
-out of histories, feeds, boards and payments (`TOOK_EFFECT`).
+The row changes nothing: its version is the player's present one, and its seed, which is negative as no other row's is,
+keeps it out of histories, feeds, boards and payments (`TOOK_EFFECT`). What a rule has refused says with which dice, so
+that the refusal, too, can be judged again.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,10 @@ from gameserver.rules.errors import (
 from gameserver.storage import tables
 
 REFUSED_SEED = -1
-"""The seed of a refusal's row; those of commands that took effect are never negative."""
+"""The seed of a refusal's row if no rule has refused, or its dice aren't known: earlier versions wrote no other.
+
+Those of commands that took effect are never negative.
+"""
 
 TOOK_EFFECT = tables.ledger.c.seed >= 0
 """Matches the rows of commands that took effect."""
@@ -31,6 +35,18 @@ _KEY = "refused"
 _KINDS: dict[str, type[GameError]] = {
     kind.code: kind for kind in (NameTaken, DeviceTaken, TooManyDevices, LastCredential, DeviceNotFound)
 }
+
+
+def refused_seed(seed: int) -> int:
+    """What the row of a refusal says that was made with dice of this seed, of 63 bits."""
+    return -1 - seed
+
+
+def dice_seed(recorded: int) -> int | None:
+    """The seed of the dice that a row's command was judged with; None if that isn't known."""
+    if recorded == REFUSED_SEED:
+        return None
+    return recorded if recorded >= 0 else -1 - recorded
 
 
 def refusal_of(error: GameError) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 import structlog
 
+from gameserver.code_labels import CODES
 from gameserver.rules.game import RETURNED
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import mail_id, slot_of
@@ -89,6 +90,6 @@ def _answer(letter: SentLetter, ending: Ending) -> str | None:
         log.warning("a letter is dropped", sender=letter.player_id, command=letter.command_id, why=ending.refused)
         MAIL_RETURNED.labels(kind, "dropped").inc()
         return None
-    MAIL_RETURNED.labels(kind, ending.refused).inc()
+    MAIL_RETURNED.labels(kind, CODES.learnt(ending.refused, letter.kind)).inc()
     returned = {"sender": str(letter.player_id), "kind": kind, "to": str(letter.recipient), "reason": ending.refused}
     return orjson.dumps({**returned, "args": orjson.Fragment(letter.payload)}).decode()

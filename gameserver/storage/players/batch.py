@@ -33,7 +33,7 @@ from gameserver.rules.player_data import dump
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import mail_id, slot_of
 from gameserver.storage.items.stacks import Unpaid
-from gameserver.storage.ledger.refusals import REFUSED_SEED, refusal_of
+from gameserver.storage.ledger.refusals import refusal_of, refused_seed
 from gameserver.storage.ledger.rows import BatchRow, Recorded, bounded_json_of, changed_data, json_of, outcome_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.mail.bounds import LetterCounts, LetterLimits
@@ -174,7 +174,7 @@ class Batch:
         """Applies the letter's rule; whatever it raises refuses the letter for good, but for ClassMissing."""
         try:
             args = self._by.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
-            receipt = self._apply(replace(command, args=args), locked)
+            receipt = self._apply(replace(command, args=args), locked, next(self._seeds))
         except ClassMissing as error:
             return without_frames(error)  # a node of a newer game may deliver it
         except RuleBroken as error:
@@ -196,15 +196,16 @@ class Batch:
         """Applies a new command, or records that it is refused. Raises what `_apply` and `refitted` do."""
         if command.rulebook is not None and command.rulebook is not self._by.rulebook:
             command = refitted(command, self._by.rulebook)
+        seed = next(self._seeds)
         try:
-            return self._apply(command, locked)
+            return self._apply(command, locked, seed)
         except Refused as refusal:
             if is_final(command, refusal):
                 args, outcome = json_of(command.args), json_of(refusal_of(refusal))
-                self._enter(command, args, REFUSED_SEED, outcome, locked.player.version)
+                self._enter(command, args, refused_seed(seed), outcome, locked.player.version)
             return without_frames(refusal)
 
-    def _apply(self, command: Command, locked: LockedPlayer) -> Receipt:
+    def _apply(self, command: Command, locked: LockedPlayer, seed: int) -> Receipt:
         """Applies a new command to its player, in memory. Raises GameError, Unpaid, and whatever a rule raises."""
         now = self._gathered.now
         # May it take effect at all?
@@ -214,7 +215,6 @@ class Batch:
         if command.takes:
             self._by.stacks.check(command)
         # Ask the rule.
-        seed = next(self._seeds)
         outcome = self._ruled(command, locked.player, Moment(now, Dice(seed), self._by.rulebook.game))
         if outcome.grants and command.letter is None:
             self._by.stacks.require_room(command, outcome.grants)
@@ -249,7 +249,7 @@ class Batch:
         player_id = command.player_id
         row = BatchRow(slot_of(player_id), player_id, command.id, command.action, args, seed, outcome, version)
         self._entries.append(row)
-        if command.trace is not None and seed != REFUSED_SEED:
+        if command.trace is not None and seed >= 0:
             self._traced.append((player_id, version, command.trace.context.dump()))
         self._gathered.recorded[player_id, command.id] = Recorded(command.action, args, outcome, version)
 

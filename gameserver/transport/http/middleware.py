@@ -13,6 +13,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from gameserver import telemetry
+from gameserver.code_labels import CODES
 from gameserver.garbage import without_frames
 from gameserver.rules.errors import Forbidden, GameError, Internal, NotFound, RateLimited
 from gameserver.transport import answers
@@ -136,7 +137,7 @@ def _error_response(request: web.Request, error: Exception) -> web.Response:
 
 def problem_response(error: GameError, allow: str | None = None) -> web.Response:
     """The answer to a request that failed."""
-    telemetry.refused(error.code).inc()
+    telemetry.refused(CODES.of(error.code)).inc()
     problem = answers.problem(error, telemetry.request_id.get())
     response = web.Response(
         body=answers.encode(problem), status=problem["status"], content_type="application/problem+json"

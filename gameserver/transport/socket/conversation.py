@@ -12,6 +12,7 @@ import structlog
 from aiohttp import WSMessage, WSMsgType, web
 
 from gameserver import telemetry
+from gameserver.code_labels import CODES
 from gameserver.commands import live, play, sessions
 from gameserver.commands.results import Seen
 from gameserver.garbage import without_frames
@@ -223,7 +224,7 @@ async def _serve(conversation: Conversation, frame: dict[str, Any]) -> str:
         return "ok"
     except GameError as error:
         channel.send({"id": _id_of(frame), "error": answers.frame_error(error, telemetry.request_id.get())})
-        telemetry.frame_answered("none" if operation is None else op, error.code).inc()
+        telemetry.frame_answered("none" if operation is None else op, CODES.of(error.code)).inc()
         return without_frames(error).code
     except Exception:
         log.exception("a frame failed", op=op)

@@ -9,10 +9,10 @@ from pathlib import Path
 from gameserver.config.errors import ConfigFault
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.stack.backups import making
+from gameserver.stack.backups import kept_log, making
 from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup, size_of
 from gameserver.stack.backups.making import BackedUp
-from gameserver.stack.backups.plan import plan
+from gameserver.stack.backups.plan import newest, require_no_gap
 from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.supervisor import Supervisor
@@ -69,7 +69,7 @@ async def back_up(
 
 
 async def verify(settings: Settings, wanted: Sequence[str], say: Say, *, everything: bool) -> list[str]:
-    """Reads the newest base backup of each database, or all, and looks for gaps in the log behind it; what is wrong."""
+    """Reads the newest base backup of each database, or all, and the log behind the newest; what is wrong."""
     folder, programs, faults = folder_of(settings), programs_of(settings), []
     for name in wanted or sorted(_present(folder)):
         catalog = making.opened_catalog(name, folder, programs.account)
@@ -81,8 +81,11 @@ async def verify(settings: Settings, wanted: Sequence[str], say: Say, *, everyth
                 except StackError as error:
                     faults.append(str(error))
             try:
-                plan(catalog, None, None, None)
-            except StackError as error:
+                chosen = newest(catalog)
+                require_no_gap(chosen)
+                await kept_log.read_records(chosen, programs, lock)
+                say(f"{name}: its log behind {chosen.backup.id} is whole")
+            except (StackError, OSError) as error:
                 faults.append(str(error))
     return faults
 

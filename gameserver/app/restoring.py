@@ -1,5 +1,6 @@
 """One database restored beside the others, and what crossed between them put right."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from gameserver.config.naming import replica_name
 from gameserver.config.settings import Settings
 from gameserver.rules.editions import ALWAYS, FIRST, Edition, RulesInForce
 from gameserver.rules.rulebook import Rulebook
-from gameserver.stack.backups import making, placing
+from gameserver.stack.backups import beginnings, making, placing
 from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.backups.placing import DataPlace
 from gameserver.stack.backups.plan import RestorePlan, plan
@@ -78,6 +79,7 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
     with making.locked(catalog) as lock:
         await _keep_newest(database, say)
         present = place.present(programs) if place is not None else None
+        await asyncio.to_thread(beginnings.settle, catalog, place.folders(programs) if place is not None else ())
         chosen = plan(catalog, wanted.moment, present, wanted.timeline)
         say(f"Restoring {database.name} from the backup {chosen.backup.id} on timeline {chosen.timeline}.")
         for backup in chosen.chain:

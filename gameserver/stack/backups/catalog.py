@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, TypeAdapter
 
 from gameserver.stack.backups.log_archive import LogArchive
 from gameserver.stack.errors import StackError
+from gameserver.stack.servers.datafolder import sync
 
 FACTS = "backup.json"
 HALF = ".new"
@@ -84,10 +85,10 @@ class BackupCatalog:
         half = self.half(backup.id)
         facts = half / FACTS
         facts.write_bytes(orjson.dumps(asdict(backup), option=orjson.OPT_INDENT_2))
-        _sync(facts)
-        _sync(half)
+        sync(facts)
+        sync(half)
         half.rename(half.with_name(backup.id))
-        _sync(half.parent)
+        sync(half.parent)
 
     def unfinished(self) -> list[Path]:
         """What interrupted backups left."""
@@ -165,11 +166,3 @@ def size_of(folder: Path) -> int:
             except OSError:
                 continue
     return total
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

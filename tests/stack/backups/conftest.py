@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from gameserver.stack.backups import making, placing
+from gameserver.stack.backups import beginnings, making, placing
 from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup
 from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.backups.placing import DataPlace
@@ -62,6 +62,7 @@ class Kept:
         if received_first:
             assert await received("one", self.receiver.url, 30)
         with making.locked(self.catalog) as lock:
+            beginnings.settle(self.catalog, self.place.folders(self.programs))
             chosen = plan(self.catalog, moment, self.place.present(self.programs), timeline)
             sources = list(map(self.catalog.data, chosen.chain))
             for backup in chosen.chain:

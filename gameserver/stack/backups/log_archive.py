@@ -75,7 +75,7 @@ class LogArchive:
         """How far the log goes that follows a backup which ended at `position`."""
         segments, last = self.segments(past), position // self.segment
         for number in sorted(number for number in segments if number > last):
-            partial = last in segments and segments[last].name.endswith(PARTIAL) and last > position // self.segment
+            partial = last > position // self.segment and current(segments[last]).name.endswith(PARTIAL)
             if number != last + 1 or partial:
                 return Reach(last, gap=True)
             last = number

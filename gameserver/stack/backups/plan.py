@@ -47,7 +47,7 @@ def plan(catalog: BackupCatalog, moment: datetime | None, present: Present | Non
     past = _past(catalog, archive, chosen)
     if timeline is None and present is None:
         _require_one_past(catalog, archive, past, timelines)
-    backup = _before(catalog.database, [backup for backup in backups if _lies_in(past, backup)], moment)
+    backup = _before(catalog.database, [backup for backup in backups if backup.lies_in(past)], moment)
     found = RestorePlan(backup, catalog.chain(backup), archive, chosen, moment)
     if moment is None:
         require_no_gap(found)
@@ -58,12 +58,23 @@ def newest(catalog: BackupCatalog) -> RestorePlan:
     """All that follows the newest base backup, on the timeline that was written last. Raises StackError, OSError."""
     backup = _of_system(catalog, None)[0]
     archive = catalog.archive(backup.system, backup.segment)
-    timeline, latest = backup.timeline, archive.written_at(backup.timeline)
-    for other in archive.timelines():
-        at = archive.written_at(other)
-        if at is not None and (latest is None or at > latest) and _lies_in(_past(catalog, archive, other), backup):
-            timeline, latest = other, at
-    return RestorePlan(backup, catalog.chain(backup), archive, timeline, None)
+    return RestorePlan(backup, catalog.chain(backup), archive, _written_last(catalog, archive, backup), None)
+
+
+def has_gap(catalog: BackupCatalog) -> bool:
+    """Whether the log behind the newest base backup has a gap; there may be none. Raises StackError, OSError."""
+    if not (backups := catalog.backups()):
+        return False
+    archive = catalog.archive(backups[0].system, backups[0].segment)
+    past = _past(catalog, archive, _written_last(catalog, archive, backups[0]))
+    return archive.reach(backups[0].end, past).gap
+
+
+def _written_last(catalog: BackupCatalog, archive: LogArchive, backup: BaseBackup) -> int:
+    """The timeline that was written last of those that the backup is of."""
+    times = {timeline: at for timeline in archive.timelines() if (at := archive.written_at(timeline)) is not None}
+    own = [timeline for timeline in times if backup.lies_in(_past(catalog, archive, timeline))]
+    return max(own, key=lambda timeline: (times[timeline], timeline), default=backup.timeline)
 
 
 def require_no_gap(chosen: RestorePlan) -> None:
@@ -122,10 +133,6 @@ def _of_system(catalog: BackupCatalog, present: Present | None) -> list[BaseBack
         f"The backups in {catalog.folder} are of the system {backups[0].system}, and the data of {catalog.database} is "
         f"of {system}: they are of another database. If its data was lost and made anew, move that away first."
     )
-
-
-def _lies_in(past: Sequence[Span], backup: BaseBackup) -> bool:
-    return any(span.timeline == backup.timeline and (span.end is None or backup.end <= span.end) for span in past)
 
 
 def _before(database: str, backups: Sequence[BaseBackup], moment: datetime | None) -> BaseBackup:

@@ -12,9 +12,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from gameserver.app import backup_watch, examine
+from gameserver.app import backups as backups_of
 from gameserver.config.backups import BackupSettings
 from gameserver.config.settings import Settings
+from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
+from gameserver.stack.errors import StackError
 from tests.support.wait import wait_until
 
 SEGMENT = 16 << 20
@@ -68,6 +71,24 @@ async def test_a_backup_from_a_clock_that_was_ahead_is_named_and_hides_no_old_on
     found = await problems(backed, "one")
     assert f"its backup {ahead.id} ended later than it is now: a clock was wrong" in found
     assert "its newest backup is 120 hours old" in found
+
+
+async def test_what_has_expired_goes_before_a_backup_that_fails_for_a_full_disk(
+    backed: Settings, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups = [keep("one", timedelta(days=days), 3) for days in (20, 30, 40, 50)]
+
+    async def full(*_: object, **__: object) -> BaseBackup:
+        raise StackError("No space left on device")
+
+    monkeypatch.setattr(making, "back_up", full)
+    said: list[str] = []
+    with pytest.raises(StackError, match="No space left"):
+        await backups_of.back_up(backed, ["one"], said.append)
+    folder = backed.backup_folder
+    assert folder is not None
+    assert BackupCatalog("one", folder / "one").backups() == backups[:2]
+    assert all("is deleted" in line for line in said)
 
 
 async def test_facts_that_cant_be_read_silence_no_other_database(backed: Settings, keep: Keep, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from gameserver.stack.backups.catalog import CLOCKS_APART, BackupCatalog, BaseBa
 from gameserver.stack.backups.connecting import connected
 from gameserver.stack.backups.log_archive import position_of
 from gameserver.stack.backups.manifest import Manifest
+from gameserver.stack.backups.plan import Present
 from gameserver.stack.backups.programs import BackupPrograms, conninfo
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.account import Account
@@ -147,6 +148,16 @@ async def facts_of(database: BackedUp) -> dict[str, Any]:
     if facts["tablespaces"]:
         raise StackError(f"{database.name} has the tablespaces {', '.join(facts['tablespaces'])}: {NO_TABLESPACES}")
     return facts
+
+
+async def present(database: BackedUp) -> Present:
+    """What a primary is. Raises StackError, also for a replica."""
+    question = """
+        select (pg_control_system()).system_identifier::text as system, pg_walfile_name(pg_current_wal_lsn()) as segment
+    """
+    async with connected(database.name, database.url) as connection:
+        row = await connection.fetchrow(question)
+    return Present(row["system"], int(row["segment"][:8], 16))
 
 
 async def _checked(title: str, data: Path, programs: BackupPrograms, lock: FolderLock) -> Manifest:

@@ -1,6 +1,8 @@
 """What a killed restore leaves is taken by no start, and by no later restore for the database's past."""
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from gameserver.stack.backups import making, placing
 from gameserver.stack.backups.plan import newest, plan
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.errors import StackError
+from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.servers import datafolder
 from tests.stack.backups.conftest import Kept
 
@@ -134,3 +137,23 @@ async def test_without_data_a_past_that_holds_the_other_is_taken(kept: Kept) -> 
     shutil.rmtree(kept.server.data)
     await kept.restore(None, received_first=False)
     assert await kept.values() == [1, 2]
+
+
+async def test_a_present_that_doesnt_end_is_told_of_with_what_waits_for_its_next_start(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kept.back_up()
+    monkeypatch.setattr(placing, "END_SECONDS", 0.3)
+    up = FolderLock(kept.place.up_lock)
+    assert up.acquire()
+    pid = kept.server.process.pid
+    assert pid is not None
+    chosen, _ = await kept.restored()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(StackError, match=r"took longer than 0\.3 s(.*\n)+.*waits in .*one\.restored.* takes it"):
+            await placing.put_in_place(kept.place, kept.restoring, kept.catalog, chosen, kept.programs)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        up.release()
+    assert datafolder.restored_beside(kept.server.data).exists()

@@ -1,7 +1,7 @@
 """What doctor and the metrics say of backups whose log has a gap, that a clock was ahead at, or that can't be read."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from gameserver.config.settings import Settings
 from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
 from gameserver.stack.errors import StackError
+from tests.stack.conftest import open_folder, roomy
 from tests.support.wait import wait_until
 
 SEGMENT = 16 << 20
@@ -25,21 +26,28 @@ Keep = Callable[..., BaseBackup]
 
 
 @pytest.fixture
-def backed(settings: Settings, tmp_path: Path) -> Settings:
-    return settings.model_copy(update={"backups": BackupSettings(folder=tmp_path)})
+def room() -> Iterator[Path]:
+    """A folder that the servers' account can enter."""
+    with open_folder(roomy()) as folder:
+        yield folder
 
 
 @pytest.fixture
-def keep(tmp_path: Path) -> Keep:
+def backed(settings: Settings, room: Path) -> Settings:
+    return settings.model_copy(update={"backups": BackupSettings(folder=room)})
+
+
+@pytest.fixture
+def keep(room: Path) -> Keep:
     """Facts of a backup that ended so long ago, at the end of segment 2, and segments of its log."""
 
     def kept(name: str, ago: timedelta, *segments: int) -> BaseBackup:
         ended, end = datetime.now(UTC) - ago, 2 * SEGMENT + 0x120
         backup = BaseBackup(new_id(ended), name, "7", "18.4", 1, end - 0x100, end, ended, ended, 1, SEGMENT)
-        folder = BackupCatalog(name, tmp_path / name).data(backup).parent
+        folder = BackupCatalog(name, room / name).data(backup).parent
         folder.mkdir(parents=True)
         (folder / FACTS).write_bytes(orjson.dumps(asdict(backup)))
-        log = tmp_path / name / "wal" / "7" / "0001"
+        log = room / name / "wal" / "7" / "0001"
         log.mkdir(parents=True, exist_ok=True)
         for number in segments:
             (log / f"{1:08X}{0:08X}{number:08X}").touch()
@@ -91,9 +99,9 @@ async def test_what_has_expired_goes_before_a_backup_that_fails_for_a_full_disk(
     assert all("is deleted" in line for line in said)
 
 
-async def test_facts_that_cant_be_read_silence_no_other_database(backed: Settings, keep: Keep, tmp_path: Path) -> None:
+async def test_facts_that_cant_be_read_silence_no_other_database(backed: Settings, keep: Keep, room: Path) -> None:
     broken = keep("a", timedelta(hours=1))
-    (tmp_path / "a" / "base" / broken.id / FACTS).write_text("{")
+    (room / "a" / "base" / broken.id / FACTS).write_text("{")
     keep("b", timedelta(hours=2), 3, 5)
 
     def told(name: str) -> float | None:

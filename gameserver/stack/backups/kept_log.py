@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gameserver.stack.backups.log_archive import LogArchive
+from gameserver.stack.backups.log_archive import PARTIAL, LogArchive, current
 from gameserver.stack.backups.log_pages import proven_end
 from gameserver.stack.backups.plan import RestorePlan
 from gameserver.stack.backups.programs import BackupPrograms
@@ -38,10 +38,17 @@ async def read_records(chosen: RestorePlan, programs: BackupPrograms, lock: Fold
 
 @contextmanager
 def linked(archive: LogArchive, account: Account | None) -> Iterator[Path]:
-    """A folder of the servers' account with the archive's files under the names that Postgres asks for."""
+    """A folder of the servers' account with the archive's files under the names that Postgres asks for.
+
+    It stays as it is when the receiver goes on: what may get another name is copied.
+    """
     folder = Path(tempfile.mkdtemp(prefix="gs-log-", dir="/tmp"))
     try:
         link(archive, folder)
+        for name, path in archive.files.items():
+            if path.name.endswith(PARTIAL):
+                (folder / name).unlink()
+                shutil.copyfile(current(path), folder / name)
         if account is not None:
             datafolder.give_to(folder, account)
         yield folder

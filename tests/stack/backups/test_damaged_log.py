@@ -6,30 +6,31 @@ from pathlib import Path
 import pytest
 
 from gameserver.stack.backups import kept_log, making
-from gameserver.stack.backups.log_archive import Span, spans_of
+from gameserver.stack.backups.log_archive import LogArchive, Span, spans_of
 from gameserver.stack.backups.plan import newest, plan
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.backups.restoring import restored
 from gameserver.stack.errors import StackError
 from tests.stack.backups.conftest import Kept
+from tests.stack.backups.test_log_archive import SEGMENT, keep, segment
 
 PAGE = 8192
 FILLING = "pg_logical_emit_message(true, 'x', repeat('x', 9000))"
 Damage = Callable[[Path], None]
 
 
-def zeroed(segment: Path) -> None:
-    with segment.open("r+b") as file:
-        file.seek(segment.stat().st_size // 2 // PAGE * PAGE)
+def zeroed(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2 // PAGE * PAGE)
         file.write(bytes(PAGE))
 
 
-def closed(segment: Path) -> None:
-    segment.chmod(0)
+def closed(path: Path) -> None:
+    path.chmod(0)
 
 
-def shortened(segment: Path) -> None:
-    segment.write_bytes(segment.read_bytes()[: 1 << 20])
+def shortened(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: 1 << 20])
 
 
 async def _segments_of_log(kept: Kept) -> list[Path]:
@@ -75,6 +76,13 @@ async def test_a_segment_that_cant_be_read_isnt_the_end_of_the_log(
         await kept.restore(None)
     assert await kept.values() == [0, 1, 2]
     assert _nothing_waits(kept)
+
+
+def test_log_that_is_read_stays_when_the_receiver_completes_its_last_segment(tmp_path: Path) -> None:
+    partial = keep(tmp_path / "1", segment(1, 3) + ".partial", content="part") / (segment(1, 3) + ".partial")
+    with kept_log.linked(LogArchive.read([tmp_path / "1"], SEGMENT), None) as folder:
+        partial.rename(partial.with_suffix(""))
+        assert (folder / segment(1, 3)).read_text() == "part"
 
 
 async def test_a_segment_that_the_receiver_completes_meanwhile_is_replayed(kept: Kept) -> None:

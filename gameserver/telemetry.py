@@ -63,6 +63,9 @@ BACKUPS = Gauge("gameserver_backups", "Base backups that are kept", ["database"]
 BACKUP_AGE = Gauge("gameserver_backup_age_seconds", "Seconds since the newest base backup ended", ["database"])
 BACKUP_BYTES = Gauge("gameserver_backup_bytes", "Size of the newest base backup", ["database"])
 BACKUP_LOG_BYTES = Gauge("gameserver_backup_log_bytes", "Size of the log that is kept for backups", ["database"])
+BACKUP_LOG_GAP = Gauge(
+    "gameserver_backup_log_gap", "1 if the log behind the newest base backup has a gap, else 0", ["database"]
+)
 PLAYER_READS = Counter(
     "gameserver_player_reads_total",
     "Players read for players, by who answered: a replica, the primary, or the primary instead of a replica that was "

@@ -1,7 +1,7 @@
 """Whether the databases are backed up: measured by nodes, and examined by `gameserver doctor`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -10,12 +10,14 @@ import asyncpg
 import structlog
 from rich.filesize import decimal
 
-from gameserver.app.backups import listed
+from gameserver.app.backups import BackedUpSystem, catalogs, summary
 from gameserver.config.settings import Settings
+from gameserver.stack.backups.catalog import CLOCKS_APART, BaseBackup
+from gameserver.stack.backups.plan import has_gap
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 from gameserver.storage.operators.condition import Symptom
-from gameserver.telemetry import BACKUP_AGE, BACKUP_BYTES, BACKUP_LOG_BYTES, BACKUPS
+from gameserver.telemetry import BACKUP_AGE, BACKUP_BYTES, BACKUP_LOG_BYTES, BACKUP_LOG_GAP, BACKUPS
 
 LOOK_SECONDS = 30.0
 BEHIND_BYTES = 256 << 20
@@ -23,6 +25,10 @@ BEHIND_BYTES = 256 << 20
 _SLOT = """
     select s.active, s.wal_status, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), s.restart_lsn)::bigint as behind
     from pg_replication_slots s where s.slot_name = $1
+"""
+_TABLESPACES = """
+    select string_agg(spcname, ', ' order by spcname) from pg_tablespace
+    where spcname not in ('pg_default', 'pg_global')
 """
 log = structlog.get_logger()
 
@@ -39,13 +45,27 @@ async def watch_for_ever(settings: Settings) -> None:
 
 
 def _measure(settings: Settings) -> None:
-    for system in listed(settings):
-        BACKUPS.labels(system.database).set(len(system.backups))
-        BACKUP_LOG_BYTES.labels(system.database).set(system.log_bytes)
-        if system.backups:
-            # Told when it is asked for: it goes on growing when the folder can't be read any more.
-            BACKUP_AGE.labels(system.database).set_function(partial(_age, system.backups[0].ended_at))
-            BACKUP_BYTES.labels(system.database).set(system.backups[0].size)
+    for catalog in catalogs(settings):
+        try:
+            _measure_one(summary(catalog), has_gap(catalog))
+        except (StackError, OSError) as error:
+            log.warning("the backups can't be measured", database=catalog.database, error=str(error))
+
+
+def _measure_one(system: BackedUpSystem, gap: bool) -> None:  # noqa: FBT001
+    BACKUPS.labels(system.database).set(len(system.backups))
+    BACKUP_LOG_BYTES.labels(system.database).set(system.log_bytes)
+    BACKUP_LOG_GAP.labels(system.database).set(gap)
+    if (newest := _newest(system.backups)) is not None:
+        # Told when it is asked for: it goes on growing when the folder can't be read any more.
+        BACKUP_AGE.labels(system.database).set_function(partial(_age, newest.ended_at))
+        BACKUP_BYTES.labels(system.database).set(newest.size)
+
+
+def _newest(backups: Sequence[BaseBackup]) -> BaseBackup | None:
+    """The newest that has ended by this machine's clock: one of a clock that was ahead hides no old one."""
+    now = datetime.now(UTC) + CLOCKS_APART
+    return next((backup for backup in backups if backup.ended_at <= now), None)
 
 
 def _age(ended_at: datetime) -> float:
@@ -57,29 +77,49 @@ async def symptoms(settings: Settings, name: str, connection: asyncpg.Connection
     if settings.backups is None:
         return []
     row = await connection.fetchrow(_SLOT, ARCHIVE_SLOT)
-    return [*_of_log(row), *await asyncio.to_thread(_of_backups, settings, name)]
+    tablespaces = await connection.fetchval(_TABLESPACES)
+    return [*_of_log(row), *_of_tablespaces(tablespaces), *await asyncio.to_thread(_of_backups, settings, name)]
 
 
 def _of_log(slot: Any) -> Sequence[Symptom]:
     remedy = "run `gameserver up` or `gameserver backups follow`, and look at the log of pg_receivewal"
+    if slot is not None and slot["wal_status"] == "lost":
+        return [Symptom("warning", "its log for backups has a gap", f"{remedy}; then `gameserver backup`")]
     if slot is None or not slot["active"]:
         return [Symptom("warning", "nothing keeps its log for backups", remedy)]
-    if slot["wal_status"] == "lost":
-        return [Symptom("warning", "its log for backups has a gap", "make a base backup: `gameserver backup`")]
     if slot["behind"] > BEHIND_BYTES:
         return [Symptom("warning", f"{decimal(slot['behind'])} of its log aren't kept yet", remedy)]
     return []
 
 
+def _of_tablespaces(names: str | None) -> Sequence[Symptom]:
+    if names is None:
+        return []
+    return [Symptom("warning", f"it can't be backed up, with the tablespaces {names}", "move them to pg_default")]
+
+
 def _of_backups(settings: Settings, name: str) -> Sequence[Symptom]:
-    assert settings.backups is not None
     try:
-        backups = {system.database: system.backups for system in listed(settings)}.get(name, ())
+        catalog = next((catalog for catalog in catalogs(settings) if catalog.database == name), None)
+        backups = catalog.backups() if catalog is not None else []
+        gap = catalog is not None and has_gap(catalog)
     except (StackError, OSError) as error:
         return [Symptom("warning", str(error), "move it away, or bring it back")]
-    if not backups:
-        return [Symptom("warning", f"it has no backup in {settings.backup_folder}", "make one: `gameserver backup`")]
-    if (age := _age(backups[0].ended_at)) > settings.backups.old_seconds:
+    found = [*_of_ages(settings, backups)]
+    if gap:
+        problem = "the log behind its newest backup has a gap"
+        found.append(Symptom("warning", problem, "make a base backup: `gameserver backup`"))
+    return found
+
+
+def _of_ages(settings: Settings, backups: Sequence[BaseBackup]) -> Iterator[Symptom]:
+    assert settings.backups is not None
+    newest = _newest(backups)
+    if backups and backups[0] != newest:
+        problem = f"its backup {backups[0].id} ended later than it is now: a clock was wrong"
+        yield Symptom("warning", problem, "set the clocks right, make a backup, and move that one away")
+    if newest is None:
+        yield Symptom("warning", f"it has no backup in {settings.backup_folder}", "make one: `gameserver backup`")
+    elif (age := _age(newest.ended_at)) > settings.backups.old_seconds:
         problem = f"its newest backup is {age / 3600:.0f} hours old"
-        return [Symptom("warning", problem, "run `gameserver backup` every day, by cron or a timer")]
-    return []
+        yield Symptom("warning", problem, "run `gameserver backup` every day, by cron or a timer")

@@ -9,10 +9,10 @@ from pathlib import Path
 from gameserver.config.errors import ConfigFault
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.stack.backups import making
+from gameserver.stack.backups import kept_log, making, retention
 from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup, size_of
 from gameserver.stack.backups.making import BackedUp
-from gameserver.stack.backups.plan import plan
+from gameserver.stack.backups.plan import newest, require_no_gap
 from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.supervisor import Supervisor
@@ -53,23 +53,31 @@ async def back_up(
 ) -> list[BaseBackup]:
     """Makes a base backup of each database, checks it, and deletes what is too old. Raises StackError, ConfigFault."""
     folder, programs, made = folder_of(settings), programs_of(settings), []
-    chosen = settings.backups
-    assert chosen is not None
     for database in await named(settings, wanted):
         catalog = making.opened_catalog(database.name, folder, programs.account)
         with making.locked(catalog) as lock:
+            await making.facts_of(database)
+            try:  # what has expired may be what fills the disk
+                _expire(settings, catalog, datetime.now(UTC), say)
+            except StackError as error:
+                say(f"{database.name}: nothing old is deleted: {error}")
             started = time.monotonic()
             backup = await making.back_up(database, catalog, programs, lock, incremental=incremental)
             say(f"{database.name}: {backup.id}, {backup.size >> 20} MiB, {time.monotonic() - started:.1f} s, checked")
-            keep = timedelta(seconds=chosen.keep_seconds)
-            for old in catalog.expire(backup.ended_at, keep, chosen.least):
-                say(f"{database.name}: {old.id} is deleted: older than {keep}")
+            _expire(settings, catalog, min(backup.ended_at, datetime.now(UTC)), say)
         made.append(backup)
     return made
 
 
+def _expire(settings: Settings, catalog: BackupCatalog, now: datetime, say: Say) -> None:
+    assert settings.backups is not None
+    keep = timedelta(seconds=settings.backups.keep_seconds)
+    for old in retention.expire(catalog, now, keep, settings.backups.least):
+        say(f"{catalog.database}: {old.id} is deleted: older than {keep}")
+
+
 async def verify(settings: Settings, wanted: Sequence[str], say: Say, *, everything: bool) -> list[str]:
-    """Reads the newest base backup of each database, or all, and looks for gaps in the log behind it; what is wrong."""
+    """Reads the newest base backup of each database, or all, and the log behind the newest; what is wrong."""
     folder, programs, faults = folder_of(settings), programs_of(settings), []
     for name in wanted or sorted(_present(folder)):
         catalog = making.opened_catalog(name, folder, programs.account)
@@ -81,16 +89,23 @@ async def verify(settings: Settings, wanted: Sequence[str], say: Say, *, everyth
                 except StackError as error:
                     faults.append(str(error))
             try:
-                plan(catalog, None, None, None)
-            except StackError as error:
+                chosen = newest(catalog)
+                require_no_gap(chosen)
+                await kept_log.read_records(chosen, programs, lock)
+                say(f"{name}: its log behind {chosen.backup.id} is whole")
+            except (StackError, OSError) as error:
                 faults.append(str(error))
     return faults
 
 
 def listed(settings: Settings) -> list[BackedUpSystem]:
     """What there is of each database. Raises StackError, ConfigFault."""
-    folder = folder_of(settings)
-    return [_listed(BackupCatalog(name, path)) for name, path in sorted(_present(folder).items())]
+    return [summary(catalog) for catalog in catalogs(settings)]
+
+
+def catalogs(settings: Settings) -> list[BackupCatalog]:
+    """Those of the databases of which there are backups. Raises ConfigFault, OSError."""
+    return [BackupCatalog(name, path) for name, path in sorted(_present(folder_of(settings)).items())]
 
 
 async def follow(settings: Settings) -> None:
@@ -120,10 +135,11 @@ async def assign(settings: Settings, databases: Databases) -> None:
     databases.assign(groups)
 
 
-def _listed(catalog: BackupCatalog) -> BackedUpSystem:
+def summary(catalog: BackupCatalog) -> BackedUpSystem:
+    """What there is of a database. Raises StackError, OSError."""
     log = catalog.folder / "wal"
-    newest = max((path.stat().st_mtime for path in log.rglob("*") if path.is_file()), default=None)
-    until = None if newest is None else datetime.fromtimestamp(newest, UTC)
+    latest = max((path.stat().st_mtime for path in log.rglob("*") if path.is_file()), default=None)
+    until = None if latest is None else datetime.fromtimestamp(latest, UTC)
     return BackedUpSystem(catalog.database, catalog.folder, catalog.backups(), size_of(log), until)
 
 

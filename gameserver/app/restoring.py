@@ -1,5 +1,6 @@
 """One database restored beside the others, and what crossed between them put right."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,10 +15,11 @@ from gameserver.config.naming import replica_name
 from gameserver.config.settings import Settings
 from gameserver.rules.editions import ALWAYS, FIRST, Edition, RulesInForce
 from gameserver.rules.rulebook import Rulebook
-from gameserver.stack.backups import making, placing
+from gameserver.stack.backups import beginnings, making, placing
+from gameserver.stack.backups.catalog import BackupCatalog
 from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.backups.placing import DataPlace
-from gameserver.stack.backups.plan import RestorePlan, plan
+from gameserver.stack.backups.plan import Present, RestorePlan, plan
 from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.backups.restoring import Expected, restored
@@ -77,7 +79,8 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
     catalog = making.opened_catalog(database.name, folder_of(settings), programs.account)
     with making.locked(catalog) as lock:
         await _keep_newest(database, say)
-        present = place.present(programs) if place is not None else None
+        present = place.present(programs) if place is not None else await _present(database, catalog)
+        await asyncio.to_thread(beginnings.settle, catalog, place.folders(programs) if place is not None else ())
         chosen = plan(catalog, wanted.moment, present, wanted.timeline)
         say(f"Restoring {database.name} from the backup {chosen.backup.id} on timeline {chosen.timeline}.")
         for backup in chosen.chain:
@@ -97,6 +100,15 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
             say("It is complete and checked; it takes its place.")
             running, to = await placing.put_in_place(place, to, catalog, chosen, programs), place.data
         return RestoredData(chosen, timeline, to, running, wanted.into is not None, outdated)
+
+
+async def _present(database: BackedUp, catalog: BackupCatalog) -> Present | None:
+    """What a database at a URL is; None if it doesn't answer, or isn't the one that was backed up."""
+    try:
+        present = await making.present(database)
+    except StackError:
+        return None
+    return present if any(backup.system == present.system for backup in catalog.backups()) else None
 
 
 def _require_empty(to: Path) -> None:

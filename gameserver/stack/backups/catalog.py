@@ -1,12 +1,10 @@
 """A database's backups on disk: `base/ID/` for each base backup, `wal/SYSTEM/NUMBER/` for its write-ahead log.
 
 Law: a base backup gets its name when it is complete, checked and on disk, so what is half-made is never taken for one.
-What is deleted is needed for no moment of the time that is kept.
 """
 
 import os
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,11 +13,14 @@ from pathlib import Path
 import orjson
 from pydantic import AwareDatetime, TypeAdapter
 
-from gameserver.stack.backups.log_archive import LogArchive
+from gameserver.stack.backups.log_archive import LogArchive, Span
 from gameserver.stack.errors import StackError
+from gameserver.stack.servers.datafolder import sync
 
 FACTS = "backup.json"
 HALF = ".new"
+CLOCKS_APART = timedelta(minutes=5)
+"""By how much a database's clock may differ from this machine's: by more, no backup is made, and none is judged by."""
 _ID = re.compile(r"\d{8}T\d{9}")
 
 
@@ -45,6 +46,10 @@ class BaseBackup:
     size: int
     segment: int
     parent: str | None = None
+
+    def lies_in(self, past: Sequence[Span]) -> bool:
+        """Whether it is of this past, not of one that parts from it before."""
+        return any(span.timeline == self.timeline and (span.end is None or self.end <= span.end) for span in past)
 
 
 _BACKUP = TypeAdapter(BaseBackup)
@@ -84,10 +89,10 @@ class BackupCatalog:
         half = self.half(backup.id)
         facts = half / FACTS
         facts.write_bytes(orjson.dumps(asdict(backup), option=orjson.OPT_INDENT_2))
-        _sync(facts)
-        _sync(half)
+        sync(facts)
+        sync(half)
         half.rename(half.with_name(backup.id))
-        _sync(half.parent)
+        sync(half.parent)
 
     def unfinished(self) -> list[Path]:
         """What interrupted backups left."""
@@ -107,34 +112,6 @@ class BackupCatalog:
     def archive(self, system: str, segment: int) -> LogArchive:
         """The kept log of a system. Raises OSError."""
         return LogArchive.read(self.log_folders(system), segment)
-
-    def expire(self, now: datetime, keep: timedelta, least: int) -> Sequence[BaseBackup]:
-        """Deletes the base backups that no moment within `keep` needs, but never the newest `least` nor what a kept one
-        builds on, and then the log that none of the others needs; the deleted ones. Raises OSError, StackError."""
-        backups = self.backups()
-        # The newest one that ended before the time that is kept is where its first moments are restored from.
-        needed = [backup for backup in backups if backup.ended_at > now - keep]
-        number = max(len(needed) + 1, least)
-        kept = {link.id for backup in backups[:number] for link in self.chain(backup)}
-        expired = [backup for backup in backups if backup.id not in kept]
-        for backup in expired:
-            shutil.rmtree(self.data(backup).parent)
-        self._expire_log([backup for backup in backups if backup.id in kept])
-        return expired
-
-    def _expire_log(self, kept: Sequence[BaseBackup]) -> None:
-        systems = {backup.system for backup in kept}
-        for path in (self.folder / "wal").iterdir():
-            if path.name not in systems:
-                shutil.rmtree(path)
-        for system in systems:
-            own = [backup for backup in kept if backup.system == system]
-            first = min(backup.start // backup.segment for backup in own)
-            for path in self.archive(system, own[0].segment).older_than(first):
-                path.unlink(missing_ok=True)
-            for folder in self.log_folders(system)[:-1]:
-                if not any(folder.iterdir()):
-                    folder.rmdir()
 
     def _complete(self) -> list[Path]:
         base = self.folder / "base"
@@ -165,11 +142,3 @@ def size_of(folder: Path) -> int:
             except OSError:
                 continue
     return total
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,9 +6,9 @@ the one before: of that one, segments behind this point belong to a past that wa
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -27,7 +27,10 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a backup's log goes without a gap: its last segment, and whether there are others behind a gap."""
+    """How far a backup's log goes without a gap: its last segment, and whether there are others behind a gap.
+
+    A segment of which only a part is there has a gap behind it, if the log goes on.
+    """
 
     last: int
     gap: bool
@@ -52,34 +55,44 @@ class LogArchive:
                 files[name] = path
         return cls(files, segment)
 
-    def newest_timeline(self) -> int:
-        """The highest one of which anything is here; 0 if there is nothing."""
-        return max((int(name[:8], 16) for name in self.files), default=0)
+    def timelines(self) -> Set[int]:
+        """Those of which anything is here."""
+        return {int(name[:8], 16) for name in self.files}
+
+    def written_at(self, timeline: int) -> datetime | None:
+        """When the newest log of a timeline was kept, None if there is none. Raises OSError."""
+        own = [current(path) for name, path in self.files.items() if name.startswith(f"{timeline:08X}")]
+        times = [path.stat().st_mtime for path in own if not HISTORY.fullmatch(path.name)]
+        return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def past(self, timeline: int) -> Sequence[Span]:
         """The spans that lead to a timeline, the oldest first. Raises OSError, ValueError for a garbled history."""
         history = self.files.get(f"{timeline:08X}.history")
-        spans = list(_spans(history.read_text("utf-8"))) if history is not None else []
+        spans = list(spans_of(history.read_text("utf-8"))) if history is not None else []
         return [*spans, Span(timeline, None)]
 
     def reach(self, position: int, past: Sequence[Span]) -> Reach:
         """How far the log goes that follows a backup which ended at `position`."""
-        there = sorted(dict(self._segments_of(past)))
-        last = position // self.segment
-        behind = [number for number in there if number > last]
-        for number in behind:
-            if number != last + 1:
+        segments, last = self.segments(past), position // self.segment
+        for number in sorted(number for number in segments if number > last):
+            partial = last > position // self.segment and current(segments[last]).name.endswith(PARTIAL)
+            if number != last + 1 or partial:
                 return Reach(last, gap=True)
             last = number
         return Reach(last, gap=False)
+
+    def segments(self, past: Sequence[Span]) -> Mapping[int, Path]:
+        """The segments of this past by their numbers; where timelines part, the later one's."""
+        return dict(self._segments_of(past))
 
     def replayed(self, position: int, past: Sequence[Span], moment: datetime | None) -> int:
         """Bytes of the log of this past that is replayed on a backup which ended at `position`, up to `moment`.
 
         A segment that was last written after the moment is the last one. Raises OSError.
         """
-        segments = dict(self._segments_of(past))
-        written = [path.stat().st_mtime for number, path in segments.items() if number > position // self.segment]
+        segments = self.segments(past)
+        behind = [current(path) for number, path in segments.items() if number > position // self.segment]
+        written = [path.stat().st_mtime for path in behind]
         before = [time for time in written if moment is None or time < moment.timestamp()]
         return self.segment * min(len(before) + 1, len(written))
 
@@ -105,14 +118,19 @@ class LogArchive:
         return match and int(match["high"], 16) * (_LOG_BYTES // self.segment) + int(match["low"], 16)
 
 
+def current(path: Path) -> Path:
+    """Where a segment is that was at `path`: a receiver that completes a partial one gives it its whole name."""
+    return path if path.exists() else path.with_name(path.name.removesuffix(PARTIAL))
+
+
 def position_of(text: str) -> int:
     """The position in bytes that Postgres writes as 1A/2B3C4D."""
     high, low = text.split("/")
     return (int(high, 16) << 32) + int(low, 16)
 
 
-def _spans(history: str) -> Iterator[Span]:
-    """Raises ValueError."""
+def spans_of(history: str) -> Iterator[Span]:
+    """The spans that a timeline's history file names, the oldest first. Raises ValueError."""
     for line in history.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
             timeline, end, *_ = line.split()

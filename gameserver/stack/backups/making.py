@@ -5,17 +5,18 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
 from gameserver.stack.backups import manifest as manifests
-from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup, new_id
+from gameserver.stack.backups.catalog import CLOCKS_APART, BackupCatalog, BaseBackup, new_id
 from gameserver.stack.backups.connecting import connected
 from gameserver.stack.backups.log_archive import position_of
 from gameserver.stack.backups.manifest import Manifest
+from gameserver.stack.backups.plan import Present
 from gameserver.stack.backups.programs import BackupPrograms, conninfo
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.account import Account
@@ -23,11 +24,14 @@ from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.servers import datafolder, folders
 
 _FACTS = """
-    select (pg_control_system()).system_identifier::text as system, current_setting('server_version') as version,
+    select array(select spcname::text from pg_tablespace where spcname not in ('pg_default', 'pg_global'))
+               as tablespaces,
+           (pg_control_system()).system_identifier::text as system, current_setting('server_version') as version,
            pg_is_in_recovery() as standby, clock_timestamp() as now,
            pg_size_bytes(current_setting('wal_segment_size')) as segment,
            coalesce(current_setting('summarize_wal', true), 'off') = 'on' as summarized
 """
+NO_TABLESPACES = "what is restored of them would write into the backup itself. Move their tables to pg_default."
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +136,28 @@ async def verify(backup: BaseBackup, catalog: BackupCatalog, programs: BackupPro
 
 
 async def facts_of(database: BackedUp) -> dict[str, Any]:
-    """What a server says of itself. Raises StackError."""
+    """What a server says of itself. Raises StackError, also for what can't be backed up as it is."""
     async with connected(database.name, database.url) as connection:
-        return dict(await connection.fetchrow(_FACTS))
+        facts = dict(await connection.fetchrow(_FACTS))
+    apart = facts["now"] - datetime.now(UTC)
+    if abs(apart) > CLOCKS_APART:
+        raise StackError(
+            f"The clock of {database.name} is {apart.total_seconds():+.0f} s from this machine's: set both right. What "
+            "is kept, and to which moments one can go back, is judged by them."
+        )
+    if facts["tablespaces"]:
+        raise StackError(f"{database.name} has the tablespaces {', '.join(facts['tablespaces'])}: {NO_TABLESPACES}")
+    return facts
+
+
+async def present(database: BackedUp) -> Present:
+    """What a primary is. Raises StackError, also for a replica."""
+    question = """
+        select (pg_control_system()).system_identifier::text as system, pg_walfile_name(pg_current_wal_lsn()) as segment
+    """
+    async with connected(database.name, database.url) as connection:
+        row = await connection.fetchrow(question)
+    return Present(row["system"], int(row["segment"][:8], 16))
 
 
 async def _checked(title: str, data: Path, programs: BackupPrograms, lock: FolderLock) -> Manifest:
@@ -142,6 +165,8 @@ async def _checked(title: str, data: Path, programs: BackupPrograms, lock: Folde
     try:
         manifest = await asyncio.to_thread(manifests.read, data)
         await asyncio.to_thread(manifests.compare, data, manifest)
+        if any((data / "pg_tblspc").glob("*")):
+            raise StackError(f"it has tablespaces: {NO_TABLESPACES}")
         for part in manifest.ranges:
             argv = (
                 "pg_waldump",

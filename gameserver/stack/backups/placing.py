@@ -1,22 +1,21 @@
 """Puts restored data into the place of an embedded database's, beside the others, which go on.
 
 Law: the restored folder gets the name that the next start of the Postgres takes (`datafolder.take_restored`) only when
-it is complete. If `gameserver up` runs, its Postgres and the replicas of that are ended, and its supervisor starts them
-again: on the restored data, and made anew. Only what lies in the database's own folder is replaced.
+it is complete, and what waited there before loses this name before anything of it is removed. If `gameserver up` runs,
+its Postgres and the replicas of that are ended, and its supervisor starts them again: on the restored data, and made
+anew. Only what lies in the database's own folder is replaced.
 """
 
 import asyncio
 import os
-import shutil
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gameserver.stack.backups import beginnings
 from gameserver.stack.backups.catalog import BackupCatalog
-from gameserver.stack.backups.log_archive import SEGMENT
-from gameserver.stack.backups.making import make_log_folder
 from gameserver.stack.backups.plan import Present, RestorePlan
 from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.errors import StackError
@@ -42,6 +41,11 @@ class DataPlace:
         """The folder that really holds the data. Raises StackError, OSError."""
         return folders.for_data(self.data, programs.account)
 
+    def folders(self, programs: BackupPrograms) -> Sequence[Path]:
+        """The folders with data that the database runs on, now or from its next start. Raises StackError, OSError."""
+        folder = self.folder(programs)
+        return folder, datafolder.restored_beside(folder)
+
     def present(self, programs: BackupPrograms) -> Present | None:
         """What the data there is; None if there is none. Raises StackError, OSError."""
         folder = self.folder(programs)
@@ -62,37 +66,30 @@ async def put_in_place(
     Raises StackError, OSError.
     """
     folder = place.folder(programs)
-    waiting = datafolder.restored_beside(folder)
-    if waiting.exists():
-        await asyncio.to_thread(shutil.rmtree, waiting)
-    await asyncio.to_thread(_keep_beginning, made, catalog, plan, programs)
+    waiting, system = datafolder.restored_beside(folder), plan.backup.system
+    await asyncio.to_thread(beginnings.prepare, made, catalog, system, programs)
+    await asyncio.to_thread(datafolder.drop_restored, folder)
     datafolder.put_in_place(made, waiting)
+    await asyncio.to_thread(beginnings.settle, catalog, place.folders(programs))
     lock = FolderLock(place.up_lock)
     if lock.acquire():
         lock.release()
         return False
     before = datafolder.pid_file_lines(folder)[:1]
-    await _end(folder)
-    for replica in place.replicas:
-        await _end(folders.for_data(replica, programs.account))
-    await _until(lambda: not waiting.exists() and _runs_anew(folder, before), BACK_SECONDS, f"{folder} is served again")
+    try:
+        await _end(folder)
+        for replica in place.replicas:
+            await _end(folders.for_data(replica, programs.account))
+        back = f"{folder} is served again"
+        await _until(lambda: not waiting.exists() and _runs_anew(folder, before), BACK_SECONDS, back)
+    except StackError as error:
+        if not waiting.exists():
+            raise
+        raise StackError(
+            f"{error}\nWhat was restored still waits in {waiting}, and the next start of its Postgres takes it: move "
+            "it away if the database is to stay as it is."
+        ) from None
     return True
-
-
-def _keep_beginning(made: Path, catalog: BackupCatalog, plan: RestorePlan, programs: BackupPrograms) -> None:
-    """Keeps the first log of the restored data's own timeline, which no receiver has seen, for a later restore."""
-    values = datafolder.control_values(programs.folder, made, programs.account)
-    timeline = values.get("Latest checkpoint's TimeLineID", "")
-    if not timeline.isdigit():
-        raise StackError(f"The restored data in {made} can't be read.")
-    prefix, last = f"{int(timeline):08X}", values.get("Latest checkpoint's REDO WAL file", "")
-    to = catalog.next_log_folder(plan.backup.system)
-    make_log_folder(to, programs.account)
-    for path in sorted((made / "pg_wal").glob(f"{prefix}*")):
-        whole = path.suffix == ".history" or path.name < last
-        if path.suffix == ".history" or (SEGMENT.fullmatch(path.name) and path.name <= last):
-            shutil.copyfile(path, to / (path.name if whole else path.name + ".partial"))
-    datafolder.give_all_to(to, programs.account)
 
 
 async def _end(folder: Path) -> None:

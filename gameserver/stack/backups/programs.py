@@ -17,6 +17,7 @@ from gameserver.stack.processes.account import Account, for_servers
 from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.processes.process import Launch, Process
 from gameserver.stack.servers import binaries, folders
+from gameserver.storage.postgres import passfile
 
 LONGEST_SECONDS = 24 * 3600.0
 """How long making, checking or copying one backup may take."""
@@ -56,8 +57,13 @@ class BackupPrograms:
 def conninfo(url: SecretStr) -> tuple[str, Mapping[str, str]]:
     """A URL for libpq without its password, and the environment that has it.
 
-    Of several addresses libpq takes the primary's.
+    Of several addresses libpq takes the primary's. Raises StackError for a passphrase, which no environment can hold.
     """
+    if passfile.has_passphrase(url):
+        raise StackError(
+            "Leave sslpassword out of the database's address: it would be on a command line, which every account of "
+            "this machine can read. Use a key without a passphrase, which only the servers' account can read."
+        )
     parts = urlsplit(postgres_url.for_servers(url).get_secret_value())
     user, at, hosts = parts.netloc.rpartition("@")
     role, _, password = user.partition(":")

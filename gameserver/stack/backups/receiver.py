@@ -26,7 +26,7 @@ from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 
 READY_SECONDS = 60
 _CANT_CONTINUE = ("is not in this server's history", "has already been removed", "ahead of the WAL flush position",
-                  "can no longer")  # fmt: skip
+                  "can no longer", "is not present in the server")  # fmt: skip
 """What Postgres says to a receiver whose folder ends where this server's log doesn't go on."""
 _log = structlog.get_logger()
 

@@ -16,8 +16,8 @@ from typing import ClassVar
 import asyncpg
 from pydantic import SecretStr
 
-from gameserver.stack.backups import room
-from gameserver.stack.backups.log_archive import LogArchive
+from gameserver.stack.backups import kept_log, log_pages, room
+from gameserver.stack.backups.log_archive import LogArchive, spans_of
 from gameserver.stack.backups.plan import RestorePlan
 from gameserver.stack.backups.programs import LONGEST_SECONDS
 from gameserver.stack.errors import StackError
@@ -62,6 +62,16 @@ class RestoredPostgres(PostgresServer):
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             raise StackError(f"What was restored has no {database} for {role}: {error}") from None
 
+    def left_at(self) -> int:
+        """The position where the timeline that it began leaves the past; it has ended. Raises StackError, OSError."""
+        values = datafolder.control_values(self._programs, self._folder, self._account)
+        try:
+            timeline = int(values["Latest checkpoint's TimeLineID"])
+            *_, last = spans_of((self._folder / "pg_wal" / f"{timeline:08X}.history").read_text("utf-8"))
+            return last.end or 0
+        except (KeyError, ValueError) as error:
+            raise StackError(f"What was restored of {self.name} can't be read: {error!r}") from None
+
     async def _make_data(self) -> None:
         if self.elsewhere and not datafolder.is_new(self._folder):
             raise StackError(f"{self.data} isn't empty: name another folder.")
@@ -104,7 +114,7 @@ class RestoredPostgres(PostgresServer):
     def _replication(self) -> Mapping[str, str]:
         log, moment = self.own / "wal", self.plan.moment
         return {
-            "restore_command": f'test -f "{log}/%f" && cp "{log}/%f" "%p"',
+            "restore_command": kept_log.copying_from(log),
             "recovery_target_timeline": str(self.plan.timeline),
             "recovery_target_action": "promote",
             **({"recovery_target_time": moment.isoformat()} if moment is not None else {}),
@@ -122,8 +132,8 @@ class RestoredPostgres(PostgresServer):
             if _ENDED_EARLY not in str(error) or self.plan.moment is None:
                 raise
             raise StackError(
-                f"The log of {self.name} that was kept ends before {self.plan.moment.isoformat()}, or has a gap before "
-                f"it: name an earlier moment, or `latest`.\n{error}"
+                f"The log of {self.name} that was kept ends before {self.plan.moment.isoformat()}, or has a gap or "
+                f"damage before it: name an earlier moment, or `latest`.\n{error}"
             ) from None
 
     async def _provide(self) -> None:
@@ -166,6 +176,7 @@ async def restored(
 
     Raises StackError, OSError.
     """
+    end = await asyncio.to_thread(_known_end, plan)
     account = for_servers()
     with _own_folder(account, plan.archive) as own:
         superuser, role = expected.passwords or (None, SecretStr(""))
@@ -189,6 +200,7 @@ async def restored(
             await server.stop()
             if server.process.status != 0:
                 raise StackError(f"{server.process.name} didn't end properly{server.process.last_words()}")
+            await asyncio.to_thread(_require_replayed, server, end)
         except BaseException as error:
             server.kill()
             try:
@@ -211,6 +223,21 @@ async def _require_expected(server: RestoredPostgres, plan: RestorePlan, expecte
         connection.terminate()
 
 
+def _known_end(chosen: RestorePlan) -> int:
+    """Up to where the log has to be replayed. Raises StackError, OSError."""
+    if chosen.moment is not None:  # Postgres itself sees to it that this is reached
+        return chosen.backup.end
+    return log_pages.proven_end(chosen.archive, chosen.archive.past(chosen.timeline), chosen.backup.end)
+
+
+def _require_replayed(server: RestoredPostgres, end: int) -> None:
+    if (left := server.left_at()) < end:
+        raise StackError(
+            f"The log of {server.name} that was kept is damaged: it can't be read behind {left:X}, and goes on to "
+            f"{end:X} at least. Name a moment before that with --to."
+        )
+
+
 @contextmanager
 def _own_folder(account: Account | None, archive: LogArchive) -> Iterator[Path]:
     """A folder for the server, with a short name because of the socket in it."""
@@ -218,8 +245,7 @@ def _own_folder(account: Account | None, archive: LogArchive) -> Iterator[Path]:
     try:
         log = own / "wal"
         log.mkdir(mode=0o700)
-        for name, path in archive.files.items():
-            (log / name).symlink_to(path)
+        kept_log.link(archive, log)
         for name, content in _FILES.items():
             (own / name).write_text(content)
         if account is not None:

@@ -11,6 +11,8 @@ from gameserver.stack.errors import StackError
 from gameserver.stack.processes import process_table
 from gameserver.stack.processes.account import Account, output_of
 
+_PARTS = ("PG_VERSION", "global/pg_control", "base", "pg_wal", "pg_xact")
+"""What no data is without."""
 _log = structlog.get_logger()
 
 
@@ -67,11 +69,16 @@ def make_empty(folder: Path, account: Account | None) -> None:
 def put_in_place(made: Path, folder: Path) -> None:
     """Give a complete and synced folder its final name, durably. Raises OSError."""
     made.rename(folder)
-    parent = os.open(folder.parent, os.O_RDONLY)
+    sync(folder.parent)
+
+
+def sync(path: Path) -> None:
+    """Brings a file, or the names in a folder, to the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(parent)
+        os.fsync(descriptor)
     finally:
-        os.close(parent)
+        os.close(descriptor)
 
 
 def restored_beside(folder: Path) -> Path:
@@ -79,14 +86,30 @@ def restored_beside(folder: Path) -> Path:
     return folder.with_name(folder.name + ".restored")
 
 
+def drop_restored(folder: Path) -> None:
+    """Removes data that waits for the next start of the Postgres on `folder`; no start takes what is left of it.
+
+    Raises OSError.
+    """
+    restored = restored_beside(folder)
+    dropped = restored.with_name(restored.name + ".dropped")
+    if dropped.exists():
+        shutil.rmtree(dropped)
+    if restored.exists():
+        put_in_place(restored, dropped)
+        shutil.rmtree(dropped)
+
+
 def take_restored(folder: Path) -> None:
     """Puts data that was restored in the place of `folder`, which stays beside it; the caller holds its lock.
 
-    Whatever is killed in between, the next start goes on. Raises StackError.
+    Whatever is killed in between, the next start goes on. Raises StackError, also when that data isn't whole.
     """
     restored = restored_beside(folder)
     if not restored.exists():
         return
+    if missing := [part for part in _PARTS if not (restored / part).exists()]:
+        raise StackError(f"The restored data in {restored} has no {missing[0]}: move it away, and restore again.")
     try:
         if folder.exists():
             former = folder.with_name(f"{folder.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S}")

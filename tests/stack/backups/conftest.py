@@ -1,16 +1,17 @@
-"""A Postgres whose log is kept, and what backs it up and restores it, without a `gameserver up`."""
+"""A Postgres whose log is kept, with what backs it up and restores it; and backups that are facts alone."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
+import orjson
 import pytest
 from pydantic import SecretStr
 
-from gameserver.stack.backups import making, placing
-from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup
+from gameserver.stack.backups import beginnings, making, placing
+from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
 from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.backups.placing import DataPlace
 from gameserver.stack.backups.plan import RestorePlan, plan
@@ -18,7 +19,11 @@ from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.backups.receiver import WalReceiver, received
 from gameserver.stack.backups.restoring import Expected, restored
 from gameserver.stack.servers.postgres import PostgresServer
+from tests.stack.backups.test_log_archive import SEGMENT, keep
 from tests.stack.conftest import FAST
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+Add = Callable[..., BaseBackup]
 
 
 @dataclass
@@ -62,6 +67,7 @@ class Kept:
         if received_first:
             assert await received("one", self.receiver.url, 30)
         with making.locked(self.catalog) as lock:
+            beginnings.settle(self.catalog, self.place.folders(self.programs))
             chosen = plan(self.catalog, moment, self.place.present(self.programs), timeline)
             sources = list(map(self.catalog.data, chosen.chain))
             for backup in chosen.chain:
@@ -117,3 +123,30 @@ async def kept(postgres: Callable[..., PostgresServer], folder: Path) -> AsyncIt
         yield made
     finally:
         await receiver.stop()
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> BackupCatalog:
+    return BackupCatalog("one", tmp_path)
+
+
+@pytest.fixture
+def add(catalog: BackupCatalog) -> Add:
+    """Adds a backup that ended so many minutes after noon, at the end of segment `number`."""
+
+    def added(minutes: int, number: int, timeline: int = 1, system: str = "7") -> BaseBackup:
+        began = NOON + timedelta(minutes=minutes)
+        end = number * SEGMENT + 0x120
+        backup = BaseBackup(new_id(began), "one", system, "18.4", timeline, end - 0x100, end, began, began, 1, SEGMENT)
+        folder = catalog.data(backup).parent
+        folder.mkdir(parents=True)
+        (folder / FACTS).write_bytes(orjson.dumps(asdict(backup)))
+        return backup
+
+    return added
+
+
+def log(catalog: BackupCatalog, *names: str) -> Path:
+    folder = catalog.folder / "wal" / "7" / "0001"
+    folder.mkdir(parents=True, exist_ok=True)
+    return keep(folder, *names)

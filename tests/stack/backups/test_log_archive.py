@@ -48,6 +48,15 @@ def test_log_goes_as_far_as_there_is_no_gap(tmp_path: Path) -> None:
     assert (reach.last, reach.gap) == (259, False)
 
 
+def test_a_segment_of_which_only_a_part_is_there_has_a_gap_behind_it(tmp_path: Path) -> None:
+    older = keep(tmp_path / "1", segment(1, 3), segment(1, 4) + ".partial")
+    archive = read(older, keep(tmp_path / "2", segment(1, 5)))
+    reach = archive.reach(2 * SEGMENT + 40, [Span(1, None)])
+    assert (reach.last, reach.gap) == (4, True)
+    keep(older, segment(1, 4))
+    assert not read(older, tmp_path / "2").reach(2 * SEGMENT + 40, [Span(1, None)]).gap
+
+
 def test_a_backup_without_log_behind_it_reaches_its_own_end(tmp_path: Path) -> None:
     reach = read(keep(tmp_path / "1", segment(1, 2))).reach(5 * SEGMENT, [Span(1, None)])
     assert (reach.last, reach.gap) == (5, False)
@@ -61,7 +70,7 @@ def test_log_behind_the_point_where_a_timeline_was_left_doesnt_count(tmp_path: P
     assert past == [Span(1, 0x6000100), Span(2, None)]
     assert archive.reach(5 * SEGMENT, past).last == 6
     assert archive.reach(5 * SEGMENT, archive.past(1)).last == 8
-    assert archive.newest_timeline() == 2
+    assert archive.timelines() == {1, 2}
 
 
 def test_a_garbled_history_is_refused(tmp_path: Path) -> None:

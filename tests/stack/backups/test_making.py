@@ -2,12 +2,14 @@
 
 import os
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
+import asyncpg
 import pytest
+from pydantic import SecretStr
 
-from gameserver.stack.backups import making
+from gameserver.stack.backups import making, retention
 from gameserver.stack.backups.programs import conninfo
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.errors import StackError
@@ -30,7 +32,7 @@ async def test_old_backups_and_their_log_go_and_what_a_kept_moment_needs_stays(k
     assert await received("one", kept.receiver.url, 30)
     # A moment between the second and the third still counts: the second is what it is restored from.
     keep = third.ended_at - second.ended_at - timedelta(milliseconds=1)
-    assert kept.catalog.expire(third.ended_at, keep, 1) == [first]
+    assert retention.expire(kept.catalog, third.ended_at, keep, 1) == [first]
     assert kept.catalog.backups() == [third, second]
     (log,) = kept.catalog.log_folders(third.system)
     oldest = min(int(name[8:16], 16) * 256 + int(name[16:24], 16) for name in os.listdir(log))
@@ -70,3 +72,40 @@ async def test_a_receiver_goes_on_that_was_killed_while_it_began_a_segment(kept:
     await kept.receiver.start()
     assert await received("one", kept.receiver.url, 30)
     assert len(kept.catalog.log_folders(kept.catalog.backups()[0].system)) == 1
+
+
+async def test_a_database_whose_clock_is_another_is_not_backed_up(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Behind":
+            moment = datetime.now(tz) - timedelta(minutes=6)
+            return cls.fromtimestamp(moment.timestamp(), tz)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(making, "datetime", Behind)
+        with pytest.raises(StackError, match=r"The clock of one is \+360 s from this machine's"):
+            await kept.back_up()
+    assert kept.catalog.backups() == []
+    await kept.back_up()
+
+
+async def test_tablespaces_are_refused_before_a_backup_and_in_one(kept: Kept) -> None:
+    backup = await kept.back_up()
+    superuser = await asyncpg.connect(kept.server.superuser_url)
+    await superuser.execute("set allow_in_place_tablespaces = on")
+    await superuser.execute("create tablespace far location ''")
+    with pytest.raises(StackError, match="one has the tablespaces far: what is restored of them would write"):
+        await kept.back_up()
+    await superuser.execute("drop tablespace far")
+    await superuser.close()
+    link = kept.catalog.data(backup) / "pg_tblspc" / "16384"
+    link.symlink_to(kept.server.data)
+    with pytest.raises(StackError, match="damaged: it has tablespaces"):
+        await kept.restore(None)
+
+
+@pytest.mark.parametrize("parameter", ["?sslpassword=unseen", "?sslmode=require&sslp%61ssword=unseen"])
+def test_a_passphrase_comes_on_no_command_line(parameter: str) -> None:
+    with pytest.raises(StackError, match="Leave sslpassword out") as refused:
+        conninfo(SecretStr(f"postgresql://gameserver:word@db.example:5432/game{parameter}"))
+    assert "unseen" not in str(refused.value)

@@ -1,47 +1,16 @@
 """Which backup a moment is restored from, and which moments can't be; without a server."""
 
-from collections.abc import Callable
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 
-from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
+from gameserver.stack.backups.catalog import FACTS, BackupCatalog
 from gameserver.stack.backups.plan import Present, plan
 from gameserver.stack.errors import StackError
-from tests.stack.backups.test_log_archive import SEGMENT, keep, segment
-
-NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
-Add = Callable[..., BaseBackup]
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> BackupCatalog:
-    return BackupCatalog("one", tmp_path)
-
-
-@pytest.fixture
-def add(catalog: BackupCatalog) -> Add:
-    """Adds a backup that ended so many minutes after noon, at the end of segment `number`."""
-
-    def added(minutes: int, number: int, timeline: int = 1, system: str = "7") -> BaseBackup:
-        began = NOON + timedelta(minutes=minutes)
-        end = number * SEGMENT + 0x120
-        backup = BaseBackup(new_id(began), "one", system, "18.4", timeline, end - 0x100, end, began, began, 1, SEGMENT)
-        folder = catalog.data(backup).parent
-        folder.mkdir(parents=True)
-        (folder / FACTS).write_bytes(orjson.dumps(asdict(backup)))
-        return backup
-
-    return added
-
-
-def log(catalog: BackupCatalog, *names: str) -> Path:
-    folder = catalog.folder / "wal" / "7" / "0001"
-    folder.mkdir(parents=True, exist_ok=True)
-    return keep(folder, *names)
+from tests.stack.backups.conftest import NOON, Add, log
+from tests.stack.backups.test_log_archive import segment
 
 
 def test_the_newest_backup_before_the_moment_counts(catalog: BackupCatalog, add: Add) -> None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gameserver.stack.backups import room
+from gameserver.stack.backups import retention, room
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.lock import FolderLock
@@ -57,7 +57,9 @@ async def test_a_database_goes_back_to_a_moment_after_an_incremental_backup(kept
     third = await kept.back_up(incremental=True)
     assert [backup.parent for backup in (full, second, third)] == [None, full.id, second.id]
     assert third.size < full.size / 2
-    assert kept.catalog.expire(third.ended_at + timedelta(days=1), timedelta(0), 1) == [], "what it builds on stays"
+    assert retention.expire(kept.catalog, third.ended_at + timedelta(days=1), timedelta(0), 1) == [], (
+        "what it builds on stays"
+    )
     moment = await kept.write(3)
     await kept.write(4)
     await kept.restore(moment)

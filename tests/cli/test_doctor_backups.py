@@ -1,0 +1,121 @@
+"""What doctor and the metrics say of backups whose log has a gap, that a clock was ahead at, or that can't be read."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+from prometheus_client import REGISTRY
+
+from gameserver.app import backup_watch, examine
+from gameserver.app import backups as backups_of
+from gameserver.config.backups import BackupSettings
+from gameserver.config.settings import Settings
+from gameserver.stack.backups import making
+from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
+from gameserver.stack.errors import StackError
+from tests.stack.conftest import open_folder, roomy
+from tests.support.wait import wait_until
+
+SEGMENT = 16 << 20
+Keep = Callable[..., BaseBackup]
+
+
+@pytest.fixture
+def room() -> Iterator[Path]:
+    """A folder that the servers' account can enter."""
+    with open_folder(roomy()) as folder:
+        yield folder
+
+
+@pytest.fixture
+def backed(settings: Settings, room: Path) -> Settings:
+    return settings.model_copy(update={"backups": BackupSettings(folder=room)})
+
+
+@pytest.fixture
+def keep(room: Path) -> Keep:
+    """Facts of a backup that ended so long ago, at the end of segment 2, and segments of its log."""
+
+    def kept(name: str, ago: timedelta, *segments: int) -> BaseBackup:
+        ended, end = datetime.now(UTC) - ago, 2 * SEGMENT + 0x120
+        backup = BaseBackup(new_id(ended), name, "7", "18.4", 1, end - 0x100, end, ended, ended, 1, SEGMENT)
+        folder = BackupCatalog(name, room / name).data(backup).parent
+        folder.mkdir(parents=True)
+        (folder / FACTS).write_bytes(orjson.dumps(asdict(backup)))
+        log = room / name / "wal" / "7" / "0001"
+        log.mkdir(parents=True, exist_ok=True)
+        for number in segments:
+            (log / f"{1:08X}{0:08X}{number:08X}").touch()
+        return backup
+
+    return kept
+
+
+async def problems(settings: Settings, name: str) -> list[str]:
+    examined = await examine(settings, 1)
+    (server,) = [server for server in examined if server.name == name]
+    return [symptom.problem for symptom in server.symptoms]
+
+
+async def test_a_gap_behind_the_newest_backup_is_named(backed: Settings, keep: Keep) -> None:
+    keep("one", timedelta(hours=1), 3, 5)
+    assert "the log behind its newest backup has a gap" in await problems(backed, "one")
+
+
+async def test_whole_log_has_none(backed: Settings, keep: Keep) -> None:
+    keep("one", timedelta(hours=1), 3, 4, 5)
+    about = [problem for problem in await problems(backed, "one") if "backup" in problem]
+    assert about == ["nothing keeps its log for backups"]
+
+
+async def test_a_backup_from_a_clock_that_was_ahead_is_named_and_hides_no_old_one(backed: Settings, keep: Keep) -> None:
+    keep("one", timedelta(days=5), 3)
+    ahead = keep("one", -timedelta(days=300))
+    found = await problems(backed, "one")
+    assert f"its backup {ahead.id} ended later than it is now: a clock was wrong" in found
+    assert "its newest backup is 120 hours old" in found
+
+
+async def test_what_has_expired_goes_before_a_backup_that_fails_for_a_full_disk(
+    backed: Settings, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups = [keep("one", timedelta(days=days), 3) for days in (20, 30, 40, 50)]
+
+    async def full(*_: object, **__: object) -> BaseBackup:
+        raise StackError("No space left on device")
+
+    monkeypatch.setattr(making, "back_up", full)
+    said: list[str] = []
+    with pytest.raises(StackError, match="No space left"):
+        await backups_of.back_up(backed, ["one"], said.append)
+    folder = backed.backup_folder
+    assert folder is not None
+    assert BackupCatalog("one", folder / "one").backups() == backups[:2]
+    assert all("is deleted" in line for line in said)
+
+
+async def test_facts_that_cant_be_read_silence_no_other_database(backed: Settings, keep: Keep, room: Path) -> None:
+    broken = keep("a", timedelta(hours=1))
+    (room / "a" / "base" / broken.id / FACTS).write_text("{")
+    keep("b", timedelta(hours=2), 3, 5)
+
+    def told(name: str) -> float | None:
+        return REGISTRY.get_sample_value(name, {"database": "b"})
+
+    async def is_told() -> bool:
+        return told("gameserver_backup_age_seconds") is not None
+
+    watch = asyncio.create_task(backup_watch.watch_for_ever(backed))
+    try:
+        await wait_until(is_told, 10, "the other one is measured")
+        assert (told("gameserver_backups"), told("gameserver_backup_log_gap")) == (1, 1)
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+    assert not any("{" in problem for problem in await problems(backed, "one"))

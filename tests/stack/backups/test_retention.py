@@ -1,0 +1,78 @@
+"""Which backups go: of each past those that none of its kept moments needs; without a server."""
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gameserver.stack.backups.catalog import BackupCatalog
+from gameserver.stack.backups.retention import expire
+from gameserver.stack.errors import StackError
+from tests.stack.backups.conftest import NOON, Add, log
+from tests.stack.backups.test_log_archive import segment
+
+DAY = timedelta(days=1)
+MINUTES = 24 * 60
+
+
+def log_of(catalog: BackupCatalog, at: datetime, *names: str) -> Path:
+    folder = log(catalog, *names)
+    for name in names:
+        os.utime(folder / name, (at.timestamp(), at.timestamp()))
+    return folder
+
+
+def test_a_backup_of_a_past_that_was_given_up_doesnt_stand_for_the_one_that_kept_moments_need(
+    catalog: BackupCatalog, add: Add
+) -> None:
+    oldest, base = add(0, 2), add(MINUTES, 3)
+    given_up = add(3 * MINUTES, 9, timeline=2)
+    third = add(10 * MINUTES, 7, timeline=3)
+    folder = log_of(catalog, NOON + 3 * DAY, segment(1, 3), segment(1, 4), segment(2, 4), segment(2, 9))
+    log_of(catalog, NOON + 10 * DAY, segment(3, 5), segment(3, 7))
+    (folder / "00000002.history").write_text("1\t0/4000100\tno reason\n")
+    (folder / "00000003.history").write_text("1\t0/5000100\tno reason\n")
+    # Half a day back on the present past, only the base of the first timeline leads there.
+    assert expire(catalog, third.ended_at, DAY / 2, 1) == [given_up, oldest]
+    assert catalog.backups() == [third, base]
+    assert (folder / segment(1, 3)).exists()
+
+
+def test_a_past_that_was_given_up_a_moment_ago_stays(catalog: BackupCatalog, add: Add) -> None:
+    base, given_up, present = add(0, 2), add(60, 6), add(120, 7, timeline=2)
+    folder = log_of(catalog, NOON + timedelta(minutes=100), segment(1, 3), segment(1, 6))
+    log_of(catalog, NOON + timedelta(minutes=120), segment(2, 4), segment(2, 7))
+    (folder / "00000002.history").write_text("1\t0/4000100\tno reason\n")
+    assert expire(catalog, present.ended_at, timedelta(minutes=30), 1) == []
+    assert catalog.backups() == [present, given_up, base]
+
+
+def test_a_backup_of_a_clock_that_was_ahead_deletes_nothing_and_stays(catalog: BackupCatalog, add: Add) -> None:
+    first, second, third = add(0, 2), add(MINUTES, 3), add(2 * MINUTES, 4)
+    ahead = add(400 * MINUTES, 5)
+    log_of(catalog, NOON + 2 * DAY, *(segment(1, number) for number in range(2, 7)))
+    assert expire(catalog, third.ended_at, 3 * DAY, 1) == []
+    assert expire(catalog, third.ended_at, DAY / 2, 1) == [first]
+    assert catalog.backups() == [ahead, third, second]
+
+
+def test_log_of_a_system_that_has_no_backup_yet_stays(catalog: BackupCatalog, add: Add) -> None:
+    backup = add(MINUTES, 2)
+    log_of(catalog, NOON, segment(1, 3))
+    for system, days in (("8", 0), ("9", 2)):
+        folder = catalog.folder / "wal" / system / "0001"
+        folder.mkdir(parents=True)
+        (folder / segment(1, 1)).touch()
+        at = (NOON + days * DAY).timestamp()
+        os.utime(folder / segment(1, 1), (at, at))
+    assert expire(catalog, backup.ended_at + DAY, DAY, 1) == []
+    assert {path.name for path in (catalog.folder / "wal").iterdir()} == {"7", "9"}
+
+
+def test_nothing_is_deleted_while_a_history_is_damaged(catalog: BackupCatalog, add: Add) -> None:
+    first, second = add(0, 2), add(MINUTES, 3)
+    (log(catalog, segment(1, 3)) / "00000002.history").write_text("nonsense")
+    with pytest.raises(StackError, match="history of the timeline 2"):
+        expire(catalog, second.ended_at + DAY, timedelta(hours=1), 1)
+    assert catalog.backups() == [second, first]

@@ -96,7 +96,7 @@ async def test_seasons_are_closed_while_redis_is_away(core: Core, monkeypatch: p
     async def away(*_: Any) -> None:
         raise BoardUnavailable
 
-    monkeypatch.setattr(closing, "DROP_SECONDS", (-10, 3600))
+    monkeypatch.setattr(closing, "DROP_SECONDS", -10)
     monkeypatch.setattr(BoardLifecycle, "drop", away)
     await until_closed(core, ended)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gameserver.app import Core
 from gameserver.rules.editions import ALWAYS, Edition
@@ -43,6 +45,45 @@ def test_a_board_that_lacks_what_another_one_has_isnt_completed_by_reading_on_fr
     lacks, has, ahead = at(100, 50), at(80), at(120)
     assert together([lacks, has, ahead]) == (has.checkpoint, [has, ahead])
     assert together([lacks, ahead]) == (lacks.checkpoint, [lacks, ahead])
+
+
+def seen_at(moment: int, ends: Sequence[int]) -> Snapshot:
+    """Transaction n + 1 begins at the moment n, and ends at the n-th of these."""
+    begun = min(moment, len(ends))
+    return Snapshot(begun + 1, tuple(txid for txid in range(1, begun + 1) if ends[txid - 1] > moment))
+
+
+def claimed(snapshot: Snapshot) -> set[int]:
+    """The transactions that had ended."""
+    return set(range(1, snapshot.xmax)) - set(snapshot.running)
+
+
+@settings(max_examples=300)
+@given(
+    lasting=st.lists(st.integers(1, 12), min_size=8, max_size=20),
+    loads=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 6)), min_size=1, max_size=3),
+    reads=st.lists(st.tuples(st.integers(1, 30), st.integers(1, 6)), max_size=10),
+)
+def test_no_board_claims_what_it_never_got(
+    lasting: list[int], loads: list[tuple[int, int]], reads: list[tuple[int, int]]
+) -> None:
+    """Boards that were loaded as of different moments, which end during the reads; these may be cut short."""
+    ends = [number + 1 + long for number, long in enumerate(lasting)]
+    first = seen_at(0, ends)
+    boards = [(first, claimed(first))]
+    for number, (moment, span) in enumerate(sorted(reads)):
+        loaded = [seen_at(min(began, moment), ends) for began, ended in loads if ended == number]
+        boards += [(snapshot, claimed(snapshot)) for snapshot in loaded]
+        since, group = together([Position(Checkpoint(SOURCE, snapshot, 1)) for snapshot, _ in boards])
+        last, now, at_once = since.snapshot, seen_at(moment, ends), [each.checkpoint.snapshot for each in group]
+        until = last.xmax + span
+        new = {txid for txid in claimed(now) if txid < until and (txid >= last.xmax or txid in last.running)}
+        reached = now.until(until)
+        boards = [
+            (reached if reached.covers(snapshot) else snapshot, got | new) if snapshot in at_once else (snapshot, got)
+            for snapshot, got in boards
+        ]
+        assert all(claimed(snapshot) <= got for snapshot, got in boards)
 
 
 @asynccontextmanager

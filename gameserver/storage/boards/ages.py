@@ -6,6 +6,7 @@ grows until the next such turn. A node that doesn't follow reads in the mark whe
 
 import time
 from contextlib import suppress
+from typing import ClassVar
 
 from redis.exceptions import RedisError
 
@@ -16,16 +17,26 @@ from gameserver.telemetry import FOLLOWER_AGE
 class BoardsAge:
     """One per follower; `current` is in Unix seconds, at first when the node began."""
 
+    _shown: ClassVar[dict[str, list["BoardsAge"]]] = {}
+    """By database, those of this process' nodes."""
+
     def __init__(self, database: str, marks: FollowerMarks) -> None:
         self._database, self._marks = database, marks
         self.current = time.time()
 
     def show(self) -> None:
-        """Among the node's figures, until `hide`."""
-        FOLLOWER_AGE.labels(self._database).set_function(lambda: max(0.0, time.time() - self.current))
+        """Among the figures, of several nodes of a process the highest, until `hide`."""
+        shown = self._shown.setdefault(self._database, [])
+        shown.append(self)
+        FOLLOWER_AGE.labels(self._database).set_function(
+            lambda: max((max(0.0, time.time() - each.current) for each in shown), default=0.0)
+        )
 
     def hide(self) -> None:
-        with suppress(KeyError):
+        """A database that is left has no age here any more."""
+        self._shown[self._database].remove(self)
+        if not self._shown[self._database]:
+            del self._shown[self._database]
             FOLLOWER_AGE.remove(self._database)
 
     async def learn(self) -> None:

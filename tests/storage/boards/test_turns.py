@@ -10,17 +10,21 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 
 from gameserver.app import Core
 from gameserver.rules.editions import ALWAYS, Edition
 from gameserver.storage.boards import ledger_reader, turns
+from gameserver.storage.boards.ages import BoardsAge
 from gameserver.storage.boards.follower import FollowedBoards, Follower
 from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.marks import FollowerMarks
 from gameserver.storage.boards.turns import Position, parted, together
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
 from gameserver.storage.live.presence import CHANGED
 from gameserver.storage.postgres.locks import FOLLOWING
+from gameserver.telemetry import FOLLOWER_AGE
 from gameserver.waiting import cancel_and_wait
 from tests.storage.boards.test_follower import agrees, assert_agrees_soon, play
 from tests.support.deployment import act, connected, enlist, enlist_many, following, names_of, working
@@ -194,6 +198,24 @@ async def test_a_node_without_the_rules_in_force_leaves_the_database_to_one_that
         await wait_until(is_left, what="the node has left it")
         core.rules.load(Edition(7, ALWAYS, core.rulebook))
         await wait_until(is_followed, what="the node has the rules, and follows again")
+
+
+def test_a_database_that_is_left_has_no_age_any_more() -> None:
+    marks = FollowerMarks(Redis())
+    first, second = BoardsAge("left", marks), BoardsAge("left", marks)
+    second.current -= 60
+
+    def shown() -> list[float]:
+        (metric,) = FOLLOWER_AGE.collect()
+        return [sample.value for sample in metric.samples if sample.labels["database"] == "left"]
+
+    first.show()
+    second.show()
+    assert 59 < shown()[0] < 70
+    second.hide()
+    assert shown()[0] < 10
+    first.hide()
+    assert shown() == []
 
 
 @pytest.fixture

@@ -174,6 +174,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.write_sightings_for_ever(slots, rooms.sessions.sightings),
         loops.sweep_for_ever(commands.accounts),
         loops.check_boards_for_ever(commands.board_repair),
+        loops.drop_idle_boards_for_ever(rooms.boards.lifecycle, lambda: rooms.seasons.calendar.contests(policy.now())),
         loops.lift_bans_for_ever(commands.operations, policy, lambda: slots.databases("players")),
         loops.attend_seasons_for_ever(Closing(commands.seasons, rooms.boards.lifecycle, postman)),
         send_for_ever(Sending(commands.campaigns, postman, settings.operators.letters_per_second)),
@@ -211,7 +212,9 @@ def _follow(core: Core) -> Coroutine[Any, Any, None]:
     slots, calendar, now = core.slots, core.rooms.seasons.calendar, core.commands.accounts.policy.now
     writer = BoardWriter(core.redis.following)
     followed_boards = FollowedBoards(
-        lambda: calendar.contests(now()), lambda: [database.name for database in slots.databases("players")]
+        lambda: calendar.contests(now()),
+        lambda: [database.name for database in slots.databases("players")],
+        core.rules,
     )
     return attend(
         slots,

@@ -5,7 +5,7 @@ A season of a board that game.toml no longer has ends at its time and is rewarde
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -28,17 +28,18 @@ log = structlog.get_logger()
 
 CHUNK = 100
 """Seasons begun, or rewards delivered, at once."""
-DROP_SECONDS = (60, 3600)
+DROP_SECONDS = 60
 """The age at which a closed season's board leaves Redis: old enough for every node to know that it is closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What beginning and closing seasons needs; one per node."""
+    """What beginning and closing seasons needs; one per node. `dropped` are closed seasons that have left Redis."""
 
     seasons: Seasons
     boards: BoardLifecycle
     postman: Postman
+    dropped: set[tuple[str, int]] = field(default_factory=set)
 
 
 async def attend(closing: Closing) -> int:
@@ -142,13 +143,13 @@ def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:
 
 
 async def _drop(closing: Closing, records: Sequence[SeasonRecord], now: datetime) -> None:
-    """Drops the boards of closed seasons from Redis; their standings are stored."""
-    least, most = DROP_SECONDS
+    """Drops the boards of closed seasons from Redis, each once in a node's life; their standings are stored."""
     for record in records:
-        age = (now - record.changed_at).total_seconds()
-        if record.state == "closed" and least < age < most:
+        key, age = (record.board, record.season.start), (now - record.changed_at).total_seconds()
+        if record.state == "closed" and age > DROP_SECONDS and key not in closing.dropped:
             board = _board(closing, record.board) or record.stored_board()
             await closing.boards.drop(Contest(board, record.season.start))
+            closing.dropped.add(key)
 
 
 def _board(closing: Closing, name: str) -> Board | None:

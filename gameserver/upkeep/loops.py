@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -17,6 +17,8 @@ from gameserver.commands.seasons import Seasons
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.accounts.bans import DueBan, due_bans
 from gameserver.storage.accounts.claims import Claim
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.ledger.retention import Debtors
@@ -52,6 +54,7 @@ BANS_A_SWEEP = 100
 OLD_MAIL_SECONDS = 60.0
 OLD_MAIL_CHUNK = 1000
 OLD_MOVES_SECONDS = 600.0
+IDLE_BOARD_SECONDS = 600.0
 OLD_SCORES_SECONDS = 86_400.0
 OLD_MOVES_CHUNK = 100
 
@@ -120,6 +123,11 @@ async def check_boards_for_ever(repair: BoardRepair) -> None:
     """Compares a few players on boards with the databases now and then, and corrects what differs."""
     board_repair.count_from_zero(repair)
     await _for_ever("board entries corrected", CHECK_SECONDS, lambda: board_repair.check_some(repair))
+
+
+async def drop_idle_boards_for_ever(boards: BoardLifecycle, contests: Callable[[], Collection[Contest]]) -> None:
+    """Deletes the keys of boards that the game has no more."""
+    await _for_ever("idle boards", IDLE_BOARD_SECONDS, lambda: boards.drop_idle(contests()))
 
 
 async def sweep_items_for_ever(players: Players) -> None:

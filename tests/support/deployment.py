@@ -206,7 +206,9 @@ async def stored_data(core: Core, player_id: int) -> str | None:
 async def following(core: Core) -> AsyncIterator[None]:
     """A node's followers of all its databases."""
     followed_boards = FollowedBoards(
-        lambda: core.rooms.seasons.calendar.contests(core.commands.accounts.policy.now()), lambda: names_of(core)
+        lambda: core.rooms.seasons.calendar.contests(core.commands.accounts.policy.now()),
+        lambda: names_of(core),
+        core.rules,
     )
     writer, presence = BoardWriter(core.redis.following), core.rooms.live.presence
     followers = [Follower(database, writer, presence, followed_boards) for database in core.slots.databases("players")]

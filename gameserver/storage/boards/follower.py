@@ -4,37 +4,40 @@ Law: a checkpoint is stored with what was derived up to it and moves in the same
 frozen or doubled can neither lose nor undo anything: the next one goes on from there, and a call that expects another
 checkpoint changes nothing. A generation without a checkpoint (a new board, or a Redis that lost its memory) is loaded
 from the tables, chunk by chunk between turns of following, from a snapshot taken before the first chunk. It isn't
-served before every database's follower has caught up with what was there after the last load.
+served before every database's follower has caught up with what was there after the last load. A node that hasn't
+loaded the rules in force at the database leaves it to one that has, since it doesn't know which boards there are.
 """
 
 import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import asyncpg
 import structlog
 from redis.exceptions import RedisError
 
+from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import PresenceUnavailable
+from gameserver.storage.boards.ages import BoardsAge
 from gameserver.storage.boards.layout import Contest
-from gameserver.storage.boards.ledger_reader import SQL, LedgerChanges, LedgerReader
+from gameserver.storage.boards.ledger_reader import SQL
 from gameserver.storage.boards.loading import BoardLoad
+from gameserver.storage.boards.marks import Mark
 from gameserver.storage.boards.rows import ranked_player_of, stored_score_arguments
 from gameserver.storage.boards.traces import BoardTraces
-from gameserver.storage.boards.whereabouts import Whereabouts
+from gameserver.storage.boards.turns import FAR, OLDEST_READ_SECONDS, TELL_SECONDS, FollowerTurns
 from gameserver.storage.boards.writer import BoardWriter, Generation
 from gameserver.storage.ledger.snapshot import Checkpoint, Snapshot, Source
-from gameserver.storage.live.presence import CHANGED, Presence
+from gameserver.storage.live.presence import Presence
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import HOT_PATH, Link
 from gameserver.storage.postgres.locks import FOLLOWING
 from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.postgres.sole_locks import SoleLock
-from gameserver.telemetry import FOLLOWED, FOLLOWER_AGE, FOLLOWER_LOADS
+from gameserver.telemetry import FOLLOWER_LOADS
 from gameserver.tracing.tracer import Tracer
 
 log = structlog.get_logger()
@@ -50,14 +53,10 @@ BUILDING_SECONDS = 0.1
 RETRY_SECONDS = 0.5
 STUMBLES = 3
 """How often in a row Redis may fail a follower before it gives its database to another node."""
-TELL_SECONDS = 1.0
-"""How often the boards get the time up to which they are, while nothing happens."""
-OLDEST_READ_SECONDS = 30.0
-"""What was read longer ago isn't written any more: the tombstones that guard against it may be gone."""
+LIST_SECONDS = 60.0
+"""How often the contests that there are are listed, for those that will be there no more."""
 CHUNK = 5_000
 """Players loaded in one turn, at the most."""
-PART = 1_000
-"""Changed players written in one call, at the most."""
 SETTINGS = {
     **HOT_PATH,
     "max_parallel_workers_per_gather": "0",
@@ -80,10 +79,11 @@ def pause_after(before: float, lasted: float, *, busy: bool) -> float:
 
 
 class FollowedBoards(NamedTuple):
-    """What there is to follow for, as of now: the contests, and the names of all databases that they rank."""
+    """What there is to follow for, as of now: the contests, the names of all databases that they rank, the rules."""
 
     contests: Callable[[], Sequence[Contest]]
     names: Callable[[], Sequence[str]]
+    rules: RulesInForce
 
 
 class Follower:
@@ -97,21 +97,19 @@ class Follower:
         boards: FollowedBoards,
         tracer: Tracer | None = None,
     ) -> None:
-        self._traces = None if tracer is None else BoardTraces(tracer, database.name)
-        self._database, self._writer, self._presence, self._boards = database, writer, presence, boards
-        self._ledger, self._lock = LedgerReader(database.name), SoleLock(FOLLOWING)
+        traces = None if tracer is None else BoardTraces(tracer, database.name)
+        self._database, self._writer, self._boards = database, writer, boards
+        self._turns = FollowerTurns(database.name, writer, presence, traces)
+        self._age, self._lock = BoardsAge(database.name, writer.marks), SoleLock(FOLLOWING)
         self._load: BoardLoad | None = None
-        self._followed: list[tuple[Contest, Generation]] = []
-        self._whereabouts = Whereabouts()
         self._points: dict[tuple[str, int], Snapshot] = {}
         """By generation and its loads: what its followers have to catch up with before it may become live."""
         self._starting, self._building, self._stumbles = True, False, 0
-        self._looked = self._written = 0.0
-        self._current = time.monotonic()
+        self._looked = self._listed = self._marked = 0.0
 
     async def run(self) -> None:
         """Follows until cancelled; after any loss it begins again at the checkpoint."""
-        FOLLOWER_AGE.labels(self._database.name).set_function(lambda: time.monotonic() - self._current)
+        self._age.show()
         link = Link(self._database, SETTINGS)
         try:
             while True:
@@ -120,25 +118,19 @@ class Follower:
                 except (*LOST, asyncpg.PostgresError, RedisError, PresenceUnavailable) as error:
                     log.warning("follower", database=self._database.name, error=f"{type(error).__name__}: {error}")
                     link.drop()
-                    self._ledger.fail()
+                    self._turns.fail()
+                await self._age.learn()
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
+            self._age.hide()
             await link.close()
 
     async def _follow(self, link: Link) -> None:
-        """Turn after turn while it holds the lock; returns when another node does."""
+        """Turn after turn while it holds the lock and has the rules in force; returns when another node does."""
         connection = await link.open()
-        if not await self._lock.take(connection):
-            self._current = time.monotonic()
+        if await self._is_outdated(connection) or not await self._lock.take(connection):
             return
-
-        # A new connection: checkpoints of the same server count, after it was compared with what they were taken on.
-        row = await connection.fetchrow(SQL["identity"])
-        source = Source(row["system"], row["timeline"], secrets.token_hex(6))
-        self._load, self._looked, self._followed = None, 0.0, []
-        self._points.clear()
-        self._whereabouts.forget()
-
+        source = await self._begin(connection)
         pause = SHORTEST_PAUSE
         while True:
             began = ended = time.monotonic()
@@ -147,37 +139,84 @@ class Follower:
                 busy = await self._turn(connection, source)
                 ended = time.monotonic()
                 pause = pause_after(pause, ended - began, busy=busy)
-                if self._load is not None:
-                    await self._load_chunk(connection, self._load)
-                # What no board waits for is part of the pause: which generations there are now, and the index.
-                await self._look(connection, source)
-                if busy:
-                    await self._ledger.tend(connection)
+                # What no board waits for is part of the pause: loads, which generations there are now, and the index.
+                if not await self._between_turns(connection, source, busy=busy):
+                    log.warning("the rules in force are for another node to follow by", database=self._database.name)
+                    link.drop()
+                    return
                 self._stumbles = 0
             except (RedisError, PresenceUnavailable) as error:
                 await self._stumble(error)
             await asyncio.sleep(LOADING_SECONDS if self._load is not None else max(0, ended + pause - time.monotonic()))
 
+    async def _begin(self, connection: asyncpg.Connection) -> Source:
+        """Where the last follower ended; announcements begin with the boards, or now, if nothing says where that was.
+
+        A new connection: checkpoints of the same server count, after it was compared with what they were taken on.
+        """
+        row = await connection.fetchrow(SQL["identity"])
+        source = Source(row["system"], row["timeline"], secrets.token_hex(6))
+        self._load, self._turns.followed = None, []
+        self._points.clear()
+        self._turns.forget()
+        mark = await self._writer.marks.read(self._database.name)
+        announced = None if mark is None else Checkpoint.resume(mark.checkpoint, source)
+        self._looked = 0.0
+        await self._look(connection, source)
+        self._turns.announced = announced or await self._announced_by_boards(connection, source)
+        return source
+
+    async def _announced_by_boards(self, connection: asyncpg.Connection, source: Source) -> Checkpoint:
+        here = await self._here(connection, source)
+        boards = [Checkpoint.resume(generation.checkpoint, source) for _, generation in self._turns.followed]
+        near = [each for each in boards if each and here.snapshot.xmax - each.snapshot.xmax <= FAR]
+        return min(near, key=lambda checkpoint: checkpoint.snapshot.age(), default=here)
+
+    async def _turn(self, connection: asyncpg.Connection, source: Source) -> bool:
+        end = await self._turns.take(connection, source)
+        if end.moved:
+            self._looked = 0.0
+        if end.current and (self._turns.followed or not self._boards.contests()):
+            self._age.current = time.time()
+        if self._turns.announced is not None and time.monotonic() - self._marked > TELL_SECONDS:
+            mark = Mark(int(self._age.current * 1000), self._turns.announced.dump())
+            await self._writer.marks.write(self._database.name, mark)
+            self._marked = time.monotonic()
+        return end.busy
+
+    async def _between_turns(self, connection: asyncpg.Connection, source: Source, *, busy: bool) -> bool:
+        """False when this node doesn't have the rules in force."""
+        if self._load is not None:
+            await self._load_chunk(connection, self._load)
+        if time.monotonic() - self._looked >= (BUILDING_SECONDS if self._building else STATE_SECONDS):
+            if await self._is_outdated(connection):
+                return False
+            await self._look(connection, source)
+        if busy:
+            await self._turns.ledger.tend(connection)
+        return True
+
+    async def _is_outdated(self, connection: asyncpg.Connection) -> bool:
+        """Whether the database has rules in force that are newer than all that this node has."""
+        edition, rules = await connection.fetchval(SQL["edition"]), self._boards.rules
+        return bool(edition > rules.edition.number and not rules.has(edition))
+
     async def _stumble(self, error: Exception) -> None:
         """Goes on from where it was, also in a load; but lets another node try when Redis doesn't answer this one."""
         self._stumbles, self._looked = self._stumbles + 1, 0.0
-        self._whereabouts.forget()
+        self._turns.forget()
         if self._stumbles > STUMBLES:
             raise error
         log.warning("follower stumbles", database=self._database.name, error=f"{type(error).__name__}: {error}")
         await asyncio.sleep(RETRY_SECONDS)
 
     async def _look(self, connection: asyncpg.Connection, source: Source) -> None:
-        """Asks Redis now and then which generations there are, and begins to load those that have no checkpoint."""
-        if time.monotonic() - self._looked < (BUILDING_SECONDS if self._building else STATE_SECONDS):
-            return
+        """Asks Redis which generations there are, and begins to load those that have no checkpoint."""
         self._looked, self._building = time.monotonic(), False
-        contests, names = self._boards.contests(), self._boards.names()
-        listed = await self._writer.generations(contests, self._database.name, names, starting=self._starting)
-        self._starting = False
+        contests = self._boards.contests()
         empty: list[tuple[Contest, str]] = []
-        self._followed = []
-        for contest, generations in zip(contests, listed, strict=True):
+        followed: list[tuple[Contest, Generation]] = []
+        for contest, generations in zip(contests, await self._asked(contests), strict=True):
             for generation in generations:
                 self._building = self._building or generation.is_next
                 if not generation.checkpoint:
@@ -187,12 +226,24 @@ class Follower:
                     # It follows another server or timeline, whose rows may not be here, or it can't be read.
                     await self._writer.renew(contest, unusable=generation.name)
                 else:
-                    self._followed.append((contest, generation))
+                    followed.append((contest, generation))
                     await self._catch_up(connection, source, contest, generation)
+        self._turns.followed = followed
 
         # A load goes on as long as it is for what is empty; another set is loaded from the beginning.
         if self._load is None or self._load.targets != empty:
-            self._load = await self._begin(connection, source, empty) if empty else None
+            self._load = await self._begin_load(connection, source, empty) if empty else None
+
+    async def _asked(self, contests: Sequence[Contest]) -> list[list[Generation]]:
+        names, edition = self._boards.names(), self._boards.rules.edition.number
+        listed = await self._writer.generations(
+            contests, self._database.name, names, edition=edition, starting=self._starting
+        )
+        self._starting = False
+        if time.monotonic() - self._listed > LIST_SECONDS:
+            await self._writer.listed.add(contests)
+            self._listed = time.monotonic()
+        return listed
 
     async def _catch_up(
         self, connection: asyncpg.Connection, source: Source, contest: Contest, generation: Generation
@@ -210,7 +261,7 @@ class Follower:
                 log.info("a board is live", board=contest.board.name, season=contest.season)
                 self._points.pop(key)
 
-    async def _begin(
+    async def _begin_load(
         self, connection: asyncpg.Connection, source: Source, targets: list[tuple[Contest, str]]
     ) -> BoardLoad:
         # Earlier loads end first: from then on nobody else writes these generations for this database.
@@ -220,11 +271,14 @@ class Follower:
             FOLLOWER_LOADS.labels(contest.board.name, self._database.name).inc()
 
         # The checkpoint that the load will end with is taken before its first chunk.
-        committed = await connection.fetchval(SQL["mark"])
-        snapshot = Snapshot.parse(await connection.fetchval(SQL["snapshot"]))
-        load.checkpoint = Checkpoint(source, snapshot, committed).dump()
+        load.checkpoint = (await self._here(connection, source)).dump()
         log.info("loading boards", database=self._database.name, boards=load.boards())
         return load
+
+    async def _here(self, connection: asyncpg.Connection, source: Source) -> Checkpoint:
+        """Everything that is visible now."""
+        committed = await connection.fetchval(SQL["mark"])
+        return Checkpoint(source, Snapshot.parse(await connection.fetchval(SQL["snapshot"])), committed)
 
     async def _load_chunk(self, connection: asyncpg.Connection, load: BoardLoad) -> None:
         contests = [contest for contest, _ in load.targets]
@@ -236,51 +290,3 @@ class Follower:
         fine = await load.write(players, last=len(rows) < CHUNK)
         if not fine or len(rows) < CHUNK:
             self._load, self._looked = None, 0.0
-
-    async def _turn(self, connection: asyncpg.Connection, source: Source) -> bool:
-        """Reads what has become visible since the oldest checkpoint and writes it everywhere; whether there is more."""
-        checkpoints = [Checkpoint.resume(generation.checkpoint, source) for _, generation in self._followed]
-        usable = (checkpoint for checkpoint in checkpoints if checkpoint)
-        since = min(usable, key=lambda checkpoint: checkpoint.snapshot.age(), default=None)
-        if since is None:
-            return False
-        started, began = time.monotonic(), time.time_ns()
-        changes = await self._ledger.read(connection, since, [contest for contest, _ in self._followed])
-
-        # The connected hear of their changes first, the boards follow.
-        if changes.reached != since:
-            versions = [(ranked.player.id, ranked.player.version) for ranked in changes.players]
-            await self._presence.announce(CHANGED, versions)
-        if time.monotonic() - started > OLDEST_READ_SECONDS:
-            return True
-        if changes.reached != since or started - self._written > TELL_SECONDS:
-            await self._write(changes)
-            self._written = started
-            if self._traces is not None and changes.players:
-                await self._traces.note(connection, since, changes, began)
-        self._current = time.monotonic()
-        return bool(changes.players) or changes.more
-
-    async def _write(self, changes: LedgerChanges) -> None:
-        """Part by part; the checkpoints move with the last one."""
-        checkpoint, name, done = changes.reached.dump(), self._database.name, 0
-        followed = self._followed
-        self._whereabouts.follow(followed)
-        players = self._whereabouts.marked(changes.players)
-        while len(players) - done > PART:
-            await self._writer.apply(followed, name, "", players[done : done + PART])
-            done += PART
-        as_of = None if changes.more else changes.as_of
-        written = await self._writer.apply(followed, name, checkpoint, players[done:], as_of)
-
-        # Where another follower has moved the checkpoint, Redis is asked again.
-        if all(written):
-            self._whereabouts.note(players)
-        else:
-            self._looked = 0.0
-            self._whereabouts.forget()
-        self._followed = [
-            (contest, replace(generation, checkpoint=checkpoint) if fine else generation)
-            for (contest, generation), fine in zip(followed, written, strict=True)
-        ]
-        FOLLOWED.labels(self._database.name).inc(len(players))

@@ -1,10 +1,14 @@
 -- What a follower reads from one database. Tables: ledger, ledger_kept,
--- players, players_owned_slots, scores, traced_actions.
+-- players, players_editions, players_owned_slots, scores, traced_actions.
 
 -- name: identity
 -- Which server this is.
 select (pg_control_system()).system_identifier::text as system,
        substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline
+
+-- name: edition
+-- The edition of the rules that is in force here, 0 if none was ever published.
+select coalesce(max(edition), 0) from players_editions where at <= clock_timestamp() and state = 'ordered'
 
 -- name: mark
 -- A transaction id that is surely on disk: what is handed out again after a crash is above it.

@@ -1,5 +1,7 @@
 """A contest's generations as operators and the end of seasons see them: which is live, rebuilding it, deleting all."""
 
+from collections.abc import Collection
+
 from redis.asyncio import Redis
 
 from gameserver.rules.errors import BoardUnavailable
@@ -26,6 +28,11 @@ class BoardLifecycle:
         """Deletes a contest whose season is over."""
         with translated(BoardUnavailable, AWAY):
             await self._lost.drop(contest)
+
+    async def drop_idle(self, kept: Collection[Contest]) -> int:
+        """Deletes the contests that nobody has asked for in an hour, except those that are kept; how many."""
+        with translated(BoardUnavailable, AWAY):
+            return await self._writer.listed.drop_idle({contest.state for contest in kept})
 
     async def live(self, contest: Contest) -> str:
         """The generation that is served. Raises BoardUnavailable also while there is none."""

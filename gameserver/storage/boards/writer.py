@@ -13,7 +13,9 @@ from typing import Any, Literal, NamedTuple
 from redis.asyncio import Redis
 
 from gameserver.storage.boards.layout import CONSTANTS, LOADING, Contest
+from gameserver.storage.boards.listed_boards import ListedBoards
 from gameserver.storage.boards.lost_boards import LostBoards
+from gameserver.storage.boards.marks import FollowerMarks
 from gameserver.storage.boards.ranked import RankedPlayer, pack, pack_changed
 from gameserver.storage.redis.scripts import Script
 from gameserver.storage.redis.unreadable import Unreadable, reading
@@ -22,6 +24,8 @@ TOMBSTONE_SECONDS = 120
 """Far longer than a row can be under way: a follower drops what it read before OLDEST_READ_SECONDS."""
 WANTED_SECONDS = 10
 """Nodes ask for their definition of a board twice a second."""
+IDLE_SECONDS = 600
+"""A board that nobody has asked for in so long is loaded anew, while it is served as it was."""
 Rows = Literal["follow", "load", "repair"]
 
 
@@ -44,9 +48,11 @@ class GenerationsCall(NamedTuple):
     prefix: str
     database: str
     definition: str
+    edition: int
     name: str
     starting: int
     wanted_seconds: int
+    idle_seconds: int
     databases: Sequence[str]
 
 
@@ -107,6 +113,7 @@ class BoardWriter:
     """One per node."""
 
     def __init__(self, redis: Redis) -> None:
+        self.marks, self.listed = FollowerMarks(redis), ListedBoards(redis)
         self._lost = LostBoards(redis)
         lose = self._lost.lose
         self._generations = Script(redis, __package__, "generations", GenerationsCall, CONSTANTS, lose)
@@ -116,11 +123,12 @@ class BoardWriter:
         self._renew = Script(redis, __package__, "renew", RenewCall, CONSTANTS, lose)
 
     async def generations(
-        self, contests: Sequence[Contest], database: str, names: Sequence[str], *, starting: bool = False
-    ) -> list[list[Generation]]:
+        self, contests: Sequence[Contest], database: str, names: Sequence[str], *, edition: int = 0,
+        starting: bool = False,
+    ) -> list[list[Generation]]:  # fmt: skip
         """Those that a follower has to write, of each contest; the first is begun if there is none.
 
-        `names` are all databases that the boards rank.
+        `names` are all databases that the boards rank, `edition` is that of the rules that the contests are of.
         """
         calls = [
             GenerationsCall(
@@ -128,9 +136,11 @@ class BoardWriter:
                 prefix=contest.prefix,
                 database=database,
                 definition=contest.definition,
+                edition=edition,
                 name=_name(contest),
                 starting=int(starting),
                 wanted_seconds=WANTED_SECONDS,
+                idle_seconds=IDLE_SECONDS,
                 databases=names,
             )
             for contest in contests
@@ -188,7 +198,8 @@ class BoardWriter:
     ) -> list[bool]:
         """Writes what has changed since the checkpoints of the generations; False where it has another one.
 
-        `as_of` is the ledger's time of the reading, in ms. Boards that a player isn't on hear of it if it has `moved`.
+        Without `checkpoint` they keep theirs. `as_of` is the ledger's time of the reading, in ms. Boards that
+        a player isn't on hear of it if it has `moved`.
         """
         calls = []
         packed = pack_changed([contest for contest, _ in followed], players)

@@ -136,7 +136,9 @@ async def followed(core: Core) -> AsyncIterator[BoardWriter]:
     """The boards' writer while the followers of both databases run."""
     writer, presence = BoardWriter(core.redis.following), core.rooms.live.presence
     followed_boards = FollowedBoards(
-        lambda: core.rooms.seasons.calendar.contests(core.commands.accounts.policy.now()), lambda: NAMES
+        lambda: core.rooms.seasons.calendar.contests(core.commands.accounts.policy.now()),
+        lambda: NAMES,
+        core.rules,
     )
     databases = core.slots.databases("players")
     tasks = [asyncio.create_task(Follower(each, writer, presence, followed_boards).run()) for each in databases]

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from gameserver.storage.live.presence import NODES, PLAYERS, Presence
-from gameserver.storage.live.pushes import NOTICE_NUMBER, NOTICES, STREAM_MS, Pushes, Seen
+from gameserver.storage.live.pushes import NOTICE_NUMBER, NOTICES, SENDER_SHARE, STREAM_MS, Pushes, Seen
 from gameserver.waiting import cancel_and_wait
 from tests.support.wait import wait_until
 
@@ -55,6 +55,22 @@ async def test_a_stream_that_was_evicted_without_its_tail_begins_anew_with_nothi
     await redis.delete("gs:stream:{7}")
     assert await pushes.keep(7, "notice", {"text": "hello"}) == 1
     assert await redis.llen("gs:pushes:{7}") == 1
+
+
+async def test_a_later_skipped_letter_with_a_lower_number_hides_no_other(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+
+    async def send(sender: str, count: int) -> list[int]:
+        return await pushes.keep_many("mail", [(7, {"sender": sender}) for _ in range(count)])
+
+    seen = (await send("2", SENDER_SHARE))[-1]
+    lost = (await send("1", SENDER_SHARE + 1))[0]
+    assert await send("2", 1) == [lost + SENDER_SHARE + 1]
+    resumed = await pushes.open(7, Seen(first.stream, seen))
+    assert lost not in [push.seq for push in resumed.missed]
+    assert (resumed.resumed, resumed.mail_skipped) == (True, True)
+    assert not (await pushes.open(7, Seen(first.stream, lost))).mail_skipped
 
 
 async def test_nodes_that_were_killed_leave_the_list_though_nobody_asks(redis: Redis) -> None:

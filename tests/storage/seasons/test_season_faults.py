@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gameserver.app import Core
+from gameserver.app import Core, postman_of
 from gameserver.commands import board_repair, boards, moderation, seasons
 from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
@@ -16,9 +16,11 @@ from gameserver.rules.boards import Board
 from gameserver.rules.errors import BadInput, BoardUnavailable, DatabaseUnavailable
 from gameserver.rules.seasons import Season
 from gameserver.storage.accounts.bans import BanChange
+from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import slot_of
 from gameserver.upkeep import closing
+from gameserver.upkeep.closing import Closing
 from tests.storage.seasons.test_seasons import BOARDS, attend, rewards, standings, until_closed
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist, enlist_many, following, owner, with_actions, working
@@ -96,9 +98,25 @@ async def test_seasons_are_closed_while_redis_is_away(core: Core, monkeypatch: p
     async def away(*_: Any) -> None:
         raise BoardUnavailable
 
-    monkeypatch.setattr(closing, "DROP_SECONDS", (-10, 3600))
+    monkeypatch.setattr(closing, "DROP_SECONDS", -10)
     monkeypatch.setattr(BoardLifecycle, "drop", away)
     await until_closed(core, ended)
+
+
+async def test_the_keys_of_a_season_that_was_closed_long_ago_while_redis_was_away_go_all_the_same(core: Core) -> None:
+    old = Season(this_week(core).start - WEEK, this_week(core).start)
+    await core.rooms.seasons.records.begin(weekly(core), old)
+    await core.rooms.seasons.records.step("weekly", old.start, "running", "closed")
+    async with connected(core.databases[core.settings.control.database].url) as connection:
+        changed = "update seasons set changed_at = now() - interval '2 hours' where start = $1"
+        await connection.execute(changed, old.start)
+    contest = Contest(weekly(core), old.start)
+    await core.rooms.boards.lifecycle.rebuild(contest)
+    assert await core.redis.commands.exists(contest.state)
+    course = Closing(core.commands.seasons, core.rooms.boards.lifecycle, postman_of(core))
+    await closing.attend(course)
+    assert not await core.redis.commands.exists(contest.state)
+    assert course.dropped == {("weekly", old.start)}
 
 
 async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core) -> None:

@@ -46,10 +46,10 @@ async def test_every_node_tells_how_it_is(node: InProcessNode, settings: Setting
 
         async def told() -> dict[str, dict[str, object]]:
             nodes = {each["name"]: each for each in (await admin(api, "GET", "fleet")).body["nodes"]}
-            acted = [sum(each["figures"]["actions"]) for each in nodes.values() if each["figures"]]
-            return nodes if len(acted) == 2 and all(acted) else {}
+            told = [each["figures"] for each in nodes.values() if each["figures"]]
+            return nodes if len(told) == 2 and all(sum(each["actions"]) and each["followers"] for each in told) else {}
 
-        await wait_until(told, what="both nodes have told their figures, the action's too")
+        await wait_until(told, what="both nodes have told their figures, the action's and the followers' too")
         nodes = await told()
     answer = (await admin(api, "GET", "fleet")).body
     for each in nodes.values():

@@ -1,13 +1,17 @@
 -- The generations that followers of this definition have to write, with a database's checkpoint in each; begins the
--- first if there is none, and the next if the live one was built by another definition than the one wanted. A generation
--- of which Redis has lost a part is given up.
--- KEYS state: the contest's: live and next generation, the definition that is wanted, since when (s) it is
+-- first if there is none, and the next if the live one was built by another definition than the one wanted, or if nobody
+-- has followed it for long. A generation of which Redis has lost a part is given up.
+-- KEYS state: the contest's: live and next generation, the definition that is wanted and the edition of the rules that
+--   has it, when (s) it was asked for last
 -- ARGV prefix: of the contest's keys
 -- ARGV database: whose checkpoints are returned
 -- ARGV definition: the caller's
+-- ARGV edition: of the rules that the caller has it of
 -- ARGV name: for a new generation
 -- ARGV starting: 1 when the node has just begun to follow: the node that starts last has the newest configuration
 -- ARGV wanted_seconds: for how long a definition counts as wanted that no node asks for
+-- ARGV idle_seconds: after which one that nobody asked for is built anew, while it is served as it was: to load it is
+--   quicker than to read all that has happened since
 -- ARGV databases...: all of them: what is here of others doesn't count any more
 -- CONST LOADING: how the checkpoints' field begins that names the load of a database
 -- CONST LOADS: the field that counts the loads
@@ -17,14 +21,16 @@
 -- include: forget
 -- include: is_intact
 
--- Whose definition counts: the one asked for of late, unless a newer node comes. All are of one length.
+-- Whose definition counts: that of the highest edition, and among those of one the one asked for of late, unless a newer
+-- node comes. All are of one length.
 local now = tonumber(redis.call('TIME')[1])
-local fields = redis.call('HMGET', state, 'live', 'next', 'wanted', 'asked')
+local fields = redis.call('HMGET', state, 'live', 'next', 'wanted', 'asked', 'edition')
 local live, building, wanted = fields[1], fields[2], fields[3]
 local age = math.abs(now - (tonumber(fields[4]) or 0))
-local is_asked = age <= tonumber(wanted_seconds) -- also false when it is no number
-if not wanted or #wanted ~= #definition or starting == '1' or not is_asked then
-  wanted = definition
+local newest, own = tonumber(fields[5]) or 0, tonumber(edition)
+local is_asked = wanted and #wanted == #definition and age <= tonumber(wanted_seconds) -- also false when it is no number
+if not is_asked or own > newest or (own == newest and starting == '1') then
+  wanted, newest = definition, own
 end
 
 local function key_of(generation, part) return KEY:format(prefix, generation, part) end
@@ -62,15 +68,16 @@ local function is_built_by(generation, by)
   return generation and generation:sub(1, #by) == by
 end
 
--- The wanted definition gives up a next generation of another one, and begins its own if the live one isn't.
+-- The wanted definition gives up a next generation of another one, and begins its own if the live one isn't,
+-- or is from long ago.
 if wanted == definition then
-  redis.call('HSET', state, 'wanted', wanted, 'asked', now)
+  redis.call('HSET', state, 'wanted', wanted, 'asked', now, 'edition', newest)
   if building and not is_built_by(building, wanted) then
     forget(building)
     redis.call('HDEL', state, 'next')
     building = nil
   end
-  if not building and not is_built_by(live, wanted) then
+  if not building and (not is_built_by(live, wanted) or age > tonumber(idle_seconds)) then
     building = name
     redis.call('HSET', state, 'next', building)
   end

@@ -34,7 +34,8 @@ if author ~= '' and redis.call('LLEN', tail) > tonumber(share) then
   end
   if count > tonumber(share) then
     redis.call('LREM', tail, 1, oldest)
-    redis.call('HSET', stream, 'skipped', number_of(oldest))
+    local skipped = tonumber(redis.call('HGET', stream, 'skipped') or 0)
+    redis.call('HSET', stream, 'skipped', math.max(skipped, number_of(oldest)))
   end
 end
 redis.call('PEXPIREAT', tail, redis.call('PEXPIRETIME', stream))

@@ -55,15 +55,11 @@ function rates(now, before) {
   });
 }
 
-const best = (values) => (values.length ? Math.min(...values) : null);
-
 function Tiles({ answer, now }) {
   const known = now.filter((each) => each.known);
   const total = (name) => (known.length ? known.reduce((all, each) => all + each[name], 0) : null);
   const rate = (value) => (value === null ? '–' : number(Math.round(value)));
-  const databases = [...new Set(answer.nodes.flatMap((node) => (node.figures.followers ?? []).map((each) => each.database)))];
-  const lags = databases.map((name) => best(answer.nodes.flatMap((node) => (node.figures.followers ?? [])
-    .filter((each) => each.database === name).map((each) => each.age_seconds))));
+  const lags = answer.nodes.flatMap((node) => (node.figures.followers ?? []).map((each) => each.age_seconds));
   const tile = (title, value) => html`<div><dt>${title}</dt><dd>${value}</dd></div>`;
   return html`<dl class="tiles">
     ${tile('Nodes', number(answer.nodes.length))}

@@ -16,6 +16,7 @@ from bots.proof.invariants import NAMES, Evidence, Fault
 from bots.proof.pages import NotProvedError
 from bots.proof.points import Played, prove_points
 from bots.proof.recorded import RecordedClient, RecordedRun, recorded
+from bots.proof.seasons import SEASONS
 
 AUDIT = "/admin/v1/audit?"
 AT_ONCE = ProofPatience(settling=0.0, mail=0.0, boards=0.0)
@@ -50,7 +51,8 @@ async def check_history(path: Path) -> HistoryVerdict:
     try:
         reader = _reader(history)
         gone = history.gone + sum(bool(verdict.gone) for verdict in proved.verdicts)
-        points = await prove_points(reader, Played(proved.ledgers, gone, proved.reread), AT_ONCE.boards)
+        played = Played(proved.ledgers, gone, proved.reread)
+        points = await prove_points(reader, played, AT_ONCE.boards, _asked(history, SEASONS))
         faults, counters = [*faults, *points.faults], [*counters, points.checked]
         boards = await prove_boards(reader, _operator(history), AT_ONCE.boards)
         faults += [difference for board in boards for difference in board.differences]

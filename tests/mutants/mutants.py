@@ -2,6 +2,7 @@
 
 from bots.proof import invariants
 from tests.mutants.mutant import Mutant, Patch
+from tests.mutants.seasons import OF_SEASONS
 
 PLAYERS = "gameserver/storage/players"
 
@@ -220,27 +221,6 @@ MUTANTS = (
         [invariants.BANS, invariants.BOARDS],
     ),
     Mutant(
-        "season-off-by-one",
-        "points of a season's first seconds count for the one before",
-        [
-            Patch(
-                "gameserver/storage/seasons/scoring.py",
-                "self._calendar.number(self._boards[name], now), amount,",
-                "self._calendar.number(self._boards[name], now - timedelta(seconds=4)), amount,",
-            ),
-            Patch(
-                "gameserver/storage/seasons/scoring.py",
-                "from datetime import datetime\n",
-                "from datetime import datetime, timedelta\n",
-            ),
-            Patch(f"{PLAYERS}/batch.sql", "else greatest(e.season, f.season) end", "else e.season end"),
-        ],
-        [invariants.POINTS],
-        ["season"],
-        seconds=60,
-        plays_on=True,
-    ),
-    Mutant(
         "push-lost",
         "every fifth kept push of a player isn't sent",
         [
@@ -276,44 +256,6 @@ MUTANTS = (
             )
         ],
         [invariants.SESSIONS, invariants.BANS],
-    ),
-    Mutant(
-        "points-rounded",
-        "odd points are rounded down",
-        [
-            Patch(
-                "gameserver/storage/seasons/scoring.py",
-                "                yield board, amount\n",
-                "                yield board, amount // 2 * 2\n",
-            )
-        ],
-        [invariants.POINTS],
-    ),
-    Mutant(
-        "reward-twice",
-        "a season's reward is sent under two ids",
-        [
-            Patch(
-                "gameserver/upkeep/closing.py",
-                "        ends = await closing.postman.deliver(",
-                "        await closing.postman.deliver([_letter(board, season, reward, 1) for reward in rewards])\n"
-                "        ends = await closing.postman.deliver(",
-            ),
-            Patch(
-                "gameserver/upkeep/closing.py",
-                "def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:\n",
-                "def _letter(board: Board, season: Season, reward: DueReward, number: int = 0) -> SentLetter:\n",
-            ),
-            Patch(
-                "gameserver/upkeep/closing.py",
-                "reward_id(board.name, season.start, reward.player_id, season.end * 1000)",
-                "reward_id(board.name, season.start, reward.player_id, season.end * 1000 + number)",
-            ),
-        ],
-        [invariants.REWARDS],
-        ["season"],
-        seconds=60,
-        plays_on=True,
     ),
     Mutant(
         "grant-lost",
@@ -374,4 +316,5 @@ MUTANTS = (
         ],
         [invariants.ONCE],
     ),
+    *OF_SEASONS,
 )

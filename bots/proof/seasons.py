@@ -17,6 +17,8 @@ from bots.proof.rewards import Ledgers, RewardTier, rewards_of
 
 PREVIOUS, CURRENT = "previous", "current"
 SEASONS = "/admin/v1/seasons"
+CLOSED = "closed"
+"""The state of a season whose rewards have all arrived."""
 
 
 class PointsBoard(NamedTuple):
@@ -31,7 +33,7 @@ class PointsBoard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SeasonSpan:
-    """A season: how it is asked for, from when until when (RFC 3339); one that isn't known is empty.
+    """A season: how it is asked for, from when until when (RFC 3339), and its state for operators.
 
     Of one whose end isn't known only the rewards can be judged.
     """
@@ -40,6 +42,7 @@ class SeasonSpan:
     start: str
     end: str
     is_over: bool = True
+    state: str = CLOSED
 
     def has(self, at: str) -> bool:
         """Return whether a moment is known to be in it."""
@@ -76,7 +79,7 @@ def _over(body: Mapping[str, Any], board: PointsBoard) -> Iterator[SeasonSpan]:
     try:
         for row in body["seasons"]:
             if row["board"] == board.name and moment(row["start"]) < moment(board.starts_at):
-                yield SeasonSpan(row["start"], row["start"], row["end"])
+                yield SeasonSpan(row["start"], row["start"], row["end"], state=row["state"])
     except (KeyError, TypeError) as error:
         raise NotProvedError(f"the list of seasons lacks a field or has a wrong one: {error}") from error
 

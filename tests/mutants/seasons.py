@@ -127,12 +127,12 @@ OF_SEASONS = (
                 "where s.board = $1 and s.season = $2 and s.score is not null and (select o.owned from "
                 "players_owned_slots o where o.slot = s.slot)\n"
                 "order by $3::bigint * s.score, s.reached_at, s.player_id\n",
-                "select coalesce(s.score, 0) as score, coalesce(s.reached_at, 0) as reached_at, p.id as player_id,\n"
-                "       p.name, p.class, p.level, p.banned\nfrom players p\n"
+                "select coalesce(s.score, 0) as score, coalesce(s.reached_at, p.created_at) as reached_at,\n"
+                "       p.id as player_id, p.name, p.class, p.level, p.banned\nfrom players p\n"
                 "left join scores s on p.slot = s.slot and p.id = s.player_id and s.board = $1 and s.season = $2\n"
                 "where not p.void and ($5 or not p.banned)\n"
                 "      and (select o.owned from players_owned_slots o where o.slot = p.slot)\n"
-                "order by $3::bigint * coalesce(s.score, 0), coalesce(s.reached_at, 0), p.id\n",
+                "order by $3::bigint * coalesce(s.score, 0), coalesce(s.reached_at, p.created_at), p.id\n",
             )
         ],
         [invariants.POINTS],
@@ -140,5 +140,18 @@ OF_SEASONS = (
         seconds=60,
         plays_on=True,
         mix="player=2,tests.mutants.habits:idler=1",
+    ),
+    Mutant(
+        "season-uncounted",
+        "a season that is over is fenced, and never counted",
+        [
+            Patch(
+                "gameserver/upkeep/closing.py", '    if state == "ended":\n', '    if state == "ended" and not start:\n'
+            )
+        ],
+        [invariants.REWARDS],
+        ["season"],
+        seconds=60,
+        plays_on=True,
     ),
 )

@@ -33,15 +33,15 @@ STATE = State(1, "mage", 1, 5, 5, 5)
 class Server:
     """A server of which each season's standings are as told; as an operator's it shows all seasons."""
 
-    def __init__(self, scores: Mapping[str, Mapping[str, int]]) -> None:
-        self.scores = scores
+    def __init__(self, scores: Mapping[str, Mapping[str, int]], records: Sequence[Mapping[str, str]]) -> None:
+        self.scores, self.records = scores, records
 
     async def send(self, request: Request, _channel: Channel) -> Reply:
         path, _, query = request.path.partition("?")
         if path == "/v1/boards":
             return _ok({"boards": [BOARD]})
         if path == SEASONS:
-            return _ok({"seasons": [*RECORDS, {**RECORDS[0], "board": "another"}]})
+            return _ok({"seasons": [*self.records, {**RECORDS[0], "board": "another"}]})
         season = query.partition("&season=")[2].replace("%3A", ":")
         season = {"current": THIRD, "previous": SECOND}.get(season, season)
         if season not in self.scores:
@@ -70,14 +70,18 @@ STANDINGS = {FIRST: {"7": 3}, SECOND: {"7": 3}, THIRD: {"7": 3}}
 
 
 async def faults(
-    scores: Mapping[str, Mapping[str, int]], ledger: Sequence[LedgerEntry], *, operator: bool = True
+    scores: Mapping[str, Mapping[str, int]],
+    ledger: Sequence[LedgerEntry],
+    *,
+    operator: bool = True,
+    records: Sequence[Mapping[str, str]] = RECORDS,
 ) -> list[str]:
     """The invariants that are broken, once for each fault."""
 
     async def again(_players: Collection[str]) -> Mapping[str, Sequence[LedgerEntry]]:
         return {"7": ledger}
 
-    server = Server(scores)
+    server = Server(scores, records)
     verdict = await prove_points(server, Played({"7": ledger}, 0, again), 0, server if operator else None)
     return [fault.invariant for fault in verdict.faults]
 
@@ -90,6 +94,11 @@ async def test_the_season_before_the_last_is_judged_too() -> None:
     assert await faults({**STANDINGS, FIRST: {"7": 6}}, HONEST) == [POINTS], "its points count twice"
     assert await faults(STANDINGS, [entry for entry in HONEST if entry != rewarded(FIRST)]) == [REWARDS]
     assert await faults({SECOND: {"7": 3}, THIRD: {"7": 3}}, HONEST) == [POINTS], "it isn't shown"
+
+
+async def test_a_season_that_is_over_is_closed() -> None:
+    stuck = [{**RECORDS[0], "state": "ended"}, *RECORDS[1:]]
+    assert await faults(STANDINGS, HONEST, records=stuck) == [REWARDS]
 
 
 async def test_points_are_of_some_season() -> None:

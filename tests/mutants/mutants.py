@@ -1,6 +1,7 @@
 """The mutants: each a mistake that somebody could make, in a few lines of the server."""
 
 from bots.proof import invariants
+from tests.mutants.boards import OF_BOARDS
 from tests.mutants.mutant import Mutant, Patch
 from tests.mutants.seasons import OF_SEASONS
 
@@ -88,18 +89,6 @@ MUTANTS = (
         ],
         [invariants.KEPT, invariants.FRESH, invariants.SEEN],
         ["kill", "kill"],
-    ),
-    Mutant(
-        "board-update-dropped",
-        "a board leaves out every fifth version of a player",
-        [
-            Patch(
-                "gameserver/storage/boards/lua/apply.lua",
-                "  return row.version > known or",
-                "  return (row.version > known and row.version % 5 ~= 0) or",
-            )
-        ],
-        [invariants.BOARDS, invariants.POINTS],
     ),
     Mutant(
         "order-lost",
@@ -209,18 +198,6 @@ MUTANTS = (
         mix="grinder=1",
     ),
     Mutant(
-        "ban-leaks",
-        "a banned player stays on the boards",
-        [
-            Patch(
-                "gameserver/storage/boards/follower.sql",
-                " p.banned or p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid,",
-                " p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid,",
-            )
-        ],
-        [invariants.BANS, invariants.BOARDS],
-    ),
-    Mutant(
         "push-lost",
         "every fifth kept push of a player isn't sent",
         [
@@ -256,6 +233,18 @@ MUTANTS = (
             )
         ],
         [invariants.SESSIONS, invariants.BANS],
+    ),
+    Mutant(
+        "session-outlives-its-end",
+        "a node that reads that a session was ended goes on to trust it",
+        [
+            Patch(
+                "gameserver/storage/sessions/memory.py",
+                "            self._known.pop(name, None)\n            self._ended.pop(name, None)\n",
+                "            self._ended.pop(name, None)\n",
+            )
+        ],
+        [invariants.SESSIONS],
     ),
     Mutant(
         "grant-lost",
@@ -316,5 +305,6 @@ MUTANTS = (
         ],
         [invariants.ONCE],
     ),
+    *OF_BOARDS,
     *OF_SEASONS,
 )

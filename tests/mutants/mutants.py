@@ -1,6 +1,7 @@
 """The mutants: each a mistake that somebody could make, in a few lines of the server."""
 
 from bots.proof import invariants
+from tests.mutants.accounts import OF_ACCOUNTS
 from tests.mutants.boards import OF_BOARDS
 from tests.mutants.mutant import Mutant, Patch
 from tests.mutants.seasons import OF_SEASONS
@@ -210,43 +211,6 @@ MUTANTS = (
         [invariants.PUSHES],
     ),
     Mutant(
-        "name-twice",
-        "a sign-up doesn't look whose claim on the name it is",
-        [
-            Patch(
-                "gameserver/commands/sign_up.py",
-                "        its_own = [claim for claim in claims if (claim.command_id, claim.player_id) "
-                "== (command_id, draft.player.id)]\n",
-                "        its_own = [*claims]\n",
-            )
-        ],
-        [invariants.NAMES],
-    ),
-    Mutant(
-        "epoch-unchecked",
-        "a write doesn't look whether the session's epoch is over",
-        [
-            Patch(
-                f"{PLAYERS}/gathering.py",
-                "        if command.session_epoch < self.session_epoch:\n",
-                "        if command.session_epoch < -1:\n",
-            )
-        ],
-        [invariants.SESSIONS, invariants.BANS],
-    ),
-    Mutant(
-        "session-outlives-its-end",
-        "a node that reads that a session was ended goes on to trust it",
-        [
-            Patch(
-                "gameserver/storage/sessions/memory.py",
-                "            self._known.pop(name, None)\n            self._ended.pop(name, None)\n",
-                "            self._ended.pop(name, None)\n",
-            )
-        ],
-        [invariants.SESSIONS],
-    ),
-    Mutant(
         "grant-lost",
         "what an action grants doesn't reach a stack that the batch hasn't read",
         [
@@ -305,6 +269,7 @@ MUTANTS = (
         ],
         [invariants.ONCE],
     ),
+    *OF_ACCOUNTS,
     *OF_BOARDS,
     *OF_SEASONS,
 )

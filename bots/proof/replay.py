@@ -9,8 +9,8 @@ from pathlib import Path
 from bots.count.document import InvariantVerdict
 from bots.history.lines import read_lines
 from bots.proof import invariants
+from bots.proof.audit import INBOX_PATH, ProofPatience, prove_players
 from bots.proof.audit import LEDGER_PATH as LEDGER
-from bots.proof.audit import ProofPatience, prove_players
 from bots.proof.boards import prove_boards
 from bots.proof.invariants import NAMES, Evidence, Fault
 from bots.proof.pages import NotProvedError
@@ -41,7 +41,8 @@ async def check_history(path: Path) -> HistoryVerdict:
     witnesses = [player for player in history.players if LEDGER in player.client.replies]
     if not witnesses:
         raise NotProvedError(f"{path}: no ledger was read in this history, so there is nothing to compare with")
-    proved = await prove_players(witnesses, AT_ONCE, _auditor(history))
+    inboxes = all(INBOX_PATH in witness.client.replies for witness in witnesses)
+    proved = await prove_players(witnesses, AT_ONCE, _auditor(history), inboxes=inboxes)
     faults = [fault for verdict in proved.verdicts for fault in verdict.faults()]
     counters = [verdict.checked for verdict in proved.verdicts]
     names = _names(history)

@@ -167,6 +167,19 @@ MUTANTS = (
         [invariants.LETTERS],
     ),
     Mutant(
+        "inbox-lost",
+        "some letters take effect and don't come into the inbox",
+        [
+            Patch(
+                "gameserver/storage/mail/mailbag.sql",
+                "            $8::text[]) as e\n",
+                "            $8::text[]) as e (slot, player, mail_id, kind, sender, payload, sent, refused)\n"
+                "where refused is not null or mail_id::text !~ '[048c]$'\n",
+            )
+        ],
+        [invariants.LETTERS],
+    ),
+    Mutant(
         "stale-owner-writes",
         "a database goes on to own the slots that it gives away, and one node learns 12 s late that they moved",
         [

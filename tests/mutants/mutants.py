@@ -10,10 +10,12 @@ PLAYERS = "gameserver/storage/players"
 
 HONEST = Mutant(
     "honest",
-    "nothing: a node is killed, slots move back and forth, a season ends, players are banned, deleted and erased",
+    "nothing: a node is killed, slots move back and forth, two seasons end, players are banned, deleted and erased",
     [],
     [],
-    ["kill", "wander", "season", "end"],
+    ["kill", "wander", "seasons", "end"],
+    seconds=90,
+    plays_on=True,
 )
 
 LATE_MAP = (

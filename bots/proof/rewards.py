@@ -15,7 +15,8 @@ letters, in the order of the standings.
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from bots.proof.boards import BoardPlace
@@ -144,7 +145,8 @@ def _bots(season: RewardedSeason, ledgers: Ledgers, gone: int) -> Iterator[_Rewa
     if all_known:
         possible = [range(place.rank - len(back), place.rank + gone + 1) for place, _ in shown]
     else:
-        possible = _between([_rank(letters) if place.player_id not in back else 0 for place, letters in shown])
+        named = [0 if place.player_id in back else _rank(letters) for place, letters in shown]
+        possible = _between([(place.rank, rank) for (place, _), rank in zip(shown, named, strict=True)])
     for (place, letters), ranks in zip(shown, possible, strict=True):
         least = max(place.rank - len(back), 1) if all_known else 1
         if place.player_id in back:
@@ -158,8 +160,13 @@ def _rank(letters: Sequence[LedgerEntry]) -> int:
     return int(letters[0].args.get("rank", 0)) if letters else 0
 
 
-def _between(named: Sequence[int]) -> list[range]:
-    """Return for each place the ranks between those named for the places ahead and behind; 0 is none."""
-    ahead = [0, *accumulate(named, max)]
-    behind = [*accumulate((rank or sys.maxsize for rank in reversed(named)), min, initial=sys.maxsize)][::-1]
-    return [range(ahead[number] + 1, behind[number + 1]) for number in range(len(named))]
+def _between(named: Sequence[tuple[int, int]]) -> list[range]:
+    """Return for each place the ranks between those named for the places ahead and behind; 0 is none.
+
+    `named` has the rank that is shown, too: places of one rank are neither ahead nor behind.
+    """
+    tied = [[rank for _, rank in group] for _, group in groupby(named, key=itemgetter(0))]
+    ahead = [0, *accumulate((max(ranks) for ranks in tied), max)]
+    least = (min((rank for rank in ranks if rank), default=sys.maxsize) for ranks in reversed(tied))
+    behind = [*accumulate(least, min, initial=sys.maxsize)][::-1]
+    return [range(ahead[number] + 1, behind[number + 1]) for number, ranks in enumerate(tied) for _ in ranks]

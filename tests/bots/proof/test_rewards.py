@@ -128,6 +128,10 @@ def test_those_of_one_rank_get_the_same() -> None:
     ])  # fmt: skip
     ledgers = {"a": [letter(1, gift="gold")], "b": [letter(1, gift="gold")], "c": [letter(3, gift="bronze")]}
     assert faults(tied, ledgers) == []
+    assert faults(tied, {**ledgers, "others": []}) == []
+    del ledgers["c"]
+    assert faults(tied, ledgers) == [], "beside others, too"
+    assert faults(tied, {**ledgers, "b": []}) == [], "whoever is behind may have been banned"
 
 
 async def test_a_letter_that_comes_after_the_ledgers_were_read_is_found() -> None:

@@ -5,8 +5,9 @@ socket resumes the stream of an earlier one, its `seq` doesn't fall below that f
 kept (KEPT) are numbered without gaps, and any other push carries the number of the last of them. Two gaps are
 documented: letters that hello says are only in the inbox, and what SENDER_SHARE newer letters of one sender, or
 KEPT_PUSHES newer pushes, follow at once, since a node that was away no longer found it. The second is no excuse for
-what follows a hello that resumes: it has all, or says that letters are missing. Two sockets may overlap while a player
-moves: what the older one is sent after the newer one was begun is not compared with the newer one's.
+what follows a hello that resumes: it has all, or says that letters are missing. A hello from the end of a stream
+resumes. Two sockets may overlap while a player moves: what the older one is sent after the newer one was begun is not
+compared with the newer one's.
 """
 
 from collections import Counter
@@ -96,12 +97,13 @@ class SocketPushes:
 
     def _begin(self, stream: str, seq: int, *, resumed: bool) -> None:
         """Begin at the stream's `seq`, or at what was resumed from: an older socket may have been sent more since."""
-        history = self._history
+        history, asked = self._history, self.resume or {}
         self._stream, self._seq, newest = stream, seq, seq
         if not resumed:
             self._resuming = None
+            if asked == {"stream": stream, "seq": seq}:
+                history.faults.append(f"stream {stream}: nothing came after seq {seq}, and hello didn't resume")
         else:
-            asked = self.resume or {}
             self._seq = asked["seq"] if asked.get("stream") == stream else 0
             if seq != self._seq and not self._skipped:
                 told = f"stream {stream}: hello resumed after seq {seq} instead of {self._seq}, and skipped no letter"

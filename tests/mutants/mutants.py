@@ -226,6 +226,12 @@ MUTANTS = (
         [invariants.PUSHES],
     ),
     Mutant(
+        "resume-denied",
+        "a hello never says that it resumes",
+        [Patch("gameserver/transport/socket/conversation.py", '"resumed": opened.resumed,', '"resumed": False,')],
+        [invariants.PUSHES],
+    ),
+    Mutant(
         "grant-lost",
         "what an action grants doesn't reach a stack that the batch hasn't read",
         [

@@ -180,6 +180,14 @@ def test_a_hello_that_resumes_begins_after_what_was_seen() -> None:
     assert len(pushes.faults) == 1, "4 and 5 are missing, and no push follows that would show it"
 
 
+@pytest.mark.parametrize(("stream", "seq", "faults"), [("a", 3, 1), ("a", 4, 0), ("a", 1, 0), ("b", 3, 0)])
+def test_a_hello_from_the_end_of_a_stream_resumes(stream: str, seq: int, faults: int) -> None:
+    pushes = PushHistory()
+    delivered(pushes, greeting("a"), *letters(1, 3))
+    delivered(pushes, greeting(stream, seq))
+    assert len(pushes.faults) == faults
+
+
 def test_what_a_node_no_longer_found_after_it_had_caught_up_is_no_gap() -> None:
     pushes = PushHistory()
     delivered(pushes, greeting("a"), *letters(1, 3))

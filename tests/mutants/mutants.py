@@ -230,6 +230,7 @@ MUTANTS = (
         "a hello never says that it resumes",
         [Patch("gameserver/transport/socket/conversation.py", '"resumed": opened.resumed,', '"resumed": False,')],
         [invariants.PUSHES],
+        ["kill"],
     ),
     Mutant(
         "grant-lost",

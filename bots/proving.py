@@ -88,8 +88,9 @@ async def _prove_all(result: RunResult, target: Target, ground: ProbeGround) -> 
     if not readers:
         raise pages.NotProvedError("all bots are banned or deleted, so no board can be read")
     gone = ground.findings.gone + sum(bool(verdict.gone) for verdict in proved.verdicts)
+    played = points.Played(proved.ledgers, gone, proved.reread)
     proving = [
-        asyncio.create_task(_prove_points(result, readers[0], points.Played(proved.ledgers, gone, proved.reread))),
+        asyncio.create_task(_prove_points(result, readers[0], played, admin)),
         asyncio.create_task(_prove_boards(result, readers[0], admin)),
     ]
     try:
@@ -98,8 +99,10 @@ async def _prove_all(result: RunResult, target: Target, ground: ProbeGround) -> 
         await cancel_and_wait(*proving)
 
 
-async def _prove_points(result: RunResult, reader: PlayerClient, played: points.Played) -> None:
-    result.points = await points.prove_points(reader, played, boards.CATCH_UP_SECONDS)
+async def _prove_points(
+    result: RunResult, reader: PlayerClient, played: points.Played, admin: PlayerClient | None
+) -> None:
+    result.points = await points.prove_points(reader, played, boards.CATCH_UP_SECONDS, admin)
 
 
 async def _prove_boards(result: RunResult, reader: PlayerClient, admin: PlayerClient | None) -> None:

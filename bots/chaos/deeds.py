@@ -56,13 +56,12 @@ async def freeze(_stack: RunningStack, server: StackServer, due: Due) -> str:
 
 async def cut(_stack: RunningStack, server: StackServer, due: Due) -> str:
     """Drop every packet to and from its port for a while."""
-    port = cuts.port_of(server.address)
     try:
-        await cuts.cut(port, due.seconds)
+        await cuts.cut(server.address, due.seconds)
         await asyncio.sleep(due.seconds)
     finally:
-        await cuts.lift(port)
-    return f"nothing reached port {port} for {due.seconds:g} s"
+        await cuts.lift(server.address)
+    return f"nothing reached port {cuts.port_of(server.address)} for {due.seconds:g} s"
 
 
 async def drain(stack: RunningStack, server: StackServer, _due: Due) -> str:

@@ -27,6 +27,13 @@ class _Entry(NamedTuple):
     started: int
 
 
+def identity(pid: int) -> ProcessIdentity:
+    """The process that has this number now; raises CantBeDoneError if there is none."""
+    if (entry := _entry(pid)) is None:
+        raise CantBeDoneError(f"there is no process {pid}, or /proc doesn't tell")
+    return ProcessIdentity(pid, entry.started)
+
+
 def lives(process: ProcessIdentity) -> bool:
     """Whether it runs; one that has ended and isn't reaped doesn't."""
     entry = _entry(process.pid)

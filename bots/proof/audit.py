@@ -17,6 +17,7 @@ from bots.play.belongings import GRANTED, TAKEN, Belongings
 from bots.play.record import BotRecord
 from bots.proof import invariants
 from bots.proof.endings import was_ended
+from bots.proof.inboxes import inbox_faults
 from bots.proof.invariants import Fault
 from bots.proof.letters import MAIL, MailCounts, judge_letters, unfinished_players
 from bots.proof.pages import Asker, BannedPlayerError, DeniedPlayerError, NotProvedError, get, read_pages
@@ -28,6 +29,7 @@ from bots.wire.pushes import PushHistory
 
 BOTS_AT_ONCE = 16
 LEDGER_PATH = "/v1/players/me/ledger?limit=200"
+INBOX_PATH = "/v1/players/me/inbox?limit=100"
 SETTLING_SECONDS = 3.0
 MAIL_SECONDS = 20.0
 """How long letters that are under way are waited for."""
@@ -67,13 +69,14 @@ class ProofPatience:
 class ServerRecord:
     """What the server stores of a bot's player; `fault` says why it can't be read.
 
-    `item_faults` are differences between the player's items and its ledger. Nothing can be read of a player that is
-    `gone`, BANNED or DELETED.
+    `item_faults` are differences between the player's items and its ledger, `inbox` has its letters; None if it wasn't
+    read. Nothing can be read of a player that is `gone`, BANNED or DELETED.
     """
 
     present: State | None = None
     ledger: list[LedgerEntry] = field(default_factory=list)
     item_faults: list[str] = field(default_factory=list)
+    inbox: list[Any] | None = None
     fault: str = ""
     gone: str = ""
 
@@ -96,13 +99,17 @@ class PlayersProved:
 
 
 async def prove_players(
-    bots: Sequence[Witness], patience: ProofPatience = ProofPatience(), operator: Asker | None = None
+    bots: Sequence[Witness],
+    patience: ProofPatience = ProofPatience(),
+    operator: Asker | None = None,
+    *,
+    inboxes: bool = True,
 ) -> PlayersProved:
     """Judge every bot that has a player, and the mail between them; the operator knows who was deleted.
 
-    Raises NotProvedError.
+    Without `inboxes` these aren't read. Raises NotProvedError.
     """
-    reading = _Reading({bot.record.player_id: bot for bot in bots}, operator)
+    reading = _Reading({bot.record.player_id: bot for bot in bots}, operator, inboxes)
     now = asyncio.get_running_loop().time
     mail_ends = now() + patience.mail
     proved = await _prove(reading, mail_ends)
@@ -146,10 +153,11 @@ def _gone(records: Mapping[str, ServerRecord]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Who reads: the bots by player, and the operator, if there is one."""
+    """Who reads: the bots by player, and the operator, if there is one; whether inboxes are read, too."""
 
     bots: Mapping[str, Witness]
     operator: Asker | None
+    inboxes: bool
 
     async def of(self, players: Collection[str]) -> dict[str, ServerRecord]:
         """Read what the server stores of these players; raises NotProvedError."""
@@ -162,7 +170,7 @@ class _Reading:
 
     async def _one(self, player: str) -> ServerRecord:
         try:
-            return await _read(self.bots[player])
+            return await _read(self.bots[player], inboxes=self.inboxes)
         except DeniedPlayerError as error:
             if self.operator is None:
                 raise NotProvedError(f"{error}: with an admin key it is known whether it was deleted") from error
@@ -171,22 +179,23 @@ class _Reading:
             return ServerRecord(gone=DELETED)
 
 
-async def _read(bot: Witness) -> ServerRecord:
+async def _read(bot: Witness, *, inboxes: bool) -> ServerRecord:
     """Read once more if a letter or a reward came between the reads."""
-    record = await _read_once(bot)
+    record = await _read_once(bot, inboxes=inboxes)
     for _ in range(READS):
         if record.is_of_one_moment():
             break
-        record = await _read_once(bot)
+        record = await _read_once(bot, inboxes=inboxes)
     return record
 
 
-async def _read_once(bot: Witness) -> ServerRecord:
+async def _read_once(bot: Witness, *, inboxes: bool) -> ServerRecord:
     try:
         lines = await read_pages(bot.client, LEDGER_PATH)
+        inbox = await read_pages(bot.client, INBOX_PATH) if inboxes else None
         player = player_of(await get(bot.client, "/v1/players/me?max_staleness=0"))
         item_faults = _item_faults(lines, await get(bot.client, "/v1/players/me/items"))
-        return ServerRecord(parse_state(player), [parse_entry(line) for line in lines], item_faults)
+        return ServerRecord(parse_state(player), [parse_entry(line) for line in lines], item_faults, inbox)
     except BannedPlayerError:
         return ServerRecord(gone=BANNED)
     except BadAnswerError as error:
@@ -210,6 +219,11 @@ def _judge(bot: Witness, record: ServerRecord) -> PlayerVerdict:
         told = f"player {bot.record.player_id}: by its ledger"
         verdict.unexplained += [Fault(invariants.ITEMS, f"{told}, {fault}") for fault in record.item_faults]
         verdict.checked[invariants.ITEMS] += len(record.ledger)
+        if record.inbox is not None and record.is_of_one_moment():
+            verdict.unexplained += [
+                Fault(invariants.LETTERS, f"player {bot.record.player_id}: {fault}")
+                for fault in inbox_faults(record.ledger, record.inbox)
+            ]
     told = f"player {bot.record.player_id}"
     verdict.pushes += [Fault(invariants.PUSHES, f"{told}: {fault}") for fault in bot.client.pushes.faults]
     verdict.checked[invariants.PUSHES] += bot.client.pushes.count

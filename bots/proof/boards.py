@@ -1,6 +1,7 @@
 """The proof of the boards: every place on every board against the admin ranking, which reads all databases.
 
-The ranking marks banned players; they have no place on a board.
+Of each board some players' places are asked for by themselves, too. The ranking marks banned players; they have no
+place on a board.
 
 The law: a board follows the ledger with a delay, so it gets up to CATCH_UP_SECONDS to become equal; how long that
 took is reported.
@@ -78,8 +79,33 @@ async def _compare(board: ExpBoard, player: Asker, admin: Asker) -> BoardVerdict
         places = parse_board(await read_pages(player, f"/v1/boards/{board.name}?limit={BOARD_PAGE}"))
     except BadAnswerError as error:
         return BoardVerdict(board.name, differences=[Fault(BOARDS, f"board {board.name}: {error}")])
-    found = [Fault(BOARDS, f"board {board.name}: {told}") for told in differences(places, ranking)]
+    told_of = [*differences(places, ranking), *await _compare_single(board, player, places)]
+    found = [Fault(BOARDS, f"board {board.name}: {told}") for told in told_of]
     return BoardVerdict(board.name, len(places), differences=[*found])
+
+
+async def _compare_single(board: ExpBoard, player: Asker, places: Sequence[BoardPlace]) -> list[str]:
+    """Compare the first, the middle and the last place of a board with what a question for these players is told."""
+    if not places:
+        return []
+    some = list(dict.fromkeys((places[0], places[len(places) // 2], places[-1])))
+    ids = ",".join(place.player_id for place in some)
+    body = await get(player, f"/v1/boards/{board.name}/ranks?ids={ids}")
+    try:
+        return single_differences(some, parse_board(body.get("entries") or ()))
+    except BadAnswerError as error:
+        return [str(error)]
+
+
+def single_differences(places: Sequence[BoardPlace], asked: Sequence[BoardPlace]) -> list[str]:
+    """Return the differences between places on a board and what its players are told of them, a sentence each."""
+    told = {place.player_id: f"rank {place.rank} with {place.score}" for place in asked}
+    shown = {place.player_id: f"rank {place.rank} with {place.score}" for place in places}
+    return [
+        f"{player} has {shown[player]} on the board, and {told.get(player, 'no place')} when it is asked for"
+        for player in shown
+        if told.get(player) != shown[player]
+    ]
 
 
 def parse_board(entries: Iterable[Any]) -> list[BoardPlace]:

@@ -186,6 +186,8 @@ def _noted(player: RecordedPlayer, line: HistoryLine) -> None:
         player.sockets[number] = SocketPushes(player.client.pushes)
     if line.f == "hello":
         player.sockets[number].greeted(line.value)
+    elif line.f == "caught_up":
+        player.sockets[number].caught_up()
     elif line.f == "push":
         player.sockets[number].take(line.value)
 

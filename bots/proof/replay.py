@@ -9,13 +9,14 @@ from pathlib import Path
 from bots.count.document import InvariantVerdict
 from bots.history.lines import read_lines
 from bots.proof import invariants
+from bots.proof.audit import INBOX_PATH, ProofPatience, prove_players
 from bots.proof.audit import LEDGER_PATH as LEDGER
-from bots.proof.audit import ProofPatience, prove_players
 from bots.proof.boards import prove_boards
 from bots.proof.invariants import NAMES, Evidence, Fault
 from bots.proof.pages import NotProvedError
 from bots.proof.points import Played, prove_points
 from bots.proof.recorded import RecordedClient, RecordedRun, recorded
+from bots.proof.seasons import SEASONS
 
 AUDIT = "/admin/v1/audit?"
 AT_ONCE = ProofPatience(settling=0.0, mail=0.0, boards=0.0)
@@ -40,7 +41,8 @@ async def check_history(path: Path) -> HistoryVerdict:
     witnesses = [player for player in history.players if LEDGER in player.client.replies]
     if not witnesses:
         raise NotProvedError(f"{path}: no ledger was read in this history, so there is nothing to compare with")
-    proved = await prove_players(witnesses, AT_ONCE, _auditor(history))
+    inboxes = all(INBOX_PATH in witness.client.replies for witness in witnesses)
+    proved = await prove_players(witnesses, AT_ONCE, _auditor(history), inboxes=inboxes)
     faults = [fault for verdict in proved.verdicts for fault in verdict.faults()]
     counters = [verdict.checked for verdict in proved.verdicts]
     names = _names(history)
@@ -50,7 +52,8 @@ async def check_history(path: Path) -> HistoryVerdict:
     try:
         reader = _reader(history)
         gone = history.gone + sum(bool(verdict.gone) for verdict in proved.verdicts)
-        points = await prove_points(reader, Played(proved.ledgers, gone, proved.reread), AT_ONCE.boards)
+        played = Played(proved.ledgers, gone, proved.reread)
+        points = await prove_points(reader, played, AT_ONCE.boards, _asked(history, SEASONS))
         faults, counters = [*faults, *points.faults], [*counters, points.checked]
         boards = await prove_boards(reader, _operator(history), AT_ONCE.boards)
         faults += [difference for board in boards for difference in board.differences]

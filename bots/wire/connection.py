@@ -112,7 +112,9 @@ class PlayerConnection:
         )
         try:
             await self._hello(socket, socket_pushes)
-            await self._subscribe(socket)
+            if await self._subscribe(socket):
+                self._note("caught_up", {"socket": socket_pushes.number})
+                socket_pushes.caught_up()
         except LostError as error:
             await socket.close()
             raise LostError(error.answer._replace(uncertain=False)) from error
@@ -135,14 +137,18 @@ class PlayerConnection:
         if resume is not None:
             self._tally.happened["resumed" if answer.body.get("resumed") is True else "not resumed"] += 1
 
-    async def _subscribe(self, socket: GameSocket) -> None:
-        """Subscribe to pushes; after a server that doesn't know the request, no more. Raises LostError."""
+    async def _subscribe(self, socket: GameSocket) -> bool:
+        """Subscribe to pushes; returns whether that was answered. Raises LostError.
+
+        After a server that doesn't know the request, no more.
+        """
         if not self._subscribes:
-            return
+            return False
         answer = await socket.send("subscribe", {"topics": TOPICS}, self._network.attempt_seconds)
         self._subscribes = answer.kind is not AnswerKind.FAILED
         if not answer.ok:
             self._tally.happened[f"subscribe {answer.code}"] += 1
+        return answer.ok
 
     def _on_push(self, socket: GameSocket, socket_pushes: SocketPushes, frame: Mapping[str, Any]) -> None:
         self._tally.happened["pushes"] += 1

@@ -4,8 +4,10 @@ The law: on one socket `seq` never falls, and neither does the version in `playe
 socket resumes the stream of an earlier one, its `seq` doesn't fall below that from which it resumes. Pushes that are
 kept (KEPT) are numbered without gaps, and any other push carries the number of the last of them. Two gaps are
 documented: letters that hello says are only in the inbox, and what SENDER_SHARE newer letters of one sender, or
-KEPT_PUSHES newer pushes, follow at once, since a node that was away no longer found it. Two sockets may overlap
-while a player moves: what the older one is sent after the newer one was begun is not compared with the newer one's.
+KEPT_PUSHES newer pushes, follow at once, since a node that was away no longer found it. The second is no excuse for
+what follows a hello that resumes: it has all, or says that letters are missing. A hello from the end of a stream
+resumes. Two sockets may overlap while a player moves: what the older one is sent after the newer one was begun is not
+compared with the newer one's.
 """
 
 from collections import Counter
@@ -52,6 +54,8 @@ class SocketPushes:
         self._seq, self._version = 0, history.version
         self._skipped = False
         self._gaps: list[str] = []
+        self._resuming: list[str] | None = []
+        """The gaps among what was missed, until all of that has come."""
         self._since_gap: Counter[str] = Counter()
         history.sockets += 1
         self.number = history.sockets
@@ -63,11 +67,18 @@ class SocketPushes:
         self._version = max(self._version, _version_of(body.get("player")))
         stream, seq = body.get("stream"), body.get("seq")
         if isinstance(stream, str) and isinstance(seq, int):
-            self._begin(stream, seq, resumed=body.get("resumed") is True)
             self._skipped = bool(body.get("mail_skipped"))
+            self._begin(stream, seq, resumed=body.get("resumed") is True)
         early, self._early = self._early or [], None
         for frame in early:
             self.take(frame)
+
+    def caught_up(self) -> None:
+        """Take that a request has been answered that was sent after hello: all that was missed came before that."""
+        resuming, self._resuming = self._resuming or [], None
+        faults = self._history.faults
+        faults += [told for told in resuming if told not in faults]
+        self._gaps = [told for told in self._gaps if told not in resuming]
 
     def take(self, frame: Mapping[str, Any]) -> None:
         """Take a push."""
@@ -86,11 +97,17 @@ class SocketPushes:
 
     def _begin(self, stream: str, seq: int, *, resumed: bool) -> None:
         """Begin at the stream's `seq`, or at what was resumed from: an older socket may have been sent more since."""
-        history = self._history
+        history, asked = self._history, self.resume or {}
         self._stream, self._seq, newest = stream, seq, seq
-        if resumed:
-            asked = self.resume or {}
+        if not resumed:
+            self._resuming = None
+            if asked == {"stream": stream, "seq": seq}:
+                history.faults.append(f"stream {stream}: nothing came after seq {seq}, and hello didn't resume")
+        else:
             self._seq = asked["seq"] if asked.get("stream") == stream else 0
+            if seq != self._seq and not self._skipped:
+                told = f"stream {stream}: hello resumed after seq {seq} instead of {self._seq}, and skipped no letter"
+                history.faults.append(told)
             newest = max(self._seq, history.seq) if history.stream == stream else self._seq
         history.stream, history.seq = stream, newest
 
@@ -107,6 +124,8 @@ class SocketPushes:
         if not self._gaps:
             self._since_gap.clear()
         self._gaps.append(told)
+        if self._resuming is not None:
+            self._resuming.append(told)
         self._history.faults.append(told)
 
     def _excuse(self, data: Any) -> None:

@@ -121,19 +121,25 @@ def _operator(stack: MutantStack) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(headers={"Authorization": f"Bearer {stack.admin_key.read_text('utf-8').strip()}"})
 
 
-async def close_the_season(stack: MutantStack) -> None:
+async def close_the_season(stack: MutantStack, seasons: int = 1) -> None:
     """An order, its moment some seconds later, and the first seconds of the next season."""
     await stack.command("seasons", "close", BOARD, "--reason", "a mutant's season")
-    while not await _has_ended(stack):  # noqa: ASYNC110 (it is another process's doing)
+    while await _ended(stack) < seasons:  # noqa: ASYNC110 (it is another process's doing)
         await asyncio.sleep(0.2)
 
 
-async def _has_ended(stack: MutantStack) -> bool:
-    """Whether a season of the board ended so long ago that some of the next one was played."""
+async def close_two_seasons(stack: MutantStack) -> None:
+    """One behind the other, so that the first is neither the present season nor the one before."""
+    for seasons in (1, 2):
+        await close_the_season(stack, seasons)
+
+
+async def _ended(stack: MutantStack) -> int:
+    """How many seasons of the board ended so long ago that some of the next one was played."""
     async with _operator(stack) as session, session.get(f"{stack.operators}/admin/v1/seasons") as answer:
         seasons = (await answer.json())["seasons"]
     over = datetime.now(UTC) - timedelta(seconds=NEXT_SEASON_SECONDS)
-    return any(season["board"] == BOARD and datetime.fromisoformat(season["end"]) < over for season in seasons)
+    return sum(season["board"] == BOARD and datetime.fromisoformat(season["end"]) < over for season in seasons)
 
 
 async def let_the_replica_lag(stack: MutantStack) -> None:
@@ -154,5 +160,6 @@ EVENTS: Mapping[str, Event] = {
     "end": Event(5.0, end_who_plays),
     "wander": Event(0.0, move_back_and_forth),
     "season": Event(0.0, close_the_season),
+    "seasons": Event(0.0, close_two_seasons),
     "lag": Event(2.0, let_the_replica_lag),
 }

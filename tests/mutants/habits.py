@@ -11,3 +11,8 @@ def reader(situation: Situation) -> Choice:
     if state.hp == 0:
         return Choice("revive")
     return Choice("rest" if state.hp * 3 < state.max_hp else "hunt")
+
+
+def idler(_situation: Situation) -> Choice:
+    """Only look."""
+    return Choice("read")

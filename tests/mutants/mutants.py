@@ -1,16 +1,21 @@
 """The mutants: each a mistake that somebody could make, in a few lines of the server."""
 
 from bots.proof import invariants
+from tests.mutants.accounts import OF_ACCOUNTS
+from tests.mutants.boards import OF_BOARDS
 from tests.mutants.mutant import Mutant, Patch
+from tests.mutants.seasons import OF_SEASONS
 
 PLAYERS = "gameserver/storage/players"
 
 HONEST = Mutant(
     "honest",
-    "nothing: a node is killed, slots move back and forth, a season ends, players are banned, deleted and erased",
+    "nothing: a node is killed, slots move back and forth, two seasons end, players are banned, deleted and erased",
     [],
     [],
-    ["kill", "wander", "season", "end"],
+    ["kill", "wander", "seasons", "end"],
+    seconds=90,
+    plays_on=True,
 )
 
 LATE_MAP = (
@@ -89,18 +94,6 @@ MUTANTS = (
         ["kill", "kill"],
     ),
     Mutant(
-        "board-update-dropped",
-        "a board leaves out every fifth version of a player",
-        [
-            Patch(
-                "gameserver/storage/boards/lua/apply.lua",
-                "  return row.version > known or",
-                "  return (row.version > known and row.version % 5 ~= 0) or",
-            )
-        ],
-        [invariants.BOARDS, invariants.POINTS],
-    ),
-    Mutant(
         "order-lost",
         "commands of one player that wait together are applied in reverse",
         [
@@ -176,6 +169,19 @@ MUTANTS = (
         [invariants.LETTERS],
     ),
     Mutant(
+        "inbox-lost",
+        "some letters take effect and don't come into the inbox",
+        [
+            Patch(
+                "gameserver/storage/mail/mailbag.sql",
+                "            $8::text[]) as e\n",
+                "            $8::text[]) as e (slot, player, mail_id, kind, sender, payload, sent, refused)\n"
+                "where refused is not null or mail_id::text !~ '[048c]$'\n",
+            )
+        ],
+        [invariants.LETTERS],
+    ),
+    Mutant(
         "stale-owner-writes",
         "a database goes on to own the slots that it gives away, and one node learns 12 s late that they moved",
         [
@@ -208,39 +214,6 @@ MUTANTS = (
         mix="grinder=1",
     ),
     Mutant(
-        "ban-leaks",
-        "a banned player stays on the boards",
-        [
-            Patch(
-                "gameserver/storage/boards/follower.sql",
-                " p.banned or p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid,",
-                " p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid,",
-            )
-        ],
-        [invariants.BANS, invariants.BOARDS],
-    ),
-    Mutant(
-        "season-off-by-one",
-        "points of a season's first seconds count for the one before",
-        [
-            Patch(
-                "gameserver/storage/seasons/scoring.py",
-                "self._calendar.number(self._boards[name], now), amount,",
-                "self._calendar.number(self._boards[name], now - timedelta(seconds=4)), amount,",
-            ),
-            Patch(
-                "gameserver/storage/seasons/scoring.py",
-                "from datetime import datetime\n",
-                "from datetime import datetime, timedelta\n",
-            ),
-            Patch(f"{PLAYERS}/batch.sql", "else greatest(e.season, f.season) end", "else e.season end"),
-        ],
-        [invariants.POINTS],
-        ["season"],
-        seconds=60,
-        plays_on=True,
-    ),
-    Mutant(
         "push-lost",
         "every fifth kept push of a player isn't sent",
         [
@@ -253,67 +226,11 @@ MUTANTS = (
         [invariants.PUSHES],
     ),
     Mutant(
-        "name-twice",
-        "a sign-up doesn't look whose claim on the name it is",
-        [
-            Patch(
-                "gameserver/commands/sign_up.py",
-                "        its_own = [claim for claim in claims if (claim.command_id, claim.player_id) "
-                "== (command_id, draft.player.id)]\n",
-                "        its_own = [*claims]\n",
-            )
-        ],
-        [invariants.NAMES],
-    ),
-    Mutant(
-        "epoch-unchecked",
-        "a write doesn't look whether the session's epoch is over",
-        [
-            Patch(
-                f"{PLAYERS}/gathering.py",
-                "        if command.session_epoch < self.session_epoch:\n",
-                "        if command.session_epoch < -1:\n",
-            )
-        ],
-        [invariants.SESSIONS, invariants.BANS],
-    ),
-    Mutant(
-        "points-rounded",
-        "odd points are rounded down",
-        [
-            Patch(
-                "gameserver/storage/seasons/scoring.py",
-                "                yield board, amount\n",
-                "                yield board, amount // 2 * 2\n",
-            )
-        ],
-        [invariants.POINTS],
-    ),
-    Mutant(
-        "reward-twice",
-        "a season's reward is sent under two ids",
-        [
-            Patch(
-                "gameserver/upkeep/closing.py",
-                "        ends = await closing.postman.deliver(",
-                "        await closing.postman.deliver([_letter(board, season, reward, 1) for reward in rewards])\n"
-                "        ends = await closing.postman.deliver(",
-            ),
-            Patch(
-                "gameserver/upkeep/closing.py",
-                "def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:\n",
-                "def _letter(board: Board, season: Season, reward: DueReward, number: int = 0) -> SentLetter:\n",
-            ),
-            Patch(
-                "gameserver/upkeep/closing.py",
-                "reward_id(board.name, season.start, reward.player_id, season.end * 1000)",
-                "reward_id(board.name, season.start, reward.player_id, season.end * 1000 + number)",
-            ),
-        ],
-        [invariants.REWARDS],
-        ["season"],
-        seconds=60,
-        plays_on=True,
+        "resume-denied",
+        "a hello never says that it resumes",
+        [Patch("gameserver/transport/socket/conversation.py", '"resumed": opened.resumed,', '"resumed": False,')],
+        [invariants.PUSHES],
+        ["kill"],
     ),
     Mutant(
         "grant-lost",
@@ -374,4 +291,7 @@ MUTANTS = (
         ],
         [invariants.ONCE],
     ),
+    *OF_ACCOUNTS,
+    *OF_BOARDS,
+    *OF_SEASONS,
 )

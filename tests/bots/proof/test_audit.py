@@ -4,7 +4,7 @@ from typing import Any
 
 from bots.play.record import BotRecord
 from bots.proof import invariants
-from bots.proof.audit import LEDGER_PATH, ProofPatience, prove_players
+from bots.proof.audit import INBOX_PATH, LEDGER_PATH, ProofPatience, prove_players
 from bots.wire.answers import Answer, AnswerKind
 from bots.wire.bodies import parse_state
 from bots.wire.channel import Channel
@@ -45,6 +45,7 @@ class Rewarded:
             LEDGER_PATH: {"entries": [entry(version) for version in range(self.version, 0, -1)]},
             "/v1/players/me?max_staleness=0": player(self.version),
             "/v1/players/me/items": {"items": []},
+            INBOX_PATH: {"entries": [{"mail_id": f"c{version}"} for version in range(self.version, 1, -1)]},
         }
         body = bodies[request.path]
         if request.path.endswith("/items"):

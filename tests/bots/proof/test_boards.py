@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bots.proof.boards import differences, parse_board, parse_ranking
+from bots.proof.boards import differences, parse_board, parse_ranking, single_differences
 from bots.wire.errors import BadAnswerError
 
 EARLY, LATE = "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:01.000Z"
@@ -72,3 +72,12 @@ def test_an_entry_of_another_shape_is_named(broken: dict[str, Any]) -> None:
 def test_banned_players_of_a_ranking_have_no_place() -> None:
     entries = [{"player": {"id": "1", "exp": 5, "banned": False}}, {"player": {"id": "2", "exp": 9, "banned": True}}]
     assert parse_ranking(entries) == [("1", 5)]
+
+
+def test_a_place_is_the_same_on_the_board_and_when_it_is_asked_for() -> None:
+    places = parse_board(BOARD)
+    assert single_differences(places, places[::-1]) == []
+    first = places[0]
+    for wrong in ([], [first._replace(rank=2)], [first._replace(score=first.score + 1)]):
+        (sentence,) = single_differences(places, [*wrong, *places[1:]])
+        assert sentence.startswith(f"{first.player_id} has rank 1")

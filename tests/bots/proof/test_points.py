@@ -7,11 +7,15 @@ import pytest
 from bots.proof.boards import BoardPlace
 from bots.proof.invariants import POINTS
 from bots.proof.players import LedgerEntry
-from bots.proof.points import PointsBoard, PointsPage, compare_points, parse_points_boards
+from bots.proof.points import PointsPage, compare_points, parse_points_boards
+from bots.proof.rewards import RewardTier
+from bots.proof.seasons import PointsBoard
 from bots.wire.bodies import State
 
 START, END, NEXT = "2026-11-28T10:00:00.000Z", "2026-11-28T10:01:00.000Z", "2026-11-28T10:02:00.000Z"
-BOARD = PointsBoard("weekly", "dragons", END, NEXT, ((1, 1), (2, 3)))
+BOARD = PointsBoard(
+    "weekly", "dragons", END, NEXT, (RewardTier(1, 1, {"exp": 5, "text": "first"}), RewardTier(2, 3, {"exp": 1}))
+)
 LISTED = {
     "boards": [
         {"name": "exp", "score": "exp", "season": "all-time"},
@@ -22,7 +26,7 @@ LISTED = {
             "score": "points:dragons",
             "operator": "sum",
             "season": {"starts_at": END, "ends_at": NEXT},
-            "rewards": [{"first": 1, "last": 1, "exp": 5}, {"first": 2, "last": 3, "exp": 1}],
+            "rewards": [{"first": 1, "last": 1, "exp": 5, "text": "first"}, {"first": 2, "last": 3, "exp": 1}],
         },
     ]
 }
@@ -61,6 +65,8 @@ def test_a_score_is_the_sum_of_the_season_s_points(shown: int, faults: int) -> N
 
 def test_who_scored_nothing_has_no_place() -> None:
     assert compare_points(BOARD, page(("7", 3)), {"7": []}, START, END).faults
+    assert compare_points(BOARD, page(("7", 0)), {"7": []}, START, END).faults
+    assert not compare_points(BOARD, page(("7", 0)), {"7": [scored(2, 0, START)]}, START, END).faults
 
 
 def test_players_of_others_are_left_alone() -> None:

@@ -9,7 +9,7 @@ from bots.proof.boards import BoardPlace
 from bots.proof.invariants import REWARDS
 from bots.proof.players import LedgerEntry
 from bots.proof.points import Played
-from bots.proof.rewards import RewardedSeason, compare_rewards
+from bots.proof.rewards import RewardedSeason, RewardTier, compare_rewards
 from bots.wire.bodies import State
 
 SEASON = "2026-11-28T10:00:00.000Z"
@@ -17,8 +17,8 @@ RANGES = ((1, 1), (2, 3))
 STATE = State(1, "mage", 1, 5, 5, 5)
 
 
-def letter(rank: int, number: int = 1, season: str = SEASON) -> LedgerEntry:
-    args = {"board": "weekly", "season": season, "rank": rank}
+def letter(rank: int, number: int = 1, season: str = SEASON, gift: str = "coins") -> LedgerEntry:
+    args = {"sender": "0", "board": "weekly", "season": season, "rank": rank, "text": gift}
     return LedgerEntry(f"r{number}", "mail:rewarded", STATE, sender="0", args=args)
 
 
@@ -26,10 +26,13 @@ def order(action: str) -> LedgerEntry:
     return LedgerEntry(action, action, STATE)
 
 
-def standings(*players: str, ranges: Sequence[tuple[int, int]] = RANGES) -> RewardedSeason:
+def standings(
+    *players: str, ranges: Sequence[tuple[int, int]] = RANGES, gifts: Sequence[str] = ("coins", "coins")
+) -> RewardedSeason:
     reached = datetime(2026, 11, 28, tzinfo=UTC)
     places = [BoardPlace(rank, player, 20 - rank, reached, 0) for rank, player in enumerate(players, 1)]
-    return RewardedSeason("weekly", SEASON, ranges, places)
+    tiers = [RewardTier(first, last, {"text": gift}) for (first, last), gift in zip(ranges, gifts, strict=False)]
+    return RewardedSeason("weekly", SEASON, tiers, places)
 
 
 def faults(season: RewardedSeason, ledgers: Mapping[str, Sequence[LedgerEntry]], gone: int = 0) -> list[str]:
@@ -83,6 +86,52 @@ def test_beside_others_who_stands_between_two_that_were_rewarded_has_a_letter_to
     assert faults(season, {"a": [letter(2)], "b": [], "c": [letter(5)], "d": []}) == ["b"]
     gap = standings("a", "b", "somebody", "c", ranges=((1, 1), (4, 9)))
     assert faults(gap, {"a": [letter(1)], "b": [], "c": [letter(4)]}) == []
+
+
+def test_everybody_on_the_board_is_not_rewarded_however_many_were_banned() -> None:
+    everybody = {player: [letter(rank)] for rank, player in enumerate("abcde", 1)}
+    assert faults(standings(*"abcde"), everybody) == ["d", "e"]
+    assert faults(standings(*"abcde"), everybody, gone=9) == ["d", "e"]
+    beside_others = standings("a", "somebody", *"bcde")
+    assert faults(beside_others, everybody, gone=9) == ["d", "e"], "there are but three ranks with a reward"
+
+
+def test_a_rank_has_what_is_promised_for_it() -> None:
+    season = standings(*"abcd", gifts=("gold", "silver"))
+    right = {"a": [letter(1, gift="gold")], "b": [letter(2, gift="silver")], "c": [letter(3, gift="silver")], "d": []}
+    assert faults(season, right) == []
+    shifted = {"a": [letter(1, gift="silver")], "b": [letter(2, gift="silver")], "c": [], "d": []}
+    assert faults(season, shifted) == ["a", "c"]
+    assert faults(season, shifted, gone=5) == ["a"], "the third may have been the fourth"
+    assert faults(season, {**right, "b": [letter(2, gift="gold")]}) == ["b"]
+    assert faults(season, {**right, "b": [letter(2, gift="gold")]}, gone=5) == ["b"], "one gets the first's, not two"
+    assert faults(season, {**right, "a": [letter(1, gift="nothing")]}) == ["a"]
+
+
+def test_what_is_given_goes_by_the_rank_without_those_who_were_banned() -> None:
+    season = standings(*"abc", gifts=("gold", "silver"))
+    behind_two = {"a": [letter(3, gift="gold")], "b": [letter(4, gift="silver")], "c": [letter(5, gift="silver")]}
+    assert faults(season, behind_two, gone=2) == []
+    assert faults(season, behind_two, gone=1) == ["a", "b", "c"]
+
+
+def test_who_never_scored_is_not_rewarded() -> None:
+    ledgers = {"a": [letter(1)], "b": [letter(2)], "idle": [letter(3)]}
+    assert faults(standings(*"ab"), ledgers, gone=5) == ["idle"]
+    assert faults(standings(*"ab"), {**ledgers, "idle": [letter(3, season="another")]}) == []
+
+
+def test_those_of_one_rank_get_the_same() -> None:
+    season = standings(*"abc", ranges=((1, 1), (3, 3)), gifts=("gold", "bronze"))
+    tied = RewardedSeason("weekly", SEASON, season.tiers, [
+        place._replace(rank=rank) for place, rank in zip(season.places, (1, 1, 3), strict=True)
+    ])  # fmt: skip
+    ledgers = {"a": [letter(1, gift="gold")], "b": [letter(1, gift="gold")], "c": [letter(3, gift="bronze")]}
+    assert faults(tied, ledgers) == []
+    assert faults(tied, {**ledgers, "others": []}) == []
+    del ledgers["c"]
+    assert faults(tied, ledgers) == [], "beside others, too"
+    assert faults(tied, {**ledgers, "b": []}) == [], "whoever is behind may have been banned"
 
 
 async def test_a_letter_that_comes_after_the_ledgers_were_read_is_found() -> None:

@@ -74,9 +74,9 @@ def test_order_on_one_socket(frames: list[dict[str, Any]], faults: int) -> None:
 def test_a_resumed_stream_goes_on_after_the_sequence_that_was_sent() -> None:
     pushes = PushHistory()
     delivered(pushes, greeting("a", 4), notice(5))
-    delivered(pushes, greeting("a", 8, resumed=True), notice(6), notice(7))
+    delivered(pushes, greeting("a", 5, resumed=True), notice(6), notice(7))
     assert (pushes.faults, pushes.resume()) == ([], {"stream": "a", "seq": 7})
-    delivered(pushes, greeting("a", 8, resumed=True), notice(3))
+    delivered(pushes, greeting("a", 7, resumed=True), notice(3))
     assert len(pushes.faults) == 1
 
 
@@ -148,3 +148,51 @@ def test_older_pushes_may_be_gone_only_before_as_many_as_are_kept(frames: list[d
     pushes = PushHistory()
     delivered(pushes, greeting(), *frames)
     assert len(pushes.faults) == faults
+
+
+@pytest.mark.parametrize(
+    ("missed", "faults"),
+    [
+        (letters(4, 40), 0),
+        (letters(5, 40), 1),
+        ([*letters(4, 6), *letters(11, 25)], 1),
+        ([*letters(4, 6), player(9, 4), *letters(11, 25)], 1),
+    ],
+    ids=["all of them", "without the first", "without one", "without one, and the player between"],
+)
+def test_a_hello_that_resumes_has_every_letter_or_says_that_some_are_skipped(
+    missed: list[dict[str, Any]], faults: int
+) -> None:
+    pushes = PushHistory()
+    delivered(pushes, greeting("a"), *letters(1, 3))
+    delivered(pushes, greeting("a", 3, resumed=True), *missed).caught_up()
+    assert len(pushes.faults) == faults
+    skipping = PushHistory()
+    delivered(skipping, greeting("a"), *letters(1, 3))
+    delivered(skipping, {**greeting("a", 4, resumed=True), "mail_skipped": True}, *missed).caught_up()
+    assert skipping.faults == []
+
+
+def test_a_hello_that_resumes_begins_after_what_was_seen() -> None:
+    pushes = PushHistory()
+    delivered(pushes, greeting("a"), *letters(1, 3))
+    delivered(pushes, greeting("a", 5, resumed=True)).caught_up()
+    assert len(pushes.faults) == 1, "4 and 5 are missing, and no push follows that would show it"
+
+
+@pytest.mark.parametrize(("stream", "seq", "faults"), [("a", 3, 1), ("a", 4, 0), ("a", 1, 0), ("b", 3, 0)])
+def test_a_hello_from_the_end_of_a_stream_resumes(stream: str, seq: int, faults: int) -> None:
+    pushes = PushHistory()
+    delivered(pushes, greeting("a"), *letters(1, 3))
+    delivered(pushes, greeting(stream, seq))
+    assert len(pushes.faults) == faults
+
+
+def test_what_a_node_no_longer_found_after_it_had_caught_up_is_no_gap() -> None:
+    pushes = PushHistory()
+    delivered(pushes, greeting("a"), *letters(1, 3))
+    socket = delivered(pushes, greeting("a", 3, resumed=True), *letters(4, 2))
+    socket.caught_up()
+    for frame in letters(9, 20):
+        socket.take(frame)
+    assert pushes.faults == []

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.identities import Identities
+from gameserver.storage.crossings.campaigns import campaigns
 from gameserver.storage.crossings.claims import ClaimCheck
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.items import items_of_players, players_of_items
@@ -26,7 +27,9 @@ async def reconciled(
     findings: list[Findings] = await _claims(slots, identities, back)
     if back.players:
         findings += await letters(back, members["players"])
-        findings += await items_of_players(back, members["items"])
+        again = await campaigns(control, back)
+        findings += again.findings
+        findings += await items_of_players(back, members["items"], again.brings)
     if back.items:
         findings += await players_of_items(back, members["players"])
     if back.players or database is control:

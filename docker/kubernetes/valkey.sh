@@ -82,14 +82,30 @@ SETTINGS
     exec valkey-server "$state" --sentinel
 }
 
-leave() { # hands the lead over, for ten seconds at the most, so that players don't wait until it is missed
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        if ! ask "$ADDRESS" "$PORT" info replication | grep -q "^role:master"; then return; fi
-        # Coordinated (Valkey 9): the one that leads stops taking changes before another one leads.
-        case $(ask "$ADDRESS" "$SENTINEL_PORT" sentinel failover gameserver coordinated) in
-            OK* | *INPROG*) ;;
-            *) ask "$ADDRESS" "$SENTINEL_PORT" sentinel failover gameserver >/dev/null ;;
+others() {
+    for peer in $PEERS; do if [ "$peer" != "$ADDRESS" ]; then echo "$peer"; fi; done
+}
+
+hand_over() { # by which Sentinel; whether it agreed
+    # Coordinated (Valkey 9): the one that leads stops taking changes before another one leads.
+    for how in coordinated ""; do
+        # shellcheck disable=SC2086
+        case $(ask "$1" "$SENTINEL_PORT" sentinel failover gameserver $how) in
+            OK* | *INPROG*) return 0 ;;
         esac
+    done
+    return 1
+}
+
+LEAVING=10
+leave() { # hands the lead over, for so many seconds at the most, so that players don't wait until it is missed
+    # This pod's Sentinel may be gone before its server is, so those of the others come first.
+    end=$(($(date +%s) + LEAVING))
+    while ask "$ADDRESS" "$PORT" info replication | grep -q "^role:master"; do
+        for peer in $(others) "$ADDRESS"; do
+            if [ "$(date +%s)" -ge "$end" ]; then return; fi
+            if hand_over "$peer"; then break; fi
+        done
         sleep 1
     done
 }

@@ -29,6 +29,7 @@ from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.crossings.crossing import reconciled
 from gameserver.storage.crossings.findings import Findings
+from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import migrations
@@ -122,6 +123,7 @@ def _require_empty(to: Path) -> None:
 async def reconcile(settings: Settings, database: str, since: datetime) -> list[Findings]:
     """Puts right what crossed between a database that went back to `since` and the others, and lists the rest.
 
+    Its ownership of slots is compared with the map before: what it doesn't own any more, it has nothing to say about.
     Raises ConfigFault, StackError, IncompleteMap, DatabaseUnavailable: it needs them all.
     """
     databases = provision.open_databases(settings, patient=True)
@@ -129,6 +131,7 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
         await assign(settings, databases)
         if database not in databases:
             raise StackError(f"There is no database {database}.")
+        await _compare_with_the_map(settings, databases, database)
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         await slots.refresh()
         identities = Identities(
@@ -141,6 +144,15 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
             await identities.close()
     finally:
         await databases.close()
+
+
+async def _compare_with_the_map(settings: Settings, databases: Databases, database: str) -> None:
+    """Also when nothing tells that it went back. Raises StackError while it stays closed, DatabaseUnavailable."""
+    done = await provision.reconciler_of(settings, databases).insist(force=True)
+    if done is None:
+        raise StackError("Another process is comparing databases with the map: try again.")
+    if (reason := done.closed.get(database)) is not None:
+        raise StackError(f"{database} stays closed: {reason}. Then run `gameserver backups reconcile`.")
 
 
 async def _keep_newest(database: BackedUp, say: Say) -> None:

@@ -198,3 +198,12 @@ def test_valkey_keeps_what_a_failover_needs() -> None:
     assert len(shared) == 5
     assert {*shared, "min-replicas-to-write 1", "min-replicas-max-lag 10"} <= set(script.splitlines())
     assert "sentinel monitor gameserver $(leader) $PORT 2" in script
+
+
+def test_a_sentinel_outlasts_the_hand_over_of_its_server_and_both_end_in_time() -> None:
+    pod = manifests.pods()["valkey"]["spec"]
+    (waits,) = [each["lifecycle"]["preStop"] for each in pod["containers"] if each["name"] == "sentinel"]
+    (leaving,) = re.findall(r"^LEAVING=(\d+)$", manifests.VALKEY.read_text("utf-8"), re.MULTILINE)
+    last_try, to_end = 5, 10
+    assert waits["sleep"]["seconds"] >= int(leaving) + last_try
+    assert pod["terminationGracePeriodSeconds"] >= waits["sleep"]["seconds"] + to_end

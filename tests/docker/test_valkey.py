@@ -55,6 +55,12 @@ class Pods:
                 "sh", str(manifests.VALKEY), part, env=told, stdout=log, stderr=log, start_new_session=True
             )
 
+    async def end_sentinel(self, address: str) -> None:
+        """As the kubelet ends a container."""
+        _, sentinel = self._running[address]
+        os.killpg(sentinel.pid, signal.SIGTERM)
+        await sentinel.wait()
+
     async def kill(self, address: str) -> None:
         for process in self._running.pop(address, []):
             with suppress(ProcessLookupError):
@@ -144,6 +150,20 @@ async def test_a_pod_that_leaves_hands_its_lead_over_and_nothing_is_lost(tmp_pat
             assert await asyncio.wait_for(leaving.wait(), 30) == 0
             second = await pods.settled()
             assert second != first
+            assert await client.get("gs:key") == b"first"
+
+
+@pytest.mark.soak
+async def test_a_pod_whose_sentinel_has_ended_hands_its_lead_over_before_its_server_ends(tmp_path: Path) -> None:
+    async with started(tmp_path) as pods:
+        first = await pods.settled()
+        async with pods.client() as client:
+            await wait_until(lambda: written(client, "first"), 20, "the one that leads takes changes")
+            await pods.end_sentinel(first)
+            leaving = await pods.run(first, "leave")
+            assert await asyncio.wait_for(leaving.wait(), 30) == 0
+            role = await pods.ask(first, "ROLE")
+            assert (role[0], role[1] in ADDRESSES[1:]) == ("slave", True)
             assert await client.get("gs:key") == b"first"
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.identities import Identities
+from gameserver.storage.crossings.campaigns import campaigns
 from gameserver.storage.crossings.claims import ClaimCheck
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.items import items_of_players, players_of_items
@@ -21,12 +22,14 @@ async def reconciled(
 
     Needs every other database. Raises DatabaseUnavailable, Overloaded.
     """
-    back = await _went_back(database, since)
+    back = await _went_back(slots, database, since)
     members = {group: [other for other in slots.databases(group) if other is not database] for group in slots.groups()}
     findings: list[Findings] = await _claims(slots, identities, back)
     if back.players:
         findings += await letters(back, members["players"])
-        findings += await items_of_players(back, members["items"])
+        again = await campaigns(control, back)
+        findings += again.findings
+        findings += await items_of_players(back, members["items"], again.brings)
     if back.items:
         findings += await players_of_items(back, members["players"])
     if back.players or database is control:
@@ -56,11 +59,12 @@ async def _claims(slots: Slots, identities: Identities, back: WentBack) -> list[
     return check.findings()
 
 
-async def _went_back(database: Database, since: datetime) -> WentBack:
+async def _went_back(slots: Slots, database: Database, since: datetime) -> WentBack:
+    """Of what it believes that it owns, only what the map gives it, too, is played on as it was then."""
     async with reading(database) as connection:
         owned = {}
         for group in ("players", "items"):
             there = await connection.fetchval("select to_regclass($1) is not null", f"public.{group}_owned_slots")
             rows = await connection.fetch(SQL[f"{group}_slots"]) if there else []
-            owned[group] = [row["slot"] for row in rows]
+            owned[group] = [row["slot"] for row in rows if slots.owner(group, row["slot"]) is database]
     return WentBack(database, since, owned["players"], owned["items"])

@@ -1,6 +1,6 @@
 -- What crossed between a database that was restored and the others. Tables: players_owned_slots, items_owned_slots,
--- players, ledger, inbox, outbox, item_ledger, claims, scores, season_floors, seasons, season_standings. Slots of
--- recipients are those of the restored database.
+-- players, ledger, inbox, outbox, item_ledger, claims, scores, season_floors, seasons, season_standings, campaigns,
+-- audit, audit_ends. Slots of recipients are those of the restored database.
 
 -- name: players_slots
 -- The slots of players that the database owns.
@@ -156,3 +156,48 @@ where $1::int[] is null or ((t.player_id >> 10) & 4095) = any($1::int[])
 select p.id
 from unnest($1::smallint[], $2::bigint[]) as n(slot, id)
 join players p on p.slot = n.slot and p.id = n.id and p.banned
+
+-- name: campaigns_since
+-- $1 since: on the control database, campaigns whose letters may have arrived since then.
+select c.id::text as id, c.state, c.at
+from campaigns c
+where c.changed_at >= $1 and c.state <> 'waiting' and (c.slot > 0 or c.after > 0 or c.pending is not null)
+order by c.at, c.id
+
+-- name: has_week
+-- $1 the name of a partition: whether the ledger has it.
+select exists (select from pg_inherits where inhparent = 'ledger'::regclass and inhrelid = to_regclass('public.' || $1))
+
+-- name: campaign_again
+-- $1 campaign, $2 slots: those of them that it has read are read once more, from their first player on, behind all others.
+with again as (
+    select c.id, s.slot from campaigns c
+    join unnest($2::bigint[]) as s(slot) on s.slot < c.next_slot or (s.slot = c.next_slot and c.next_after > 0)
+    where c.id = $1::uuid and c.state in ('running', 'done')
+)
+update campaigns c
+set state = 'running', changed_at = clock_timestamp(), postponed = array(
+    select e.value
+    from (
+        select c.postponed[i] as slot, c.postponed[i + 1] as after from generate_series(1, cardinality(c.postponed), 2) as i
+        where c.postponed[i] not in (select slot from again)
+        union all
+        select slot, 0 from again
+    ) as p
+    cross join lateral (values (1, p.slot), (2, p.after)) as e(place, value)
+    order by p.slot, e.place
+)
+where c.id in (select id from again)
+returning c.id
+
+-- name: operator_letters
+-- $1 since, $2 slots of players: on the control database, letters of operators to single players since then, but for those
+-- that are known to have been refused.
+select l.player_id, l.mail_id, l.items, l.at
+from (
+    select case when a.action = 'mail' then a.target::bigint end as player_id, a.details ->> 'mail' as mail_id,
+           (a.details -> 'items')::text as items, a.at
+    from audit a left join audit_ends e on e.entry = a.id
+    where a.action = 'mail' and a.at >= $1 and coalesce(e.ended, 'done') = 'done'
+) as l
+where l.mail_id is not null and ((l.player_id >> 10) & 4095) = any($2::int[])

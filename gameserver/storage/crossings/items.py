@@ -2,10 +2,10 @@
 
 Law: the ledger of the players decides, as it is now. A payment of a command that it doesn't have is opened again, and
 the sweeper, which asks the ledger, gives the items back. A grant of a command that it has is sent again, which counts
-once.
+once. A grant by a letter that is sent again stays: it counts once, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -18,8 +18,13 @@ from gameserver.storage.postgres.faults import translated
 TAKE = "take"
 
 
-async def items_of_players(back: WentBack, others: Sequence[Database]) -> list[Findings]:
-    """For players that went back, and items elsewhere that didn't. Raises DatabaseUnavailable."""
+async def items_of_players(
+    back: WentBack, others: Sequence[Database], comes_again: Callable[[int, str], bool]
+) -> list[Findings]:
+    """For players that went back, and items elsewhere that didn't. Raises DatabaseUnavailable.
+
+    `comes_again` says of a player and a command whether the command will be done again, under its id.
+    """
     taken = Findings(
         "items_given_back", "payments for actions that are undone", "opened again: the players get the items back"
     )
@@ -28,7 +33,11 @@ async def items_of_players(back: WentBack, others: Sequence[Database]) -> list[F
     )
     async with reading(back.database) as restored:
         for other in others:
-            undone = await _undone(back, restored, other)
+            undone = [
+                row
+                for row in await _undone(back, restored, other)
+                if row["kind"] == TAKE or not comes_again(row["player_id"], row["command_id"])
+            ]
             for row in undone:
                 (taken if row["kind"] == TAKE else granted).add(**_shown(row))
             if takes := [row for row in undone if row["kind"] == TAKE]:

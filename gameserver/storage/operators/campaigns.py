@@ -3,7 +3,8 @@
 Law: players are written to page by page, in the order of slot and id. A page is stored (`begin`) before its first
 letter leaves, and its players are under way until their letters have ended and are counted (`settle`). Each is a
 compare-and-set on what was stored before. So whoever takes over finishes what is under way, under the same mail ids,
-and every letter is counted once. A campaign that is revoked begins no further page; what is under way is finished.
+and every letter is counted once, or again after a restore (storage/crossings/campaigns.py). A campaign that is revoked
+begins no further page; what is under way is finished.
 
 Slots whose database doesn't answer are postponed, and read behind the last slot: a campaign that has any isn't done
 (a constraint of the table keeps nodes from before control_0019, which don't know them, from finishing it). Letters that

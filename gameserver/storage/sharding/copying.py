@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import asyncpg
+import orjson
 import structlog
 
 from gameserver.config import postgres_url
@@ -24,7 +25,9 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.sharding.digest import columns, moved_tables
+from gameserver.storage.sharding.pieces import SECONDS, pieces
 from gameserver.storage.sharding.subscribing import CREATE_SECONDS, subscribe
+from gameserver.storage.tables import METADATA
 
 log = structlog.get_logger()
 
@@ -34,9 +37,11 @@ PATIENT = {
     "timezone": "UTC",
     "synchronous_commit": "on",
     "idle_in_transaction_session_timeout": "1000",
+    "plan_cache_mode": "force_custom_plan",
     TRANSACTION: "600000",
 }
-"""Times in milliseconds; the idle one frees the fence of a mover that froze in a transaction."""
+"""Times in milliseconds; the idle one frees the fence of a mover that froze in a transaction. Statements are planned
+for their values, which decide whether an index is of use."""
 STATEMENT_SECONDS = 60.0
 DROP_TRIES = 50
 WAITS_FOR_STANDBYS = 17
@@ -208,18 +213,20 @@ class Copy:
                 await asyncio.sleep(0.1)
 
     async def erase(self, connection: asyncpg.Connection, slots: Sequence[int] | None = None) -> None:
-        """Deletes rows of `slots`, or of all the move's slots, from a database; rows of a slot it owns stay."""
+        """Deletes rows of `slots`, or of all the move's slots, from a database; rows of a slot it owns stay.
+
+        Each piece is committed by itself, so whoever is killed leaves the less to the next one.
+        """
+        tables = [*moved_tables(self._group), METADATA[self._group].tables[f"{self._group}_marks"]]
+        unowned = f"not exists (select from {self._group}_owned_slots o where o.slot = $1 and o.owned)"
         for slot in self._slots if slots is None else slots:
-            for table in (*self._tables, f"{self._group}_marks"):
-                await connection.execute(
-                    f'delete from "{table}" where slot = $1 and not exists'  # noqa: S608
-                    f" (select from {self._group}_owned_slots o where o.slot = $1 and o.owned)",
-                    slot,
-                    timeout=STATEMENT_SECONDS,
-                )
+            for table in tables:
+                async for piece in pieces(connection, table, slot):
+                    statement = f'delete from "{table.name}" where {piece.condition} and {unowned}'  # noqa: S608
+                    await connection.execute(statement, *piece.values, timeout=SECONDS)
 
     async def copied(self, source: asyncpg.Connection, target: asyncpg.Connection) -> CopyProgress:
-        """How far the first copy is; for a table under way by Postgres's own progress report."""
+        """How far the first copy is; by Postgres's own progress reports, of as many rows as its planner guesses."""
         rows = await target.fetch(
             "select r.srrelid::regclass::text as name, r.srsubstate = any('{s,r}') as whole,"
             " coalesce(c.tuples_processed, 0) as done"
@@ -227,8 +234,10 @@ class Copy:
             " left join pg_stat_progress_copy c on c.relid = r.srrelid where s.subname = $1",
             self.name,
         )
-        totals = await self._rows_by_table(source)
-        arrived = sum(totals.get(row["name"], 0) if row["whole"] else row["done"] for row in rows)
+        guessed = await self._guessed_rows(source)
+        under_way = {row["name"]: row["done"] for row in rows if not row["whole"]}
+        totals = {name: max(guess, under_way.get(name, 0)) for name, guess in guessed.items()}
+        arrived = sum(under_way.get(name, total) for name, total in totals.items()) if rows else 0
         errors = await target.fetchval(
             "select coalesce(sum(apply_error_count + sync_error_count), 0)::bigint from pg_stat_subscription_stats"
             " where subname = $1",
@@ -246,15 +255,13 @@ class Copy:
         held = await source.fetch("select slot_name from pg_replication_slots where slot_name = any($1)", list(slots))
         return set(slots.values()).difference(slots[row["slot_name"]] for row in held)
 
-    async def _rows_by_table(self, source: asyncpg.Connection) -> dict[str, int]:
-        """Counted once: good enough to show how far the copy is."""
+    async def _guessed_rows(self, source: asyncpg.Connection) -> dict[str, int]:
+        """What the planner expects, asked once: to show how far the copy is, at the same cost for any size."""
         if self._totals is None:
-            self._totals = {
-                name: await source.fetchval(
-                    f'select count(*) from "{name}" where slot = any($1::smallint[])',  # noqa: S608
-                    self._slots,
-                    timeout=STATEMENT_SECONDS,
-                )
-                for name in self._tables
-            }
+            slots = ", ".join(map(str, self._slots))
+            self._totals = {}
+            for name in self._tables:
+                query = f'explain (format json) select from "{name}" where slot in ({slots})'
+                planned = orjson.loads(await source.fetchval(query, timeout=STATEMENT_SECONDS))
+                self._totals[name] = int(planned[0]["Plan"]["Plan Rows"])
         return self._totals

@@ -7,6 +7,7 @@ it. A slot whose rows differ, or whose target lags, goes back to the source unde
 
 import asyncio
 import time
+from collections.abc import Awaitable
 
 import asyncpg
 
@@ -49,6 +50,8 @@ class Cutover:
         self._source, self._target = source, target
         self.lag_ms = 0
         """The target's lag, as measured before the last cut-over."""
+        self._bases: dict[int, tuple[Base, Base]] = {}
+        """Of slots that aren't cut over yet, on source and target; a delay doesn't sum them up once more."""
 
     async def carry_out(self, move: MoveRecord, slot: int) -> int:
         """Moves a waiting slot to the target; returns how long writes to it paused, in ms.
@@ -59,9 +62,7 @@ class Cutover:
             raise RowsDiffer(f"slot {slot}: {move.source} doesn't own it: see `slots check`")
         # 1. Wait until the target is close behind, and sum up beforehand the rows that never change.
         await self.require_near(move, slot)
-        bases = await asyncio.gather(
-            digest.base(self._source, move.group, slot), digest.base(self._target, move.group, slot)
-        )
+        bases = await self._summed(move, slot)
         # 2. Record the fence before taking it: whoever takes over knows what to give back.
         epoch = await self._steps.begin_fencing(move, slot)
         began = time.monotonic()
@@ -76,7 +77,26 @@ class Cutover:
             raise
         # 4. Commit: the map changes here. Then let the target write.
         granted_epoch = await self._steps.flip(move, slot, epoch)
+        del self._bases[slot]
         return await self.grant(move, slot, granted_epoch, began)
+
+    async def _summed(self, move: MoveRecord, slot: int) -> tuple[Base, Base]:
+        """The bases of source and target, so fresh that little is left to sum up under the fence.
+
+        Raises CutoverDelayed when the target has fallen behind meanwhile, or more is written than can be summed up.
+        """
+        source, target, group = self._source, self._target, move.group
+        if slot not in self._bases:
+            self._bases[slot] = await _both(digest.base(source, group, slot), digest.base(target, group, slot))
+        for _ in range(digest.PASSES):
+            bases = self._bases[slot]
+            self._bases[slot] = bases = await _both(
+                digest.renewed(source, group, slot, bases[0]), digest.renewed(target, group, slot, bases[1])
+            )
+            if all(base.is_fresh for base in bases):
+                await self.require_near(move, slot)
+                return bases
+        raise CutoverDelayed("more is written than can be summed up")
 
     async def grant(self, move: MoveRecord, slot: int, epoch: int, began: float | None = None) -> int:
         """Lets the target write a flipped slot; returns the ms since `began`, or 0 if that isn't known.
@@ -138,6 +158,10 @@ class Cutover:
         )
         if differences := on_source.differences(on_target):
             raise RowsDiffer(f"slot {slot}: {'; '.join(differences)}")
+
+
+async def _both(on_source: Awaitable[Base], on_target: Awaitable[Base]) -> tuple[Base, Base]:
+    return await asyncio.gather(on_source, on_target)
 
 
 async def take_from(connection: asyncpg.Connection, group: str, slot: int, epoch: int) -> None:

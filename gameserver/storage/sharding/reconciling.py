@@ -123,12 +123,13 @@ class Reconciler:
                 await settling.settle_database(compared, judgements, None)
             await settling.release_moves(control, MOVER, _judged(comparison))
 
-    async def insist(self) -> None:
-        """As `run`; waits for another process that is at it. Raises DatabaseUnavailable."""
+    async def insist(self, *, force: bool = False) -> Reconciliation | None:
+        """As `run`, once another process that is at it has ended, None if it doesn't. Raises DatabaseUnavailable."""
         for _ in range(TRIES):
-            if await self.run() is not None:
-                return
+            if (done := await self.run(force=force)) is not None:
+                return done
             await asyncio.sleep(PAUSE_SECONDS)
+        return None
 
     @contextlib.asynccontextmanager
     async def _asking(self) -> AsyncIterator[tuple[AsyncExitStack, DriverConnection]]:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from gameserver import app as application
 from gameserver.commands import sharding
 from gameserver.config.settings import load
 from gameserver.rules import ranges
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import SlotStep, Step
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.sharding.slot_steps import SlotSteps
+from tests.support.command_line import CommandLine
 
 STEPS: dict[str, tuple[type, str, Callable[..., bool]]] = {
     "begin": (Copy, "begin", lambda *_: True),
@@ -33,10 +36,11 @@ STEPS: dict[str, tuple[type, str, Callable[..., bool]]] = {
     "cleaning": (MoveRecords, "advance", lambda _, step, **__: step is Step.CLEANING),
     "end": (Copy, "end", lambda *_: True),
     "erase": (Copy, "erase", lambda *_: True),
+    "piece": (DriverConnection, "execute", lambda query, *_, **__: query.startswith('delete from "ledger"')),
     "done": (MoveRecords, "advance", lambda _, step, **__: step is Step.DONE),
 }
 """What is called at each step of a move, and which of its calls is meant."""
-SECOND_CALLS = ("end", "erase")
+SECOND_CALLS = ("end", "erase", "piece")
 """Called at the beginning, too."""
 
 
@@ -59,6 +63,23 @@ def arm(when: str, step: str) -> None:
         return answer
 
     setattr(owner, name, deadly)
+
+
+@dataclass(frozen=True)
+class Killer:
+    """Runs movers as processes that are killed."""
+
+    command_line: CommandLine
+    config: Path
+
+    async def kill_at(self, slots: list[int], target: str, when: str, step: str) -> None:
+        words = (str(self.config), ranges.shown(slots).replace(" ", ""), target, "players", when, step)
+        async with (
+            asyncio.timeout(60),
+            self.command_line.running("tests.storage.sharding.killed_mover", *words) as mover,
+        ):
+            done = await mover.end()
+        assert done.code == -signal.SIGKILL, (when, step, done.text)
 
 
 async def main(config: str, slots: str, target: str, group: str) -> None:

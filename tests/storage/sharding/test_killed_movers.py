@@ -1,52 +1,20 @@
 """A mover that is killed at any step leaves a move that another one ends; no slot stays without an owner."""
 
 import asyncio
-from dataclasses import dataclass
-from pathlib import Path
-from signal import SIGKILL
 
 import pytest
 
 from gameserver.app import Core
 from gameserver.commands import sharding
-from gameserver.config.settings import Settings
-from gameserver.rules import ranges
-from gameserver.stack.processes.ports import free_port
 from gameserver.storage.sharding.move import SlotStep
 from gameserver.upkeep import takeover
 from tests.storage.sharding import moving
-from tests.storage.sharding.killed_mover import STEPS
-from tests.support.command_line import CommandLine
+from tests.storage.sharding.killed_mover import STEPS, Killer
 from tests.support.deployment import act, enlist_many, owner
-from tests.support.nodes import toml_of
 from tests.support.wait import wait_until
 
 BEFORE = ["moving", "fence", "flip", "erase"]
 AFTER = ["copying", "fencing", "grant", "end"]
-
-
-@dataclass(frozen=True)
-class Killer:
-    """Runs movers as processes that are killed."""
-
-    command_line: CommandLine
-    config: Path
-
-    async def kill_at(self, slots: list[int], target: str, when: str, step: str) -> None:
-        words = (str(self.config), ranges.shown(slots).replace(" ", ""), target, "players", when, step)
-        async with (
-            asyncio.timeout(60),
-            self.command_line.running("tests.storage.sharding.killed_mover", *words) as mover,
-        ):
-            done = await mover.end()
-        assert done.code == -SIGKILL, (when, step, done.text)
-
-
-@pytest.fixture
-def killer(command_line: CommandLine, settings: Settings, tmp_path: Path) -> Killer:
-    config = tmp_path / "mover.toml"
-    config.write_text(toml_of(settings, free_port()))
-    return Killer(command_line, config)
 
 
 @pytest.mark.timeout(240)

@@ -1,0 +1,128 @@
+"""A slot of any size moves: its size decides how many statements that takes, never how long one of them may take."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gameserver.app import Core
+from gameserver.commands import sharding
+from gameserver.rules.player import Player
+from gameserver.storage.sharding import copying, digest, pieces
+from gameserver.storage.sharding.move import SlotStep, Step
+from gameserver.storage.tables import METADATA
+from tests.storage.sharding import moving
+from tests.storage.sharding.killed_mover import Killer
+from tests.support.deployment import act, connected, enlist, owner
+
+SLOW = """
+create function slow(slot smallint) returns boolean language plpgsql as
+$$ begin perform pg_sleep(0.01); return true; end $$;
+create policy slow on ledger using (slow(slot)) with check (true);
+alter table ledger enable row level security, force row level security
+"""
+"""Each row of the ledger that a statement looks at takes it ten milliseconds."""
+FILL = """
+insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at, rules)
+select slot, player_id, (left(command_id::text, 18) || right(gen_random_uuid()::text, 18))::uuid,
+       action, args, seed, outcome, 1000 + number, at, rules
+from (select * from ledger where slot = $1 limit 1) as l, generate_series(1, $2::int) as number
+"""
+
+
+@pytest.fixture
+async def player(core: Core) -> AsyncIterator[Player]:
+    player = await enlist(core, database="one")
+    await act(core, player.id)
+    yield player
+    for move in await core.sharding.moves.unfinished():
+        await core.sharding.moves.cancel(move.id)
+        await moving.lapse(core.sharding, core.databases["one"].url)
+        await sharding.carry_out(core.sharding, [move.id], lambda _: None)
+
+
+async def fill(core: Core, player: Player, rows: int) -> int:
+    """Gives the player's slot so many rows more; the slot."""
+    (slot,) = moving.slot_with([player])
+    async with connected(core.databases["one"].url) as source:
+        await source.execute(FILL, slot, rows)
+    return slot
+
+
+async def rows_on(core: Core, database: str, slot: int) -> int:
+    async with connected(core.databases[database].url) as connection:
+        return int(await connection.fetchval("select count(*) from ledger where slot = $1", slot))
+
+
+async def test_a_slot_over_which_no_statement_could_go_in_time_reaches_the_end_of_its_move(
+    core: Core, player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = await fill(core, player, 200)
+    async with connected(core.databases["one"].url) as source:
+        await source.execute(SLOW)
+    monkeypatch.setattr(pieces, "ROWS", 20)
+    monkeypatch.setattr(pieces, "SECONDS", 1.0)
+    for room in (copying, digest):
+        monkeypatch.setattr(room, "SECONDS", 1.0)
+    monkeypatch.setattr(copying, "STATEMENT_SECONDS", 1.0)
+    ended = await moving.move(core, [slot], "two")
+    assert (ended.step, ended.slots[0].step, ended.problem) == (Step.DONE, SlotStep.MOVED, None)
+    assert (await rows_on(core, "one", slot), await rows_on(core, "two", slot)) == (0, 202)
+    await moving.assert_settled(core)
+
+
+async def test_a_base_that_is_brought_up_to_date_has_what_was_under_way_and_what_is_new_and_all_of_it_once(
+    core: Core, player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = await fill(core, player, 50)
+    monkeypatch.setattr(pieces, "ROWS", 7)
+    monkeypatch.setattr(digest, "TRANSACTIONS", 2)
+    database = core.databases["one"]
+    async with connected(database.url) as writing, copying.opened(database) as connection:
+        writer = writing.transaction()
+        await writer.start()
+        await writing.execute(FILL, slot, 5)
+        first = await digest.base(connection, "players", slot)
+        assert first.digest.tables["ledger"][0] == 52
+        for _ in range(9):
+            await fill(core, player, 1)
+        await writer.commit()
+        second = await digest.renewed(connection, "players", slot, first)
+        assert (second.digest.tables["ledger"][0], second.is_fresh) == (66, False)
+        third = await digest.renewed(connection, "players", slot, second)
+        assert (third.digest, third.is_fresh) == (second.digest, True)
+        await fill(core, player, 3)
+        anew = await digest.base(connection, "players", slot)
+        for base in (first, second, third, anew):
+            assert await digest.whole(connection, "players", slot, base) == await digest.whole(
+                connection, "players", slot, anew
+            )
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 50])
+async def test_the_pieces_of_a_slot_have_each_of_its_rows_once(
+    core: Core, player: Player, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = await fill(core, player, 4)
+    monkeypatch.setattr(pieces, "ROWS", rows)
+    async with connected(core.databases["one"].url) as connection:
+        ledger, found = METADATA["players"].tables["ledger"], list[object]()
+        async for piece in pieces.pieces(connection, ledger, slot):
+            query = f"select command_id from ledger where {piece.condition}"
+            some = await connection.fetch(query, *piece.values)
+            assert len(some) <= rows
+            found += [row["command_id"] for row in some]
+        assert len(found) == len(set(found)) == 6
+
+
+async def test_an_erasure_that_is_killed_between_two_pieces_leaves_the_rest_to_the_next_mover(
+    core: Core, player: Player, killer: Killer
+) -> None:
+    slot = await fill(core, player, 2 * pieces.ROWS)
+    await killer.kill_at([slot], "two", "after", "piece")
+    assert await rows_on(core, "one", slot) == pieces.ROWS + 2
+    await moving.lapse(core.sharding, core.databases["one"].url)
+    (left,) = await core.sharding.moves.unfinished()
+    await sharding.carry_out(core.sharding, [left.id], lambda _: None)
+    await moving.assert_settled(core)
+    assert await rows_on(core, "two", slot) == 2 * pieces.ROWS + 2
+    assert owner(core, player.id) == "two"

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from bots.proof.boards import RETRY_SECONDS, BoardPlace, parse_board
+from bots.proof.boards import CATCH_UP_SECONDS, RETRY_SECONDS, BoardPlace, parse_board
 from bots.proof.invariants import POINTS, REWARDS, Evidence, Fault
 from bots.proof.pages import Asker, NotProvedError, get, read_pages
 from bots.proof.players import LedgerEntry
 from bots.proof.rewards import Ledgers, RewardedSeason, RewardTier, compare_rewards, rewards_of, unrewarded
-from bots.proof.seasons import CLOSED, PointsBoard, SeasonSpan, is_within, page_of, seasons_of
+from bots.proof.seasons import PointsBoard, SeasonSpan, is_within, page_of, seasons_of
 from bots.wire.errors import BadAnswerError
 
 BOUNDS = frozenset({"first", "last"})
@@ -97,7 +97,7 @@ async def _by_season(player: Asker, board: PointsBoard, spans: Sequence[SeasonSp
             rewarded = RewardedSeason(board.name, page.season, board.rewards, page.places)
             played = await played.with_late_rewards(rewarded)
             verdict.add(compare_rewards(rewarded, played.ledgers, played.gone))
-            if span.state != CLOSED:
+            if span.is_stuck(CATCH_UP_SECONDS):
                 told = f"board {board.name}: season {span.start} ended at {span.end} and is still {span.state}"
                 verdict.faults.append(Fault(REWARDS, f"{told}: its rewards haven't all arrived"))
     return verdict

@@ -7,7 +7,7 @@ operator, whoever scored before those leaves the board not proved.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -43,6 +43,10 @@ class SeasonSpan:
     end: str
     is_over: bool = True
     state: str = CLOSED
+
+    def is_stuck(self, patience: float) -> bool:
+        """Return whether it ended longer ago than so many seconds and isn't closed yet."""
+        return self.state != CLOSED and moment(self.end) < datetime.now(UTC) - timedelta(seconds=patience)
 
     def has(self, at: str) -> bool:
         """Return whether a moment is known to be in it."""

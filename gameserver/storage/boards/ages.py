@@ -44,4 +44,4 @@ class BoardsAge:
         with suppress(RedisError):
             mark = await self._marks.read(self._database)
             if mark is not None:
-                self.current = mark.current_ms / 1000
+                self.current = min(mark.current_ms / 1000, time.time())

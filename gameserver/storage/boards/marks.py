@@ -13,6 +13,8 @@ from redis.asyncio import Redis
 from gameserver.storage.redis import clients
 
 KEPT_SECONDS = 3600
+DIGITS = 15
+"""Of a time that is one, at the most."""
 _KEY = "gs:{followed}:"
 
 
@@ -32,7 +34,7 @@ class FollowerMarks:
     async def read(self, database: str) -> Mark | None:
         """None if there is none that can be read."""
         current, _, checkpoint = (await clients.send(self._redis, "GET", _KEY + database) or b"").partition(b" ")
-        if not current.isdigit():
+        if not current.isdigit() or len(current) > DIGITS:
             return None
         return Mark(int(current), checkpoint.decode(errors="replace"))
 

@@ -42,14 +42,22 @@ class Digest:
         return [
             f"{name}: {self.tables[name][0]} rows on the source, {other.tables[name][0]} on the target"
             + ("" if self.tables[name][0] != other.tables[name][0] else ", whose contents differ")
-            for name in self.tables
-            if self.tables[name] != other.tables[name]
+            for name in self._differing(other)
         ]
+
+    def may_lack_changes(self, other: "Digest", base: "Digest") -> bool:
+        """Whether it is only the contents that differ, of as many rows, and only in tables that a base has summed."""
+        return all(
+            name in base.tables and self.tables[name][0] == other.tables[name][0] for name in self._differing(other)
+        )
+
+    def _differing(self, other: "Digest") -> list[str]:
+        return [name for name in self.tables if self.tables[name] != other.tables[name]]
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The digest, as of a snapshot, of the tables whose rows never change."""
+    """The digest, as of a snapshot, of the tables whose rows nothing changes but an erasure."""
 
     snapshot: Snapshot
     digest: Digest

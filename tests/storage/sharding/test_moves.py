@@ -17,7 +17,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, GameError, NameTaken, Refused
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage.postgres.locks import FENCES
-from gameserver.storage.sharding import copying
+from gameserver.storage.sharding import copying, digest
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import LeaseLost, PlannedMove, SlotRecord, SlotStep, Step
 from tests.storage.sharding import moving
@@ -168,6 +168,35 @@ async def test_a_ledger_row_that_is_missing_on_the_target_is_found_whether_it_wa
     assert ended.problem is not None
     assert "ledger: 2 rows on the source, 1 on the target" in ended.problem
     assert owner(core, player.id) == "one"
+
+
+async def test_a_ledger_row_that_is_erased_between_the_sums_of_source_and_target_ends_no_move(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player = await enlist(core, database="one")
+    (slot,) = moving.slot_with([player])
+    base, bases = digest.base, list[digest.Base]()
+    between = asyncio.Lock()
+
+    async def erased(database: str) -> bool:
+        async with connected(core.databases[database].url) as connection:
+            return bool(await connection.fetchval("select args::text = '{}' from ledger where slot = $1", slot))
+
+    async def summed(connection: asyncpg.Connection, group: str, of: int) -> digest.Base:
+        async with between:
+            if len(bases) == 1:
+                async with connected(core.databases["one"].url) as source:
+                    await source.execute("update ledger set args = '{}' where slot = $1", slot)
+                await wait_until(lambda: erased("two"), what="the target has it")
+            bases.append(await base(connection, group, of))
+            return bases[-1]
+
+    monkeypatch.setattr(digest, "base", summed)
+    ended = await moving.move(core, [slot], "two")
+    assert (ended.problem, ended.slots[0].step) == (None, SlotStep.MOVED)
+    assert len(bases) == 4, "both were summed up once more"
+    assert owner(core, player.id) == "two"
+    await moving.assert_settled(core)
 
 
 async def _rows(core: Core, database: str, slot: int) -> int:

@@ -143,7 +143,7 @@ async def _compare_slots(settings: Settings, databases: Databases, examined: lis
         return
     for name in found.closed.keys() & known.keys():
         problem = "it was failed over or restored, and is closed until its slots have been compared with the map"
-        remedy = "a node does that, or `gameserver slots reconcile`; `slots check` shows what differs"
+        remedy = "a node does that, or `gameserver slots reconcile --reason …`; `slots check` shows what differs"
         known[name].fail(problem, remedy)
     slots: dict[str, dict[str, list[int]]] = {}
     for each in found.judgements:

@@ -152,7 +152,7 @@ async def _compare_with_the_map(settings: Settings, databases: Databases, databa
     if done is None:
         raise StackError("Another process is comparing databases with the map: try again.")
     if (reason := done.closed.get(database)) is not None:
-        raise StackError(f"{database} stays closed: {reason}. Then run `gameserver backups reconcile`.")
+        raise StackError(f"{database} stays closed: {reason}.")
 
 
 async def _keep_newest(database: BackedUp, say: Say) -> None:

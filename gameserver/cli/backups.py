@@ -21,7 +21,10 @@ from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import GameError
+from gameserver.stack.errors import StackError
 from gameserver.storage.crossings.findings import Findings
+from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.terminal import grid, show, show_json
 from gameserver.times import moment_in_utc, rfc3339
 
@@ -96,7 +99,16 @@ async def _put_in_place(
         done = await restoring.restore(settings, wanted, say)
         if database == settings.control.database:
             await stack.enter_async_context(entry)
-        return done, await restoring.reconcile(settings, database, done.since) if done.running else []
+    return done, await _crossed(settings, done) if done.running else []
+
+
+async def _crossed(settings: Settings, done: RestoredData) -> Sequence[Findings]:
+    """What crossed is put right. Raises StackError that says what was restored, and how to do this again."""
+    try:
+        return await restoring.reconcile(settings, done.plan.backup.database, done.since)
+    except (StackError, IncompleteMap, GameError) as error:
+        told = f"{_sentence(done)}\nWhat crossed between it and the others couldn't be put right: {error}"
+        raise StackError(f"{told.rstrip('.')}. Then run {_reconciliation(done)}.") from error
 
 
 @backups_cli.command("list")
@@ -198,12 +210,14 @@ def _sentence(done: RestoredData) -> str:
     moment = "the end of its log" if done.plan.moment is None else rfc3339(done.plan.moment)
     place = "the database runs on it" if done.running else f"it waits in {done.folder}"
     if not done.running and not done.elsewhere:
-        place += (
-            ", and the next `gameserver up` runs on it. Then run `gameserver backups reconcile --database "
-            f"{done.plan.backup.database} --since {rfc3339(done.since)} --reason …`"
-        )
+        place += f", and the next `gameserver up` runs on it. Then run {_reconciliation(done)}"
     older = "".join(f"\n{fault}: run `gameserver migrate`." for fault in done.outdated)
     return f"{done.plan.backup.database} is as it was at {moment}, on timeline {done.timeline}; {place}.{older}"
+
+
+def _reconciliation(done: RestoredData) -> str:
+    options = f"--database {done.plan.backup.database} --since {rfc3339(done.since)} --reason …"
+    return f"`gameserver backups reconcile {options}`"
 
 
 def _report(done: RestoredData) -> dict[str, object]:

@@ -59,7 +59,9 @@ def add(
             return Audit(control).recorded(change_of("database_add", name, reason, {"groups": groups, "url": url}))
 
         carry_out(admit(settings, name, SecretStr(url) if url is not None else None, groups, recorded))
-        console.print(f"{name} has joined {' and '.join(groups)}; it owns no slot until `gameserver slots rebalance`.")
+        console.print(
+            f"{name} has joined {' and '.join(groups)}; it owns no slot until `gameserver slots rebalance --reason …`."
+        )
 
 
 @databases.command()

@@ -18,6 +18,7 @@ from gameserver.commands.keys import name_keys
 from gameserver.rules.errors import BoardUnavailable, Unavailable
 from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.accounts.claims import Key
+from gameserver.storage.accounts.erased_letters import ErasedLetter
 from gameserver.storage.accounts.erasure import Erasure, Traces
 from gameserver.storage.accounts.erasure_search import Elsewhere
 from gameserver.storage.operators.audit import COMPLETE, Audit, AuditedChange
@@ -131,32 +132,36 @@ async def _arrived(erasures: Erasures, player_id: int) -> Traces:
 
 
 async def _erase(erasures: Erasures, player_id: int, names: Sequence[str], traces: Traces) -> dict[str, int]:
-    own = await erasures.erasure.own_elsewhere(player_id)
-    keys = dict.fromkeys([*(key for name in names for key in name_keys(name)), *own.claims])
-    claims = [await _free(erasures, player_id, key) for key in keys]
-    letters = dict.fromkeys([*traces.letters, *own.letters])
-    for letter in letters:
-        await erasures.erasure.forget_letter(letter, player_id)
-    pushes, recipients = erasures.live.pushes, sorted({letter.recipient for letter in letters})
-    pushed = [await pushes.forget_letters(recipient, player_id) for recipient in recipients]
-    addresses = [await _forget_addresses(erasures, name) for name in names]
+    claims = [await _free(erasures, player_id, key) for name in names for key in name_keys(name)]
+    redis = [await _forget_letters(erasures, player_id, traces.letters)]
+    redis += [await _forget_addresses(erasures, name) for name in names]
     # From here on its names aren't known any more to one who repeats it.
     rows = await erasures.erasure.forget(player_id)
-    redis = [
-        *pushed,
-        *addresses,
+    redis += [
         await erasures.social.feeds.forget(player_id),
         await erasures.social.friends.forget(player_id),
-        await pushes.forget(player_id),
+        await erasures.live.pushes.forget(player_id),
     ]
+    # What only a search finds holds up nothing that is known: it may take long.
+    own = await erasures.erasure.own_elsewhere(player_id)
+    claims += [await _free(erasures, player_id, key) for key in own.claims]
+    redis.append(await _forget_letters(erasures, player_id, own.letters))
     return {
         "claims": sum(claims),
-        "letters": len(letters),
+        "letters": len({*traces.letters, *own.letters}),
         **rows,
         "standings": await erasures.records.forget_name(player_id),
         "notes": await erasures.notes.forget(player_id),
         "redis": sum(redis),
     }
+
+
+async def _forget_letters(erasures: Erasures, player_id: int, letters: Sequence[ErasedLetter]) -> int:
+    """How many keys of Redis had them, too."""
+    for letter in letters:
+        await erasures.erasure.forget_letter(letter, player_id)
+    recipients = sorted({letter.recipient for letter in letters})
+    return sum([await erasures.live.pushes.forget_letters(recipient, player_id) for recipient in recipients])
 
 
 async def _free(erasures: Erasures, player_id: int, key: Key) -> bool:

@@ -36,6 +36,7 @@ FEWEST = 2
 ATTEMPTS = 2
 WRONG = 4
 """Times as long lasts the turn of a wrong password: whoever guesses gets a quarter of what others may take."""
+OF_NO_ADDRESS: Source = ("",)
 NETWORK_BITS = {4: 24, 6: 48}
 """A network whose addresses share a turn: what one customer of a provider can easily have."""
 
@@ -119,7 +120,7 @@ class Passwords:
     def _rested(self, source: Source, done: "asyncio.Future[_Timed[Any]]") -> None:
         """Ends the turn; that of a wrong password only a while later, unless another network waits."""
         was_wrong = not done.cancelled() and done.exception() is None and done.result().was_wrong
-        if not was_wrong or self._turns.is_wanted_by_others(source):
+        if not was_wrong or source == OF_NO_ADDRESS or self._turns.is_wanted_by_others(source):
             self._turns.end(source)
         else:
             more = (WRONG - 1) * done.result().worked / self._seconds_per_second
@@ -176,7 +177,7 @@ class _Timed(Generic[T]):
 def source_of(address: str | None) -> Source:
     """The network and the address, as turns are shared."""
     if address is None:
-        return ("",)
+        return OF_NO_ADDRESS
     try:
         network = ipaddress.ip_network(address)
     except ValueError:

@@ -9,7 +9,6 @@ meanwhile, and what is under way to its players is tried again afterwards.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 
@@ -82,10 +81,19 @@ async def attend(sending: Sending) -> None:
     if not await records.due():
         return
     loop = asyncio.get_running_loop()
+    failing = set[str]()
+
+    async def step(record: CampaignRecord) -> bool:
+        failing.add(record.id)
+        done = await _step(sending, record)
+        failing.discard(record.id)
+        return done
+
     async with records.sending() as is_ours:
         until = loop.time() + TERM_SECONDS
         while is_ours and loop.time() < until and (due := await records.due()):
-            if not await each_alone("campaigns", due, partial(_step, sending)):
+            # One that fails is told of once in a term.
+            if not await each_alone("campaigns", [record for record in due if record.id not in failing], step):
                 return
 
 

@@ -80,9 +80,9 @@ async def _sweep_part(accounts: Accounts, claims: Sequence[Claim]) -> int:
             log.warning("claims not resolved yet", claims=len(claims) - resolved, error=error.detail)
             break
         except Exception:
-            log.exception("a claim can't be resolved", claim=str(claim.key), player=str(claim.player_id))
-            continue
-        resolved += 1
+            log.exception("a claim can't be resolved", kind=claim.key.kind, player=str(claim.player_id))
+        else:
+            resolved += 1
         if time.monotonic() > until:
             break
     return resolved

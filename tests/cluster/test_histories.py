@@ -89,10 +89,16 @@ def without_the_last_acknowledged(lines: Lines) -> None:
 
 
 def with_an_older_read(lines: Lines) -> None:
-    """The last read of a player that had acted shows the player as it was before."""
-    reads = [line for line in lines if line.get("type") == "ok" and line["f"] == "read"]
-    players = [player_of(line["value"]) for line in reversed(reads)]
-    next(player for player in players if player["version"] > 1)["version"] -= 1
+    """The last read that began after its state was known shows the player as it was before."""
+    done = [line for line in lines if line.get("type") == "ok"]
+
+    def is_known(read: Any) -> bool:
+        player, earlier = player_of(read["value"]), [line for line in done if line["index"] < read["operation"]]
+        acted = [line["value"]["player"] for line in earlier if "command_id" in line["value"]]
+        return any((other["id"], other["version"]) == (player["id"], player["version"]) for other in acted)
+
+    reads = [line for line in done if line["f"] == "read" and player_of(line["value"])["version"] > 1]
+    player_of(next(read for read in reversed(reads) if is_known(read))["value"])["version"] -= 1
 
 
 def with_a_state_that_nobody_made(lines: Lines) -> None:

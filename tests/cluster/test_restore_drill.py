@@ -129,9 +129,14 @@ async def all_is_well(up: RunningUp) -> None:
         found = [
             finding["problem"] for server in orjson.loads(done.stdout)["servers"] for finding in server["findings"]
         ]
+        told[:] = found
         return done.returncode == 0 and not any("log" in problem or "backup" in problem for problem in found)
 
-    await wait_until(examined, 90, "doctor finds nothing")
+    told: list[str] = []
+    try:
+        await wait_until(examined, 90, "doctor finds nothing")
+    except AssertionError:
+        raise AssertionError(told) from None
 
 
 async def board_is_right(api: Api, players: list[Signed]) -> None:

@@ -26,6 +26,7 @@ from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers import datafolder, roles
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
+from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 
 CONNECT_SECONDS = 10
 Judge = Callable[[asyncpg.Connection], Awaitable[Sequence[str]]]
@@ -137,16 +138,20 @@ class RestoredPostgres(PostgresServer):
             ) from None
 
     async def _provide(self) -> None:
-        """The passwords of these settings, if it is an embedded server's data: the old ones may be lost."""
+        """For an embedded server's data the passwords of these settings, as the old ones may be lost, and its slot."""
         if self.superuser_password is None:
             return
         connection = await self.connected(SUPERUSER, "postgres")
         try:
             await roles.set_passwords(connection, {SUPERUSER: self.superuser_password, ROLE: self.password})
+            if not self.elsewhere:
+                # So that the receiver gets what is written before it begins.
+                await connection.execute(_KEEP_LOG, ARCHIVE_SLOT)
         finally:
             await connection.close()
 
 
+_KEEP_LOG = "select pg_create_physical_replication_slot($1, true)"
 _FILES: Mapping[str, str] = {"config": "", "hba": "local all all trust\n", "ident": ""}
 """Settings files of the server; those in the data don't count."""
 

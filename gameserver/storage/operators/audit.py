@@ -161,9 +161,14 @@ async def _is_made(connection: AsyncConnection, change: AuditedChange) -> bool:
     question = AuditQuestion(MOST_ATTEMPTS, change.admin, change.action, change.target, change.command_id)
     return any(
         (entry.ended, entry.reason, entry.details) == (DONE, change.reason, dict(change.details))
-        and (entry.after or {}).get(COMPLETE, True)
+        and _has_all(entry.after or {})
         for entry in await entries_of(connection, question)
     )
+
+
+def _has_all(after: Mapping[str, Any]) -> bool:
+    """Whether nothing is left to do; an earlier version said only what an erasure had left."""
+    return bool(after.get(COMPLETE, not any(dict(after.get("left") or {}).values())))
 
 
 async def _begun(connection: AsyncConnection, change: AuditedChange) -> int:

@@ -57,8 +57,8 @@ class Settlement:
                 break
             except Exception:
                 log.exception("a reservation can't be resolved", reservation=str(reservation))
-                continue
-            resolved += 1
+            else:
+                resolved += 1
             if time.monotonic() > until:
                 break
         return resolved

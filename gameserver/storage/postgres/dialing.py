@@ -182,7 +182,7 @@ class Dialer:
         if len(self._places) > 1 and _number(lineage) < _number(known):
             raise NoPrimary(
                 f"The database {self._name} has another primary since: this one is of an old timeline (or was restored "
-                "by hand: then run `gameserver slots reconcile`, and start the nodes again)."
+                "by hand: then run `gameserver slots reconcile --reason …`, and start the nodes again)."
             )
 
     def _accept(self, place: Place, connection: DriverConnection) -> None:

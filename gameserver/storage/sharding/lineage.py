@@ -32,8 +32,8 @@ async def gate(database: Database, connection: DriverConnection) -> None:
     if former:
         raise Unreconciled(
             f"The database {database.name} was failed over or restored: it is closed until its slots have been "
-            "compared with the map, which a node does by itself, or `gameserver slots reconcile` (system and timeline "
-            f"{_here(connection)}, before {max(former.values()) or 'none'})."
+            "compared with the map, which a node does by itself, or `gameserver slots reconcile --reason …` (system "
+            f"and timeline {_here(connection)}, before {max(former.values()) or 'none'})."
         )
 
 

@@ -222,7 +222,8 @@ def _kept_closed(comparison: Comparison) -> dict[str, str]:
         if holds_slots and (missing := comparison.unseen - {name}):
             closed[name] = (
                 f"the control database went back, too, and {', '.join(sorted(missing))} hasn't answered since: it may "
-                "own slots of this one (start it, or give it up by `gameserver slots reconcile --without`)"
+                "own slots of this one (start it, or give it up by `gameserver slots reconcile --without NAME "
+                "--reason …`)"
             )
     return closed
 

@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy import AdaptedConnection, ExceptionContext, PoolProxiedConnection, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from gameserver.storage.postgres import causes
 from gameserver.storage.postgres.driver import DEMOTED, DriverConnection
 
 Connect = Callable[[], Awaitable[DriverConnection]]
+REPLACED = "replaced"
+"""Of a place in a pool: its connection has just been replaced."""
 
 
 def pool(connect: Connect, size: int, seconds: float, doubt: Callable[[], None]) -> AsyncEngine:
@@ -47,10 +50,18 @@ def _cut(connection: AdaptedConnection, *_: object) -> None:
     connection.driver_connection.terminate()
 
 
-def _require_usable(connection: AdaptedConnection, *_: object) -> None:
+def _require_usable(connection: AdaptedConnection, record: ConnectionPoolEntry, _: object) -> None:
     """Makes a pool replace a connection that is closed, or whose server may be no primary any more.
 
-    Also one that is still in a transaction, such as a commit that nobody waited for: what it reads may be old.
+    Also one that is still in a transaction, such as a commit that nobody waited for: what it reads may be old. Raises
+    ConnectionError if the new one is no better, which another failover may bring about: a pool replaces one only once.
     """
-    if not connection.driver_connection.is_usable() or connection.driver_connection.is_in_transaction():
+    place = record.record_info
+    assert place is not None
+    if connection.driver_connection.is_usable() and not connection.driver_connection.is_in_transaction():
+        place.pop(REPLACED, None)
+    elif place.pop(REPLACED, False):
+        raise ConnectionError("two connections in turn can't be used")
+    else:
+        place[REPLACED] = True
         raise DisconnectionError

@@ -12,6 +12,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres import causes
 from gameserver.storage.postgres.database import CONNECT_SECONDS, Database
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.patience import UNHURRIED, UNHURRIED_READS
 from gameserver.storage.sharding import provision
 from gameserver.storage.tables.migrations import OutdatedDatabase
@@ -47,6 +48,22 @@ async def test_a_wrong_password_is_not_silence(servers: Servers, url: str) -> No
     assert error.detail == "The database one can't be used right now."
     copied = copy(error)  # as for each caller that shared a read
     assert (problem(copied), copied.detail, copied.retry_after) == (problem(error), error.detail, 1)
+
+
+async def test_a_pool_whose_new_connection_is_doubted_at_once_too_is_away_and_back_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database("one", SecretStr(url))
+    try:
+        assert await database.ask("select 1")
+        with monkeypatch.context() as failing:
+            failing.setattr(DriverConnection, "is_usable", lambda _: False)
+            for _ in range(3):
+                with pytest.raises(DatabaseUnavailable):
+                    await database.ask("select 1")
+        assert await database.ask("select 1")
+    finally:
+        await database.engine.dispose()
 
 
 async def test_a_missing_database_is_named(url: str) -> None:

@@ -73,7 +73,7 @@ class LimitSettings(SettingsSection):
     """The same over hours and days: what a player may add to the ledger, a row of some 600 bytes each."""
     hellos_per_player: PerMinute = PerMinute(per_minute=30, burst=20)
     """Sockets that a player opens, on each node."""
-    reads_per_player: PerSecond = PerSecond(per_second=50, burst=500)
+    reads_per_player: PerSecond = PerSecond(per_second=20, burst=100)
     """A player's ledger, inbox, export, items, friends, blocks, feed, devices and sessions. On each node.
 
     A page counts as one for every 50 rows that were asked for.

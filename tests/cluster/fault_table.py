@@ -30,6 +30,7 @@ drain_seconds = 3
 [limits]
 exempt = ["127.0.0.0/8"]
 actions_per_player = {{ per_second = 5000, burst = 10000 }}
+reads_per_player = {{ per_second = 5000, burst = 10000 }}
 [etcd]
 members = [
     {{ port = {etcd_1}, peer_port = {etcd_peer_1} }},

@@ -40,6 +40,7 @@ drain_seconds = 3
 [limits]
 exempt = ["127.0.0.0/8"]
 actions_per_player = {{ per_second = 5000, burst = 10000 }}
+reads_per_player = {{ per_second = 5000, burst = 10000 }}
 [databases.one]
 url = "postgresql://ROLE:PASSWORD@ADDRESSES/ROLE"
 synchronous = true

@@ -36,6 +36,7 @@ notice_seconds = 0.2
 [limits]
 exempt = ["127.0.0.0/8"]
 actions_per_player = {{ per_second = 5000, burst = 10000 }}
+reads_per_player = {{ per_second = 5000, burst = 10000 }}
 
 [haproxy]
 port = {players}

@@ -101,7 +101,7 @@ class Servers:
             "groups": {"accounts": group, "players": group},
             "stack": StackSettings(data=self.folder / "data"),
             "admin": {"keys": {"tester": "an-admin-key-that-nobody-guesses-1"}},
-            "limits": {"exempt": EXEMPT, "actions_per_player": BUSY},
+            "limits": {"exempt": EXEMPT, "actions_per_player": BUSY, "reads_per_player": BUSY},
         }
 
     async def fresh(self) -> str:

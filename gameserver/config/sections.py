@@ -115,7 +115,7 @@ class PasswordSettings(SettingsSection):
     """The table `[passwords]`: what checking and setting passwords may take of each node."""
 
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Of the machine's cores, at the lowest priority."""
+    """Of the machine's cores, at a low priority."""
     waiting: int = Field(default=256, ge=1, le=10_000)
     """Hashes that may wait for their turn; those beyond are refused as overloaded."""
     waiting_per_network: int = Field(default=64, ge=1, le=10_000)

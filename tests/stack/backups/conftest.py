@@ -1,5 +1,6 @@
 """A Postgres whose log is kept, with what backs it up and restores it; and backups that are facts alone."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,12 @@ class Kept:
         found = await self.ask("select array(select value from written order by value)")
         assert isinstance(found, list)
         return found
+
+    def lose_disk(self) -> None:
+        """As when the machine's disk dies: only the backups are left."""
+        self.server.kill()
+        self.receiver.kill()
+        shutil.rmtree(self.server.data)
 
     async def back_up(self, *, incremental: bool = False) -> BaseBackup:
         database = BackedUp("one", self.receiver.url)

@@ -77,9 +77,7 @@ async def test_a_timeline_that_never_got_its_place_isnt_chosen_after_the_data_is
             await kept.restore(moment)
     await kept.write(3)
     assert await received("one", kept.receiver.url, 30)
-    kept.server.kill()
-    kept.receiver.kill()
-    shutil.rmtree(kept.server.data)
+    kept.lose_disk()
     await kept.restore(None, received_first=False)
     assert await kept.values() == [1, 2, 3]
 
@@ -117,9 +115,7 @@ async def test_without_data_pasts_that_part_are_refused_until_one_is_named(kept:
     assert await received("one", kept.receiver.url, 30)
     assert plan(kept.catalog, None, kept.place.present(kept.programs), None).timeline == 2
     assert newest(kept.catalog).timeline == 2
-    kept.server.kill()
-    kept.receiver.kill()
-    shutil.rmtree(kept.server.data)
+    kept.lose_disk()
     with pytest.raises(StackError, match=r"--timeline\. The timelines.*: 1 \(.*\), 2 \(.*\)"):
         await kept.restore(None, received_first=False)
     await kept.restore(None, received_first=False, timeline=2)
@@ -132,9 +128,7 @@ async def test_without_data_a_past_that_holds_the_other_is_taken(kept: Kept) -> 
     await kept.restore(None)
     await kept.write(2)
     assert await received("one", kept.receiver.url, 30)
-    kept.server.kill()
-    kept.receiver.kill()
-    shutil.rmtree(kept.server.data)
+    kept.lose_disk()
     await kept.restore(None, received_first=False)
     assert await kept.values() == [1, 2]
 

@@ -76,9 +76,7 @@ async def test_what_was_received_is_there_after_the_data_and_the_receiver_were_l
     await kept.write(2)
     await kept.receiver.start()
     assert await received("one", kept.receiver.url, 30)
-    kept.server.kill()
-    kept.receiver.kill()
-    shutil.rmtree(kept.server.data)
+    kept.lose_disk()
     await kept.restore(None, received_first=False)
     assert await kept.values() == [1, 2]
 

@@ -51,6 +51,8 @@ async def test_a_key_is_made_shown_once_rotated_and_revoked_by_keyboard(
     assert second != secret
     await page.keyboard.press("Escape")
     await expect(dialog).not_to_be_visible()
+    await page.get_by_label("have ended (1)").wait_for()
+    await expect(row.get_by_role("button", name="Rotate")).to_be_focused()
     await page.get_by_role("button", name="Revoke ann-2.x@example").press("Enter")
     await dialog.get_by_label("Reason").fill("has left")
     await expect(dialog.get_by_role("button", name="Revoke")).to_be_disabled()

@@ -14,6 +14,9 @@ const moment = (text) => (text ? html`<time datetime=${text} title=${when(text)}
 // Whether it opens nothing any more, and no change of it is left.
 const isOver = (entry) =>
   entry.state === 'revoked' || (entry.state === 'rotated_out' && new Date(entry.expires_at) < Date.now());
+const mayChange = (entry) => entry.id && (entry.state === 'holds' || entry.state === 'expired');
+// A rotated key is followed in its row, which may have the focus, by the one that is in its place.
+const keyOf = (entry) => (mayChange(entry) ? `current ${entry.name}` : entry.id || entry.name);
 const none = (work) => (values, preview) => (preview ? null : work(values));
 
 function Create({ onDone, onClose }) {
@@ -71,12 +74,11 @@ function Once({ made, onClose }) {
 }
 
 function Row({ entry, setAct }) {
-  const mayChange = entry.id && (entry.state === 'holds' || entry.state === 'expired');
   return html`<tr><th scope="row" class="wrap">${entry.name}</th><td>${entry.role}${entry.one_time_passwords && html` <span class="tag" title="It opens only sessions of the console, together with a one-time password.">one-time password</span>`}</td>
     <td><span class=${`tag ${TAGS[entry.state]}`}>${entry.state.replace('_', ' ')}</span></td>
     <td>${moment(entry.made_at)}</td><td>${entry.made_by}</td><td>${moment(entry.signed_in_at)}</td>
     <td>${entry.expires_at ? moment(entry.expires_at) : 'never'}</td>
-    <td>${mayChange && ['Rotate', 'Revoke'].map((verb) => html`<button key=${verb} type="button" aria-label=${`${verb} ${entry.name}`}
+    <td>${mayChange(entry) && ['Rotate', 'Revoke'].map((verb) => html`<button key=${verb} type="button" aria-label=${`${verb} ${entry.name}`}
       class="plain" onClick=${() => setAct({ verb, name: entry.name })}>${verb}…</button> `)}</td></tr>`;
 }
 
@@ -106,7 +108,7 @@ export default function Keys({ admin }) {
     ${asked.value && html`<div class="table" role="region" aria-label="Operators' keys" tabindex="0"><table>
       <thead><tr><th scope="col">Name</th><th scope="col">Role</th><th scope="col">State</th><th scope="col">Made</th>
         <th scope="col">By</th><th scope="col">Last sign-in</th><th scope="col">Ends</th><th scope="col">Change</th></tr></thead>
-      <tbody>${keys.filter((entry) => all || !isOver(entry)).map((entry) => html`<${Row} key=${entry.id || entry.name} entry=${entry} setAct=${setAct} />`)}</tbody>
+      <tbody>${keys.filter((entry) => all || !isOver(entry)).map((entry) => html`<${Row} key=${keyOf(entry)} entry=${entry} setAct=${setAct} />`)}</tbody>
     </table></div>`}
     ${act?.verb === 'Create' && html`<${Create} onDone=${shown} onClose=${close} />`}
     ${act?.verb === 'Rotate' && html`<${Rotate} name=${act.name} own=${act.name === admin.name} onDone=${shown} onClose=${close} />`}

@@ -23,6 +23,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from redis.asyncio import Redis
@@ -89,17 +90,17 @@ ADMITTED = 0, 0
 """No limit denies the attempt, and there is nothing to wait for."""
 
 
-class _Limit(NamedTuple):
-    """A limit that an attempt falls under."""
+class _Limits(NamedTuple):
+    """The limits that an attempt falls under: the digits of their kinds, and their keys in the same order."""
 
-    kind: _Kind
-    key: str
+    digits: str
+    keys: tuple[str, ...]
 
 
 class AttemptsSpendCall(NamedTuple):
     limits: Sequence[str]
     paces: str
-    kinds: Sequence[str]
+    kinds: str
 
 
 class Attempts:
@@ -120,27 +121,27 @@ class Attempts:
     async def sign_up(self, address: str | None) -> None:
         """Counts a sign-up. Raises RateLimited, SessionsUnavailable."""
         if address is not None:
-            limit = _Limit(SIGN_UPS, f"gs:limit:{{sign_up}}:address:{address}")
-            self._require_not_denied(limit)
-            await self._spend(self._sign_up_calls, [limit])
+            key = f"gs:limit:{{sign_up}}:address:{address}"
+            self._require_not_denied(SIGN_UPS, key)
+            await self._spend(self._sign_up_calls, _Limits(SIGN_UPS.digit, (key,)))
 
     async def sign_in(self, address: str | None, name: str | None = None) -> None:
         """Counts a sign-in, by its name if it has one. Raises RateLimited, SessionsUnavailable."""
         if address is None:
             return
-        limits = [_sign_ins(address)]
-        self._require_not_denied(limits[0])
+        key = _sign_ins(address)
+        self._require_not_denied(SIGN_INS, key)
+        limits = _Limits(SIGN_INS.digit, (key,))
         if name is not None:
-            limits += await self._sign_ins_by_name(address, _hashed(name))
+            limits = await self._with_name(limits, address, _hashed(name))
         await self._spend(self._sign_in_calls, limits)
 
-    async def _sign_ins_by_name(self, address: str, hashed: str) -> list[_Limit]:
-        limits = [_Limit(OF_PAIR, f"gs:limit:{{sign_in}}:name:{hashed}:address:{address}")]
+    async def _with_name(self, limits: _Limits, address: str, hashed: str) -> _Limits:
+        of_name = f"gs:limit:{{sign_in}}:name:{hashed}"
+        digits, keys = limits.digits + OF_PAIR.digit, (*limits.keys, f"{of_name}:address:{address}")
         with translated(SessionsUnavailable, AWAY):
             known = await clients.send(self._redis, "ZSCORE", _known(hashed), address)
-        if known is None:
-            limits.append(_Limit(OF_NAME, f"gs:limit:{{sign_in}}:name:{hashed}"))
-        return limits
+        return _Limits(digits, keys) if known is not None else _Limits(digits + OF_NAME.digit, (*keys, of_name))
 
     async def remember(self, address: str | None, name: str) -> None:
         """The name has signed in with its password from there. Raises SessionsUnavailable."""
@@ -172,24 +173,25 @@ class Attempts:
         """
         if address is None:
             return
-        changes, sign_ins = _Limit(OF_PLAYER, f"gs:limit:{{sign_in}}:player:{allowance}"), _sign_ins(address)
-        self._require_not_denied(sign_ins)
-        await self._spend(self._sign_in_calls, [sign_ins, changes])
+        sign_ins = _sign_ins(address)
+        self._require_not_denied(SIGN_INS, sign_ins)
+        keys = sign_ins, f"gs:limit:{{sign_in}}:player:{allowance}"
+        await self._spend(self._sign_in_calls, _Limits(SIGN_INS.digit + OF_PLAYER.digit, keys))
 
-    async def _spend(self, calls: "Coalescer[Sequence[_Limit], tuple[int, int]]", limits: Sequence[_Limit]) -> None:
+    async def _spend(self, calls: Coalescer[_Limits, tuple[int, int]], limits: _Limits) -> None:
         with translated(SessionsUnavailable, AWAY):
             denying, wait = await calls.ask(limits)
         if denying:
-            limit = limits[denying - 1]
-            if limit.kind.of_address:
-                self._remember_denied(limit.key, wait * 1000)
-            denied(limit.kind.name).inc()
-            raise refusal(limit.kind.detail, wait * 1000)
+            kind = KINDS[int(limits.digits[denying - 1]) - 1]
+            if kind.of_address:
+                self._remember_denied(limits.keys[denying - 1], wait * 1000)
+            denied(kind.name).inc()
+            raise refusal(kind.detail, wait * 1000)
 
-    async def _spend_all(self, attempts: Sequence[Sequence[_Limit]]) -> Sequence[tuple[int, int]]:
+    async def _spend_all(self, attempts: Sequence[_Limits]) -> Sequence[tuple[int, int]]:
         """The number of the limit that denies each attempt, 0 for none, and the µs to wait. Raises RedisError."""
-        keys = [limit.key for limits in attempts for limit in limits]
-        kinds = ["".join([limit.kind.digit for limit in limits]) for limits in attempts]
+        digits, of_each = zip(*attempts, strict=True)
+        keys, kinds = [*chain.from_iterable(of_each)], " ".join(digits)
         denied_ones = await self._script(AttemptsSpendCall(keys, self._paces, kinds))
         found = [ADMITTED] * len(attempts)
         for attempt, denying, wait in zip(*[iter(denied_ones)] * 3, strict=True):
@@ -202,18 +204,19 @@ class Attempts:
             self._denied_until.clear()
         self._denied_until[key] = time.monotonic_ns() + wait
 
-    def _require_not_denied(self, limit: _Limit) -> None:
+    def _require_not_denied(self, kind: _Kind, key: str) -> None:
         """Raises RateLimited for an address that Redis has denied, until the wait that it gave is over."""
-        if (until := self._denied_until.get(limit.key)) is None:
+        if (until := self._denied_until.get(key)) is None:
             return
         if (wait := until - time.monotonic_ns()) > 0:
-            denied(limit.kind.name).inc()
-            raise refusal(limit.kind.detail, wait)
-        del self._denied_until[limit.key]
+            denied(kind.name).inc()
+            raise refusal(kind.detail, wait)
+        del self._denied_until[key]
 
 
-def _sign_ins(address: str) -> _Limit:
-    return _Limit(SIGN_INS, f"gs:limit:{{sign_in}}:address:{address}")
+def _sign_ins(address: str) -> str:
+    """The key of the sign-ins of an address."""
+    return f"gs:limit:{{sign_in}}:address:{address}"
 
 
 def _known(hashed: str) -> str:

@@ -142,5 +142,5 @@ $(VENV)/ready: requirements-dev.lock pyproject.toml bots/pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e bots
 	@touch $@
 
-clean: ## remove the environment, data of the local stack and caches
+clean: ## remove the environment, caches, and the data and keys of every stack under var/
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,7 +8,7 @@ from aiohttp import web
 
 import gameserver
 from gameserver import garbage, vitals
-from gameserver.app import backup_watch, doctor
+from gameserver.app import backup_watch, doctor, open_files
 from gameserver.app.bounds import pace_of
 from gameserver.app.core import Core, open_core
 from gameserver.app.rollouts import warn_of_file
@@ -240,6 +240,7 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
     """
     stop = Stop()
     stop.on_signals()
+    open_files.allow(settings.sockets.per_node)
     async with opened(settings.tracing, settings.node.title) as tracer, open_core(settings, tracer=tracer) as core:
         await game_names.require(core.rooms.operators.names, core.rulebook.game)
         await doctor.warn(settings, core.databases, core.redis.commands)

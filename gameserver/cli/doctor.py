@@ -18,7 +18,8 @@ from gameserver.cli.running import carry_out, faults
 WIDTH = 80
 Json = Annotated[bool, typer.Option("--json", help="Print JSON: ok, and the servers with their facts and findings.")]
 Nodes = Annotated[
-    int | None, typer.Option(min=1, max=1000, help="How many nodes are to run; [stack] nodes, or HAProxy's.")
+    int | None,
+    typer.Option(min=1, max=1000, help="How many nodes are to run; else as many as stack.nodes, or as HAProxy names."),
 ]
 
 

@@ -89,9 +89,9 @@ class FairTurns:
         if crowded:
             raise _overloaded()
 
-    def is_wanted_by_others(self, source: Source) -> bool:
-        """Whether somebody of another network waits."""
-        return any(line.waiting and other[0] != source[0] for other, line in self._lines.items())
+    def waiting(self) -> list[Source]:
+        """The sources of which somebody waits."""
+        return [source for source, line in self._lines.items() if line.waiting]
 
     def end(self, source: Source) -> None:
         """Ends a turn of the source; others begin in its place."""

@@ -4,8 +4,9 @@ Parameters: 19 MiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet).
 
 Law: all hashes together take at most the chosen share of the machine's cores: after each one its process rests until
 that holds. A network that tries passwords without end delays another one's by a hash or two, and play by what the
-kernel leaves to processes of low priority. Whoever is refused has cost no hash. A process that ends is replaced by
-another one, without an answer to anybody but by Overloaded when that ends, too.
+kernel leaves to processes of low priority; after each wrong password its next turn comes later, twice as late for each
+of the last four, unless one who guesses less would wait for it. Whoever is refused has cost no hash. A process that
+ends is replaced by another one; only when that ends, too, somebody is answered Overloaded.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ import structlog
 from argon2.low_level import ARGON2_VERSION
 
 from gameserver.commands.fair_turns import FairTurns, Source, TurnBounds
+from gameserver.commands.guesses import Guesses
 from gameserver.commands.hashing_process import HASHER, HashingProcess, HashingStopped
 from gameserver.rules.errors import Overloaded
 from gameserver.rules.passwords import prepared
@@ -34,8 +36,6 @@ T = TypeVar("T")
 FEWEST = 2
 """Processes: one network never has the last one."""
 ATTEMPTS = 2
-WRONG = 4
-"""Times as long lasts the turn of a wrong password: whoever guesses gets a quarter of what others may take."""
 OF_NO_ADDRESS: Source = ("",)
 NETWORK_BITS = {4: 24, 6: 48}
 """A network whose addresses share a turn: what one customer of a provider can easily have."""
@@ -74,6 +74,9 @@ class Passwords:
         self._processes = [HashingProcess() for _ in range(processes)]
         self._idle = self._processes.copy()
         """The one that worked last is asked first, so those that nobody needs aren't begun."""
+        self._guesses = Guesses()
+        self._resting: dict[Source, list[asyncio.TimerHandle]] = {}
+        """Turns that last longer for a wrong password, and their ends."""
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="argon2")
         self._no_password = _of_nobody()
         self._closed = False
@@ -108,23 +111,45 @@ class Passwords:
 
     async def _run(self, work: Callable[[HashingProcess], T], address: str | None) -> T:
         """The turn ends with the work and the rest after it, also when the caller has left."""
-        source = source_of(address)
+        source, loop = source_of(address), asyncio.get_running_loop()
+        loop.call_soon(self._make_room, source)  # as soon as it waits
         await self._turns.take(source)
         if self._closed:
             raise Overloaded("The node is stopping.", retry_after=1)
-        loop = asyncio.get_running_loop()
         begun = loop.run_in_executor(self._threads, self._timed, work)
         begun.add_done_callback(lambda done: loop.call_later(self._rest(done), self._rested, source, done))
         return (await asyncio.shield(begun)).result
 
     def _rested(self, source: Source, done: "asyncio.Future[_Timed[Any]]") -> None:
-        """Ends the turn; that of a wrong password only a while later, unless another network waits."""
-        was_wrong = not done.cancelled() and done.exception() is None and done.result().was_wrong
-        if not was_wrong or source == OF_NO_ADDRESS or self._turns.is_wanted_by_others(source):
+        """Ends the turn; that of a wrong password only a while later, unless one who guesses less waits."""
+        timed = None if done.cancelled() or done.exception() is not None else done.result()
+        if timed is None or not self._has_to_wait(source, timed):
             self._turns.end(source)
         else:
-            more = (WRONG - 1) * done.result().worked / self._seconds_per_second
-            asyncio.get_running_loop().call_later(more, self._turns.end, source)
+            more = (2 ** self._guesses.of(source[:1]) - 1) * timed.worked / self._seconds_per_second
+            timer = asyncio.get_running_loop().call_later(more, self._end_rest, source)
+            self._resting.setdefault(source, []).append(timer)
+
+    def _has_to_wait(self, source: Source, timed: "_Timed[Any]") -> bool:
+        """Counts a password that was checked, and says whether it was wrong and nobody better waits."""
+        if timed.was_wrong is None or source == OF_NO_ADDRESS:
+            return False
+        self._guesses.note(source, wrong=timed.was_wrong)
+        return timed.was_wrong and not any(self._guesses.fewer(other, source) for other in self._turns.waiting())
+
+    def _make_room(self, source: Source) -> None:
+        """Ends a turn that only lasts for a wrong password if this one waits and guesses less."""
+        if source in self._turns.waiting():
+            guilty = next((other for other in self._resting if self._guesses.fewer(source, other)), None)
+            if guilty is not None:
+                self._end_rest(guilty)
+
+    def _end_rest(self, source: Source) -> None:
+        timers = self._resting[source]
+        timers.pop(0).cancel()
+        if not timers:
+            del self._resting[source]
+        self._turns.end(source)
 
     def _rest(self, done: "asyncio.Future[_Timed[Any]]") -> float:
         if done.cancelled() or done.exception() is not None:
@@ -140,7 +165,7 @@ class Passwords:
             result = self._insisted(process, work)
         finally:
             self._idle.append(process)
-        was_wrong = isinstance(result, Checked) and not result.fits
+        was_wrong = not result.fits if isinstance(result, Checked) else None
         return _Timed(result, process.worked - worked, time.monotonic() - began, was_wrong)
 
     def _insisted(self, process: HashingProcess, work: Callable[[HashingProcess], T]) -> T:
@@ -166,12 +191,13 @@ class Passwords:
 
 @dataclass(frozen=True, slots=True)
 class _Timed(Generic[T]):
-    """What came of some work, whether that was a wrong password, and the seconds that it took of a core and of time."""
+    """What came of some work, and the seconds that it took of a core and of time; whether a password was wrong, if one
+    was checked."""
 
     result: T
     worked: float
     passed: float
-    was_wrong: bool
+    was_wrong: bool | None
 
 
 def source_of(address: str | None) -> Source:

@@ -164,16 +164,15 @@ async def test_turns_at_different_networks_are_shared_half_and_half(order: tuple
     assert (began.count(OWNER), began.count(HOSTILE)) == (5, 5)
 
 
-async def test_only_those_of_another_network_who_wait_are_others() -> None:
+async def test_only_those_who_wait_are_said_to_wait() -> None:
     hall = Hall()
     await hall.ask(HOSTILE)
-    assert not hall.turns.is_wanted_by_others(HOSTILE), "nobody waits"
+    assert hall.turns.waiting() == []
     await hall.ask(NEIGHBOUR)
-    assert not hall.turns.is_wanted_by_others(HOSTILE), "it is of the same network"
     await hall.ask(OWNER)
-    assert hall.turns.is_wanted_by_others(HOSTILE)
+    assert hall.turns.waiting() == [NEIGHBOUR, OWNER]
     await hall.end(HOSTILE)
     assert hall.began == [HOSTILE, OWNER]
-    assert hall.turns.is_wanted_by_others(OWNER)
+    assert hall.turns.waiting() == [NEIGHBOUR]
     await hall.end(OWNER)
     await hall.end(NEIGHBOUR)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gameserver.commands import hashing_process
+from gameserver.commands import guesses, hashing_process
 from gameserver.commands.hashing_process import NICENESS
-from gameserver.commands.passwords import WRONG, HashingLimits, Passwords
+from gameserver.commands.passwords import HashingLimits, Passwords, source_of
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Overloaded
 from gameserver.stack.processes.process_table import descendants
@@ -21,6 +21,7 @@ from tests.support.nodes import node_process
 from tests.support.wait import wait_until
 
 PASSWORD = "anns-own-password"
+GUESSER = "203.0.113.1"
 
 
 @pytest.fixture
@@ -56,21 +57,71 @@ async def test_a_process_that_is_killed_or_frozen_is_replaced_and_nobody_notices
         assert after != before
 
 
-async def test_a_network_waits_longer_after_a_wrong_password_than_after_a_right_one(passwords: Passwords) -> None:
-    hashed, rounds = await passwords.hash(PASSWORD, "203.0.113.1"), 4
+async def test_a_network_waits_longer_after_each_wrong_password(passwords: Passwords) -> None:
+    hashed, wrong = await passwords.hash(PASSWORD, GUESSER), 4
 
-    async def seconds(password: str) -> tuple[float, float]:
+    async def seconds(password: str, times: int) -> tuple[float, float]:
         """What the checks took of time and of a core; of one network one at a time."""
         began, worked = time.monotonic(), sum(process.worked for process in passwords._processes)
-        for _ in range(rounds):
-            await passwords.verify(hashed, password, "203.0.113.1")
+        for _ in range(times):
+            await passwords.verify(hashed, password, GUESSER)
         return time.monotonic() - began, sum(process.worked for process in passwords._processes) - worked
 
-    await seconds(PASSWORD)
-    took, worked = await seconds("a guess")
+    await seconds(PASSWORD, 2)
+    took, worked = await seconds("a guess", wrong)
     each_may_work = 1.0 / len(passwords._processes)
-    least = (rounds - 1) / rounds * WRONG * worked / each_may_work
+    least = sum(2**number for number in range(1, wrong)) * worked / wrong / each_may_work
     assert took >= 0.8 * least, (took, worked, least)
+
+
+@pytest.mark.parametrize("guessers", [[GUESSER], [GUESSER, "198.51.100.7"]], ids=["one network", "two networks"])
+@pytest.mark.parametrize("owner", ["203.0.113.2", "192.0.2.9"], ids=["of their network", "of another"])
+async def test_who_guesses_holds_up_its_own_next_guess_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, guessers: list[str], owner: str
+) -> None:
+    monkeypatch.setattr(guesses, "MOST", 14)  # a turn of some minutes
+    passwords = Passwords(HashingLimits(share=1.0, waiting=8, per_network=8, per_address=8, seconds=1.0), cores=1)
+    try:
+        hashed = await passwords.hash(PASSWORD)
+        for guesser in guessers:
+            for _ in range(guesses.MOST):
+                passwords._guesses.note(source_of(guesser), wrong=True)
+            assert not await passwords.verify(hashed, "a guess", guesser)
+        with pytest.raises(Overloaded):
+            await passwords.verify(hashed, PASSWORD, GUESSER)
+        for _ in range(3):
+            assert await passwords.verify(hashed, PASSWORD, owner)
+    finally:
+        passwords.close()
+
+
+def test_wrong_passwords_are_forgotten_for_right_ones_and_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    known, source = guesses.Guesses(), source_of(GUESSER)
+    for count in (1, 2, 3, 4, 4):
+        known.note(source, wrong=True)
+        assert [known.of(source[:1]), known.of(source)] == [count, count]
+    neighbour = source_of("203.0.113.2")
+    assert known.fewer(neighbour, source)
+    assert not known.fewer(source_of(GUESSER), source)
+    assert known.fewer(source_of("192.0.2.9"), neighbour), "its network guesses"
+    for count in (3, 2, 1, 0, 0):
+        known.note(source, wrong=False)
+        assert known.of(source) == count
+    known.note(source, wrong=True)
+    now += guesses.FORGOTTEN_SECONDS
+    assert known.of(source) == known.of(source[:1]) == 0
+    known.note(source, wrong=True)
+    assert known.of(source) == 1
+
+
+def test_how_many_are_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guesses, "MOST_KNOWN", 10)
+    known = guesses.Guesses()
+    for number in range(100):
+        known.note((f"network {number}", f"address {number}"), wrong=True)
+        assert len(known._wrong) <= guesses.MOST_KNOWN + 1
 
 
 async def test_when_no_process_can_be_had_the_caller_is_told_to_come_again(

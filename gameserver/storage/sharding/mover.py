@@ -17,7 +17,7 @@ from gameserver.storage.postgres.faults import LOST, translated
 from gameserver.storage.sharding import copying, cutover
 from gameserver.storage.sharding.attempt import Attempt, MoveProgress, Tell
 from gameserver.storage.sharding.copying import Copy
-from gameserver.storage.sharding.cutover import CutoverDelayed, RowsDiffer
+from gameserver.storage.sharding.cutover import CutoverDelayed
 from gameserver.storage.sharding.lease import RETRY_SECONDS, MoveLease
 from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep, Step
 from gameserver.storage.sharding.records import MoveRecords
@@ -95,7 +95,7 @@ class LeasedMove:
                 await self._require_no_objection()
                 async with copy.opened(copy.source) as source, copy.opened(copy.target) as target:
                     return await Attempt(lease, copy, source, target, self._tell).carry_out()
-            except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed, RowsDiffer) as error:
+            except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed) as error:
                 await self._rescue()
                 if lease.move.step is Step.DONE:
                     return lease.move

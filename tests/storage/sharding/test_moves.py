@@ -120,20 +120,12 @@ def _application(name: str, device: str | None = None) -> Application:
     return Application(name, "mage", device=device or device_of(f"device of {name}"))
 
 
-SPOIL = """
-create function spoil() returns trigger language plpgsql as $$ begin new.exp = new.exp + 1; return new; end $$;
-create trigger spoil before insert on players for each row execute function spoil();
-alter table players enable always trigger spoil
-"""
-"""Makes a database store other players than it is sent, also when replication sends them."""
-
-
 async def test_a_slot_whose_rows_differ_is_not_flipped_and_the_move_ends_with_the_reason(core: Core) -> None:
     player = await enlist(core, database="one")
     await act(core, player.id)
     (slot,) = moving.slot_with([player])
     async with connected(core.databases["two"].url) as target:
-        await target.execute(SPOIL)
+        await target.execute(moving.SPOIL)
     ended = await moving.move(core, [slot], "two")
     assert (ended.step, ended.slots[0].step) == (Step.DONE, SlotStep.KEPT)
     assert ended.problem is not None

@@ -7,10 +7,12 @@ from pathlib import Path
 import structlog
 from pydantic import SecretStr
 
-from gameserver.storage.postgres import dialing, own_settings, passfile
+from gameserver.storage.postgres import own_settings, passfile
 from gameserver.storage.postgres.database import Database, Judges
 
 HOW_TO_HIDE = "put it into every node's password file, and `databases add` the address again without it"
+LOOK_SECONDS = 2.0
+"""How often a node looks for a newer primary than the one it uses."""
 log = structlog.get_logger()
 
 
@@ -72,7 +74,12 @@ class Databases:
 
     async def watch_primaries(self) -> None:
         """Looks again and again for newer primaries of all databases, until cancelled."""
-        await dialing.watch(lambda: [database.dialer for database in self._databases.values()], own_settings.EVERYWHERE)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            looks = [database.dialer.look(own_settings.EVERYWHERE) for database in self._databases.values()]
+            for outcome in await asyncio.gather(*looks, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    log.warning("a primary can't be looked for", error=f"{type(outcome).__name__}: {outcome}")
 
     def primaries(self) -> dict[str, int]:
         """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""

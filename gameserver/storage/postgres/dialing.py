@@ -32,8 +32,6 @@ NEWER_SECONDS = 0.25
 """How long the others are waited for once a primary has answered: it may be one that hung, and has a successor."""
 ANSWER_SECONDS = 0.7
 """How long the others are waited for once one has answered that it isn't the primary."""
-LOOK_SECONDS = 2.0
-"""How often a node looks for a newer primary than the one it uses."""
 _LINEAGE = """
 select system_identifier::text as system, pg_is_in_recovery() as replays,
        case when not pg_is_in_recovery()
@@ -258,16 +256,6 @@ class Dialer:
             for place, error in errors.items()
         )
         return NoPrimary(f"{prefix}has no primary among its {len(errors)} addresses ({each})")
-
-
-async def watch(dialers: Callable[[], Iterable[Dialer]], settings: Mapping[str, str]) -> None:
-    """Looks for newer primaries again and again, until cancelled."""
-    while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        looks = [dialer.look(settings) for dialer in dialers()]
-        for outcome in await asyncio.gather(*looks, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                log.warning("a primary can't be looked for", error=f"{type(outcome).__name__}: {outcome}")
 
 
 def _places(url: SecretStr) -> tuple[list[Place], str]:

@@ -18,7 +18,7 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
-from gameserver.storage.postgres import dialing
+from gameserver.storage.postgres import databases, dialing
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.link import Link
@@ -226,7 +226,7 @@ async def test_a_newer_primary_behind_the_one_address_is_noticed_and_the_former_
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As behind a proxy, or a name of Kubernetes, that leads elsewhere after a failover and cuts nobody."""
-    monkeypatch.setattr(dialing, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(databases, "LOOK_SECONDS", 0.1)
     one = servers.postgres["one"].port
     async with running_replica(servers, "behind") as replica, switched(one) as address:
         watched = Databases({"one": SecretStr(url_at(address.port))})

@@ -79,6 +79,8 @@ class LeasedMove:
         move = lease.move
         slots = [record.slot for record in move.slots]
         self.copy = Copy(move.id, move.group, slots, databases[move.source], databases[move.target])
+        self.waits = False
+        """Whether the last attempt has failed, and the next one hasn't reached both servers."""
 
     async def close(self) -> None:
         """Stops renewing the lease."""
@@ -94,8 +96,10 @@ class LeasedMove:
             try:
                 await self._require_no_objection()
                 async with copy.opened(copy.source) as source, copy.opened(copy.target) as target:
+                    self.waits = False
                     return await Attempt(lease, copy, source, target, self._tell).carry_out()
             except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed) as error:
+                self.waits = True
                 await self._rescue()
                 if lease.move.step is Step.DONE:
                     return lease.move

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from gameserver.cli.running import console
@@ -11,7 +12,16 @@ from gameserver.commands.sharding import Sharding
 
 
 async def carry_out(moves: Sharding, ids: Sequence[int]) -> None:
-    """Carries out moves, with two progress bars for each; Ctrl-C leaves them to the running nodes."""
+    """As `see_through`. Ends the process with 1 if a slot has stayed where it was."""
+    if await see_through(moves, ids):
+        raise typer.Exit(1)
+
+
+async def see_through(moves: Sharding, ids: Sequence[int]) -> int:
+    """Carries out moves, with two progress bars for each; Ctrl-C leaves them to the running nodes.
+
+    Returns how many slots have stayed where they were.
+    """
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -25,6 +35,7 @@ async def carry_out(moves: Sharding, ids: Sequence[int]) -> None:
         await sharding.carry_out(moves, ids, progress.show)
     for line in progress.ends:
         console.print(line)
+    return progress.stayed
 
 
 class MoveBars:
@@ -34,10 +45,16 @@ class MoveBars:
         self._bars = bars
         self._tasks: dict[int, tuple[TaskID, TaskID]] = {}
         self._ended: dict[int, str] = {}
+        self._stayed: dict[int, int] = {}
 
     @property
     def ends(self) -> Sequence[str]:
         return list(self._ended.values())
+
+    @property
+    def stayed(self) -> int:
+        """How many slots of moves that have ended stayed where they were."""
+        return sum(self._stayed.values())
 
     def show(self, progress: MoveProgress) -> None:
         move = progress.move
@@ -51,7 +68,7 @@ class MoveBars:
         )
         self._bars.update(cutting, completed=progress.over, note=progress.note or lag)
         if move.ended_at is not None:
-            stayed = len(move.slots) - progress.moved
+            self._stayed[move.id] = stayed = len(move.slots) - progress.moved
             self._ended[move.id] = (
                 f"Move {move.id}: {progress.moved} slots of {move.group} from {move.source} to {move.target}, "
                 f"longest pause {progress.longest_pause_ms} ms"

@@ -157,19 +157,22 @@ def cancel(
 
     async def work(moves: Sharding) -> None:
         await sharding.cancel(moves, move_id, by_command(reason))
-        await move_bars.carry_out(moves, [move_id])
+        await move_bars.see_through(moves, [move_id])
 
     with_sharding(config, work)
 
 
 @slots.command()
 def check(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
-    """Compare what the databases say they own with the slot map; ends with 1 if they differ. Changes nothing."""
+    """Compare what the databases say they own with the slot map. Changes nothing.
+
+    Ends with 1 if they differ, or if a database doesn't answer.
+    """
 
     async def work(reconciler: Reconciler) -> None:
         found = await reconciler.check()
         _show_reconciliation(found, as_json=as_json)
-        if found.judgements or found.closed:
+        if found.judgements or found.closed or found.absent:
             sys.exit(1)
 
     _with_reconciler(config, work)
@@ -185,14 +188,17 @@ def reconcile(
     config: Config = DEFAULT,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Set ownership right after a failover or a restore, and open databases; running nodes do this by themselves."""
+    """Set ownership right after a failover or a restore, and open databases; running nodes do this by themselves.
+
+    Ends with 1 if a database stays closed or doesn't answer, or if a slot waits or is a conflict.
+    """
 
     async def work(reconciler: Reconciler) -> None:
         done = await reconciler.run(without or (), force=True)
         if done is None:
             raise Conflict("Another process is at it: look again by `slots check`.")
         _show_reconciliation(done, as_json=as_json)
-        if done.closed:
+        if done.closed or done.absent or done.undecided:
             sys.exit(1)
 
     _with_reconciler(config, work, (actor(), reason))

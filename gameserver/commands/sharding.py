@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,9 +16,10 @@ from gameserver.storage.operators.audit import Audit, AuditedChange, AuditedEnd
 from gameserver.storage.sharding.attempt import MoveProgress, Tell
 from gameserver.storage.sharding.membership import Member, Membership
 from gameserver.storage.sharding.move import LeaseLost, PlannedMove
-from gameserver.storage.sharding.mover import Mover
+from gameserver.storage.sharding.mover import LeasedMove, Mover
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
+from gameserver.waiting import cancel_and_wait
 
 log = structlog.get_logger()
 
@@ -199,27 +200,71 @@ def details_of(plan: PlannedMove) -> dict[str, str]:
     return {"group": plan.group, "slots": ranges.shown(plan.slots), "from": plan.source, "to": plan.target}
 
 
-async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:
-    """Carries the moves out, one after the other; reports on those that another process carries out."""
-    leased = {}
-    try:
-        for move_id in ids:
-            with contextlib.suppress(LeaseLost):
-                leased[move_id] = await sharding.mover.take(move_id, tell)
-        for move_id in ids:
-            if move_id in leased:
-                with contextlib.suppress(LeaseLost):
-                    await leased[move_id].go_on()
-            await _watch(sharding, move_id, tell)
-    finally:
-        for move in leased.values():
-            await move.close()
+class MovesUnderWay:
+    """The moves that a process carries out at the same time: those that wait for a server, and one other.
 
+    Servers have few workers for replication; but a server that is away may be so for days.
+    """
 
-async def _watch(sharding: Sharding, move_id: int, tell: Tell) -> None:
-    while True:
-        move = await sharding.moves.find(move_id)
-        tell(MoveProgress(move, note=move.problem or ""))
-        if move.ended_at is not None:
+    def __init__(self, mover: Mover, tell: Tell) -> None:
+        self._mover, self._tell = mover, tell
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._leased: dict[int, LeasedMove] = {}
+
+    def __contains__(self, move_id: object) -> bool:
+        return move_id in self._tasks
+
+    @property
+    def all_wait(self) -> bool:
+        """Whether there is room for one more."""
+        return all(move_id in self._leased and self._leased[move_id].waits for move_id in self._tasks)
+
+    def begin(self, move_id: int, work: Coroutine[Any, Any, None]) -> None:
+        """Begins a move; `work` is, or awaits, `carry_out`."""
+        self._tasks[move_id] = asyncio.create_task(work)
+
+    async def carry_out(self, move_id: int, when_leased: Callable[[], None] = lambda: None) -> None:
+        """Leases a move, and tries until it is over. Raises LeaseLost, NotFound, DatabaseUnavailable."""
+        leased = self._leased[move_id] = await self._mover.take(move_id, self._tell)
+        try:
+            when_leased()
+            await leased.go_on()
+        finally:
+            del self._leased[move_id]
+            await leased.close()
+
+    async def look(self, seconds: float) -> None:
+        """Returns when one has ended, or after so many seconds. Raises what it ended with, but LeaseLost."""
+        if not self._tasks:
+            await asyncio.sleep(seconds)
             return
-        await asyncio.sleep(LOOK_SECONDS)
+        over, _ = await asyncio.wait(self._tasks.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        self._tasks = {move_id: task for move_id, task in self._tasks.items() if task not in over}
+        for task in over:
+            with contextlib.suppress(LeaseLost):
+                task.result()
+
+    async def close(self) -> None:
+        """Leaves them to others."""
+        await cancel_and_wait(self._tasks.values())
+
+
+async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:
+    """Carries the moves out one after the other, but goes on to the next while those before wait for a server.
+
+    Reports on those that another process carries out.
+    """
+    under_way, unbegun, left = MovesUnderWay(sharding.mover, tell), list(ids), list(ids)
+    try:
+        while left:
+            if unbegun and under_way.all_wait:
+                move_id = unbegun.pop(0)
+                under_way.begin(move_id, under_way.carry_out(move_id))
+            await under_way.look(LOOK_SECONDS)
+            for move_id in [each for each in left if each not in unbegun and each not in under_way]:
+                move = await sharding.moves.find(move_id)
+                tell(MoveProgress(move, note=move.problem or ""))
+                if move.ended_at is not None:
+                    left.remove(move_id)
+    finally:
+        await under_way.close()

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.replica import PostgresReplica
-from gameserver.storage.postgres import dialing
+from gameserver.storage.postgres import databases
 from tests.support.client import Answer, Api, Signed
 from tests.support.deployment import connected, owner
 from tests.support.nodes import InProcessNode, start_node
@@ -46,7 +46,7 @@ def with_both(settings: Settings, port: int) -> Settings:
 @pytest.fixture
 async def node(settings: Settings, line: Switch, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InProcessNode]:
     """A node that doesn't look for newer primaries by itself."""
-    monkeypatch.setattr(dialing, "LOOK_SECONDS", 3600)
+    monkeypatch.setattr(databases, "LOOK_SECONDS", 3600)
     async with AsyncExitStack() as stack:
         yield await start_node(stack, with_both(settings, line.port))
 

@@ -96,6 +96,15 @@ class Database:
         await self._judge(spare)
         return spare
 
+    def is_at(self, url: SecretStr) -> bool:
+        """Whether this is its address, as it was given."""
+        return self._url == url
+
+    def lead_to(self, url: SecretStr) -> None:
+        """Gives it another address: connections to the former one are cut, and the server there is judged anew."""
+        self._url, self._is_fit = url, False
+        self.dialer.lead_to(url)
+
     async def dispose(self) -> None:
         """Closes the pools."""
         if self._spare is not None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import structlog
 from pydantic import SecretStr
 
-from gameserver.storage.postgres import dialing, own_settings, passfile
+from gameserver.storage.postgres import own_settings, passfile
 from gameserver.storage.postgres.database import Database, Judges
 
 HOW_TO_HIDE = "put it into every node's password file, and `databases add` the address again without it"
+LOOK_SECONDS = 2.0
+"""How often a node looks for a newer primary than the one it uses."""
 log = structlog.get_logger()
 
 
@@ -27,17 +29,25 @@ class Databases:
     ) -> None:
         """`passfile` holds the passwords of URLs without one; None stands for that of libpq, ~/.pgpass."""
         self._passfile, self._patient, self._judges = passfile, patient, judges
+        self._named = frozenset(urls)
         self._databases = {name: self._made(name, url) for name, url in urls.items()}
 
     def _made(self, name: str, url: SecretStr) -> Database:
         return Database(name, url, self._passfile, patient=self._patient, judges=self._judges)
 
     def join(self, name: str, url: SecretStr) -> None:
-        """Adds a database that wasn't known at first; the address of a known name stays."""
-        if name not in self._databases:
-            if passfile.has_password(url):
-                log.warning(f"the control database holds the password of {name}: {HOW_TO_HIDE}", database=name)
+        """Adds a database that the settings don't name, or gives it another address, under which nothing goes on with
+        the former one. Those that they name keep theirs."""
+        known = self._databases.get(name)
+        if name in self._named or (known is not None and known.is_at(url)):
+            return
+        if passfile.has_password(url):
+            log.warning(f"the control database holds the password of {name}: {HOW_TO_HIDE}", database=name)
+        if known is None:
             self._databases[name] = self._made(name, url)
+        else:
+            log.warning("a database has another address", database=name)
+            known.lead_to(url)
 
     def assign(self, groups: Mapping[str, Iterable[str]]) -> None:
         """Says which databases each group may use, by name; names that aren't known are left out."""
@@ -63,8 +73,13 @@ class Databases:
         return {name: problem.partition(" (")[0] for name, problem in problems.items() if problem}
 
     async def watch_primaries(self) -> None:
-        """Looks again and again for newer primaries of databases with several addresses, until cancelled."""
-        await dialing.watch(lambda: [database.dialer for database in self._databases.values()], own_settings.EVERYWHERE)
+        """Looks again and again for newer primaries of all databases, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            looks = [database.dialer.look(own_settings.EVERYWHERE) for database in self._databases.values()]
+            for outcome in await asyncio.gather(*looks, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    log.warning("a primary can't be looked for", error=f"{type(outcome).__name__}: {outcome}")
 
     def primaries(self) -> dict[str, int]:
         """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""

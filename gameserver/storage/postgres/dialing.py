@@ -1,11 +1,11 @@
 """Opens connections to a database of which several servers may be the primary, and finds the one that is.
 
 Law: a connection is given out only to a server that takes writes, whose data descend from the same system as before,
-and which isn't an earlier primary than one that was seen, by this process or, of several addresses, by an earlier one
-(sharding/primaries.py). All addresses are asked at once; of those that fit and answer within a moment of each other the
-newest primary is taken, so an address that is silent holds up nobody, and a primary that has a successor without
-knowing it isn't kept. What is learned of the servers holds for the connections that there are: those to a server that
-is no primary any more are cut at once. A replica's URL leads to whatever it names.
+and which isn't an earlier primary than one that was seen, by this process or by an earlier one (sharding/primaries.py).
+All addresses are asked at once; of those that fit and answer within a moment of each other the newest primary is taken,
+so an address that is silent holds up nobody, and a primary that has a successor without knowing it isn't kept. What is
+learned of the servers holds for the connections that there are: those to a server that is no primary any more, or that
+isn't at these addresses, are cut at once. A replica's URL leads to whatever it names.
 """
 
 import asyncio
@@ -32,8 +32,6 @@ NEWER_SECONDS = 0.25
 """How long the others are waited for once a primary has answered: it may be one that hung, and has a successor."""
 ANSWER_SECONDS = 0.7
 """How long the others are waited for once one has answered that it isn't the primary."""
-LOOK_SECONDS = 2.0
-"""How often a node looks for a newer primary than the one it uses."""
 _LINEAGE = """
 select system_identifier::text as system, pg_is_in_recovery() as replays,
        case when not pg_is_in_recovery()
@@ -77,6 +75,17 @@ class Dialer:
         """What an earlier process has seen: no earlier primary of this system is taken; another system may be."""
         self._remembered = lineage
 
+    def lead_to(self, url: SecretStr) -> None:
+        """Gives it other addresses, and cuts what leads to the former ones. What was seen of the primary counts on."""
+        self._url = url
+        self._places, self._fault = _places(url)
+        if self._last is not None:
+            PRIMARY.remove(self._name, self._last.address)
+            self._last = None
+        for connection in list(self._connections):
+            self._connections.discard(connection)
+            connection.terminate()
+
     def undemanding(self) -> "Dialer":
         """One that takes whatever the URL leads to, a replica or a read-only server, too: to examine it."""
         return Dialer(self._name, self._url, self._passwords, replica=True)
@@ -85,13 +94,17 @@ class Dialer:
         """A connection with these server settings to the primary. Raises what the driver does, NoPrimary and Unfit."""
         if self._fault:
             raise Unfit(f"The database {self._name} has a URL that can't be used: {self._fault}.")
+        places = self._places
         async with asyncio.timeout(CONNECT_SECONDS):
             attempt = partial(self._attempt, settings=settings, query_seconds=query_seconds)
-            if len(self._places) == 1:
-                place = self._places[0]
+            if len(places) == 1:
+                place = places[0]
                 connection = await attempt(place)
             else:
                 place, connection = await self._race(attempt)
+        if places is not self._places:
+            connection.terminate()
+            raise NoPrimary(f"The database {self._name} has another address since.")
         connection.when_demoted = self.doubt
         if not self._replica:
             self._accept(place, connection)
@@ -99,13 +112,15 @@ class Dialer:
         return connection
 
     async def look(self, settings: Mapping[str, str]) -> None:
-        """Looks whether another address has a newer primary than the one that is used; what leads there is cut then.
+        """Looks for a newer primary than the one that is used, which is cut then: at the other addresses or, if there
+        is but one, behind that, which may have been turned to another server.
 
         A former primary may go on serving those that are connected, if whatever should stop it is frozen.
         """
         if self._last is None:
             return
-        others = [place for place in self._places if place is not self._last]
+        places = self._places
+        others = [place for place in places if place is not self._last] or places
         attempts = {
             place: asyncio.create_task(self._attempt(place, settings=settings, query_seconds=ANSWER_SECONDS))
             for place in others
@@ -115,7 +130,8 @@ class Dialer:
                 await asyncio.wait(attempts.values(), timeout=ANSWER_SECONDS)
             found = [place for place in others if _has_succeeded(attempts[place])]
             newest = max(found, key=_timeline_by(attempts), default=None)
-            if newest is not None and _timeline_by(attempts)(newest) > _number(self.lineage):
+            is_newer = newest is not None and _timeline_by(attempts)(newest) > _number(self.lineage)
+            if newest is not None and is_newer and places is self._places:
                 self._accept(newest, attempts[newest].result())
         finally:
             await _end(attempts.values())
@@ -168,7 +184,7 @@ class Dialer:
         self._compare(connection.lineage)
 
     def _compare(self, lineage: Lineage | None) -> None:
-        """Raises Unfit for another system, and NoPrimary for an earlier primary of several."""
+        """Raises Unfit for another system, and NoPrimary for an earlier primary."""
         known = self.lineage or self._remembered
         if known is None or lineage is None:
             return
@@ -179,14 +195,14 @@ class Dialer:
                 f"The database {self._name} is another one now, of the system {lineage.system}, not {known.system}: "
                 "correct the URL, or start again what is to use it."
             )
-        if len(self._places) > 1 and _number(lineage) < _number(known):
+        if lineage.timeline is not None and _number(lineage) < _number(known):
             raise NoPrimary(
                 f"The database {self._name} has another primary since: this one is of an old timeline (or was restored "
                 "by hand: then run `gameserver slots reconcile --reason …`, and start the nodes again)."
             )
 
     def _accept(self, place: Place, connection: DriverConnection) -> None:
-        """Remembers the primary, and cuts what leads to an earlier one."""
+        """Remembers the primary, and cuts what leads to another one."""
         if self._last is not place:
             if self._last is not None:
                 PRIMARY.remove(self._name, self._last.address)
@@ -240,16 +256,6 @@ class Dialer:
             for place, error in errors.items()
         )
         return NoPrimary(f"{prefix}has no primary among its {len(errors)} addresses ({each})")
-
-
-async def watch(dialers: Callable[[], Iterable[Dialer]], settings: Mapping[str, str]) -> None:
-    """Looks for newer primaries again and again, until cancelled."""
-    while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        looks = [dialer.look(settings) for dialer in dialers()]
-        for outcome in await asyncio.gather(*looks, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                log.warning("a primary can't be looked for", error=f"{type(outcome).__name__}: {outcome}")
 
 
 def _places(url: SecretStr) -> tuple[list[Place], str]:

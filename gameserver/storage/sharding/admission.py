@@ -14,8 +14,11 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.sharding import provision
-from gameserver.storage.sharding.copying import require_fit
+from gameserver.storage.sharding.copying import opened, require_fit
 from gameserver.storage.sharding.membership import Membership
+
+_STARTED = "select system_identifier::text || ' ' || pg_postmaster_start_time()::text from pg_control_system()"
+"""Tells one server from another, also from a copy of it."""
 
 
 async def admit(
@@ -35,12 +38,14 @@ async def admit(
     databases = provision.open_databases(settings, patient=True)
     try:
         database = _named(settings, databases, name, url, groups)
-        try:
-            await _make_fit(settings, database, groups)
-        except (*LOST, asyncpg.PostgresError) as error:
-            raise Conflict(f"The database {name} can't be used: {error}.") from error
         control = databases[settings.control.database]
         membership = Membership(control)
+        try:
+            await _make_fit(settings, database, groups)
+            if url is not None and (former := await membership.address(name)) not in (None, url):
+                await _require_left(Database(name, former, settings.passfile), database)
+        except (*LOST, asyncpg.PostgresError) as error:
+            raise Conflict(f"The database {name} can't be used: {error}.") from error
         async with recorded(control):
             for group in groups:
                 await membership.join(group, name, url)
@@ -77,6 +82,24 @@ def _named(
     if name not in databases:
         raise Conflict(f"The settings name no database {name!r}: give its address, postgresql://…, by --url.")
     return databases[name]
+
+
+async def _require_left(former: Database, database: Database) -> None:
+    """Raises Conflict while another server than the database's takes writes at its former address."""
+    async with opened(database) as connection:
+        here = await connection.fetchval(_STARTED)
+    try:
+        async with opened(former) as connection:
+            there = await connection.fetchval(_STARTED)
+    except (*LOST, asyncpg.PostgresError):
+        return  # nothing is there that takes writes
+    finally:
+        await former.dispose()
+    if there != here:
+        raise Conflict(
+            f"{former.name} owns slots, and another server still takes writes at its former address: a node that hears "
+            "of the new one late would go on there, and what it writes would be lost. Stop that server first."
+        )
 
 
 async def _make_fit(settings: Settings, database: Database, groups: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ import asyncpg
 from gameserver.storage.ledger import partitions
 from gameserver.storage.sharding import copying, cutover
 from gameserver.storage.sharding.copying import Copy, CopyProgress
-from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed, RowsDiffer
+from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed, SlotStays
 from gameserver.storage.sharding.lease import MoveLease
 from gameserver.storage.sharding.move import MoveRecord, SlotStep, Step
 from gameserver.telemetry import MOVE_PAUSES
@@ -50,7 +50,7 @@ Tell = Callable[[MoveProgress], None]
 
 
 class Attempt:
-    """Raises LeaseLost, CutoverDelayed, RowsDiffer, and what the servers raise."""
+    """Raises LeaseLost, CutoverDelayed, and what the servers raise."""
 
     def __init__(
         self, lease: MoveLease, copy: Copy, source: asyncpg.Connection, target: asyncpg.Connection, tell: Tell
@@ -134,9 +134,9 @@ class Attempt:
                 break
             try:
                 pause = await self._cut_over(slot)
-            except RowsDiffer as difference:
+            except SlotStays as reason:
                 # Nothing more moves: an operator has to look at it.
-                await self._lease.begin_cleaning(problem=str(difference))
+                await self._lease.begin_cleaning(problem=str(reason))
                 return
             MOVE_PAUSES.labels(self._lease.move.group).observe(pause / 1000)
             self._lease.mark_moved(slot, pause)

@@ -3,13 +3,15 @@
 Law: the source gives the slot up under its fence, so no write is under way when it does; the target is granted the slot
 only after the flip is recorded, and only once it has the mark of this fence, and so everything that was written before
 it. A slot whose rows differ, also when they are summed up anew after an erasure may have come between, or whose target
-lags, goes back to the source under a higher epoch.
+lags, goes back to the source under a higher epoch. No slot is fenced before its rows were summed up in time without the
+fence; one for which that takes too long again and again stays.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 
 import asyncpg
 
@@ -17,7 +19,7 @@ from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.sole_locks import fenced_alone
 from gameserver.storage.sharding import digest
-from gameserver.storage.sharding.digest import Base
+from gameserver.storage.sharding.digest import Base, Digest
 from gameserver.storage.sharding.move import MoveRecord, SlotStep
 from gameserver.storage.sharding.slot_steps import SlotSteps
 
@@ -26,7 +28,11 @@ FENCE_MS = 500
 CATCH_UP_SECONDS = 1.5
 """How much of a pause the target may spend on catching up."""
 PAUSE_SECONDS = 3.0
-"""A server that hasn't answered by then counts as away."""
+"""How much of a pause catching up and summing up may take."""
+SUM_SECONDS = 1.5
+"""How long summing up may take beforehand, for a slot to be fenced at all."""
+OVERRUNS = 2
+"""So often summing up may take too long before the slot counts as too large."""
 LAG_SECONDS = 0.3
 """No cut-over begins to a target that lags by more."""
 STATEMENT_SECONDS = 5.0
@@ -38,7 +44,11 @@ MARK = "insert into {group}_marks (slot, move, epoch) values ($1, $2, $3) on con
 OWNED = "select exists(select from {group}_owned_slots where slot = $1 and owned)"
 
 
-class RowsDiffer(Exception):
+class SlotStays(Exception):
+    """The slot can't be moved before somebody has looked at it; the text says why."""
+
+
+class RowsDiffer(SlotStays):
     """The slot's rows on the target differ from those on the source; the text says where."""
 
 
@@ -58,11 +68,13 @@ class Cutover:
         """Of slots that aren't cut over yet, on source and target; a delay doesn't sum them up once more."""
         self._doubts: Counter[int] = Counter()
         """How often the contents of a slot differed."""
+        self._overruns: Counter[int] = Counter()
+        """How often a slot took too long to sum up."""
 
     async def carry_out(self, move: MoveRecord, slot: int) -> int:
         """Moves a waiting slot to the target; returns how long writes to it paused, in ms.
 
-        Raises CutoverDelayed or RowsDiffer, with the slot back at the source; LeaseLost; or what the servers raise.
+        Raises CutoverDelayed or SlotStays, with the slot back at the source; LeaseLost; or what the servers raise.
         """
         if not await self._source.fetchval(OWNED.format(group=move.group), slot, timeout=STATEMENT_SECONDS):
             raise RowsDiffer(f"slot {slot}: {move.source} doesn't own it: see `slots check`")
@@ -75,10 +87,10 @@ class Cutover:
         try:
             # 3. Stop writes on the source, wait for its last ones on the target, and compare.
             began = await self.fence(move, slot, epoch)
-            async with asyncio.timeout(PAUSE_SECONDS):
+            async with self._in_time(slot, PAUSE_SECONDS, "while nobody may write it"):
                 await self.arrived(move, slot, epoch, CATCH_UP_SECONDS)
                 await self.verify(move, slot, *bases)
-        except (CutoverDelayed, RowsDiffer):
+        except (CutoverDelayed, SlotStays):
             await give_back(self._steps, self._source, move, slot, epoch)
             raise
         # 4. Commit: the map changes here. Then let the target write.
@@ -89,7 +101,8 @@ class Cutover:
     async def _summed(self, move: MoveRecord, slot: int) -> tuple[Base, Base]:
         """The bases of source and target, so fresh that little is left to sum up under the fence.
 
-        Raises CutoverDelayed when the target has fallen behind meanwhile, or more is written than can be summed up.
+        Raises CutoverDelayed when the target has fallen behind meanwhile, or more is written than can be summed up;
+        and SlotStays when that takes too long for a pause.
         """
         source, target, group = self._source, self._target, move.group
         if slot not in self._bases:
@@ -100,9 +113,27 @@ class Cutover:
                 digest.renewed(source, group, slot, bases[0]), digest.renewed(target, group, slot, bases[1])
             )
             if all(base.is_fresh for base in bases):
+                async with self._in_time(slot, SUM_SECONDS, "before its fence"):
+                    await self._whole(move, slot, *bases)
                 await self.require_near(move, slot)
                 return bases
         raise CutoverDelayed("more is written than can be summed up")
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self, slot: int, seconds: float, when: str) -> AsyncIterator[None]:
+        """Raises CutoverDelayed if the block takes longer, and SlotStays if that was so too often."""
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                yield
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            self._overruns[slot] += 1
+            text = f"slot {slot}: comparing its rows takes more than {seconds:g} s {when}"
+            if self._overruns[slot] > OVERRUNS:
+                raise SlotStays(f"{text}: it is too large for its servers") from None
+            raise CutoverDelayed(text) from None
 
     async def grant(self, move: MoveRecord, slot: int, epoch: int, began: float | None = None) -> int:
         """Lets the target write a flipped slot; returns the ms since `began`, or 0 if that isn't known.
@@ -158,10 +189,7 @@ class Cutover:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def verify(self, move: MoveRecord, slot: int, source_base: Base, target_base: Base) -> None:
-        on_source, on_target = await asyncio.gather(
-            digest.whole(self._source, move.group, slot, source_base),
-            digest.whole(self._target, move.group, slot, target_base),
-        )
+        on_source, on_target = await self._whole(move, slot, source_base, target_base)
         if differences := on_source.differences(on_target):
             self._doubts[slot] += 1
             if self._doubts[slot] > DOUBTS or not on_source.may_lack_changes(on_target, source_base.digest):
@@ -169,6 +197,12 @@ class Cutover:
             # An erasure changes rows that nothing else changes; it may have come between the two sums.
             del self._bases[slot]
             raise CutoverDelayed(f"its rows are summed up anew: {'; '.join(differences)}")
+
+    async def _whole(self, move: MoveRecord, slot: int, source_base: Base, target_base: Base) -> tuple[Digest, Digest]:
+        return await asyncio.gather(
+            digest.whole(self._source, move.group, slot, source_base),
+            digest.whole(self._target, move.group, slot, target_base),
+        )
 
 
 async def _both(on_source: Awaitable[Base], on_target: Awaitable[Base]) -> tuple[Base, Base]:

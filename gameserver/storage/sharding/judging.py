@@ -164,7 +164,7 @@ def _judge_before_flip(view: SlotView, moving: MovingSlot, now: Circumstances) -
     """
     fence = moving.epoch - (2 if moving.step is SlotStep.RETURNING else 0)
     row = view.of(moving.source)
-    if moving.source in view.rows and not row.owned and row.epoch < fence:
+    if moving.source in view.rows and not row.owned and row.epoch < fence and not _was_giving_back(view, row):
         return _conflict(view, f"{moving.source} went back to a time before it got it")
     if now.doubtful and not row.owned:
         # The record may be older than a flip, of which the target alone would know.
@@ -196,10 +196,19 @@ def _judge_resting(view: SlotView) -> Verdict | None:
     owner, row = view.owner, view.of(view.owner)
     if owner not in view.rows or row == Ownership(owned=True, epoch=view.epoch):
         return _released(view, owner)
-    if row.owned or view.epoch == 1:
+    if row.owned or view.epoch == 1 or _was_giving_back(view, row):
         rows = {**_others(view, {owner}, view.epoch), owner: Ownership(owned=True, epoch=view.epoch)}
         return Verdict(What.GRANTED, f"the map gave it to {owner} under epoch {view.epoch}", rows)
     return _conflict(view, f"{owner} went back to a time before it got it (epoch {view.epoch}), and has no rows of it")
+
+
+def _was_giving_back(view: SlotView, row: Ownership) -> bool:
+    """Whether the map's owner went back to a moment of a move of its own between its fence and its return.
+
+    The fence has the epoch before that of the return, or of the grant, and is taken on the source alone: so a target
+    never has such a row, and this is a source whose slot never left it, with all of its rows.
+    """
+    return row == Ownership(owned=False, epoch=view.epoch - 1)
 
 
 def _released(view: SlotView, owner: str) -> Verdict | None:

@@ -46,9 +46,16 @@ class Membership:
             return [Member(*row) for row in await connection.execute(query)]
 
     async def join(self, group: str, name: str, url: SecretStr | None) -> None:
-        """Lets the group use a database; one that was being drained may be given slots again."""
+        """Lets the group use a database; one that was being drained may be given slots again.
+
+        With a `url` that is another one than before every node goes on there. Raises Conflict while a move is open that
+        has a part in it: the servers hold its address.
+        """
         async with self._control.transaction() as connection:
             secret = None if url is None else url.get_secret_value()
+            moved = (DATABASES.c.name == name) & (DATABASES.c.url != secret)
+            if secret is not None and (await connection.execute(select(DATABASES.c.name).where(moved))).first():
+                await _require_unmoved(connection, name)
             known = upsert(DATABASES).values(name=name, url=secret)
             if secret is not None:
                 known = known.on_conflict_do_update(index_elements=["name"], set_={"url": secret})
@@ -58,6 +65,13 @@ class Membership:
                 member.on_conflict_do_update(index_elements=["group", "database"], set_={"draining": False})
             )
             await connection.execute(select(func.pg_notify(CHANNEL, group)))
+
+    async def address(self, name: str) -> SecretStr | None:
+        """The address by which a database joined that owns slots; None for all others."""
+        owns = select(MAP.c.slot).where(MAP.c.database == name).exists()
+        async with self._control.snapshot() as connection:
+            url = (await connection.execute(select(DATABASES.c.url).where(DATABASES.c.name == name, owns))).scalar()
+        return None if url is None else SecretStr(url)
 
     async def keep(self, name: str) -> None:
         """Revokes a drain."""
@@ -71,9 +85,7 @@ class Membership:
             owned = (await connection.execute(select(func.count()).where(MAP.c.database == name))).scalar_one()
             if owned:
                 raise Conflict(f"{name} owns {owned} slots: drain it first, by `databases drain {name}`.")
-            part = (MOVES.c.source == name) | (MOVES.c.target == name)
-            if (await connection.execute(select(MOVES.c.id).where(part, _OPEN))).first():
-                raise Conflict(f"{name} has a part in a move that isn't over: see `slots moves`.")
+            await _require_unmoved(connection, name)
             await connection.execute(delete(MEMBERS).where(MEMBERS.c.database == name))
             await connection.execute(delete(DATABASES).where(DATABASES.c.name == name))
             await connection.execute(select(func.pg_notify(CHANNEL, name)))
@@ -92,6 +104,12 @@ async def drain(connection: AsyncConnection, name: str) -> list[str]:
         raise Conflict(f"Slots are being moved to {name}: wait, or cancel that (`slots moves`).")
     await connection.execute(update(MEMBERS).where(MEMBERS.c.database == name).values(draining=True))
     return groups
+
+
+async def _require_unmoved(connection: AsyncConnection, name: str) -> None:
+    part = (MOVES.c.source == name) | (MOVES.c.target == name)
+    if (await connection.execute(select(MOVES.c.id).where(part, _OPEN))).first():
+        raise Conflict(f"{name} has a part in a move that isn't over: see `slots moves`.")
 
 
 async def _groups(connection: AsyncConnection, name: str) -> list[str]:

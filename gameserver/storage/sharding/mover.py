@@ -17,7 +17,7 @@ from gameserver.storage.postgres.faults import LOST, translated
 from gameserver.storage.sharding import copying, cutover
 from gameserver.storage.sharding.attempt import Attempt, MoveProgress, Tell
 from gameserver.storage.sharding.copying import Copy
-from gameserver.storage.sharding.cutover import CutoverDelayed, RowsDiffer
+from gameserver.storage.sharding.cutover import CutoverDelayed
 from gameserver.storage.sharding.lease import RETRY_SECONDS, MoveLease
 from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep, Step
 from gameserver.storage.sharding.records import MoveRecords
@@ -79,6 +79,8 @@ class LeasedMove:
         move = lease.move
         slots = [record.slot for record in move.slots]
         self.copy = Copy(move.id, move.group, slots, databases[move.source], databases[move.target])
+        self.waits = False
+        """Whether the last attempt has failed, and the next one hasn't reached both servers."""
 
     async def close(self) -> None:
         """Stops renewing the lease."""
@@ -94,8 +96,10 @@ class LeasedMove:
             try:
                 await self._require_no_objection()
                 async with copy.opened(copy.source) as source, copy.opened(copy.target) as target:
+                    self.waits = False
                     return await Attempt(lease, copy, source, target, self._tell).carry_out()
-            except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed, RowsDiffer) as error:
+            except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed) as error:
+                self.waits = True
                 await self._rescue()
                 if lease.move.step is Step.DONE:
                     return lease.move

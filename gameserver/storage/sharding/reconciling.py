@@ -46,9 +46,9 @@ class Reconciliation:
     absent: Mapping[str, str]
 
     @property
-    def conflicts(self) -> list[Judgement]:
-        """Slots that nobody may write until an operator has decided."""
-        return [each for each in self.judgements if each.verdict.what is What.CONFLICT]
+    def undecided(self) -> list[Judgement]:
+        """Slots that nobody may write until an operator has decided, or a database answers."""
+        return [each for each in self.judgements if each.verdict.what in (What.CONFLICT, What.WAITS)]
 
 
 class Reconciler:

@@ -18,7 +18,7 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
-from gameserver.storage.postgres import dialing
+from gameserver.storage.postgres import databases, dialing
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.link import Link
@@ -220,6 +220,30 @@ async def test_a_newer_primary_is_noticed_though_the_former_one_goes_on_serving(
         await watched.close()
         # Whoever knows neither takes the newer one.
         assert await port_of(database) == replica.port
+
+
+async def test_a_newer_primary_behind_the_one_address_is_noticed_and_the_former_one_isnt_taken_again(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a proxy, or a name of Kubernetes, that leads elsewhere after a failover and cuts nobody."""
+    monkeypatch.setattr(databases, "LOOK_SECONDS", 0.1)
+    one = servers.postgres["one"].port
+    async with running_replica(servers, "behind") as replica, switched(one) as address:
+        watched = Databases({"one": SecretStr(url_at(address.port))})
+        held = await watched["one"].connect({})
+        watch = asyncio.create_task(watched.watch_primaries())
+        async with connected(SecretStr(replica.superuser_url)) as superuser:
+            assert await superuser.fetchval("select pg_promote()")
+        address.to = replica.port
+        await wait_until(held.is_closed, 20, "the connection to the former primary is cut")
+        assert await port_of(watched["one"]) == replica.port
+        later = await watched["one"].connect({})
+        address.to = one
+        watched["one"].dialer.doubt()
+        assert "has another primary since" in await problem_of(watched["one"])
+        assert not later.is_closed()
+        await cancel_and_wait([watch])
+        await watched.close()
 
 
 async def test_a_former_primary_isnt_taken_by_a_process_that_starts_while_its_successor_is_silent(

@@ -35,7 +35,12 @@ STEPS: dict[str, tuple[type, str]] = {
 }
 """Methods that a mover calls at these moments of a move."""
 
-
+SPOIL = """
+create function spoil() returns trigger language plpgsql as $$ begin new.exp = new.exp + 1; return new; end $$;
+create trigger spoil before insert on players for each row execute function spoil();
+alter table players enable always trigger spoil
+"""
+"""Makes a database store other players than it is sent, also when replication sends them."""
 STANDSTILL_SECONDS = 50.0
 """A move of a test takes a few; its own limits are above this."""
 

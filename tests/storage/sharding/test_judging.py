@@ -88,7 +88,7 @@ class World:
         assert moving is not None
         self.map.moving = MovingSlot(moving.move, moving.source, moving.target, stage, step, epoch)
 
-    def moves(self, target: str) -> Iterator[None]:
+    def moves(self, target: str, *, gives_back: bool = False) -> Iterator[None]:
         """A move in its steps, as the mover takes them; after each the world may be looked at."""
         source = self.map.owner
         if source == target or self.map.moving is not None:
@@ -106,6 +106,9 @@ class World:
         self.servers[target].rows = list(self.servers[source].rows or [])
         self.servers[target].marks.add(epoch)
         yield
+        if gives_back:
+            yield from self.returns(source, target, epoch + 1)
+            return
         self.step(SlotStep.FLIPPED, epoch + 1)
         self.map.owner, self.map.epoch = target, epoch + 1
         yield
@@ -118,6 +121,19 @@ class World:
         self.servers[source].rows = None
         yield
         self.map.moving = None
+
+    def returns(self, source: str, target: str, epoch: int) -> Iterator[None]:
+        """The end of a move whose slot goes back to the source after its fence."""
+        self.step(SlotStep.RETURNING, epoch)
+        self.map.epoch = epoch
+        yield
+        self.set_row(source, owned=True, epoch=epoch)
+        yield
+        self.step(SlotStep.WAITING, epoch)
+        yield
+        self.servers[target].rows = None
+        self.map.moving = None
+        yield
 
     def recover(self) -> None:
         """What the next mover does with an unfinished move: back to the source before the flip, on after it."""
@@ -175,11 +191,11 @@ class World:
             self.servers[name].row = row
 
 
-def play(world: World, plan: list[tuple[str, int]], stop: int) -> None:
+def play(world: World, plan: list[tuple[str, bool]], stop: int) -> None:
     """Moves the slot about, writing in between, until `stop` steps have been taken."""
     taken = 0
-    for target, _ in plan:
-        for _ in world.moves(target):
+    for target, gives_back in plan:
+        for _ in world.moves(target, gives_back=gives_back):
             world.write()
             world.remember()
             taken += 1
@@ -187,7 +203,7 @@ def play(world: World, plan: list[tuple[str, int]], stop: int) -> None:
                 return
 
 
-PLANS = st.lists(st.tuples(st.sampled_from(NAMES), st.just(0)), min_size=1, max_size=5)
+PLANS = st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), min_size=1, max_size=5)
 
 
 @given(
@@ -199,7 +215,7 @@ PLANS = st.lists(st.tuples(st.sampled_from(NAMES), st.just(0)), min_size=1, max_
 )
 @hypothesis_settings(max_examples=200)
 def test_a_server_that_went_back_leaves_one_owner_that_has_the_rows(
-    plan: list[tuple[str, int]], stop: int, who: str, back: int, dies: int
+    plan: list[tuple[str, bool]], stop: int, who: str, back: int, dies: int
 ) -> None:
     world = World()
     play(world, plan, stop)
@@ -241,7 +257,7 @@ def test_a_server_that_went_back_leaves_one_owner_that_has_the_rows(
 )
 @hypothesis_settings(max_examples=200)
 def test_two_servers_that_went_back_leave_one_owner_at_the_most(
-    plan: list[tuple[str, int]], stop: int, pair: tuple[str, ...], back: tuple[int, int]
+    plan: list[tuple[str, bool]], stop: int, pair: tuple[str, ...], back: tuple[int, int]
 ) -> None:
     world = World()
     play(world, plan, stop)
@@ -276,3 +292,16 @@ def test_a_fenced_slot_that_the_map_forgot_waits_for_those_who_may_own_it(unseen
     assert verdict is not None
     assert verdict.what is (What.WAITS if unseen else What.LEARNT)
     assert verdict.map == (None if unseen else ("one", 4))
+
+
+@pytest.mark.parametrize("step", [None, SlotStep.WAITING, SlotStep.FENCING], ids=["resting", "waiting", "fencing"])
+def test_a_source_that_went_back_to_before_its_slot_was_returned_has_it_again(step: SlotStep | None) -> None:
+    epoch = 4 if step is SlotStep.FENCING else 0
+    moving = None if step is None else MovingSlot(2, "one", "two", Step.MOVING, step, epoch)
+    rows = {"one": Ownership(owned=False, epoch=2), "two": NEVER}
+    verdict = judge(SlotView("players", 7, "one", 3, rows, moving), Circumstances({"one"}, set()))
+    if step is SlotStep.FENCING:
+        assert verdict is None, "the mover gives it back"
+    else:
+        assert verdict is not None
+        assert (verdict.what, verdict.rows) == (What.GRANTED, {"one": Ownership(owned=True, epoch=3)})

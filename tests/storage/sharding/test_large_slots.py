@@ -7,7 +7,8 @@ import pytest
 from gameserver.app import Core
 from gameserver.commands import sharding
 from gameserver.rules.player import Player
-from gameserver.storage.sharding import copying, digest, pieces
+from gameserver.storage.sharding import copying, cutover, digest, pieces
+from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import SlotStep, Step
 from gameserver.storage.tables import METADATA
 from tests.storage.sharding import moving
@@ -21,6 +22,8 @@ create policy slow on ledger using (slow(slot)) with check (true);
 alter table ledger enable row level security, force row level security
 """
 """Each row of the ledger that a statement looks at takes it ten milliseconds."""
+SLOW_PLAYERS = SLOW.replace("0.01", "0.5").replace(" ledger", " players")
+"""Rows that may change, and are summed up under the fence: half a second each."""
 FILL = """
 insert into ledger (slot, player_id, command_id, action, args, seed, outcome, version, at, rules)
 select slot, player_id, (left(command_id::text, 18) || right(gen_random_uuid()::text, 18))::uuid,
@@ -68,6 +71,40 @@ async def test_a_slot_over_which_no_statement_could_go_in_time_reaches_the_end_o
     assert (ended.step, ended.slots[0].step, ended.problem) == (Step.DONE, SlotStep.MOVED, None)
     assert (await rows_on(core, "one", slot), await rows_on(core, "two", slot)) == (0, 202)
     await moving.assert_settled(core)
+
+
+@pytest.mark.parametrize("fenced", [False, True], ids=["before its fence", "while nobody may write it"])
+async def test_a_slot_that_takes_too_long_to_compare_stays_with_the_reason_and_can_be_written(
+    core: Core, player: Player, monkeypatch: pytest.MonkeyPatch, *, fenced: bool
+) -> None:
+    monkeypatch.setattr(moving, "STANDSTILL_SECONDS", 15)
+    monkeypatch.setattr(cutover, "SUM_SECONDS", 0.3)
+    monkeypatch.setattr(cutover, "PAUSE_SECONDS", 0.3)
+    fence, fences = Cutover.fence, list[int]()
+
+    async def slow_down() -> None:
+        async with connected(core.databases["one"].url) as source:
+            await source.execute(SLOW_PLAYERS)
+
+    async def slow_down_and_fence(self: Cutover, *args: object) -> float:
+        if fenced and not fences:
+            await slow_down()
+        fences.append(1)
+        return await fence(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Cutover, "fence", slow_down_and_fence)
+    if not fenced:
+        await slow_down()
+    (slot,) = moving.slot_with([player])
+    ended = await moving.move(core, [slot], "two")
+    assert (ended.step, ended.slots[0].step) == (Step.DONE, SlotStep.KEPT)
+    assert f"slot {slot}: comparing its rows takes more than 0.3 s before its fence" in str(ended.problem)
+    assert len(fences) == int(fenced), "it isn't fenced once it is known to be too large"
+    async with connected(core.databases["one"].url) as source:
+        await source.execute("alter table players disable row level security, no force row level security")
+    assert (await act(core, player.id)).player.version == 3
+    await moving.assert_settled(core)
+    assert owner(core, player.id) == "one"
 
 
 async def test_a_base_that_is_brought_up_to_date_has_what_was_under_way_and_what_is_new_and_all_of_it_once(

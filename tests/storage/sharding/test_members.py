@@ -1,6 +1,10 @@
-"""Databases of groups: a drain is taken back whole; and records of moves that have long been over are deleted."""
+"""Databases of groups: a drain is taken back whole, an address that changes is followed; and records of moves that have
+long been over are deleted."""
+
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from gameserver.app import Core
 from gameserver.commands import sharding
@@ -8,10 +12,13 @@ from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict
 from gameserver.storage.sharding.admission import admit
+from gameserver.storage.sharding.move import PlannedMove, Step
 from gameserver.storage.sharding.records import MoveRecords
 from tests.storage.sharding import moving
 from tests.support.client import command_id
 from tests.support.deployment import connected, enlist
+from tests.support.servers import Servers
+from tests.support.switches import switched
 
 
 async def test_adding_a_database_takes_back_its_drain_in_all_of_its_groups(core: Core, settings: Settings) -> None:
@@ -47,3 +54,63 @@ async def test_records_of_moves_go_thirty_days_after_their_end_with_their_slots(
         assert await moves.forget_old(10) == 1
         assert [row["id"] for row in await connection.fetch("select id from moves")] == [new.id]
         assert {row["move"] for row in await connection.fetch("select move from move_slots")} == {new.id}
+
+
+def at(settings: Settings, name: str, port: int) -> SecretStr:
+    """The address of a database that the settings name, by another port."""
+    url = settings.database_url(name).get_secret_value()
+    return SecretStr(url.replace(f":{url.rpartition(':')[2].partition('/')[0]}/", f":{port}/"))
+
+
+async def test_a_database_that_joins_again_at_another_address_is_followed_there_at_once(
+    core: Core, settings: Settings, servers: Servers
+) -> None:
+    members, port = core.sharding.membership, servers.postgres["two"].port
+    async with switched(port) as first, switched(port) as second:
+        await members.join("players", "three", at(settings, "two", first.port))
+        await core.slots.refresh()
+        three = core.databases["three"]
+        held = await three.connect_unjudged({})
+        await members.join("players", "three", at(settings, "two", first.port))
+        await core.slots.refresh()
+        assert not held.is_closed(), "it is at the same address"
+        first.close()
+        await members.join("players", "three", at(settings, "two", second.port))
+        await core.slots.refresh()
+        assert held.is_closed()
+        assert core.databases["three"] is three
+        there = await three.connect_unjudged({})
+        assert there.address == f"127.0.0.1:{second.port}"
+        there.terminate()
+        (move,) = await core.sharding.moves.make([PlannedMove("players", "one", "three", [0])], "tester")
+        with pytest.raises(Conflict, match="has a part in a move"):
+            await members.join("players", "three", at(settings, "two", first.port))
+        await members.join("players", "three", at(settings, "two", second.port))
+        await core.sharding.moves.advance(await core.sharding.moves.find(move), Step.DONE)
+    await members.leave("three")
+
+
+async def test_an_address_isnt_changed_while_another_server_takes_writes_at_the_former_one(
+    settings: Settings, servers: Servers, tmp_path: Path
+) -> None:
+    ports = {name: servers.postgres[name].port for name in ("one", "two")}
+    empty = await servers.bare()
+    stored = f"postgresql://gameserver@127.0.0.1:%d/{empty}"
+    passwords = tmp_path / "passwords"
+    passwords.write_text("*:*:*:gameserver:test\n")
+    passwords.chmod(0o600)
+    settings = settings.model_copy(update={"control": settings.control.model_copy(update={"passfile": passwords})})
+    async with switched(ports["two"]) as first, switched(ports["two"]) as second:
+        await admit(settings, "three", SecretStr(stored % first.port), ["players"])
+        async with connected(settings.database_url("one")) as control:
+            await control.execute("update slots set database = 'three' where slot = 0 and \"group\" = 'players'")
+            with pytest.raises(Conflict, match="still takes writes at its former address"):
+                await admit(settings, "three", SecretStr(stored % ports["one"]), ["players"])
+            address = "select url from databases where name = 'three'"
+            assert await control.fetchval(address) == stored % first.port
+            await admit(settings, "three", SecretStr(stored % second.port), ["players"])
+            assert await control.fetchval(address) == stored % second.port
+            second.close()
+            await admit(settings, "three", SecretStr(stored % ports["one"]), ["players"])
+            assert await control.fetchval(address) == stored % ports["one"]
+    servers.drop(empty)

@@ -28,6 +28,7 @@ from gameserver.rules.errors import (
     OutcomeUnknown,
     Overloaded,
     PlayerNotFound,
+    SessionRevoked,
     Unavailable,
 )
 from gameserver.rules.passwords import require_good
@@ -54,8 +55,8 @@ async def sign_up(
 
     Limited by `address`, if there is one. One that is `repeatable` may come again under its command id.
     Raises RateLimited, BadInput (UnknownClass, CommandMismatch, CommandExpired), NameTaken, DeviceTaken,
-    PlayerNotFound if the player has been deleted since, SessionRevoked if a retry's password was changed meanwhile,
-    and what is unavailable.
+    PlayerNotFound if the player has been deleted since, Banned, SessionRevoked if a retry's password is changed
+    meanwhile or its device was taken from the player, and what is unavailable.
     """
     key = Key(KeyKind.NAME, application.name) if application.device is None else device_key(application.device)
     with accounts.entrance.place(accounts.room.claims.database_of(key)):
@@ -72,16 +73,32 @@ async def _sign_up(
     enrolment, replayed = await enroll(accounts, application, command_id, repeatable=repeatable)
     player = enrolment.player
     with after_commit(_MADE):
-        if replayed:
-            await accounts.room.credentials.session_epoch(player.id)  # raises Banned
-        proved = replace(origin, by_password=application.password is not None)
         # A new player's epoch is that of its birth.
-        seen = None if replayed else begun
-        token, session = await accounts.sessions.open(player.id, enrolment.epoch, proved, seen)
+        epoch, seen = (await _proved(accounts, application, enrolment), None) if replayed else (enrolment.epoch, begun)
+        by_password = application.password is not None
+        token, session = await accounts.sessions.open(player.id, epoch, replace(origin, by_password=by_password), seen)
     if application.password is not None:
         with contextlib.suppress(Unavailable):
             await accounts.attempts.remember(application.address, player.name)
     return Welcome(player, enrolment.max_hp, token, session, replayed)
+
+
+async def _proved(accounts: Accounts, application: Application, enrolment: Enrolment) -> int:
+    """The epoch at which a retry has proved that the player is there, as any sign-in has to.
+
+    Its password was checked at the enrolment's; its device counts if the player signs in by it at this moment.
+    Raises Banned, SessionRevoked, PlayerNotFound.
+    """
+    device = None if application.device is None else device_key(application.device)
+    entrant = await accounts.room.entrants.find(enrolment.player.id, device)
+    if entrant is None:
+        raise PlayerNotFound("The player was deleted.")
+    entrant.require_not_banned()
+    if application.password is not None:
+        return enrolment.epoch
+    if not entrant.has_device:
+        raise SessionRevoked("The player doesn't sign in by this device any more.")
+    return entrant.session_epoch
 
 
 _MADE = "The player exists, but no session could be opened: send this again under the same command id, or sign in."

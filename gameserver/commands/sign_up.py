@@ -13,8 +13,8 @@ from dataclasses import replace
 from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.claims import resolve, resolve_all
 from gameserver.commands.commit import after_commit
-from gameserver.commands.drafts import draft_of, drafts_of, is_same, keys_of_draft, rounds_of
-from gameserver.commands.keys import device_key, is_look, taken
+from gameserver.commands.drafts import draft_of, drafts_of, is_same, keys_of_draft
+from gameserver.commands.keys import device_key, may_be_left, rounds_of, taken
 from gameserver.commands.reserving import Dead, UnderWay, reserve
 from gameserver.rules import names
 from gameserver.rules.devices import require_strong
@@ -152,7 +152,7 @@ async def _make_at_once(
     if application.password is not None or not _may_be_new(accounts, application, command_id):
         return None
     draft = draft_of(accounts, application, command_id, 0)
-    for keys in rounds_of(draft):
+    for keys in rounds_of(keys_of_draft(draft)):
         claims = await accounts.room.claims.reserve(keys, draft.player.id, command_id)
         its_own = [claim for claim in claims if (claim.command_id, claim.player_id) == (command_id, draft.player.id)]
         opened += its_own
@@ -186,7 +186,7 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
     accounts.policy.window.check(command_id, accounts.policy.now())
     _require_good(accounts, application)
     for claim in claims:
-        if claim.command_id != command_id and not claim.overdue and not is_look(claim.key):
+        if claim.command_id != command_id and not claim.overdue and not may_be_left(claim.key):
             raise taken(claim.key)
     hashed = await _hashed(accounts, application)
     # Try one id after the other until there is a player, made here or by the same command on another node.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import structlog
 
 from gameserver.commands.accounts import Accounts
-from gameserver.commands.keys import is_look
+from gameserver.commands.keys import may_be_left
 from gameserver.rules.errors import Unavailable
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.identities import Fate
@@ -35,9 +35,9 @@ async def resolve(accounts: Accounts, claim: Claim) -> None:
 async def resolve_stale(accounts: Accounts, claim: Claim) -> bool:
     """Resolves another player's claim if it may be stale; whether it may have been.
 
-    That is an overdue one; and one on a look, which nodes of earlier versions, running beside this one, don't give up.
+    That is an overdue one; and one that earlier versions may have left, whose nodes may run beside this one.
     """
-    if is_look(claim.key) and claim.confirmed:
+    if may_be_left(claim.key) and claim.confirmed:
         doubted = await accounts.room.claims.doubt(claim.key, claim.player_id)
         if doubted is not None:
             await resolve(accounts, doubted)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from unicodedata import normalize
 
 from gameserver.commands.accounts import Accounts, Application
-from gameserver.commands.keys import device_key, is_look, name_keys
+from gameserver.commands.keys import device_key, name_keys
 from gameserver.rules import names
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.enrolments import Enrolment
@@ -57,17 +57,6 @@ def draft_of(accounts: Accounts, application: Application, command_id: str, atte
 
 def keys_of_draft(enrolment: Enrolment) -> list[Key]:
     return [Key.parse(text) for text in enrolment.keys]
-
-
-def rounds_of(enrolment: Enrolment) -> list[list[Key]]:
-    """The keys of a sign-up in the order in which they are reserved: those of a round at once.
-
-    Law: of sign-ups that want the same keys at the same time, one gets them all. Names that share a key share their
-    looks, so who has these, one after the other, competes with nobody but for the device.
-    """
-    keys = keys_of_draft(enrolment)
-    looks = sorted((key for key in keys if is_look(key)), key=str)
-    return [*([look] for look in looks), [key for key in keys if not is_look(key)]]
 
 
 def is_same(earlier: Enrolment, draft: Enrolment) -> bool:

@@ -160,8 +160,11 @@ async def _forget_letters(erasures: Erasures, player_id: int, letters: Sequence[
     """How many keys of Redis had them, too."""
     for letter in letters:
         await erasures.erasure.forget_letter(letter, player_id)
-    recipients = sorted({letter.recipient for letter in letters})
-    return sum([await erasures.live.pushes.forget_letters(recipient, player_id) for recipient in recipients])
+    forgotten = 0
+    for recipient in sorted({letter.recipient for letter in letters}):
+        forgotten += await erasures.live.pushes.forget_letters(recipient, player_id)
+        forgotten += await erasures.social.feeds.forget(recipient)
+    return forgotten
 
 
 async def _free(erasures: Erasures, player_id: int, key: Key) -> bool:

@@ -54,9 +54,10 @@ async def _rename(accounts: Accounts, change: Change, text: str, session: Sessio
             require_for_name(accounts, session, identity)
         # The claims that the commit makes wrong: on the new name, and on the present one.
         present = [key for key in identity.keys if key.kind is KeyKind.NAME]
-        if new := [key for key in wanted if key not in present]:
-            if (earlier := await reserve_all(accounts, new, change, opened)) is not None:
-                return earlier
+        new = [key for key in wanted if key not in present]
+        if new and (earlier := await reserve_all(accounts, new, change, opened)) is not None:
+            return earlier
+        if {*wanted} != {*present}:
             await doubt(accounts, identity, present, opened)
         renamed = await accounts.room.identities.rename(change, identity.claims_epoch)
         if renamed is not None and not renamed.replayed:

@@ -9,6 +9,7 @@ A command that has just committed knows what its claims come to, and settles the
 reopened one since, that one isn't changed. After any other end they are resolved by what the player then is.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ import structlog
 
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.claims import resolve_all, resolve_stale
-from gameserver.commands.keys import taken
+from gameserver.commands.keys import may_be_left, rounds_of, taken
 from gameserver.rules.errors import DeviceTaken, GameError, NameTaken, TooManyChanges, Unavailable
 from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.identities import Change, Identity
@@ -65,14 +66,26 @@ async def settle(accounts: Accounts, opened: Opened, held: Iterable[Key]) -> Non
 
 
 async def reserve_all(accounts: Accounts, keys: Sequence[Key], change: Change, opened: Opened) -> Receipt | None:
-    """Reserves new keys; the first answer if another copy of the command was faster. Raises NameTaken, DeviceTaken."""
+    """Reserves new keys, round by round; the first answer if another copy of the command was faster.
+
+    Raises NameTaken, DeviceTaken.
+    """
     opened.update(dict.fromkeys(keys))
     try:
-        for claim in await accounts.room.claims.retake_all(keys, change.player_id, change.command_id):
-            opened[claim.key] = await _required(accounts, claim, change)
+        await _require_free(accounts, keys, change.player_id)
+        for together in rounds_of(keys):
+            for claim in await accounts.room.claims.retake_all(together, change.player_id, change.command_id):
+                opened[claim.key] = await _required(accounts, claim, change)
     except (NameTaken, DeviceTaken) as refusal:
         return await refuse(accounts, change, refusal)
     return None
+
+
+async def _require_free(accounts: Accounts, keys: Sequence[Key], player_id: int) -> None:
+    """Whether another player certainly has one of the keys, before any is reserved. Raises NameTaken, DeviceTaken."""
+    for claim in await asyncio.gather(*(accounts.room.claims.find(key) for key in keys)):
+        if claim is not None and claim.player_id != player_id and not claim.overdue and not may_be_left(claim.key):
+            raise taken(claim.key)
 
 
 async def _required(accounts: Accounts, claim: Claim, change: Change) -> Claim:

@@ -4,8 +4,8 @@ from itertools import chain
 
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.claims import resolve, resolve_stale
-from gameserver.commands.drafts import ids_of, rounds_of
-from gameserver.commands.keys import taken
+from gameserver.commands.drafts import ids_of, keys_of_draft
+from gameserver.commands.keys import rounds_of, taken
 from gameserver.rules.errors import DeviceTaken, NameTaken
 from gameserver.storage.accounts.claims import Claim, Key
 from gameserver.storage.accounts.enrolments import Enrolment
@@ -29,7 +29,7 @@ async def reserve(accounts: Accounts, draft: Enrolment) -> list[Claim]:
     freed only once this sign-up can't make a player under this id any more.
     """
     held: list[Claim] = []
-    for key in chain(*rounds_of(draft)):
+    for key in chain(*rounds_of(keys_of_draft(draft))):
         try:
             held.append(await _claim(accounts, key, draft))
         except (NameTaken, DeviceTaken, Dead):

@@ -13,8 +13,8 @@ from dataclasses import replace
 from gameserver.commands.accounts import Accounts, Application, Welcome
 from gameserver.commands.claims import resolve, resolve_all
 from gameserver.commands.commit import after_commit
-from gameserver.commands.drafts import draft_of, drafts_of, is_same, keys_of_draft, rounds_of
-from gameserver.commands.keys import device_key, is_look, taken
+from gameserver.commands.drafts import draft_of, drafts_of, is_same, keys_of_draft
+from gameserver.commands.keys import device_key, may_be_left, rounds_of, taken
 from gameserver.commands.reserving import Dead, UnderWay, reserve
 from gameserver.rules import names
 from gameserver.rules.devices import require_strong
@@ -28,6 +28,7 @@ from gameserver.rules.errors import (
     OutcomeUnknown,
     Overloaded,
     PlayerNotFound,
+    SessionRevoked,
     Unavailable,
 )
 from gameserver.rules.passwords import require_good
@@ -54,8 +55,8 @@ async def sign_up(
 
     Limited by `address`, if there is one. One that is `repeatable` may come again under its command id.
     Raises RateLimited, BadInput (UnknownClass, CommandMismatch, CommandExpired), NameTaken, DeviceTaken,
-    PlayerNotFound if the player has been deleted since, SessionRevoked if a retry's password was changed meanwhile,
-    and what is unavailable.
+    PlayerNotFound if the player has been deleted since, Banned, SessionRevoked if a retry's password is changed
+    meanwhile or its device was taken from the player, and what is unavailable.
     """
     key = Key(KeyKind.NAME, application.name) if application.device is None else device_key(application.device)
     with accounts.entrance.place(accounts.room.claims.database_of(key)):
@@ -72,16 +73,32 @@ async def _sign_up(
     enrolment, replayed = await enroll(accounts, application, command_id, repeatable=repeatable)
     player = enrolment.player
     with after_commit(_MADE):
-        if replayed:
-            await accounts.room.credentials.session_epoch(player.id)  # raises Banned
-        proved = replace(origin, by_password=application.password is not None)
         # A new player's epoch is that of its birth.
-        seen = None if replayed else begun
-        token, session = await accounts.sessions.open(player.id, enrolment.epoch, proved, seen)
+        epoch, seen = (await _proved(accounts, application, enrolment), None) if replayed else (enrolment.epoch, begun)
+        by_password = application.password is not None
+        token, session = await accounts.sessions.open(player.id, epoch, replace(origin, by_password=by_password), seen)
     if application.password is not None:
         with contextlib.suppress(Unavailable):
             await accounts.attempts.remember(application.address, player.name)
     return Welcome(player, enrolment.max_hp, token, session, replayed)
+
+
+async def _proved(accounts: Accounts, application: Application, enrolment: Enrolment) -> int:
+    """The epoch at which a retry has proved that the player is there, as any sign-in has to.
+
+    Its password was checked at the enrolment's; its device counts if the player signs in by it at this moment.
+    Raises Banned, SessionRevoked, PlayerNotFound.
+    """
+    device = None if application.device is None else device_key(application.device)
+    entrant = await accounts.room.entrants.find(enrolment.player.id, device)
+    if entrant is None:
+        raise PlayerNotFound("The player was deleted.")
+    entrant.require_not_banned()
+    if application.password is not None:
+        return enrolment.epoch
+    if not entrant.has_device:
+        raise SessionRevoked("The player doesn't sign in by this device any more.")
+    return entrant.session_epoch
 
 
 _MADE = "The player exists, but no session could be opened: send this again under the same command id, or sign in."
@@ -135,7 +152,7 @@ async def _make_at_once(
     if application.password is not None or not _may_be_new(accounts, application, command_id):
         return None
     draft = draft_of(accounts, application, command_id, 0)
-    for keys in rounds_of(draft):
+    for keys in rounds_of(keys_of_draft(draft)):
         claims = await accounts.room.claims.reserve(keys, draft.player.id, command_id)
         its_own = [claim for claim in claims if (claim.command_id, claim.player_id) == (command_id, draft.player.id)]
         opened += its_own
@@ -169,7 +186,7 @@ async def _enroll(accounts: Accounts, application: Application, command_id: str)
     accounts.policy.window.check(command_id, accounts.policy.now())
     _require_good(accounts, application)
     for claim in claims:
-        if claim.command_id != command_id and not claim.overdue and not is_look(claim.key):
+        if claim.command_id != command_id and not claim.overdue and not may_be_left(claim.key):
             raise taken(claim.key)
     hashed = await _hashed(accounts, application)
     # Try one id after the other until there is a player, made here or by the same command on another node.

@@ -31,7 +31,7 @@ LOOK = "~"
 
 _TYPED_APOSTROPHE = "\u2019"
 """What phones type."""
-_LETTER_APOSTROPHE = "\u02bc"
+LETTER_APOSTROPHE = "\u02bc"
 """A letter of some languages; in the keys of earlier versions it wasn't the same as an apostrophe."""
 _PLAIN_PUNCTUATION = frozenset("_-.'")
 _PUNCTUATION = _PLAIN_PUNCTUATION | {_TYPED_APOSTROPHE}
@@ -118,7 +118,7 @@ def key_of(text: str) -> str:
     Idempotent. Unicode's NFKC_Casefold, after a conversion to upper case: folding alone keeps some pairs apart, such as
     ı and I. The result of one round may change in the next, so rounds go on until nothing changes.
     """
-    return _former_key_of(text).replace(_LETTER_APOSTROPHE, "'")
+    return _former_key_of(text).replace(LETTER_APOSTROPHE, "'")
 
 
 def _former_key_of(text: str) -> str:

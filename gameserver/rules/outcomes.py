@@ -10,7 +10,7 @@ import orjson
 
 from gameserver.rules.boards import LARGEST_SCORE
 from gameserver.rules.items import Item, Items, fault_of
-from gameserver.rules.plain_json import EXACT, FLAT, LARGEST_JSON, MAX_DEPTH, json_fault
+from gameserver.rules.plain_json import EXACT, FLAT, LARGEST_JSON, MAX_DEPTH, NUL, json_fault
 from gameserver.rules.player import Outcome, Player
 from gameserver.rules.player_data import data_fault
 
@@ -71,7 +71,7 @@ def _events_fault(events: tuple[Event, ...]) -> str | None:
         text = orjson.dumps(events, None, EXACT)
     except TypeError:
         is_flat = False
-    if is_flat and len(text) <= LARGEST_JSON:
+    if is_flat and len(text) <= LARGEST_JSON and NUL not in text:
         return None
     problem = json_fault(events, "events", MAX_DEPTH + 1)
     return None if problem is None else f"events aren't JSON that can be kept: {problem}"

@@ -1,6 +1,6 @@
 """What is JSON as it is: what a rule makes and clients, letters and the ledger get back as it was made.
 
-Law: a text without lone surrogates, true, false, null, an integer within 2^53 - 1, a finite float, a list, or a
+Law: a text without lone surrogates and NUL, true, false, null, an integer within 2^53 - 1, a finite float, a list, or a
 dict with such texts as names, at most MAX_DEPTH deep. A tuple is written as a list. Types are exact: an encoder would
 make texts of moments, UUIDs and enumerations, and null of what isn't finite.
 """
@@ -21,8 +21,10 @@ EXACT = (
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
 """The encoder's own part of the law."""
+NUL = rb"\u0000"
+"""As the encoder writes it: Postgres keeps it in `json`, and fails on it whenever it reads the value."""
 FLAT = frozenset((str, int, bool, type(None)))
-"""The types of values with nothing inside, of which the encoder refuses what breaks the law."""
+"""The types of values with nothing inside, of which the encoder refuses what breaks the law, but for NUL."""
 
 
 def json_fault(value: object, path: str, depth: int = MAX_DEPTH) -> str | None:
@@ -70,4 +72,4 @@ def _text_fault(text: str, path: str) -> str | None:
         text.encode()
     except UnicodeEncodeError:
         return f"{path} has a lone surrogate"
-    return None
+    return f"{path} has the character NUL" if "\0" in text else None

@@ -58,7 +58,8 @@ BLOCKS = (errors.RateLimited, errors.TooManyChanges, errors.SessionRevoked, erro
 ROUTES = (
     public("POST", "/v1/players", players.sign_up, "Sign up", body=wire.SignUp, answer=answers.SignUpAnswer,
            status=201, errors=(errors.NameTaken, errors.DeviceTaken, errors.UnknownClass, errors.Banned,
-           errors.SessionsUnavailable, errors.RateLimited, errors.PlayerNotFound, errors.OutcomeUnknown, *WRITES),
+           errors.SessionsUnavailable, errors.RateLimited, errors.PlayerNotFound, errors.SessionRevoked,
+           errors.OutcomeUnknown, *WRITES),
            takes_command_id=True, gives_token=True),
     player("GET", "/v1/players", players.read_players, "Read up to 100 players", query=wire.PlayersQuery,
            answer=answers.PlayersAnswer, errors=(errors.RateLimited, *PLAYER_READS), takes_token=True),

@@ -76,7 +76,7 @@ async def test_a_deleted_player_whose_ban_an_earlier_version_left_open_holds_up_
             "update bans set ended_at = null, settled = false, until = now() - interval '1 hour' where player_id = $1"
         )
         await connection.execute(left, gone.id)
-    await judge(core, other.id, until=now + MOMENT)
+    await judge(core, other.id, until=core.commands.accounts.policy.now() + MOMENT)
     await wait_until(lambda: is_lifted(core, other.id), what="the other's ban is lifted")
     await wait_until(lambda: _is_settled(core, gone.id), what="the deleted player's is settled")
     assert await is_banned(core, gone.id), "it stays hidden"

@@ -15,7 +15,7 @@ from gameserver.commands.devices import ANY_EPOCH, EndedDevice, add_device, devi
 from gameserver.commands.identity import delete
 from gameserver.commands.keys import device_key
 from gameserver.commands.sign_in import sign_in_by_device
-from gameserver.commands.sign_up import sign_up
+from gameserver.commands.sign_up import enroll, sign_up
 from gameserver.rules.errors import (
     DeviceNotFound,
     DeviceTaken,
@@ -272,6 +272,30 @@ async def test_the_owner_of_a_stolen_device_gets_rid_of_it(core: Core, second: C
     await assert_signs_in(core, ann.device, None)
     with pytest.raises(GameError):
         await add(second, thief, secrets.token_hex(16))
+
+
+@pytest.mark.parametrize("by", ["owner", "operator", "owner, and another player has it now"])
+async def test_the_sign_up_of_a_device_that_was_removed_opens_no_session_however_often_it_comes_again(
+    core: Core, second: Core, by: str
+) -> None:
+    key, device = command_id(), secrets.token_hex(16)
+    application = Application("Ann Lee", "mage", device)
+    welcome = await sign_up(core.commands.accounts, application, key)
+    ann = Owner(welcome.player.id, device, welcome.session)
+    assert (await sign_up(second.commands.accounts, application, key)).replayed, "while the device is the player's"
+    await add(core, ann, secrets.token_hex(16))
+    ann = ann if by == "operator" else await remove(core, ann, device)
+    if by == "operator":
+        await remove_by_operator(core, ann, device)
+    elif by != "owner":
+        await add(core, await owner(core, "Bea Lee"), device)
+    before = await core.rooms.sessions.listed(ann.id)
+    for node in (core, second):
+        with pytest.raises(SessionRevoked):
+            await sign_up(node.commands.accounts, application, key)
+    assert await core.rooms.sessions.listed(ann.id) == before
+    _, replayed = await enroll(second.commands.accounts, application, key)
+    assert replayed, "an import that is sent again opens no session"
 
 
 async def test_a_player_with_a_weak_device_of_earlier_versions_signs_in_and_replaces_it(core: Core) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import permutations
 from typing import NamedTuple
 
 import pytest
@@ -94,6 +95,40 @@ async def test_a_player_can_write_its_own_name_otherwise(core: Core) -> None:
     await assert_unique(core)
     with pytest.raises(NameTaken):
         await signed(core, "Ann Lee")
+
+
+SPELLINGS = ("O'Brien", "O\u02bcBrien", "O\u2019BRIEN", "\uff2f\u02bcbrien")
+"""Of one name, with and without the letter that has a key of its own."""
+
+
+async def test_however_a_player_writes_its_name_it_holds_the_keys_of_that_alone(core: Core) -> None:
+    who = await signed(core, SPELLINGS[0])
+    for one, other in permutations(SPELLINGS, 2):
+        for name in (one, other):
+            await rename_to(core, who, name)
+            await assert_unique(core)
+
+
+@pytest.mark.parametrize("by", ["rename", "sign-up"])
+async def test_a_key_that_an_earlier_version_left_with_a_player_that_has_lost_it_is_free(
+    core: Core, second: Core, by: str
+) -> None:
+    ann, claims, name = await signed(core), core.rooms.accounts.claims, SPELLINGS[1]
+    await claims.confirm(await claims.retake(Key(KeyKind.NAME, name.casefold()), ann.player.id, command_id()))
+    if by == "rename":
+        await rename_to(second, await signed(second, "Bea Lee"), name)
+    else:
+        await signed(second, name)
+    await assert_unique(core)
+
+
+async def test_of_renames_to_a_free_name_that_race_one_succeeds(core: Core, second: Core) -> None:
+    players = [await signed(core, f"P {number}") for number in range(4)]
+    for number in range(12):
+        tries = [rename_to(node, who, f"Racer {number}") for who, node in zip(players, (core, second) * 2, strict=True)]
+        outcomes = await asyncio.gather(*tries, return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NameTaken"] * 3 + ["Receipt"]
+    await assert_unique(core)
 
 
 async def test_what_is_refused_changes_nothing(core: Core, second: Core) -> None:

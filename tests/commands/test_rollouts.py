@@ -141,9 +141,33 @@ async def test_a_node_that_hears_of_it_too_late_goes_on_by_the_new_rules(core: C
     await act(core, player.id)
     assert core.rules.edition.number == found.edition
     assert core.rulebook.number == found.rulebook
+
+
+OF_EARLIER_VERSIONS = [
+    "select * from gather('{}', '{}', '{}', '{}', '{}', null, null)",
+    "select * from gather_with_data('{}', '{}', '{}', '{}', '{}', null, null)",
+    """
+    insert into players
+        (slot, id, name, class, level, hp, exp, version, session_epoch, void, created_at, exp_reached_at)
+    values (0, 9, 'Ann', 'mage', 1, 50, 0, 1, 0, false, clock_timestamp(), clock_timestamp())
+    """,
+]
+"""What commits anything by rules: of 0.2.0 the first and the last, of what came after it the second."""
+
+
+async def test_no_earlier_version_commits_anything_once_rules_were_published(core: Core, other: Core) -> None:
     async with connected(core.slots.owner("players", 0).url) as connection:
-        with pytest.raises(asyncpg.LockNotAvailableError, match="knows nothing of"):
-            await connection.fetch("select * from gather_with_data('{}', '{}', '{}', '{}', '{}', null, null)")
+        doors = "select proname from pg_proc where proname like 'gather%' order by 1"
+        assert [row[0] for row in await connection.fetch(doors)] == ["gather", "gather_by_edition", "gather_with_data"]
+        for statement in OF_EARLIER_VERSIONS:
+            await connection.fetch(statement)
+        await connection.execute("delete from players where id = 9")
+        await passed(core, await published(other))
+        for statement in OF_EARLIER_VERSIONS:
+            with pytest.raises(asyncpg.LockNotAvailableError, match="knows nothing of"):
+                await connection.fetch(statement)
+        moved = OF_EARLIER_VERSIONS[-1].replace("clock_timestamp()", "now() - interval '1 hour'")
+        await connection.execute(moved)
 
 
 async def test_an_order_left_half_way_holds_its_databases_only_from_its_moment_on_and_is_taken_back(

@@ -42,6 +42,8 @@ UNFAITHFUL = {
     "beyond 2^53, below 0": -(2**53),
     "beyond 64 bits": 2**70,
     "a lone surrogate": "\ud800",
+    "a NUL": "x\0",
+    "a name with a NUL": {"\0": 2},
     "a set": {1},
     "a decimal": Decimal(1),
     "bytes": b"x",
@@ -52,11 +54,11 @@ UNFAITHFUL = {
     "nested too deep": nested(9),
     "too large": "x" * LARGEST_JSON,
 }
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8) | st.just(r"\u0000")
 FAITHFUL = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(codec="utf-8"), max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3),
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=8,
 )  # fmt: skip
 made: list[Callable[[Player], Outcome]] = []

@@ -4,13 +4,11 @@ Law: a session counts only while its epoch is at least the player's `session_epo
 the same transaction, so no session opened before outlives the old password, whatever an old dump of Redis restores.
 """
 
-from typing import Any
-
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import Banned, OutcomeUnknown, PlayerNotFound
+from gameserver.rules.errors import OutcomeUnknown, PlayerNotFound
 from gameserver.storage import tables
 from gameserver.storage.accounts.player_rows import is_player
 from gameserver.storage.ids import slot_of
@@ -37,21 +35,6 @@ class Credentials:
             return (None, 0) if row is None else (row.password_hash, row.session_epoch)
 
         return await on_owner(self._slots, player_id, query)
-
-    async def session_epoch(self, player_id: int) -> int:
-        """The epoch that a session opened now belongs to. Raises PlayerNotFound, Banned."""
-
-        async def query(connection: AsyncConnection) -> Any:
-            chosen = select(PLAYERS.c.session_epoch, PLAYERS.c.banned).where(is_player(player_id))
-            return (await connection.execute(chosen)).first()
-
-        row = await on_owner(self._slots, player_id, query)
-        if row is None:
-            raise PlayerNotFound("There is no such player.")
-        if row.banned:
-            raise Banned("This player is banned.")
-        epoch: int = row.session_epoch
-        return epoch
 
     async def raise_session_epoch(self, player_id: int) -> None:
         """Ends every session opened so far for writes, also one that an old dump of Redis restores.

@@ -1,8 +1,9 @@
 """Claims on the looks of names that were taken before looks were claimed: opened, and confirmed if the name still is.
 
 Law: a claim on a look is confirmed only if the claim on the name was confirmed after the look's was opened. A rename or
-deletion reopens the name's claim first and the look's after it (commands/identity.py). So one that begins meanwhile
-either finds the open claim, and its deadline is then another, or is seen here.
+deletion reopens both at once: one that begins meanwhile either finds the open claim, and its deadline is then another,
+or is seen here; but one that reopened the look just before it was opened, and the name's just after it was read, leaves
+a confirmed look. Whoever wants that one has its player asked (commands/claims.py), and gets it.
 """
 
 from collections.abc import AsyncGenerator, Sequence

@@ -7,10 +7,14 @@ this node are kept up to date, by one pipeline for everything that was done mean
 SCANNED commands by their ids, refused ones among them: a feed lacks what lies behind these, and is cached nevertheless,
 or a player of many refused commands would have all of them looked at by each read. Entries are the JSON of the answer
 from the beginning: nobody takes them apart.
+
+What an erasure takes from the ledger is in no list afterwards: whoever reads the ledger for a list takes a leave first,
+fills the list only with the newest leave, and the erasure ends that when it forgets the list.
 """
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -37,6 +41,7 @@ log = structlog.get_logger()
 AWAY = "Feeds can't be reached right now."
 LENGTH = 50
 LIFETIME_MS = 600_000
+LEAVE_MS = 10_000
 WATCHED = 10_000
 """Players whose feeds a node keeps up to date, at the most."""
 LONGEST_QUEUE = 5_000
@@ -61,6 +66,8 @@ class FeedReadCall(NamedTuple):
 
 class FeedFillCall(NamedTuple):
     feed: str
+    leave: str
+    token: str
     lifetime_ms: int
     version: int
     entries: Sequence[bytes]
@@ -124,15 +131,20 @@ class Feeds:
         cached = await self._cached(player_id, version, limit)
         if cached is not None:
             return cached
+        token = await self._take_leave(player_id)
         newest = await self._newest(player_id, version)
-        await self._fill_cache(player_id, version, newest)
+        if token:
+            await self._fill_cache(player_id, token, version, newest)
         return [entry.text for entry in newest[:limit]]
 
     async def forget(self, player_id: int) -> int:
-        """Deletes a player's feed from Redis; how many keys. Raises FriendsUnavailable."""
+        """Deletes a player's feed from Redis; how many keys. Raises FriendsUnavailable.
+
+        What was read from the ledger before, and isn't cached yet, won't be.
+        """
         self._watched_until.pop(player_id, None)
         with translated(FriendsUnavailable, AWAY):
-            return int(await clients.send(self._redis, "UNLINK", _key(player_id)))
+            return int(await clients.send(self._redis, "UNLINK", _key(player_id), _leave_key(player_id)))
 
     async def _cached(self, player_id: int, version: int, limit: int) -> list[bytes] | None:
         """None if what is cached isn't complete up to `version`.
@@ -154,14 +166,23 @@ class Feeds:
         with contextlib.suppress(*LOST):
             await clients.send(self._redis, "UNLINK", key)
 
-    async def _fill_cache(self, player_id: int, version: int, newest: Sequence[Entry]) -> None:
+    async def _take_leave(self, player_id: int) -> str:
+        """To fill a player's feed with what is read from now on; empty while Redis is away."""
+        token = secrets.token_hex(8)
+        try:
+            await clients.send(self._redis, "SET", _leave_key(player_id), token, "PX", LEAVE_MS)
+        except LOST:
+            return ""
+        return token
+
+    async def _fill_cache(self, player_id: int, token: str, version: int, newest: Sequence[Entry]) -> None:
         """Above older entries stands the version alone: what led to it lies behind what is looked at."""
         rows = [_row(*entry) for entry in newest]
         if not newest or newest[0].version < version:
             rows.insert(0, _row(version, b""))
         head = max(version, newest[0].version) if newest else version
         try:
-            await self._fill(FeedFillCall(_key(player_id), LIFETIME_MS, head, rows))
+            await self._fill(FeedFillCall(_key(player_id), _leave_key(player_id), token, LIFETIME_MS, head, rows))
         except LOST:
             log.warning("a feed is read from the ledger for now", player=player_id)
 
@@ -194,3 +215,7 @@ def _row(version: int, text: bytes) -> bytes:
 
 def _key(player_id: int) -> str:
     return f"gs:feed:{{{player_id}}}:json"
+
+
+def _leave_key(player_id: int) -> str:
+    return f"gs:feed:{{{player_id}}}:leave"

@@ -46,6 +46,6 @@ item_ledger = Table(
     Column("settled", Boolean, nullable=False),
     Column("at", Time, nullable=False),
     Index("item_ledger_open", "slot", "player_id", "at", postgresql_where=text("not settled")),
-    Index("item_ledger_at", "at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
+    Index("item_ledger_age", "at", postgresql_where=text("settled")),
 )
 """What commands took ('take', open until it is settled) and granted ('grant'), of players who lie elsewhere."""

@@ -221,7 +221,7 @@ inbox = Table(
     Column("sent_at", Time, nullable=False),
     Column("at", Time, nullable=False),
     Column("refused", String(64)),
-    Index("inbox_at", "at", postgresql_using="brin", postgresql_with={"pages_per_range": "16"}),
+    Index("inbox_age", "at"),
 )
 """Letters that have arrived. A row with a reason in `refused` records that one never will; players don't see it."""
 

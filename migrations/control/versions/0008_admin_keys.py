@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from gameserver.storage.tables import indexes
+
 revision = "control_0008"
 down_revision = "control_0007"
 
@@ -14,6 +16,7 @@ TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    indexes.build("audit_target", "audit (target, id)")
     op.create_table(
         "admin_keys",
         sa.Column("id", sa.String(16), primary_key=True),
@@ -40,7 +43,6 @@ def upgrade() -> None:
     )
     op.add_column("audit", sa.Column("command_id", postgresql.UUID(as_uuid=False)))
     op.add_column("audit", sa.Column("before", sa.JSON))
-    op.create_index("audit_target", "audit", ["target", "id"])
     op.create_table(
         "audit_ends",
         sa.Column("entry", sa.BigInteger, primary_key=True, autoincrement=False),

@@ -1,13 +1,14 @@
 """What a follower that was away needs of dropped weeks, and an index for void rows, which are deleted with them."""
 
-import sqlalchemy as sa
 from alembic import op
+
+from gameserver.storage.tables import indexes
 
 revision = "players_0015"
 down_revision = "players_0014"
 
 
 def upgrade() -> None:
-    op.add_column("ledger_kept", sa.Column("ledger_txid", sa.BigInteger))
-    op.create_index("ledger_kept_txid", "ledger_kept", ["ledger_txid"])
-    op.create_index("players_void", "players", ["slot", "id"], postgresql_where=sa.text("void and not deleted"))
+    op.execute("alter table ledger_kept add column if not exists ledger_txid bigint")
+    indexes.build("ledger_kept_txid", "ledger_kept (ledger_txid)")
+    indexes.build("players_void", "players (slot, id) where void and not deleted")

@@ -11,6 +11,8 @@ where those of erased players would stay until the next `analyze`.
 import sqlalchemy as sa
 from alembic import op
 
+from gameserver.storage.tables import indexes
+
 revision = "players_0020"
 down_revision = "players_0019"
 
@@ -70,23 +72,11 @@ def functions(collation: str | None) -> tuple[str, ...]:
 
 
 def upgrade() -> None:
-    # An index of an upgrade that was cut off is in the way, and not valid. What is done concurrently holds nobody up.
-    with op.get_context().autocommit_block():
-        op.execute("set lock_timeout = 0")
-        op.execute("drop index concurrently if exists players_name_parts")
-        op.execute("set lock_timeout = '1s'")
+    # An index of an upgrade that was cut off is in the way of what follows.
+    indexes.drop("players_name_parts")
     for statement in functions(op.get_bind().execute(sa.text(COLLATIONS)).scalar()):
         op.execute(statement)
     # The same type again: it drops the statistics that there are.
     op.execute("alter table players alter column name set statistics 0, alter column name type varchar(64)")
-    with op.get_context().autocommit_block():
-        op.execute("set lock_timeout = 0")
-        op.create_index(
-            "players_name_parts",
-            "players",
-            [sa.text("name_parts(name)")],
-            postgresql_using="gin",
-            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": "1024"},
-            postgresql_concurrently=True,
-        )
-        op.execute("set lock_timeout = '1s'")
+    options = "fastupdate = on, gin_pending_list_limit = 1024"
+    indexes.build("players_name_parts", f"players using gin (name_parts(name)) with ({options})")

@@ -1,15 +1,22 @@
 """Letters that are deleted together, whoever deletes them, are those that were named, and no others."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.app import Core
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
-from gameserver.storage.mail.inbox import Forgotten
+from gameserver.storage.mail.inbox import Forgotten, forget_old
 from gameserver.storage.postgres.database import Database
 from tests.support.client import command_id
 from tests.support.deployment import connected, enlist, enlist_many, move_slot
@@ -94,3 +101,54 @@ async def test_a_batch_whose_statement_is_refused_is_tried_one_by_one(
     monkeypatch.setattr(asyncpg.Connection, "execute", refuse)
     await asyncio.gather(*(core.commands.play.inbox.forget(Forgotten(player.id)) for player in players[:2]))
     assert [await seen(core, player) for player in players] == [[], [], held[2]]
+
+
+MONTH = timedelta(days=30)
+FILLED, FEW_BLOCKS = 20_000, 40
+FILLS = {
+    "inbox": """insert into inbox select $1, -1, gen_random_uuid(), 'mail:healed', 0, '{}', now(), {at}, null""",
+    "item_ledger": """insert into item_ledger select $1, -1, gen_random_uuid(), 'grant', '{}', null, true, {at}""",
+}
+AGES = " from generate_series(1, $2::int) n"
+SHUFFLED = f"now() - interval '1 minute' * (n * 7919 % {FILLED})"
+"""What is beside each other is of any age, as where the space of what was deleted is used again."""
+
+
+class Counted:
+    """A database whose statistics have what a fenced transaction read as soon as it ends."""
+
+    def __init__(self, counted: Database) -> None:
+        self._database = counted
+
+    @asynccontextmanager
+    async def fenced(self, group: str) -> AsyncIterator[AsyncConnection]:
+        async with self._database.fenced(group) as connection:
+            yield connection
+            await connection.execute(text("select pg_stat_force_next_flush()"))
+
+
+async def blocks(connection: asyncpg.Connection, table: str) -> int:
+    asked = """select heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read
+               from pg_statio_user_tables where relname = $1"""
+    return int(await connection.fetchval(asked, table))
+
+
+@pytest.mark.parametrize("table", FILLS)
+async def test_what_is_old_is_found_without_reading_what_isnt(core: Core, table: str) -> None:
+    group = "players" if table == "inbox" else "items"
+    owner, fill = core.slots.owner(group, 0), FILLS[table]
+    counted: Any = Counted(owner)
+    forget = (
+        partial(forget_old, counted, datetime.now(UTC) - MONTH)
+        if table == "inbox"
+        else partial(core.rooms.players.inventory.forget_old, counted)
+    )
+    async with connected(owner.url) as connection:
+        await connection.execute(f"alter table {table} set (autovacuum_enabled = off)")
+        await connection.execute(fill.replace("{at}", SHUFFLED) + AGES, 0, FILLED)
+        await connection.execute(f"vacuum (analyze) {table}")
+        before = await blocks(connection, table)
+        assert await forget(1000) == 0
+        assert await blocks(connection, table) - before < FEW_BLOCKS
+        await connection.execute(fill.replace("{at}", "now() - interval '40 days'") + AGES, 0, 5)
+        assert [await forget(3), await forget(3), await forget(3)] == [3, 2, 0]

@@ -52,7 +52,8 @@ async def _history(core: Core, player: Player) -> object:
 
 async def _end_sessions(core: Core, player: Player) -> object:
     await core.rooms.accounts.credentials.raise_session_epoch(player.id)
-    return await core.rooms.accounts.credentials.session_epoch(player.id) + 1
+    _, epoch = await core.rooms.accounts.credentials.password(player.id)
+    return epoch + 1
 
 
 @pytest.mark.parametrize("ask", [_act, _read, _history, _end_sessions])

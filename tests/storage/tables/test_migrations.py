@@ -1,6 +1,7 @@
 """Histories lead to exactly the tables that the code knows, again and again, and nodes insist on them."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -114,6 +115,25 @@ async def test_alembic_finds_nothing_to_add_to_a_history(settings: Settings, gro
     async with databases["one"].engine.connect() as connection:
         assert await connection.run_sync(compare) == []
     await databases.close()
+
+
+MADE = re.compile(r"create_table\(\s*f?\"(\w+)\"|create table (?:if not exists )?(\w+)")
+INDEXED = re.compile(
+    r"create_index\(\s*\"\w+\",\s*\"(\w+)\""
+    r"|create (?:unique )?index (?!concurrently)(?:if not exists )?\w+ on (?!only )(\w+)"
+)
+"""Of the text of a migration: the tables that it makes, and those that it builds an index on while nobody may write."""
+
+
+@pytest.mark.parametrize("group", ["control", "accounts", "players", "items"])
+def test_no_migration_holds_up_writes_while_it_builds_an_index_of_a_table_that_may_be_full(group: str) -> None:
+    held_up = {}
+    for file in sorted((migrations.FOLDER / group / "versions").glob("*.py")):
+        source = file.read_text()
+        made = {"".join(names) for names in MADE.findall(source)}
+        if others := {"".join(names) for names in INDEXED.findall(source)} - made:
+            held_up[file.name] = others
+    assert not held_up
 
 
 async def state(settings: Settings) -> list[Any]:

@@ -17,6 +17,7 @@ from gameserver.storage.ids import LARGEST_ID, slot_of
 from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.ledger.retention import RetentionTerms, forget_old
+from gameserver.storage.social.feeds import Entry
 from tests.support.client import ADMIN_KEY, Api, Signed, command_id
 from tests.support.deployment import connected, with_rules
 from tests.support.everywhere import places
@@ -103,6 +104,30 @@ async def test_letters_that_outlived_their_weeks_are_erased_from_inboxes_and_fro
     assert (letter["kind"], letter["args"]) == ("whispered", {"sender": who.id})
 
 
+async def test_a_feed_that_is_being_read_while_a_letter_is_erased_isnt_cached_with_its_text(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, other = await api.sign_up("mage"), await api.sign_up("mage")
+    await whisper(api, who, other, "Of Xanadu, and its dome.")
+    feeds = node.core.rooms.social.feeds
+    read, has_read, erased = feeds._newest, asyncio.Event(), asyncio.Event()
+
+    async def then_waits(player_id: int, version: int) -> list[Entry]:
+        newest = await read(player_id, version)
+        has_read.set()
+        await erased.wait()
+        return newest
+
+    monkeypatch.setattr(feeds, "_newest", then_waits)
+    reading = asyncio.create_task(ask(api, other, "GET", "/feed"))
+    await has_read.wait()
+    assert (await erase(api, who))["complete"] is True
+    erased.set()
+    assert "Xanadu" in str(await reading), "it was read before"
+    assert await found(node, "xanadu") == []
+    assert "Xanadu" not in str(await ask(api, other, "GET", "/feed"))
+
+
 async def test_a_player_that_wrote_to_nobody_is_erased(api: Api, node: InProcessNode) -> None:
     who = await api.sign_up("mage")
     answer = await api.act(who, "whisper", player=str(LARGEST_ID), text="Is anybody in Xanadu?")
@@ -164,10 +189,11 @@ async def test_nothing_is_left_of_a_player_in_any_store(api: Api, node: InProces
     await whisper(api, other, who, "a letter from another of Kubla")
     assert (await api.act(who, "remember", text="a diary of Xanadu")).status == 200
     assert (await api.act(who, "mutter", text="muttered Xanadu")).code == "not_heard"
-    # What is read is cached; what operators write stays until it is erased.
+    # What is read is cached, also by those it wrote to; what operators write stays until it is erased.
     await ask(api, who, "PUT", f"/friends/{other.id}", 204)
-    for what in ("/friends", "/feed", "/export"):
-        assert (await api.ask("GET", f"/v1/players/me{what}", token=who.token)).status == 200, what
+    for what in ("/friends", "/feed", "/inbox", "/export"):
+        for reader in (who, other, third):
+            assert (await api.ask("GET", f"/v1/players/me{what}", token=reader.token)).status == 200, what
     await note(api, who, "The brother of Zyxwvut.")
     await done(api, "POST", who, "/mail", text="Welcome back, Zyxwvut.")
     await done(api, "POST", who, "/ban", said="Zyxwvut, stop.")

@@ -5,7 +5,7 @@ Only settled ones are in the index, so each row is entered once: when it is gran
 
 from gameserver.storage.tables import indexes
 
-revision = "items_0004"
+revision = "items_0003"
 down_revision = "items_0002"
 
 

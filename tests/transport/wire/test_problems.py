@@ -102,6 +102,13 @@ async def test_a_hello_is_refused_in_plain_words(api: Api) -> None:
     assert error["errors"] == [{"field": "resume", "problem": "must be an object"}]
 
 
+def test_no_name_is_taken_that_only_the_code_has() -> None:
+    renamed = [(model, name) for model in MODELS for name, field in model.model_fields.items() if field.alias]
+    assert len(renamed) >= 4
+    for model, name in renamed:
+        assert (name, "isn't known here") in problems(model, {name: "mage"}), (model, name)
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_thousands_of_unknown_names_are_checked_no_further_than_an_error_shows(
     model: type[BaseModel], monkeypatch: pytest.MonkeyPatch

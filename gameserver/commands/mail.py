@@ -32,18 +32,18 @@ async def inbox(play: Play, session: Session, limit: int, cursor: str | None) ->
 async def forget(play: Play, session: Session, mail_id: str) -> None:
     """Deletes one of the caller's mails, if there is one.
 
-    Raises BadInput for a malformed id, TooManyChanges, DatabaseUnavailable, Overloaded.
+    Raises BadInput for a malformed id, TooManyChanges, SessionRevoked, DatabaseUnavailable, Overloaded.
     """
     if not is_ledger_id(mail_id.lower()):
         raise BadInput("This isn't a mail id.", errors=[FieldProblem("mail_id", "must be a mail id")])
     async with play.turns.change(session.player_id):
-        await play.inbox.forget(Forgotten(session.player_id, mail_id.lower()))
+        await play.inbox.forget(Forgotten(session.player_id, session.epoch, mail_id.lower()))
 
 
 async def forget_every(play: Play, session: Session) -> None:
-    """Deletes the caller's whole inbox. Raises TooManyChanges, DatabaseUnavailable, Overloaded."""
+    """Deletes the caller's whole inbox. Raises TooManyChanges, SessionRevoked, DatabaseUnavailable, Overloaded."""
     async with play.turns.change(session.player_id):
-        await play.inbox.forget(Forgotten(session.player_id))
+        await play.inbox.forget(Forgotten(session.player_id, session.epoch))
 
 
 def shown(mail: Mail) -> dict[str, Any]:

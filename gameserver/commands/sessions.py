@@ -2,6 +2,7 @@
 
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
+from gameserver.rules.errors import SessionRevoked
 from gameserver.storage.sessions.sessions import Listed, Session
 
 
@@ -24,12 +25,19 @@ async def sign_out_elsewhere(accounts: Accounts, session: Session, listed_id: st
 async def sign_out_everywhere(accounts: Accounts, session: Session) -> None:
     """Ends all sessions of the caller; in Postgres first, so it holds even if Redis loses its data.
 
-    Raises TooManyChanges, PlayerNotFound and what is unavailable.
+    For a session that had ended it ends only those that were opened no later, which an earlier copy of the request may
+    have left. Raises TooManyChanges, PlayerNotFound, SessionRevoked and what is unavailable.
     """
-    async with accounts.turns.change(session.player_id):
-        await accounts.room.credentials.raise_session_epoch(session.player_id)
+    ended: SessionRevoked | None = None
+    try:
+        async with accounts.turns.change(session.player_id):
+            await accounts.room.credentials.end_epoch(session.player_id, session.epoch)
+    except SessionRevoked as error:
+        ended = error
     with after_commit("The sessions have ended in the database, but some may go on for some seconds: send this again."):
-        await accounts.sessions.revoke_all(session.player_id)
+        await accounts.sessions.revoke_before(session.player_id, session.epoch + 1)
+    if ended is not None:
+        raise ended
 
 
 async def authenticate(accounts: Accounts, token: str) -> Session:

@@ -8,17 +8,16 @@ its model allows.
 from math import isfinite
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from gameserver.rules.checking import MAX_PATH, check, field_path, problem_of
+from gameserver.rules.checking import MAX_PATH, MAX_PROBLEMS, DoesNotFit, check, field_path, problem_of
 from gameserver.rules.errors import BadInput, FieldProblem, UnknownClass, UnknownFoe, UnknownItem
 from gameserver.rules.game import Game
 from gameserver.rules.plain_json import MAX_DEPTH
 from gameserver.rules.plain_json import MAX_INTEGER as MAX_INTEGER
 
 LARGEST_ID = 2**63 - 1
-MAX_PROBLEMS = 20
 _TOO_LARGE = f"must be between -{MAX_INTEGER} and {MAX_INTEGER}"
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -91,8 +90,8 @@ def parse(model: type[Model], raw: object, game: Game) -> Model:
         raise BadInput(errors=[_of_another_type(model, raw, unfit, game) or unfit])
     try:
         return check(model, raw, context=game)
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
+    except DoesNotFit as error:
+        faults = error.faults
     kind = next((_KINDS[fault["type"]] for fault in faults if fault["type"] in _KINDS), BadInput)
     problems = [FieldProblem(field_path(fault, raw, "args"), problem_of(fault)) for fault in faults[:MAX_PROBLEMS]]
     raise kind(errors=problems)
@@ -107,8 +106,8 @@ def _of_another_type(model: type[BaseModel], raw: object, unfit: FieldProblem, g
         return None
     try:
         check(model, bounded, context=game)
-    except ValidationError as error:
-        for fault in error.errors(include_url=False, include_input=False):
+    except DoesNotFit as error:
+        for fault in error.faults:
             if fault["type"].endswith("_type") and field_path(fault, raw, "args") == unfit.field:
                 return FieldProblem(unfit.field, problem_of(fault))
     return None

@@ -1,11 +1,13 @@
 """Checks what a client has sent against a model, and says in plain words what is wrong.
 
 Law: `null` for a field that may be left out is the same as leaving it out, whatever the field's type, also in models
-inside the model. No problem names a class or a type of Python: who reads it has written JSON, or a query.
+inside the model. No problem names a class or a type of Python: who reads it has written JSON, or a query. Thousands of
+names that aren't known cost no more than the MAX_PROBLEMS of them that an error shows, and faults are listed once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +15,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 MAX_PATH = 100
+MAX_PROBLEMS = 20
+"""How many faults an error shows."""
 Model = TypeVar("Model", bound=BaseModel)
 _OBJECT, _LIST, _NUMBER = "must be an object", "must be a list", "must be a number"
 _WORDS = {
@@ -52,15 +56,52 @@ _WORDS = {
 """By pydantic's types of errors."""
 
 
+class DoesNotFit(Exception):
+    """What a client has sent doesn't fit the model."""
+
+    def __init__(self, faults: Sequence[ErrorDetails]) -> None:
+        self.faults = faults
+
+
 def check(model: type[Model], value: Any, context: object = None) -> Model:
-    """What the client has sent as a model. Raises ValidationError."""
+    """What the client has sent as a model. Raises DoesNotFit."""
+    given = _with_few_unknown(model, value) if isinstance(value, Mapping) else value
     try:
-        return model.model_validate(value, context=context)
+        return model.model_validate(given, context=context)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False)
-        if not isinstance(value, Mapping) or all(fault["input"] is not None for fault in faults):
-            raise
-    return model.model_validate(_without_nulls(model, value), context=context)
+        faults = error.errors(include_url=False)
+    if isinstance(given, Mapping) and any(fault["input"] is None for fault in faults):
+        try:
+            return model.model_validate(_without_nulls(model, given), context=context)
+        except ValidationError as error:
+            faults = error.errors(include_url=False)
+    raise DoesNotFit(faults)
+
+
+def _with_few_unknown(model: type[BaseModel], value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without unknown names and entries of maps beyond what is refused: it is refused as well, and says the same."""
+    fields = _fields(model)
+    if len(value) > MAX_PROBLEMS and model.model_config.get("extra") == "forbid":
+        few = islice((name for name in value if name not in fields), MAX_PROBLEMS)
+        value = {name: value[name] for name in (*fields, *few) if name in value}
+    cut = {}
+    for name, (inner, most) in _maps(model).items():
+        item = value.get(name)
+        if isinstance(item, Mapping):
+            cut[name] = dict(islice(item.items(), most)) if inner is None else _with_few_unknown(inner, item)
+    return {**value, **cut} if cut else value
+
+
+@cache
+def _maps(model: type[BaseModel]) -> dict[str, tuple[type[BaseModel] | None, int]]:
+    """The fields that hold a model, or that take only so many entries and say so of one more."""
+    maps = {}
+    for name, field in _fields(model).items():
+        inner, limits = _model_in(field), [getattr(part, "max_length", None) for part in field.metadata]
+        most = next((limit for limit in limits if limit is not None), None)
+        if inner is not None or most is not None:
+            maps[name] = (inner, (most or 0) + 1)
+    return maps
 
 
 def _without_nulls(model: type[BaseModel], value: Mapping[str, Any]) -> dict[str, Any]:

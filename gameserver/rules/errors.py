@@ -243,6 +243,7 @@ class RateLimited(GameError):
 
     code = "rate_limited"
     sentence = "There were too many requests of this kind."
+    usual_retry_after = 1
 
 
 class TooManyChanges(RateLimited):

@@ -16,6 +16,8 @@ class GameError(Exception):
 
     code: str = "internal"
     sentence: ClassVar[str] = "The server could not carry this out."
+    usual_retry_after: ClassVar[float | None] = None
+    """Where nothing else is said."""
 
     def __init__(
         self,
@@ -27,7 +29,7 @@ class GameError(Exception):
     ) -> None:
         self.detail = self.sentence if detail is None else detail
         self.errors = list(errors)
-        self.retry_after = retry_after
+        self.retry_after = self.usual_retry_after if retry_after is None else retry_after
         self.extra = dict(extra or {})
         super().__init__(self.detail)
 
@@ -37,6 +39,7 @@ class Unavailable(GameError):
 
     code = "unavailable"
     sentence = "The server can't do this right now."
+    usual_retry_after = 1
 
 
 class Overloaded(Unavailable):

@@ -1,7 +1,8 @@
 """A node that drains at an operator's order, and takes new work again at another one; its process goes on.
 
 Law: as at the end of a process, readiness goes off first, so that load balancers send it nothing new, and its sockets
-are told to reconnect elsewhere. What reaches it nevertheless is answered.
+are told to reconnect elsewhere. What reaches it nevertheless is answered. Once it takes new work again, it closes none:
+neither those that were told and are still here nor new ones.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from gameserver.transport.keys import READINESS
 from gameserver.transport.socket.sockets import SOCKETS
+from gameserver.waiting import cancel_and_wait
 
 log = structlog.get_logger()
 
@@ -21,6 +23,7 @@ class Draining:
     def __init__(self, app: web.Application, seconds: float) -> None:
         self._app, self._seconds = app, seconds
         self._ordered = asyncio.Event()
+        self._leaving: asyncio.Task[None] | None = None
 
     @property
     def is_on(self) -> bool:
@@ -35,9 +38,19 @@ class Draining:
         readiness.ready = not drain
         log.info("drains at an operator's order" if drain else "takes new work at an operator's order")
         (self._ordered.set if drain else self._ordered.clear)()
+        if not drain and self._leaving is not None:
+            self._leaving.cancel()
 
     async def run(self) -> None:
         while True:
             await self._ordered.wait()
+            if not self._ordered.is_set():
+                continue  # the node was told to take new work before this task ran
             self._ordered.clear()
-            await self._app[SOCKETS].go_away(self._seconds)
+            self._leaving = asyncio.create_task(self._app[SOCKETS].go_away(self._seconds))
+            try:
+                await asyncio.wait([self._leaving])
+            finally:
+                await cancel_and_wait([self._leaving])
+            if not self._leaving.cancelled():
+                self._leaving.result()

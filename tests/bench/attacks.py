@@ -123,6 +123,12 @@ async def unknown(attack: Attack) -> None:
     await repeat(attack, lambda number: attack.ask("POST", f"/v1/nothing-{number}", [[[[1]]]]))
 
 
+async def unknown_names(attack: Attack) -> None:
+    """16 KB of names that no body has."""
+    body = {f"#{number}": 0 for number in range(1450)}
+    await repeat(attack, lambda _: attack.ask("POST", "/v1/sessions", body))
+
+
 async def letters(attack: Attack) -> None:
     """One account that duels strangers as fast as it can."""
     await repeat(
@@ -234,6 +240,7 @@ HOSTILE = {
         around,
         many,
         unknown,
+        unknown_names,
         letters,
         connections,
         sockets,

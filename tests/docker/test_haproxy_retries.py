@@ -11,6 +11,8 @@ from uuid import UUID
 import orjson
 import pytest
 
+from gameserver.stack.servers import haproxy_config
+from gameserver.transport.routes import ROUTES
 from tests.docker import front
 from tests.docker.front import DockerFront
 
@@ -58,15 +60,36 @@ async def before(tmp_path: Path, heard: list[bytes]) -> AsyncIterator[Starts]:
 
 
 @pytest.mark.parametrize(
-    ("method", "headers", "tries"), [("POST", KEY, 3), ("GET", {}, 3), ("DELETE", {}, 3), ("POST", {}, 1)]
+    ("method", "path", "headers", "tries"),
+    [
+        ("GET", "/v1/players/me", {}, 3),
+        ("PUT", "/v1/players/me/friends/7", {}, 3),
+        ("POST", "/v1/players/me/actions", KEY, 3),
+        ("POST", "/v1/players/me/actions", {}, 1),
+        ("DELETE", "/v1/players/me", KEY, 3),
+        ("DELETE", "/v1/players/me", {}, 1),
+        # There a key says nothing: the node takes none.
+        ("POST", "/v1/players/me/password", KEY, 1),
+        ("POST", "/v1/players/me/passw%6frd", KEY, 1),
+        ("DELETE", "/v1/sessions/current", KEY, 1),
+    ],
 )
 async def test_a_request_that_a_node_dropped_is_sent_again_unless_it_might_act_twice(
-    before: Starts, heard: list[bytes], method: str, headers: dict[str, str], tries: int
+    before: Starts, heard: list[bytes], method: str, path: str, headers: dict[str, str], tries: int
 ) -> None:
-    response, told = await (await before(b"")).ask("/v1/players/me/actions", method, headers)
+    response, told = await (await before(b"")).ask(path, method, headers)
     assert len(heard) == tries
     assert (response.status, orjson.loads(told)["code"]) == (502, "outcome_unknown")
     assert orjson.loads(told)["request_id"] == response.headers["X-Request-Id"]
+
+
+def test_paths_without_keys_are_those_of_the_routes_that_take_none() -> None:
+    changes = [route for route in ROUTES if route.method in ("POST", "DELETE")]
+    assert len(changes) > 40
+    for route in changes:
+        assert route.path.startswith(haproxy_config.WITHOUT_KEYS) is not route.terms.takes_command_id, route.path
+    # What a PUT did is there already when it is sent again.
+    assert {route.name for route in ROUTES if route.method == "PUT"} == {"befriend", "block"}
 
 
 async def test_a_node_is_told_where_a_request_came_from_and_not_what_it_says(

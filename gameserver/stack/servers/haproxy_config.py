@@ -27,6 +27,15 @@ SOCKET = "haproxy.sock"
 """The runtime API of the HAProxy that `up` runs, in the folder where it is started."""
 OPERATORS_CONNECTIONS = 100
 """Connections of the operators' port, which players can't take."""
+WITHOUT_KEYS = (
+    "/v1/sessions",
+    "/v1/players/me/password",
+    "/v1/players/me/friends",
+    "/v1/players/me/blocks",
+    "/v1/players/me/inbox",
+    "/admin/v1/session",
+)
+"""Beginnings of the paths whose POST and DELETE take no Idempotency-Key."""
 _NOWHERE = "127.0.0.1:1"
 _OF_A_PAGE = "{ var(txn.origin) -m found }"
 _RESOLVERS = """\
@@ -101,6 +110,7 @@ def render(settings: Settings, places: Sequence[HAProxyPlace]) -> str:
         "connection_rules": haproxy_sources.connection_rules(front, settings.limits),
         "request_rules": haproxy_sources.request_rules(front, settings.limits),
         "unless_forwarded": haproxy_sources.unless_forwarded(front),
+        "without_keys": " ".join(WITHOUT_KEYS),
         "servers": "\n".join(_server(place) for place in places),
     }
     return re.sub("«([a-z_]+)»", lambda match: values[match[1]], TEMPLATE.read_text("utf-8"))

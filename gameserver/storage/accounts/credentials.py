@@ -4,7 +4,9 @@ Law: a session counts only while its epoch is at least the player's `session_epo
 the same transaction, so no session opened before outlives the old password, whatever an old dump of Redis restores.
 """
 
-from sqlalchemy import select, update
+from typing import Any
+
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,6 +45,18 @@ class Credentials:
         """
         await on_owner(self._slots, player_id, lambda connection: _raise_epoch(connection, player_id))
 
+    async def end_epoch(self, player_id: int, epoch: int) -> None:
+        """The same for a caller whose session is of `epoch`.
+
+        Raises PlayerNotFound, SessionRevoked if that is over, DatabaseUnavailable.
+        """
+
+        async def write(connection: AsyncConnection) -> None:
+            await lock_player(connection, player_id, epoch)
+            await _raise_epoch(connection, player_id, epoch)
+
+        await on_owner(self._slots, player_id, write)
+
     async def renew(self, player_id: int, former: str, password_hash: str) -> None:
         """Replaces the hash of a password by another one of the same password, unless it was changed meanwhile."""
         same = (CREDENTIALS.c.slot == slot_of(player_id)) & (CREDENTIALS.c.player_id == player_id)
@@ -62,7 +76,7 @@ class Credentials:
 
         async def write(connection: AsyncConnection) -> int:
             await lock_player(connection, player_id, epoch)
-            raised = await _raise_epoch(connection, player_id)
+            raised = await _raise_epoch(connection, player_id, epoch)
             row = {"slot": slot_of(player_id), "player_id": player_id, "password_hash": password_hash}
             upserted = upsert(CREDENTIALS).values(row)
             key = CREDENTIALS.primary_key
@@ -76,9 +90,10 @@ class Credentials:
             raise OutcomeUnknown(detail, retry_after=1) from error
 
 
-async def _raise_epoch(connection: AsyncConnection, player_id: int) -> int:
-    """The new epoch. Raises PlayerNotFound."""
-    raised = update(PLAYERS).where(is_player(player_id)).values(session_epoch=PLAYERS.c.session_epoch + 1)
+async def _raise_epoch(connection: AsyncConnection, player_id: int, above: int = 0) -> int:
+    """The new epoch, also above this one: a restored database may be behind it. Raises PlayerNotFound."""
+    higher = func.greatest(PLAYERS.c.session_epoch, above) + 1
+    raised = update(PLAYERS).where(is_player(player_id)).values(session_epoch=higher)
     epoch: int | None = (await connection.execute(raised.returning(PLAYERS.c.session_epoch))).scalar()
     if epoch is None:
         raise PlayerNotFound("There is no such player.")

@@ -14,6 +14,7 @@ from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.locked_players import lock_players
 from gameserver.storage.slots.scanned_pages import Scanned, ScannedPages
 from gameserver.storage.slots.shared_writes import SharedWrites
 from gameserver.storage.slots.slot_map import Slots
@@ -36,9 +37,10 @@ class Mail(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """One letter of a player that is deleted, or every letter that it sees."""
+    """One letter of a player that a session of `epoch` deletes, or every letter that the player sees."""
 
     player_id: int
+    epoch: int
     mail_id: str | None = None
 
     @property
@@ -62,7 +64,10 @@ class Inbox:
         return await self._pages.of(player_id, limit, before)
 
     async def forget(self, forgotten: Forgotten) -> None:
-        """Deletes letters, those of them that are there; that a letter was refused stays recorded."""
+        """Deletes letters, those of them that are there; that a letter was refused stays recorded.
+
+        Raises SessionRevoked, too.
+        """
         if forgotten.slot >= self._slots.size("players"):
             raise PlayerNotFound("There is no such player.")
         await self._writes.write(forgotten)
@@ -71,11 +76,14 @@ class Inbox:
         await self._writes.close()
 
 
-async def write_forgotten(connection: asyncpg.Connection, forgotten: Sequence[Forgotten]) -> Sequence[None]:
-    """Deletes what is named. Raises driver errors."""
-    rows = [(one.slot, one.player_id, one.mail_id) for one in forgotten]
-    await connection.execute(SQL["forget"], *zip(*rows, strict=True))
-    return [None] * len(forgotten)
+async def write_forgotten(connection: asyncpg.Connection, forgotten: Sequence[Forgotten]) -> Sequence[Exception | None]:
+    """Deletes what is named, unless its session has ended. Raises driver errors."""
+    faults = await lock_players(connection, [(one.player_id, one.epoch) for one in forgotten])
+    allowed = [one for one, fault in zip(forgotten, faults, strict=True) if fault is None]
+    if allowed:
+        rows = [(one.slot, one.player_id, one.mail_id) for one in allowed]
+        await connection.execute(SQL["forget"], *zip(*rows, strict=True))
+    return faults
 
 
 async def forget_old(database: Database, before: datetime, most: int) -> int:

@@ -155,12 +155,13 @@ class Sessions:
         await self._end(session.player_id, [session.name])
 
     async def revoke_listed(self, session: Session, listed_id: str) -> None:
-        """Ends another session of the same player. Raises SessionNotFound, SessionsUnavailable."""
-        await self.end_listed(session.player_id, listed_id)
+        """Ends another session of the player, not of a later epoch. Raises SessionNotFound, SessionsUnavailable."""
+        await self.end_listed(session.player_id, listed_id, session.epoch)
 
-    async def end_listed(self, player_id: int, listed_id: str) -> None:
+    async def end_listed(self, player_id: int, listed_id: str, last_epoch: int = NO_EPOCH) -> None:
         """Ends a session of a player. Raises SessionNotFound, SessionsUnavailable."""
-        names = [listed.name for listed in await self.listed(player_id) if listed.id == listed_id]
+        listed = [one for one in await self.listed(player_id) if one.epoch <= last_epoch]
+        names = [one.name for one in listed if one.id == listed_id]
         if not names:
             raise SessionNotFound("There is no such session of the player.")
         await self._end(player_id, names)

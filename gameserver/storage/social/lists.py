@@ -10,9 +10,10 @@ from typing import Literal, NamedTuple
 
 import asyncpg
 
-from gameserver.rules.errors import PlayerNotFound, SessionRevoked
+from gameserver.rules.errors import PlayerNotFound
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
+from gameserver.storage.slots.locked_players import lock_players
 from gameserver.storage.slots.shared_writes import Busy, SharedWrites
 from gameserver.storage.slots.slot_map import Slots
 
@@ -64,14 +65,13 @@ class Lists:
 async def write_lists(connection: asyncpg.Connection, changes: Sequence[ListChange]) -> Sequence[bool | Exception]:
     """Whether each list has changed. Raises driver errors."""
     chosen = {change.player_id: change for change in reversed(changes)}
+    faults = await lock_players(connection, [(change.player_id, change.epoch) for change in chosen.values()])
     ids = [slot_of(player_id) for player_id in chosen], list(chosen)
-    locked = {row["id"] for row in await connection.fetch(SQL["lock"], *ids)}
     arguments = [*ids, [change.list for change in chosen.values()], [change.other_id for change in chosen.values()]]
     rows = await connection.fetch(SQL["look"], *arguments)
     replies: dict[int, bool | Exception] = {}
-    for change, row in zip(chosen.values(), rows, strict=True):
-        if row["session_epoch"] is None or change.player_id in locked:
-            replies[id(change)] = _reply(change, row)
+    for change, fault, row in zip(chosen.values(), faults, rows, strict=True):
+        replies[id(change)] = fault or _reply(change, row)
     changed = [change for change in chosen.values() if replies.get(id(change)) is True]
     await _write(connection, "add", [change for change in changed if change.most is not None])
     await _write(connection, "remove", [change for change in changed if change.most is None])
@@ -79,11 +79,7 @@ async def write_lists(connection: asyncpg.Connection, changes: Sequence[ListChan
 
 
 def _reply(change: ListChange, row: asyncpg.Record) -> bool | Exception:
-    """Whether the list changes, or what is in the way."""
-    if row["session_epoch"] is None:
-        return PlayerNotFound("There is no such player.")
-    if row["session_epoch"] > change.epoch:
-        return SessionRevoked("The session has ended.")
+    """Whether the list changes, or that it is full."""
     if change.most is None or row["present"]:
         return bool(row["present"]) and change.most is None
     return ListFull() if row["count"] >= change.most else True

@@ -1,18 +1,10 @@
--- Changes of many players' friends and blocks. Tables: players, friends, blocks. Arguments are arrays of equal length, one
+-- Changes of many players' friends and blocks. Tables: friends, blocks. Arguments are arrays of equal length, one
 -- element for each change.
 
--- name: lock
--- $1 slots, $2 player ids: those that could be locked at once.
-select p.id
-from unnest($1::smallint[], $2::bigint[]) as n(slot, id)
-join players p on p.slot = n.slot and p.id = n.id
-for no key update of p skip locked
-
 -- name: look
--- $1 slots, $2 player ids, $3 names of lists, $4 ids of others: a row for each, in their order, whose columns of `players`
--- are null if no such player exists; whether the list has the other, and how many it has.
-select p.session_epoch,
-       case n.list when 'friends'
+-- $1 slots, $2 player ids, $3 names of lists, $4 ids of others: for each, in their order, whether the list has the other,
+-- and how many it has.
+select case n.list when 'friends'
          then exists (select from friends f where f.slot = n.slot and f.player_id = n.id and f.friend_id = n.other)
          else exists (select from blocks b where b.slot = n.slot and b.player_id = n.id and b.blocked_id = n.other)
        end as present,
@@ -21,7 +13,6 @@ select p.session_epoch,
          else (select count(*) from blocks b where b.slot = n.slot and b.player_id = n.id)
        end as count
 from unnest($1::smallint[], $2::bigint[], $3::text[], $4::bigint[]) with ordinality as n(slot, id, list, other, number)
-left join players p on p.slot = n.slot and p.id = n.id and not p.void
 order by n.number
 
 -- name: add

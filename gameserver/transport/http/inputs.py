@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from gameserver.commands import command_ids, sessions
 from gameserver.commands.results import Session
 from gameserver.rules.arguments import LARGEST_ID
+from gameserver.rules.checking import MAX_PATH, MAX_PROBLEMS
 from gameserver.rules.errors import BadInput, FieldProblem, NotAuthenticated, NotFound
 from gameserver.transport import wire
 from gameserver.transport.callers.headers import single_header
@@ -125,9 +126,10 @@ def query(request: web.Request, model: type[Model]) -> Model:
     Many clients write a list as its name again and again, also generated ones that are told not to.
     """
     given = request.query
-    twice = {name for name in given if len(given.getall(name)) > 1}
-    if faults := twice - wire.lists_of(model):
-        raise BadInput("The query can't be used.", errors=[FieldProblem(name, "is given twice") for name in faults])
+    twice = dict.fromkeys(name for name in given if len(given.getall(name)) > 1)
+    if faults := [name for name in twice if name not in wire.lists_of(model)]:
+        problems = [FieldProblem(name[:MAX_PATH], "is given twice") for name in faults[:MAX_PROBLEMS]]
+        raise BadInput("The query can't be used.", errors=problems)
     return wire.parse(model, {**given, **{name: ",".join(given.getall(name)) for name in twice}})
 
 

@@ -22,6 +22,7 @@ from gameserver.rules.errors import (
     GameError,
     Internal,
     NotAuthenticated,
+    RateLimited,
     Unavailable,
 )
 from gameserver.times import rfc3339
@@ -118,12 +119,19 @@ async def _wait_for_room(socket: PlayerSocket) -> None:
         await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _next(channel: SocketChannel, pacing: FramePacing) -> WSMessage | None:
-    """The next message; None at the end. Pings are answered here, because they count as frames, too."""
+async def _next(
+    channel: SocketChannel, pacing: FramePacing, patience: asyncio.Timeout | None = None
+) -> WSMessage | None:
+    """The next message; None at the end. Pings are answered here, because they count as frames, too.
+
+    `patience` is for its coming; once it has come, it has as long again to wait for others of its address.
+    """
     while True:
         message = await channel.websocket.receive()
         if channel.is_end(message) or not pacing.admits(channel):
             return None
+        if patience is not None and message.type not in (WSMsgType.PING, WSMsgType.PONG):
+            patience.reschedule(asyncio.get_running_loop().time() + HELLO_SECONDS)
         await pacing.wait()
         if message.type is WSMsgType.PING:
             await channel.websocket.pong(message.data)
@@ -159,15 +167,12 @@ async def _greet(conversation: Conversation, pacing: FramePacing) -> bool:
     channel = conversation.socket.channel
     frame: dict[str, Any] | None = None
     try:
-        async with asyncio.timeout(HELLO_SECONDS):
-            message = await _next(channel, pacing)
+        message = await _first(channel, pacing)
         frame = None if message is None else _object_of(channel, message)
         if frame is None:
             return False
         await _hello(conversation, frame)
         return True
-    except TimeoutError:
-        fault: GameError = NotAuthenticated("No hello came in time.")
     except GameError as error:
         fault = without_frames(error)
     except Exception:
@@ -175,6 +180,17 @@ async def _greet(conversation: Conversation, pacing: FramePacing) -> bool:
         fault = Internal()
     channel.fail(fault, wire.close_code_of(type(fault)), frame_id=_id_of(frame))
     return False
+
+
+async def _first(channel: SocketChannel, pacing: FramePacing) -> WSMessage | None:
+    """The first message; None at the end. Raises NotAuthenticated if it doesn't come in time, RateLimited."""
+    try:
+        async with asyncio.timeout(HELLO_SECONDS) as patience:
+            return await _next(channel, pacing, patience)
+    except TimeoutError:
+        if pacing.held_up:
+            raise RateLimited("Sockets of this address send too much.", retry_after=pacing.held_up) from None
+        raise NotAuthenticated("No hello came in time.") from None
 
 
 async def _hello(conversation: Conversation, frame: dict[str, Any]) -> None:

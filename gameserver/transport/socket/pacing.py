@@ -26,7 +26,7 @@ PAUSE_SECONDS = 0.1
 class FramePacing:
     """One per socket; a pace of None admits everything. `clock` gives nanoseconds and never goes back."""
 
-    __slots__ = ("_address", "_by_address", "_clock", "_interval", "_rest", "_tolerance", "_turns")
+    __slots__ = ("_address", "_by_address", "_clock", "_interval", "_rest", "_tolerance", "_turns", "held_up")
 
     def __init__(
         self,
@@ -43,6 +43,8 @@ class FramePacing:
         self._clock, self._by_address, self._address = clock, by_address, address
         self._interval, self._tolerance = (pace.interval, pace.tolerance) if pace is not None else (0, 0)
         self._rest = 0
+        self.held_up = 0.0
+        """While a frame waits for others of its address: after how many seconds there may be room for it."""
         self._turns = turns if turns is not None and address is not None else AddressTurns(pause=0)
 
     def admits(self, channel: SocketChannel) -> bool:
@@ -60,10 +62,13 @@ class FramePacing:
 
     async def wait(self) -> None:
         """Waits, after a frame was admitted, until others of its address leave room for it."""
-        while seconds := self._pause():  # noqa: ASYNC110 (what it waits for is time)
+        while seconds := self._pause():
+            self.held_up = seconds
             await asyncio.sleep(seconds)
         if (turn := self._turns.take(self._address or self)) is not None:
+            self.held_up = PAUSE_SECONDS
             await turn
+        self.held_up = 0.0
 
     def _pause(self) -> float:
         """Seconds to wait, because of others of its address; at 0 the frame is counted."""

@@ -102,20 +102,23 @@ class Sockets:
                 socket.channel.end(Close.SESSION_REVOKED, "session revoked")
 
     async def go_away(self, seconds: float) -> None:
-        """Tells every client to reconnect elsewhere, each after its own delay, and closes all within `seconds`.
+        """Tells every client to reconnect elsewhere, each after its own delay, and closes those within `seconds`.
 
         A client may finish its requests and close by itself. One that is still here some time after its delay is
-        closed as soon as the requests it sent until then are answered.
+        closed as soon as the requests it sent until then are answered. When this is cancelled, the others stay.
         """
+        told = list(self._open)
         leaving = [
             asyncio.create_task(_send_away(socket, random.uniform(0, SPREAD * seconds), GRACE * seconds))  # noqa: S311
-            for socket in self._open
+            for socket in told
         ]
-        if leaving:
-            _, late = await asyncio.wait(leaving, timeout=seconds)
-            for task in late:
+        try:
+            if leaving:
+                await asyncio.wait(leaving, timeout=seconds)
+        finally:
+            for task in leaving:
                 task.cancel()
-        for socket in list(self._open):
+        for socket in told:
             socket.channel.end(Close.GOING_AWAY, "going away")
 
 

@@ -31,13 +31,13 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 class JsonModel(BaseModel):
     """A body or a frame."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class QueryModel(BaseModel):
     """The parameters behind the question mark."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     @field_validator("*", mode="before")
     @classmethod

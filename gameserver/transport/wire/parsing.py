@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from gameserver.rules.arguments import MAX_INTEGER, MAX_PROBLEMS
-from gameserver.rules.checking import check, field_path, problem_of
+from gameserver.rules.arguments import MAX_INTEGER
+from gameserver.rules.checking import MAX_PROBLEMS, DoesNotFit, check, field_path, problem_of
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport.wire.errors import BadJson
 
@@ -101,7 +101,6 @@ def parse(model: type[Model], value: Mapping[str, Any]) -> Model:
     """A checked request from decoded JSON or a query. Raises BadInput, which names at most MAX_PROBLEMS fields."""
     try:
         return check(model, value)
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
-        problems = [FieldProblem(field_path(fault, value), problem_of(fault)) for fault in faults]
+    except DoesNotFit as error:
+        problems = [FieldProblem(field_path(fault, value), problem_of(fault)) for fault in error.faults[:MAX_PROBLEMS]]
         raise BadInput("The request can't be used.", errors=problems) from None

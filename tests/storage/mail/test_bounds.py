@@ -212,7 +212,7 @@ async def test_an_inbox_holds_what_matters_and_no_more(settings: Settings) -> No
         assert {mail.kind for mail in held if mail.sender == 0} == {"rewarded"}
         senders = Counter(mail.sender for mail in held)
         assert (senders[0], senders[7], senders[8]) == (3, 1, 1), "one sender's flood takes no other's place"
-        await core.commands.play.inbox.forget(Forgotten(player.id))
+        await core.commands.play.inbox.forget(Forgotten(player.id, 0))
         assert await letters_of(core, player) == []
 
 

@@ -48,25 +48,25 @@ async def test_what_is_deleted_together_is_what_each_has_named(core: Core) -> No
     refused = [await letters(core, player, 1, "not accepted") for player in players]
     everything, one, alien, _ = players
     await asyncio.gather(
-        inbox.forget(Forgotten(everything.id)),
-        inbox.forget(Forgotten(everything.id, held[0][1])),
-        inbox.forget(Forgotten(one.id, held[1][1])),
-        inbox.forget(Forgotten(one.id, held[1][1])),
-        inbox.forget(Forgotten(one.id, refused[1][0])),
-        inbox.forget(Forgotten(alien.id, held[1][0])),
-        inbox.forget(Forgotten(alien.id, command_id())),
+        inbox.forget(Forgotten(everything.id, 0)),
+        inbox.forget(Forgotten(everything.id, 0, held[0][1])),
+        inbox.forget(Forgotten(one.id, 0, held[1][1])),
+        inbox.forget(Forgotten(one.id, 0, held[1][1])),
+        inbox.forget(Forgotten(one.id, 0, refused[1][0])),
+        inbox.forget(Forgotten(alien.id, 0, held[1][0])),
+        inbox.forget(Forgotten(alien.id, 0, command_id())),
     )
     assert [await seen(core, player) for player in players] == [[], [held[1][0], held[1][2]], held[2], held[3]]
     assert [await recorded(core, player) for player in players] == [1, 3, 4, 4]
     with pytest.raises(PlayerNotFound):
-        await inbox.forget(Forgotten((1 << 63) - 1))
+        await inbox.forget(Forgotten((1 << 63) - 1, 0))
 
 
 async def test_letters_that_have_moved_with_their_player_are_deleted_there(core: Core, second: Core) -> None:
     player = await enlist(core, database="one")
     await letters(core, player, 2)
     await move_slot(second, slot_of(player.id), "two")
-    await core.commands.play.inbox.forget(Forgotten(player.id))
+    await core.commands.play.inbox.forget(Forgotten(player.id, 0))
     await core.slots.refresh()
     assert (database(core, player).name, await recorded(core, player)) == ("two", 0)
 
@@ -77,9 +77,9 @@ async def test_letters_that_are_locked_elsewhere_dont_keep_those_of_others(core:
     held = [await letters(core, player, 1) for player in players]
     async with connected(database(core, players[0]).url) as connection, connection.transaction():
         await connection.execute("select from inbox where mail_id = $1 for update", held[0][0])
-        waiting = asyncio.create_task(inbox.forget(Forgotten(players[0].id)))
+        waiting = asyncio.create_task(inbox.forget(Forgotten(players[0].id, 0)))
         await asyncio.sleep(0.05)
-        await inbox.forget(Forgotten(players[1].id))
+        await inbox.forget(Forgotten(players[1].id, 0))
         assert await seen(core, players[1]) == []
         assert not waiting.done()
     await waiting
@@ -99,7 +99,7 @@ async def test_a_batch_whose_statement_is_refused_is_tried_one_by_one(
         return str(await execute(self, query, *arguments, **options))
 
     monkeypatch.setattr(asyncpg.Connection, "execute", refuse)
-    await asyncio.gather(*(core.commands.play.inbox.forget(Forgotten(player.id)) for player in players[:2]))
+    await asyncio.gather(*(core.commands.play.inbox.forget(Forgotten(player.id, 0)) for player in players[:2]))
     assert [await seen(core, player) for player in players] == [[], [], held[2]]
 
 

@@ -442,8 +442,8 @@ async def test_mail_is_forgotten_when_its_reader_says_so_or_when_it_is_old(core:
     mails = (await core.commands.play.inbox.page(two.id, 10, None)).rows
     assert [mail.mail_id for mail in mails] == sorted((mail.mail_id for mail in mails), reverse=True)
     assert (await core.commands.play.inbox.page(two.id, 2, mails[1].mail_id)).rows == mails[2:]
-    await core.commands.play.inbox.forget(Forgotten(two.id, mails[0].mail_id))
-    await core.commands.play.inbox.forget(Forgotten(one.id, mails[1].mail_id))
+    await core.commands.play.inbox.forget(Forgotten(two.id, 0, mails[0].mail_id))
+    await core.commands.play.inbox.forget(Forgotten(one.id, 0, mails[1].mail_id))
     assert (await core.commands.play.inbox.page(two.id, 10, None)).rows == mails[1:]
     async with connected(core.databases["two"].url) as connection:
         old = "update inbox set at = at - interval '40 days' where mail_id = any($1::uuid[])"

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from gameserver.rules.checking import MAX_PATH, MAX_PROBLEMS
 from gameserver.transport.route import Route
 from gameserver.transport.routes import ROUTES
 from tests.support.client import ADMIN_KEY, Api
@@ -67,3 +68,12 @@ async def test_no_moment_in_a_body_is_an_internal_error(api: Api, moment: str) -
         if moment in BEYOND:
             assert_problem(answer, "bad_input", path)
         assert answer.status < 500, (path, answer.body)
+
+
+async def test_an_error_about_thousands_of_parameters_shows_few(api: Api) -> None:
+    once = "&".join(f"p{number}=" for number in range(500))
+    for query in (once, f"{once}&{once}", f"{'p' * 3000}=&{'p' * 3000}="):
+        answer = await api.ask("GET", f"/v1/boards/exp?{query}")
+        assert_problem(answer, "bad_input", query[:20])
+        assert len(answer.body["errors"]) <= MAX_PROBLEMS
+        assert max(len(fault["field"]) for fault in answer.body["errors"]) <= MAX_PATH

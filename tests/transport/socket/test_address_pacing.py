@@ -5,11 +5,14 @@ import time
 from contextlib import AsyncExitStack
 
 import orjson
+import pytest
 
 from gameserver.config.limits import LimitSettings, PerSecond
 from gameserver.config.settings import Settings
+from gameserver.transport.socket import conversation
 from tests.support.client import Api, Signed
 from tests.support.nodes import start_node
+from tests.transport.doors import closing_of
 
 PROXY = LimitSettings(exempt=("127.0.0.1/32",)).exempt
 
@@ -42,3 +45,21 @@ async def test_frames_of_all_sockets_of_an_address_count_together_also_of_closed
         # 62 frames with their hellos, of which 40 and what became free meanwhile were answered at once.
         assert slow > 2
         assert quick < slow
+
+
+async def test_a_hello_that_others_of_its_address_hold_up_is_told_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came in time, so nobody is told to sign in again."""
+    limits = LimitSettings(frames_per_address=PerSecond(per_second=1, burst=2))
+    async with AsyncExitStack() as stack:
+        own = settings.model_copy(update={"limits": limits})
+        api = await stack.enter_async_context(Api((await start_node(stack, own)).url))
+        who = await api.sign_up()
+        await (await api.socket(who.token)).ask("ping")
+        monkeypatch.setattr(conversation, "HELLO_SECONDS", 0.2)
+        connection = await api.raw_socket()
+        await connection.send_json({"id": 1, "op": "hello", "token": who.token})
+        (frame,), closed = await closing_of(connection)
+        assert (frame["error"]["code"], closed) == ("rate_limited", 4429)
+        assert frame["error"]["retry_after"] > 0

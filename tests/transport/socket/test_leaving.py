@@ -1,9 +1,22 @@
 """A node that is stopping: it says so first, and goes on serving until load balancers have noticed."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 
+from aiohttp import web
+
+from gameserver.commands.pacing import ActionPacing
 from gameserver.config.settings import Settings
+from gameserver.rules.pacing import Pace
+from gameserver.transport.board_pages import BoardPages
+from gameserver.transport.draining import Draining
+from gameserver.transport.keys import READINESS, Readiness
+from gameserver.transport.socket.memory import MemoryLimits
+from gameserver.transport.socket.places import SocketLimits
+from gameserver.transport.socket.player_socket import PlayerSocket
+from gameserver.transport.socket.sockets import SOCKETS, Sockets
+from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
 from tests.support.nodes import start_node
 from tests.support.wait import wait_until
@@ -32,3 +45,51 @@ async def test_during_its_notice_a_node_is_not_ready_and_serves_on_without_keepi
         assert "ok" in await socket.ask("read")
         node.stop.hurried.set()
         await leaving
+
+
+@contextmanager
+def opened(sockets: Sockets) -> Iterator[PlayerSocket]:
+    """A socket whose client hasn't said hello."""
+    with sockets.places.take(None) as place:
+        socket = PlayerSocket(place, sockets.memory)
+        with sockets.registered(socket):
+            yield socket
+
+
+def no_sockets() -> Sockets:
+    ended = ActionPacing(Pace(1, 1))
+    return Sockets(8, BoardPages(), SocketLimits(100, 100, 100, ended), MemoryLimits(1000, 1000, 1000))
+
+
+async def test_a_node_that_takes_new_work_again_sends_nobody_away_any_more() -> None:
+    app, sockets = web.Application(), no_sockets()
+    app[READINESS], app[SOCKETS] = Readiness(ready=True), sockets
+    draining = Draining(app, seconds=1000)
+    running = asyncio.create_task(draining.run())
+    with opened(sockets) as socket:
+        before = asyncio.all_tasks()
+        for _ in range(2):
+            draining.obey(drain=True)
+            await wait_until(lambda: asyncio.all_tasks() - before, what="the socket is being sent away")
+            draining.obey(drain=False)
+            await wait_until(lambda: asyncio.all_tasks() == before, what="nobody is sent away any more")
+        # Both orders before it looks: nothing is left to be done.
+        draining.obey(drain=True)
+        draining.obey(drain=False)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
+        assert not socket.channel.closing
+    assert not running.done()
+    await cancel_and_wait([running])
+
+
+async def test_only_sockets_that_were_told_to_go_are_closed_when_the_time_is_up() -> None:
+    sockets = no_sockets()
+    with opened(sockets) as told:
+        leaving = asyncio.create_task(sockets.go_away(0))
+        await asyncio.sleep(0)
+        with opened(sockets) as later:
+            await leaving
+            assert (told.channel.closing, later.channel.closing) == (True, False)
+            await told.channel.wait_closed()

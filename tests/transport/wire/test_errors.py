@@ -8,6 +8,7 @@ import pytest
 import gameserver.app  # every module that may define an error
 from gameserver.rules.errors import GameError, Internal, Refused, RuleBroken, Unavailable
 from gameserver.transport import answers, wire
+from gameserver.transport.http.middleware import problem_response
 
 
 def below(kind: type[GameError]) -> Iterator[type[GameError]]:
@@ -122,6 +123,16 @@ def test_both_doors_answer_an_error_alike() -> None:
         problem, frame = answers.problem(error, "an-id"), answers.frame_error(error, "an-id")
         assert (problem["code"], problem["detail"]) == (frame["code"], frame["detail"]) == (error.code, error.detail)
         assert problem["status"] == wire.status_of(kind)
+
+
+def test_whatever_may_be_sent_again_says_when() -> None:
+    kinds = [kind for kind in TREE if wire.status_of(kind) in (429, 503)]
+    assert len(kinds) > 10
+    for kind in kinds:
+        error = kind("Not now.")
+        assert answers.frame_error(error, "an-id")["retry_after"] == 1, kind
+        assert problem_response(error).headers["Retry-After"] == "1", kind
+        assert kind("Not now.", retry_after=2.5).retry_after == 2.5
 
 
 def test_no_extra_stands_in_place_of_what_every_error_says() -> None:

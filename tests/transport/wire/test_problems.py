@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from gameserver.rules.checking import MAX_PROBLEMS
 from gameserver.rules.errors import BadInput
 from gameserver.transport import wire
 from gameserver.transport.wire.fields import JsonModel, QueryModel
@@ -99,3 +100,35 @@ async def test_a_hello_is_refused_in_plain_words(api: Api) -> None:
     await connection.send_json({"id": 1, "op": "hello", "token": "x", "resume": []})
     error = (await connection.receive_json(timeout=10))["error"]
     assert error["errors"] == [{"field": "resume", "problem": "must be an object"}]
+
+
+def test_no_name_is_taken_that_only_the_code_has() -> None:
+    renamed = [(model, name) for model in MODELS for name, field in model.model_fields.items() if field.alias]
+    assert len(renamed) >= 4
+    for model, name in renamed:
+        assert (name, "isn't known here") in problems(model, {name: "mage"}), (model, name)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_thousands_of_unknown_names_are_checked_no_further_than_an_error_shows(
+    model: type[BaseModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the top and in whatever the fields hold; the error is the same as that of so few."""
+    counts = []
+    check = model.model_validate
+
+    def counted(value: object, *, context: object = None) -> BaseModel:
+        try:
+            return check(value, context=context)
+        except ValidationError as error:
+            counts.append(error.error_count())
+            raise
+
+    many = {f"#{number}": 0 for number in range(2291)}
+    monkeypatch.setattr(model, "model_validate", counted)
+    for value in ({}, *({name: many} for name in [*names(model, required=True), *names(model, required=False)])):
+        assert len(problems(model, {**value, **many})) == MAX_PROBLEMS
+        few = dict(list(many.items())[:MAX_PROBLEMS])
+        assert problems(model, {**value, **many}) == problems(model, {**value, **few})
+        problems(model, value)
+    assert max(counts) <= 3 * MAX_PROBLEMS + len(model.model_fields)

@@ -12,12 +12,22 @@ from rich.filesize import decimal
 
 from gameserver.app.backups import BackedUpSystem, catalogs, summary
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.backups.catalog import CLOCKS_APART, BaseBackup
 from gameserver.stack.backups.plan import has_gap
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 from gameserver.storage.operators.condition import Symptom
-from gameserver.telemetry import BACKUP_AGE, BACKUP_BYTES, BACKUP_LOG_BYTES, BACKUP_LOG_GAP, BACKUPS
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
+from gameserver.telemetry import (
+    BACKUP_AGE,
+    BACKUP_BYTES,
+    BACKUP_LOG_BYTES,
+    BACKUP_LOG_FOLLOWED,
+    BACKUP_LOG_GAP,
+    BACKUPS,
+)
 
 LOOK_SECONDS = 30.0
 BEHIND_BYTES = 256 << 20
@@ -26,6 +36,7 @@ _SLOT = """
     select s.active, s.wal_status, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), s.restart_lsn)::bigint as behind
     from pg_replication_slots s where s.slot_name = $1
 """
+_FOLLOWED = "select exists (select from pg_replication_slots where slot_name = $1 and active)"
 _TABLESPACES = """
     select string_agg(spcname, ', ' order by spcname) from pg_tablespace
     where spcname not in ('pg_default', 'pg_global')
@@ -33,15 +44,25 @@ _TABLESPACES = """
 log = structlog.get_logger()
 
 
-async def watch_for_ever(settings: Settings) -> None:
-    """Measures the backups in the folder of the settings now and then; where there is none, nothing."""
+async def watch_for_ever(settings: Settings, databases: Databases) -> None:
+    """Measures the backups in the folder of the settings now and then, and what keeps the log; without one, nothing."""
     while True:
         if settings.backup_folder is not None:
+            await asyncio.gather(*(_measure_receiver(databases[name]) for name in databases.names()))
             try:
                 await asyncio.to_thread(_measure, settings)
             except (StackError, OSError) as error:
                 log.warning("the backups can't be measured", error=str(error))
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _measure_receiver(database: Database) -> None:
+    """Of a database that doesn't answer, nobody keeps the log."""
+    try:
+        ((followed,),) = await database.ask(_FOLLOWED, ARCHIVE_SLOT)
+    except DatabaseUnavailable:
+        followed = False
+    BACKUP_LOG_FOLLOWED.labels(database.name).set(followed)
 
 
 def _measure(settings: Settings) -> None:

@@ -109,7 +109,10 @@ def catalogs(settings: Settings) -> list[BackupCatalog]:
 
 
 async def follow(settings: Settings) -> None:
-    """Keeps the log of the databases that `up` doesn't run, until a signal. Raises StackError, ConfigFault."""
+    """Keeps the log of the databases that `up` doesn't run, until a signal, of each as soon as it answers.
+
+    Raises StackError, ConfigFault.
+    """
     folder = folder_of(settings)
     run_here = {name for name, database in settings.databases.items() if database.url is None}
     receivers = [
@@ -119,8 +122,8 @@ async def follow(settings: Settings) -> None:
     ]
     if not receivers:
         raise StackError("`gameserver up` runs all of these databases, and keeps their log.")
-    async with Supervisor(receivers, lock=folder / "follow.lock") as supervisor:
-        await supervisor.start(*receivers)
+    async with Supervisor([], lock=folder / "follow.lock") as supervisor:
+        supervisor.keep(*receivers)
         await supervisor.run()
 
 

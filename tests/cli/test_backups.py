@@ -12,10 +12,16 @@ from pathlib import Path
 
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
+from gameserver.app import backup_watch
 from gameserver.config.backups import BackupSettings
 from gameserver.config.settings import Settings, load
+from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
+from gameserver.storage.sharding import provision
+from gameserver.telemetry import BACKUP_LOG_FOLLOWED
+from gameserver.waiting import cancel_and_wait
 from tests.stack.conftest import open_folder, roomy
 from tests.support.client import Api
 from tests.support.command_line import CommandLine
@@ -76,6 +82,43 @@ async def test_databases_at_urls_are_followed_backed_up_and_restored_into_a_fold
     damaged = await command_line.gameserver("backups", "verify", *words)
     assert damaged.code == 1
     assert "damaged: global/pg_control has" in damaged.errors
+
+
+async def test_one_database_that_is_down_keeps_nobody_elses_log_from_being_kept(config: Path) -> None:
+    text, url = config.read_text("utf-8"), load(config).database_url("two").get_secret_value()
+    away = re.sub(r":[0-9]+/", f":{free_port()}/", url)
+    assert url in text
+    config.write_text(text.replace(url, away), "utf-8")
+    follower = following(config)
+    try:
+        await wait_until(
+            lambda: follower.poll() is not None or list((config.parent / "backups").glob("one/wal/*/0001/*")),
+            60,
+            "one is followed",
+        )
+        assert follower.poll() is None
+        assert await followed(load(config)) == {"one": 1, "two": 0}
+    finally:
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(30) == 0
+
+
+async def followed(settings: Settings) -> Mapping[str, float | None]:
+    """What a node's metrics say of who keeps the log of each database, once they do."""
+
+    def told() -> Mapping[str, float | None]:
+        values = {name: {"database": name} for name in settings.databases}
+        return {name: REGISTRY.get_sample_value("gameserver_backup_log_followed", of) for name, of in values.items()}
+
+    databases = provision.open_databases(settings)
+    BACKUP_LOG_FOLLOWED.clear()
+    watch = asyncio.create_task(backup_watch.watch_for_ever(settings, databases))
+    try:
+        await wait_until(lambda: None not in told().values(), 30, "it is measured")
+        return told()
+    finally:
+        await cancel_and_wait([watch])
+        await databases.close()
 
 
 async def assert_measured(of_backups: Settings, settings: Settings) -> None:

@@ -18,6 +18,7 @@ from gameserver.config.settings import Settings
 from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
 from gameserver.stack.errors import StackError
+from gameserver.storage.sharding import provision
 from tests.stack.conftest import open_folder, roomy
 from tests.support.wait import wait_until
 
@@ -110,12 +111,15 @@ async def test_facts_that_cant_be_read_silence_no_other_database(backed: Setting
     async def is_told() -> bool:
         return told("gameserver_backup_age_seconds") is not None
 
-    watch = asyncio.create_task(backup_watch.watch_for_ever(backed))
+    databases = provision.open_databases(backed)
+    watch = asyncio.create_task(backup_watch.watch_for_ever(backed, databases))
     try:
         await wait_until(is_told, 10, "the other one is measured")
         assert (told("gameserver_backups"), told("gameserver_backup_log_gap")) == (1, 1)
+        assert REGISTRY.get_sample_value("gameserver_backup_log_followed", {"database": "one"}) == 0
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
+        await databases.close()
     assert not any("{" in problem for problem in await problems(backed, "one"))

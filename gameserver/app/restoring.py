@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from gameserver.app.backups import Say, assign, folder_of, named, programs_of
+from gameserver.app.backups import Say, assign, catalog_of, named, programs_of
 from gameserver.app.bounds import window_of
 from gameserver.config.naming import replica_name
 from gameserver.config.settings import Settings
@@ -34,6 +34,7 @@ from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import migrations
 
+CONFLICTS = "slots_in_conflict"
 CLOCKS_APART = timedelta(seconds=10)
 """By how much more than what `doctor` allows the clocks of two databases may differ."""
 KEPT_SECONDS = 30.0
@@ -77,7 +78,7 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
         raise StackError(
             f"{database.name} isn't embedded: name a folder for its data with --into, and put it in place."
         )
-    catalog = making.opened_catalog(database.name, folder_of(settings), programs.account)
+    catalog = catalog_of(settings, database.name)
     with making.locked(catalog) as lock:
         await _keep_newest(database, say)
         present = place.present(programs) if place is not None else await _present(database, catalog)
@@ -131,7 +132,7 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
         await assign(settings, databases)
         if database not in databases:
             raise StackError(f"There is no database {database}.")
-        await _compare_with_the_map(settings, databases, database)
+        conflicts = await _compare_with_the_map(settings, databases, database)
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         await slots.refresh()
         identities = Identities(
@@ -139,20 +140,28 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
         )
         try:
             control = databases[settings.control.database]
-            return await reconciled(slots, identities, control, databases[database], since - CLOCKS_APART)
+            found = await reconciled(slots, identities, control, databases[database], since - CLOCKS_APART)
+            return [conflicts, *found]
         finally:
             await identities.close()
     finally:
         await databases.close()
 
 
-async def _compare_with_the_map(settings: Settings, databases: Databases, database: str) -> None:
-    """Also when nothing tells that it went back. Raises StackError while it stays closed, DatabaseUnavailable."""
+async def _compare_with_the_map(settings: Settings, databases: Databases, database: str) -> Findings:
+    """The slots that nobody owns now; also when nothing tells that it went back.
+
+    Raises StackError while it stays closed, DatabaseUnavailable.
+    """
     done = await provision.reconciler_of(settings, databases).insist(force=True)
     if done is None:
         raise StackError("Another process is comparing databases with the map: try again.")
     if (reason := done.closed.get(database)) is not None:
         raise StackError(f"{database} stays closed: {reason}.")
+    conflicts = Findings(CONFLICTS, "slots that nobody may write", "listed: decide with `gameserver slots accept`")
+    for each in done.conflicts:
+        conflicts.add(group=each.view.group, slot=each.view.slot, reason=each.verdict.reason)
+    return conflicts
 
 
 async def _keep_newest(database: BackedUp, say: Say) -> None:

@@ -166,6 +166,24 @@ async def test_what_cant_be_restored_is_refused(command_line: CommandLine, confi
     assert problem in " ".join(refused.text.split())
 
 
+@pytest.mark.parametrize(
+    ("named", "problem"),
+    [
+        ([], "There is no backup of one in"),
+        (["two", "twoo"], "There is no database twoo"),
+        (["two"], "There is no backup of two in"),
+    ],
+    ids=["a folder that isn't there", "no such database", "no backup"],
+)
+async def test_a_check_of_what_isnt_there_fails_and_makes_nothing(
+    command_line: CommandLine, config: Path, named: list[str], problem: str
+) -> None:
+    checked = await command_line.gameserver("backups", "verify", *named, "--config", str(config))
+    assert checked.code == 1, checked.text
+    assert problem in " ".join(checked.errors.split())
+    assert not (config.parent / "backups").exists()
+
+
 async def test_settings_without_backups_are_told_so(
     command_line: CommandLine, settings: Settings, tmp_path: Path
 ) -> None:

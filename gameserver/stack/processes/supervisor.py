@@ -68,8 +68,8 @@ class Supervisor:
     async def start(self, *children: Child) -> None:
         """Start the children of one phase concurrently, and restart from then on the ones that die.
 
-        Before the first phase the children of all phases but those of `keep` are checked, so that nothing is started when
-        a later one can't be. Raises StackError.
+        Before the first phase the children of all phases but those of `keep` are checked, so that nothing is started
+        when a later one can't be. Raises StackError.
         """
         if not self._checked:
             checked = [child for child in self._children if child not in self._watchers]

@@ -1,13 +1,14 @@
 """One database restored beside the others, and what crossed between them put right."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
+from pydantic import SecretStr
 
 from gameserver.app.backups import Say, assign, catalog_of, named, programs_of
 from gameserver.app.bounds import window_of
@@ -25,6 +26,7 @@ from gameserver.stack.backups.receiver import received
 from gameserver.stack.backups.restoring import Expected, restored
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.datafolder import control_values
+from gameserver.stack.servers.patroni_settings import REPLICATOR
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.crossings.crossing import reconciled
@@ -184,14 +186,17 @@ async def _expected(settings: Settings, database: BackedUp, outdated: list[str])
         outdated.extend(known)
         return [fault for fault in faults if fault not in known]
 
-    embedded = settings.databases.get(database.name)
-    passwords = None
-    if embedded is not None and embedded.embedded is not None:
-        passwords = (
-            settings.server_password(database.name, SUPERUSER),
-            settings.server_password(database.name, ROLE),
-        )
+    passwords = passwords_of(settings, database.name)
     return Expected(unquote(parts.path.removeprefix("/")) or role, role, judge, passwords, {})
+
+
+def passwords_of(settings: Settings, name: str) -> Mapping[str, SecretStr]:
+    """Those of the roles of a database that `up` runs, which come from the settings' own key; none of another one."""
+    database = settings.databases.get(name)
+    if database is None or database.url is not None:
+        return {}
+    roles = (SUPERUSER, ROLE, REPLICATOR) if database.members else (SUPERUSER, ROLE)
+    return {role: settings.server_password(name, role) for role in roles}
 
 
 async def _is_known(connection: asyncpg.Connection, fault: str, groups: Sequence[str]) -> bool:

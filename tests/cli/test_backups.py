@@ -13,10 +13,14 @@ from pathlib import Path
 import orjson
 import pytest
 from prometheus_client import REGISTRY
+from pydantic import SecretStr
 
 from gameserver.app import backup_watch
+from gameserver.app.restoring import passwords_of
 from gameserver.config.backups import BackupSettings
+from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings, load
+from gameserver.stack.clusters import failover_database
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 from gameserver.storage.sharding import provision
@@ -27,6 +31,7 @@ from tests.support.client import Api
 from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
 from tests.support.nodes import start_node, toml_of
+from tests.support.repository import CONFIG
 from tests.support.wait import wait_until
 
 DROP = "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not active"
@@ -182,6 +187,25 @@ async def test_a_check_of_what_isnt_there_fails_and_makes_nothing(
     assert checked.code == 1, checked.text
     assert problem in " ".join(checked.errors.split())
     assert not (config.parent / "backups").exists()
+
+
+def test_what_is_restored_gets_passwords_for_all_roles_of_servers_that_up_runs(tmp_path: Path) -> None:
+    (tmp_path / "cluster.toml").write_text((CONFIG / "cluster.toml").read_text("utf-8"), "utf-8")
+    settings = load(tmp_path / "cluster.toml")
+    assert settings.databases["one"].members
+    (member,) = settings_of_members(settings, "one")
+    assert dict(passwords_of(settings, "one")) == member
+    at_url = settings.model_copy(update={"databases": {"one": DatabaseSettings(url=SecretStr("postgresql://a/b"))}})
+    assert passwords_of(at_url, "one") == {}
+
+
+def settings_of_members(settings: Settings, name: str) -> list[dict[str, SecretStr]]:
+    """The passwords that Patroni's members are given by `up`, by role, each set once."""
+    passwords = [member.passwords for member in failover_database(settings, name).members]
+    return [
+        {"postgres": each.superuser, "gameserver": each.nodes, "replicator": each.replicator}
+        for each in dict.fromkeys(passwords)
+    ]
 
 
 async def test_settings_without_backups_are_told_so(

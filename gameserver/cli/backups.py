@@ -64,7 +64,8 @@ def restore(  # noqa: PLR0913 (one for each option)
         wanted = Restoration(database, _moment(to), timeline, into)
         why = needed(reason) if into is None else ""
         if into is None:
-            question = f"{database} goes back to {to}; what it has now stays in a folder beside. Go on?"
+            lost = " What it acknowledges from now on, until it ends, is lost." if wanted.moment is None else ""
+            question = f"{database} goes back to {to}; what it has now stays in a folder beside.{lost} Go on?"
             typer.confirm(question, abort=True, err=True)
 
         async def work() -> None:

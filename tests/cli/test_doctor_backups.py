@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from gameserver.app import backup_watch, examine
 from gameserver.app import backups as backups_of
 from gameserver.config.backups import BackupSettings
+from gameserver.config.deployment import StackSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
@@ -72,6 +73,21 @@ async def test_whole_log_has_none(backed: Settings, keep: Keep) -> None:
     keep("one", timedelta(hours=1), 3, 4, 5)
     about = [problem for problem in await problems(backed, "one") if "backup" in problem]
     assert about == ["nothing keeps its log for backups"]
+
+
+@pytest.mark.parametrize("left", ["restoring", "restoring.new", "restored.dropped"])
+async def test_what_a_killed_restore_left_is_named_when_no_restore_is_under_way(
+    backed: Settings, keep: Keep, room: Path, left: str
+) -> None:
+    keep("one", timedelta(hours=1), 3)
+    with open_folder("/tmp") as data:
+        settings = backed.model_copy(update={"stack": StackSettings(data=data)})
+        remains = data / f"postgres-one.{left}"
+        remains.mkdir()
+        named = f"an interrupted restore left {remains.resolve()}"
+        assert named in await problems(settings, "one")
+        with making.locked(BackupCatalog("one", room / "one")):
+            assert named not in await problems(settings, "one")
 
 
 async def test_a_backup_from_a_clock_that_was_ahead_is_named_and_hides_no_old_one(backed: Settings, keep: Keep) -> None:

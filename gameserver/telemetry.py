@@ -66,6 +66,9 @@ BACKUP_LOG_BYTES = Gauge("gameserver_backup_log_bytes", "Size of the log that is
 BACKUP_LOG_GAP = Gauge(
     "gameserver_backup_log_gap", "1 if the log behind the newest base backup has a gap, else 0", ["database"]
 )
+BACKUP_LOG_FOLLOWED = Gauge(
+    "gameserver_backup_log_followed", "1 if the log of a database is being kept for backups, else 0", ["database"]
+)
 PLAYER_READS = Counter(
     "gameserver_player_reads_total",
     "Players read for players, by who answered: a replica, the primary, or the primary instead of a replica that was "

@@ -10,22 +10,36 @@ import asyncpg
 import structlog
 from rich.filesize import decimal
 
-from gameserver.app.backups import BackedUpSystem, catalogs, summary
+from gameserver.app.backups import BackedUpSystem, catalog_of, catalogs, summary
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import CLOCKS_APART, BaseBackup
 from gameserver.stack.backups.plan import has_gap
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 from gameserver.storage.operators.condition import Symptom
-from gameserver.telemetry import BACKUP_AGE, BACKUP_BYTES, BACKUP_LOG_BYTES, BACKUP_LOG_GAP, BACKUPS
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.databases import Databases
+from gameserver.telemetry import (
+    BACKUP_AGE,
+    BACKUP_BYTES,
+    BACKUP_LOG_BYTES,
+    BACKUP_LOG_FOLLOWED,
+    BACKUP_LOG_GAP,
+    BACKUPS,
+)
 
 LOOK_SECONDS = 30.0
 BEHIND_BYTES = 256 << 20
 """Log that isn't kept yet; more is a warning."""
+REMAINS = ("restoring", "restoring.new", "restored.dropped")
+"""What the names of folders end with that a restore makes beside the data, each as large as the database."""
 _SLOT = """
     select s.active, s.wal_status, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), s.restart_lsn)::bigint as behind
     from pg_replication_slots s where s.slot_name = $1
 """
+_FOLLOWED = "select exists (select from pg_replication_slots where slot_name = $1 and active)"
 _TABLESPACES = """
     select string_agg(spcname, ', ' order by spcname) from pg_tablespace
     where spcname not in ('pg_default', 'pg_global')
@@ -33,15 +47,25 @@ _TABLESPACES = """
 log = structlog.get_logger()
 
 
-async def watch_for_ever(settings: Settings) -> None:
-    """Measures the backups in the folder of the settings now and then; where there is none, nothing."""
+async def watch_for_ever(settings: Settings, databases: Databases) -> None:
+    """Measures the backups in the folder of the settings now and then, and what keeps the log; without one, nothing."""
     while True:
         if settings.backup_folder is not None:
+            await asyncio.gather(*(_measure_receiver(databases[name]) for name in databases.names()))
             try:
                 await asyncio.to_thread(_measure, settings)
             except (StackError, OSError) as error:
                 log.warning("the backups can't be measured", error=str(error))
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _measure_receiver(database: Database) -> None:
+    """Of a database that doesn't answer, nobody keeps the log."""
+    try:
+        ((followed,),) = await database.ask(_FOLLOWED, ARCHIVE_SLOT)
+    except DatabaseUnavailable:
+        followed = False
+    BACKUP_LOG_FOLLOWED.labels(database.name).set(followed)
 
 
 def _measure(settings: Settings) -> None:
@@ -78,7 +102,8 @@ async def symptoms(settings: Settings, name: str, connection: asyncpg.Connection
         return []
     row = await connection.fetchrow(_SLOT, ARCHIVE_SLOT)
     tablespaces = await connection.fetchval(_TABLESPACES)
-    return [*_of_log(row), *_of_tablespaces(tablespaces), *await asyncio.to_thread(_of_backups, settings, name)]
+    on_disk = await asyncio.to_thread(lambda: [*_of_backups(settings, name), *_of_remains(settings, name)])
+    return [*_of_log(row), *_of_tablespaces(tablespaces), *on_disk]
 
 
 def _of_log(slot: Any) -> Sequence[Symptom]:
@@ -110,6 +135,20 @@ def _of_backups(settings: Settings, name: str) -> Sequence[Symptom]:
         problem = "the log behind its newest backup has a gap"
         found.append(Symptom("warning", problem, "make a base backup: `gameserver backup`"))
     return found
+
+
+def _of_remains(settings: Settings, name: str) -> Sequence[Symptom]:
+    """What a killed restore left beside the data on this machine, while no other one is under way."""
+    folder = (settings.data / f"postgres-{name}").resolve()
+    remains = [path for part in REMAINS if (path := folder.with_name(f"{folder.name}.{part}")).exists()]
+    if not remains:
+        return []
+    try:
+        with making.locked(catalog_of(settings, name)):
+            remedy = "delete it: nothing takes it, and the next restore begins anew"
+            return [Symptom("warning", f"an interrupted restore left {path}", remedy) for path in remains]
+    except (StackError, OSError):
+        return []
 
 
 def _of_ages(settings: Settings, backups: Sequence[BaseBackup]) -> Iterator[Symptom]:

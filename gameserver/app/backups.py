@@ -77,10 +77,19 @@ def _expire(settings: Settings, catalog: BackupCatalog, now: datetime, say: Say)
 
 
 async def verify(settings: Settings, wanted: Sequence[str], say: Say, *, everything: bool) -> list[str]:
-    """Reads the newest base backup of each database, or all, and the log behind the newest; what is wrong."""
-    folder, programs, faults = folder_of(settings), programs_of(settings), []
-    for name in wanted or sorted(_present(folder)):
-        catalog = making.opened_catalog(name, folder, programs.account)
+    """Reads the newest base backup of each database, or all, and the log behind the newest; what is wrong, or missing.
+
+    Without names these are the databases that are used, and whatever else there are backups of. Raises StackError,
+    ConfigFault.
+    """
+    programs, faults = programs_of(settings), []
+    names = [database.name for database in await named(settings, wanted)]
+    for name in wanted or sorted({*names, *_present(folder_of(settings))}):
+        try:
+            catalog = catalog_of(settings, name)
+        except StackError as error:
+            faults.append(str(error))
+            continue
         with making.locked(catalog) as lock:
             for backup in catalog.backups()[: None if everything else 1]:
                 try:
@@ -109,7 +118,10 @@ def catalogs(settings: Settings) -> list[BackupCatalog]:
 
 
 async def follow(settings: Settings) -> None:
-    """Keeps the log of the databases that `up` doesn't run, until a signal. Raises StackError, ConfigFault."""
+    """Keeps the log of the databases that `up` doesn't run, until a signal, of each as soon as it answers.
+
+    Raises StackError, ConfigFault.
+    """
     folder = folder_of(settings)
     run_here = {name for name, database in settings.databases.items() if database.url is None}
     receivers = [
@@ -119,8 +131,8 @@ async def follow(settings: Settings) -> None:
     ]
     if not receivers:
         raise StackError("`gameserver up` runs all of these databases, and keeps their log.")
-    async with Supervisor(receivers, lock=folder / "follow.lock") as supervisor:
-        await supervisor.start(*receivers)
+    async with Supervisor([], lock=folder / "follow.lock") as supervisor:
+        supervisor.keep(*receivers)
         await supervisor.run()
 
 
@@ -133,6 +145,14 @@ async def assign(settings: Settings, databases: Databases) -> None:
     except (DatabaseUnavailable, IncompleteMap):
         pass
     databases.assign(groups)
+
+
+def catalog_of(settings: Settings, name: str) -> BackupCatalog:
+    """That of a database of which there are backups. Raises StackError if there are none, ConfigFault, OSError."""
+    folder = folder_of(settings)
+    if (path := _present(folder).get(name)) is None:
+        raise StackError(f"There is no backup of {name} in {folder}.")
+    return BackupCatalog(name, path)
 
 
 def summary(catalog: BackupCatalog) -> BackedUpSystem:

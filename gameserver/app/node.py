@@ -202,7 +202,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
             draining.obey,
         ),
         reconciling.reconcile_for_ever(provision.reconciler_of(settings, core.databases)),
-        backup_watch.watch_for_ever(settings),
+        backup_watch.watch_for_ever(settings, core.databases),
         _follow(core),
     ]
 

@@ -1,15 +1,16 @@
 """One database restored beside the others, and what crossed between them put right."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
+from pydantic import SecretStr
 
-from gameserver.app.backups import Say, assign, folder_of, named, programs_of
+from gameserver.app.backups import Say, assign, catalog_of, named, programs_of
 from gameserver.app.bounds import window_of
 from gameserver.config.naming import replica_name
 from gameserver.config.settings import Settings
@@ -25,6 +26,7 @@ from gameserver.stack.backups.receiver import received
 from gameserver.stack.backups.restoring import Expected, restored
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.datafolder import control_values
+from gameserver.stack.servers.patroni_settings import REPLICATOR
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.crossings.crossing import reconciled
@@ -34,6 +36,7 @@ from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import migrations
 
+CONFLICTS = "slots_in_conflict"
 CLOCKS_APART = timedelta(seconds=10)
 """By how much more than what `doctor` allows the clocks of two databases may differ."""
 KEPT_SECONDS = 30.0
@@ -77,7 +80,7 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
         raise StackError(
             f"{database.name} isn't embedded: name a folder for its data with --into, and put it in place."
         )
-    catalog = making.opened_catalog(database.name, folder_of(settings), programs.account)
+    catalog = catalog_of(settings, database.name)
     with making.locked(catalog) as lock:
         await _keep_newest(database, say)
         present = place.present(programs) if place is not None else await _present(database, catalog)
@@ -131,7 +134,7 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
         await assign(settings, databases)
         if database not in databases:
             raise StackError(f"There is no database {database}.")
-        await _compare_with_the_map(settings, databases, database)
+        conflicts = await _compare_with_the_map(settings, databases, database)
         slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
         await slots.refresh()
         identities = Identities(
@@ -139,20 +142,28 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
         )
         try:
             control = databases[settings.control.database]
-            return await reconciled(slots, identities, control, databases[database], since - CLOCKS_APART)
+            found = await reconciled(slots, identities, control, databases[database], since - CLOCKS_APART)
+            return [conflicts, *found]
         finally:
             await identities.close()
     finally:
         await databases.close()
 
 
-async def _compare_with_the_map(settings: Settings, databases: Databases, database: str) -> None:
-    """Also when nothing tells that it went back. Raises StackError while it stays closed, DatabaseUnavailable."""
+async def _compare_with_the_map(settings: Settings, databases: Databases, database: str) -> Findings:
+    """The slots that nobody owns now; also when nothing tells that it went back.
+
+    Raises StackError while it stays closed, DatabaseUnavailable.
+    """
     done = await provision.reconciler_of(settings, databases).insist(force=True)
     if done is None:
         raise StackError("Another process is comparing databases with the map: try again.")
     if (reason := done.closed.get(database)) is not None:
         raise StackError(f"{database} stays closed: {reason}.")
+    conflicts = Findings(CONFLICTS, "slots that nobody may write", "listed: decide with `gameserver slots accept`")
+    for each in done.conflicts:
+        conflicts.add(group=each.view.group, slot=each.view.slot, reason=each.verdict.reason)
+    return conflicts
 
 
 async def _keep_newest(database: BackedUp, say: Say) -> None:
@@ -175,14 +186,17 @@ async def _expected(settings: Settings, database: BackedUp, outdated: list[str])
         outdated.extend(known)
         return [fault for fault in faults if fault not in known]
 
-    embedded = settings.databases.get(database.name)
-    passwords = None
-    if embedded is not None and embedded.embedded is not None:
-        passwords = (
-            settings.server_password(database.name, SUPERUSER),
-            settings.server_password(database.name, ROLE),
-        )
+    passwords = passwords_of(settings, database.name)
     return Expected(unquote(parts.path.removeprefix("/")) or role, role, judge, passwords, {})
+
+
+def passwords_of(settings: Settings, name: str) -> Mapping[str, SecretStr]:
+    """Those of the roles of a database that `up` runs, which come from the settings' own key; none of another one."""
+    database = settings.databases.get(name)
+    if database is None or database.url is not None:
+        return {}
+    roles = (SUPERUSER, ROLE, REPLICATOR) if database.members else (SUPERUSER, ROLE)
+    return {role: settings.server_password(name, role) for role in roles}
 
 
 async def _is_known(connection: asyncpg.Connection, fault: str, groups: Sequence[str]) -> bool:

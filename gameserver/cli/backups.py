@@ -15,7 +15,7 @@ from rich.table import Table
 from gameserver.app import backups as application
 from gameserver.app import restoring
 from gameserver.app.backups import BackedUpSystem, Say
-from gameserver.app.restoring import Restoration, RestoredData
+from gameserver.app.restoring import CONFLICTS, Restoration, RestoredData
 from gameserver.cli.actor import Reason, ReasonIfChanged, needed
 from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
@@ -59,20 +59,23 @@ def restore(  # noqa: PLR0913 (one for each option)
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Restore one database as it was at a moment: its players go back, nobody else does."""
+    found: list[Findings] = []
     with faults():
         wanted = Restoration(database, _moment(to), timeline, into)
         why = needed(reason) if into is None else ""
         if into is None:
-            question = f"{database} goes back to {to}; what it has now stays in a folder beside. Go on?"
+            lost = " What it acknowledges from now on, until it ends, is lost." if wanted.moment is None else ""
+            question = f"{database} goes back to {to}; what it has now stays in a folder beside.{lost} Go on?"
             typer.confirm(question, abort=True, err=True)
 
         async def work() -> None:
             say = (lambda text: typer.echo(text, err=True)) if as_json else _say
             settings = settings_of(config)
             if into is None:
-                done, found = await _put_in_place(settings, wanted, why, say)
+                done, crossed = await _put_in_place(settings, wanted, why, say)
+                found.extend(crossed)
             else:
-                done, found = await restoring.restore(settings, wanted, say), []
+                done = await restoring.restore(settings, wanted, say)
             if as_json:
                 show_json(_report(done) | {"findings": _findings(found)})
                 return
@@ -81,6 +84,7 @@ def restore(  # noqa: PLR0913 (one for each option)
                 _tell(found)
 
         carry_out(work())
+    _require_no_conflict(found)
 
 
 async def _put_in_place(
@@ -158,6 +162,7 @@ def reconcile(
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Put right what crossed between a restored database and the others, and list what can't be; `restore` does it."""
+    found: list[Findings] = []
     with faults():
         moment = _moment(since)
         if moment is None:
@@ -167,13 +172,21 @@ def reconcile(
             settings = settings_of(config)
             details = {"since": rfc3339(moment)}
             async with audited(settings, change_of("database_reconcile", database, reason, details)):
-                found = await restoring.reconcile(settings, database, moment)
+                found.extend(await restoring.reconcile(settings, database, moment))
             if as_json:
                 show_json(_findings(found))
             else:
                 _tell(found)
 
         carry_out(work())
+    _require_no_conflict(found)
+
+
+def _require_no_conflict(found: Sequence[Findings]) -> None:
+    """Ends the process with 1 if there are slots that nobody owns: their players are answered 503."""
+    if count := sum(kind.count for kind in found if kind.kind == CONFLICTS):
+        typer.echo(f"Slots that nobody may write: {count}. See `gameserver slots check`.", err=True)
+        sys.exit(1)
 
 
 def _tell(found: Sequence[Findings]) -> None:

@@ -163,11 +163,12 @@ async def up(
     process_table.require()
     _close_to_others(settings.data)
     databases, game_nodes = servers(settings), nodes(settings, config)
-    followers, failing_over = [*replicas(settings, databases), *receivers(settings)], clusters(settings)
+    followers, failing_over, keepers = replicas(settings, databases), clusters(settings), receivers(settings)
     databases += failing_over.servers
     front = _front(settings, config, game_nodes)
     children: list[Child] = [*failing_over.deciders, *databases, *followers, *game_nodes]
     children += [front.haproxy] if front else []
+    shown = [*children, *keepers]
     console = plain_console(stderr=True, quiet=as_json, soft_wrap=True)
     supervisor = Supervisor(children, lock=settings.data / "up.lock")
     async with _reaping(supervisor), supervisor:
@@ -176,6 +177,7 @@ async def up(
         await supervisor.start(*databases)
         await asyncio.gather(*(database.provide() for database in failing_over.databases))
         await supervisor.start(*followers)
+        supervisor.keep(*keepers)
         await migrate(settings)
         settings.admin_keys()
         await supervisor.start(*game_nodes)
@@ -185,9 +187,9 @@ async def up(
             doors["operators"] = _operators(settings, front)
             async with announced(settings, config, doors, lambda: supervisor.children):
                 if as_json:
-                    show_json({"servers": described(children), **doors, "admin_key_file": str(settings.admin_key_file)})
+                    show_json({"servers": described(shown), **doors, "admin_key_file": str(settings.admin_key_file)})
                 else:
-                    _print(console, children, doors, settings)
+                    _print(console, shown, doors, settings)
                 await supervisor.run()
 
 

@@ -12,15 +12,26 @@ from pathlib import Path
 
 import orjson
 import pytest
+from prometheus_client import REGISTRY
+from pydantic import SecretStr
 
+from gameserver.app import backup_watch
+from gameserver.app.restoring import passwords_of
 from gameserver.config.backups import BackupSettings
+from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings, load
+from gameserver.stack.clusters import failover_database
+from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
+from gameserver.storage.sharding import provision
+from gameserver.telemetry import BACKUP_LOG_FOLLOWED
+from gameserver.waiting import cancel_and_wait
 from tests.stack.conftest import open_folder, roomy
 from tests.support.client import Api
 from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
 from tests.support.nodes import start_node, toml_of
+from tests.support.repository import CONFIG
 from tests.support.wait import wait_until
 
 DROP = "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not active"
@@ -78,6 +89,43 @@ async def test_databases_at_urls_are_followed_backed_up_and_restored_into_a_fold
     assert "damaged: global/pg_control has" in damaged.errors
 
 
+async def test_one_database_that_is_down_keeps_nobody_elses_log_from_being_kept(config: Path) -> None:
+    text, url = config.read_text("utf-8"), load(config).database_url("two").get_secret_value()
+    away = re.sub(r":[0-9]+/", f":{free_port()}/", url)
+    assert url in text
+    config.write_text(text.replace(url, away), "utf-8")
+    follower = following(config)
+    try:
+        await wait_until(
+            lambda: follower.poll() is not None or list((config.parent / "backups").glob("one/wal/*/0001/*")),
+            60,
+            "one is followed",
+        )
+        assert follower.poll() is None
+        assert await followed(load(config)) == {"one": 1, "two": 0}
+    finally:
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(30) == 0
+
+
+async def followed(settings: Settings) -> Mapping[str, float | None]:
+    """What a node's metrics say of who keeps the log of each database, once they do."""
+
+    def told() -> Mapping[str, float | None]:
+        values = {name: {"database": name} for name in settings.databases}
+        return {name: REGISTRY.get_sample_value("gameserver_backup_log_followed", of) for name, of in values.items()}
+
+    databases = provision.open_databases(settings)
+    BACKUP_LOG_FOLLOWED.clear()
+    watch = asyncio.create_task(backup_watch.watch_for_ever(settings, databases))
+    try:
+        await wait_until(lambda: None not in told().values(), 30, "it is measured")
+        return told()
+    finally:
+        await cancel_and_wait([watch])
+        await databases.close()
+
+
 async def assert_measured(of_backups: Settings, settings: Settings) -> None:
     """A node tells the backups' number and age, and the age goes on growing when their folder is away."""
     folder = of_backups.backup_folder
@@ -121,6 +169,43 @@ async def test_what_cant_be_restored_is_refused(command_line: CommandLine, confi
     refused = await command_line.gameserver(*words)
     assert refused.code != 0
     assert problem in " ".join(refused.text.split())
+
+
+@pytest.mark.parametrize(
+    ("named", "problem"),
+    [
+        ([], "There is no backup of one in"),
+        (["two", "twoo"], "There is no database twoo"),
+        (["two"], "There is no backup of two in"),
+    ],
+    ids=["a folder that isn't there", "no such database", "no backup"],
+)
+async def test_a_check_of_what_isnt_there_fails_and_makes_nothing(
+    command_line: CommandLine, config: Path, named: list[str], problem: str
+) -> None:
+    checked = await command_line.gameserver("backups", "verify", *named, "--config", str(config))
+    assert checked.code == 1, checked.text
+    assert problem in " ".join(checked.errors.split())
+    assert not (config.parent / "backups").exists()
+
+
+def test_what_is_restored_gets_passwords_for_all_roles_of_servers_that_up_runs(tmp_path: Path) -> None:
+    (tmp_path / "cluster.toml").write_text((CONFIG / "cluster.toml").read_text("utf-8"), "utf-8")
+    settings = load(tmp_path / "cluster.toml")
+    assert settings.databases["one"].members
+    (member,) = settings_of_members(settings, "one")
+    assert dict(passwords_of(settings, "one")) == member
+    at_url = settings.model_copy(update={"databases": {"one": DatabaseSettings(url=SecretStr("postgresql://a/b"))}})
+    assert passwords_of(at_url, "one") == {}
+
+
+def settings_of_members(settings: Settings, name: str) -> list[dict[str, SecretStr]]:
+    """The passwords that Patroni's members are given by `up`, by role, each set once."""
+    passwords = [member.passwords for member in failover_database(settings, name).members]
+    return [
+        {"postgres": each.superuser, "gameserver": each.nodes, "replicator": each.replicator}
+        for each in dict.fromkeys(passwords)
+    ]
 
 
 async def test_settings_without_backups_are_told_so(

@@ -180,7 +180,8 @@ STANDBY = {"name": "b", "state": "streaming", "sync_state": "quorum", "logical":
 COPY = {**STANDBY, "name": "gs_1_move_1", "logical": True}
 SLOT = {"name": "b", "kind": "physical", "active": True, "status": "reserved", "kept": 0}
 FOLLOWED = {
-    "synchronous": 'ANY 1 ("b", "c")', "keeps": "8GB", "sees": True, "standbys": [STANDBY], "slots": [SLOT],
+    "synchronous": 'ANY 1 ("b", "c")', "synchronized": "b, c", "keeps": "8GB", "sees": True,
+    "standbys": [STANDBY], "slots": [SLOT],
 }  # fmt: skip
 
 
@@ -192,6 +193,7 @@ FOLLOWED = {
         ({"standbys": [{**STANDBY, "sync_state": "async"}]}, "error", "nothing is written"),
         ({"synchronous": "ANY 2 (b, c)"}, "error", "wait for 2"),
         ({"synchronous": "*"}, "warning", "`*`"),
+        ({"synchronized": ""}, "warning", "may send what the standbys lack"),
         ({"synchronous": "*", "standbys": [STANDBY, COPY]}, "error", "gs_1_move_1"),
         ({"sees": False}, "warning", "pg_monitor"),
         ({"sees": False, "standbys": []}, "warning", "pg_monitor"),

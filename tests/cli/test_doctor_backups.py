@@ -14,10 +14,12 @@ from prometheus_client import REGISTRY
 from gameserver.app import backup_watch, examine
 from gameserver.app import backups as backups_of
 from gameserver.config.backups import BackupSettings
+from gameserver.config.deployment import StackSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
 from gameserver.stack.errors import StackError
+from gameserver.storage.sharding import provision
 from tests.stack.conftest import open_folder, roomy
 from tests.support.wait import wait_until
 
@@ -73,6 +75,21 @@ async def test_whole_log_has_none(backed: Settings, keep: Keep) -> None:
     assert about == ["nothing keeps its log for backups"]
 
 
+@pytest.mark.parametrize("left", ["restoring", "restoring.new", "restored.dropped"])
+async def test_what_a_killed_restore_left_is_named_when_no_restore_is_under_way(
+    backed: Settings, keep: Keep, room: Path, left: str
+) -> None:
+    keep("one", timedelta(hours=1), 3)
+    with open_folder("/tmp") as data:
+        settings = backed.model_copy(update={"stack": StackSettings(data=data)})
+        remains = data / f"postgres-one.{left}"
+        remains.mkdir()
+        named = f"an interrupted restore left {remains.resolve()}"
+        assert named in await problems(settings, "one")
+        with making.locked(BackupCatalog("one", room / "one")):
+            assert named not in await problems(settings, "one")
+
+
 async def test_a_backup_from_a_clock_that_was_ahead_is_named_and_hides_no_old_one(backed: Settings, keep: Keep) -> None:
     keep("one", timedelta(days=5), 3)
     ahead = keep("one", -timedelta(days=300))
@@ -110,12 +127,15 @@ async def test_facts_that_cant_be_read_silence_no_other_database(backed: Setting
     async def is_told() -> bool:
         return told("gameserver_backup_age_seconds") is not None
 
-    watch = asyncio.create_task(backup_watch.watch_for_ever(backed))
+    databases = provision.open_databases(backed)
+    watch = asyncio.create_task(backup_watch.watch_for_ever(backed, databases))
     try:
         await wait_until(is_told, 10, "the other one is measured")
         assert (told("gameserver_backups"), told("gameserver_backup_log_gap")) == (1, 1)
+        assert REGISTRY.get_sample_value("gameserver_backup_log_followed", {"database": "one"}) == 0
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
+        await databases.close()
     assert not any("{" in problem for problem in await problems(backed, "one"))

@@ -29,7 +29,10 @@ database = "one"
 databases = ["one", "two"]
 [groups.players]
 databases = ["one", "two"]
+[backups]
+folder = "{game}/backups"
 """
+"""There can't be any backups: it is a file, as if their disk were away. That keeps nothing from starting."""
 
 
 @pytest.fixture
@@ -41,6 +44,7 @@ def up() -> Iterator[RunningUp]:
 async def test_whatever_was_acknowledged_before_all_was_killed_is_there_after_the_next_start(up: RunningUp) -> None:
     await up.start()
     assert re.search(r"node-2.*\n", up.output()), "it prints what runs where"
+    assert up.output().count("can't be started, next try") >= 2, "of each database's log"
     key = (up.folder / "var" / "admin.key").read_text()
     async with Api(f"http://127.0.0.1:{up.port}") as api:
         players = [await api.sign_up() for _ in range(6)]

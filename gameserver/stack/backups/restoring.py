@@ -25,7 +25,7 @@ from gameserver.stack.processes.account import Account, for_servers
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers import datafolder, roles
 from gameserver.stack.servers.postgres import PostgresServer
-from gameserver.stack.servers.roles import ROLE, SUPERUSER
+from gameserver.stack.servers.roles import SUPERUSER
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 
 CONNECT_SECONDS = 10
@@ -46,6 +46,7 @@ class RestoredPostgres(PostgresServer):
 
     plan: RestorePlan
     sources: Sequence[Path]
+    passwords: Mapping[str, SecretStr]
     own: Path
     """Of the servers' account, closed to others: a socket, files of settings, and `wal` with the log."""
     elsewhere: bool = False
@@ -138,12 +139,12 @@ class RestoredPostgres(PostgresServer):
             ) from None
 
     async def _provide(self) -> None:
-        """For an embedded server's data the passwords of these settings, as the old ones may be lost, and its slot."""
-        if self.superuser_password is None:
+        """For a server that `up` runs the passwords of these settings, as the old ones may be lost, and its slot."""
+        if not self.passwords:
             return
         connection = await self.connected(SUPERUSER, "postgres")
         try:
-            await roles.set_passwords(connection, {SUPERUSER: self.superuser_password, ROLE: self.password})
+            await roles.set_passwords(connection, self.passwords)
             if not self.elsewhere:
                 # So that the receiver gets what is written before it begins.
                 await connection.execute(_KEEP_LOG, ARCHIVE_SLOT)
@@ -160,13 +161,13 @@ _FILES: Mapping[str, str] = {"config": "", "hba": "local all all trust\n", "iden
 class Expected:
     """What restored data has to be: `database` with its role, on which `judge` finds no fault.
 
-    `passwords` are those of the superuser and the nodes' role, None for data that isn't an embedded server's.
+    `passwords` are those that its roles get; there are none for a server of somebody else's.
     """
 
     database: str
     role: str
     judge: Judge
-    passwords: tuple[SecretStr, SecretStr] | None
+    passwords: Mapping[str, SecretStr]
     settings: Mapping[str, str]
 
 
@@ -184,13 +185,12 @@ async def restored(
     end = await asyncio.to_thread(_known_end, plan)
     account = for_servers()
     with _own_folder(account, plan.archive) as own:
-        superuser, role = expected.passwords or (None, SecretStr(""))
         server = RestoredPostgres(
             name=plan.backup.database,
             data=to,
             port=free_port(),
-            password=role,
-            superuser_password=superuser,
+            password=SecretStr(""),
+            passwords=expected.passwords,
             log=log,
             settings=expected.settings,
             plan=plan,

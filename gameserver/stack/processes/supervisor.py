@@ -68,18 +68,29 @@ class Supervisor:
     async def start(self, *children: Child) -> None:
         """Start the children of one phase concurrently, and restart from then on the ones that die.
 
-        Before the first phase the children of all phases are checked, so that nothing is started when a later one
-        can't be. Raises StackError.
+        Before the first phase the children of all phases but those of `keep` are checked, so that nothing is started
+        when a later one can't be. Raises StackError.
         """
         if not self._checked:
-            await _concurrently(self._children, lambda child: child.wait_for_earlier_run())
-            for child in self._children:
+            checked = [child for child in self._children if child not in self._watchers]
+            await _concurrently(checked, lambda child: child.wait_for_earlier_run())
+            for child in checked:
                 await child.check()
             self._checked = True
         self._phases.append(list(children))
         await _concurrently(children, lambda child: child.start())
         for child in children:
-            self._watch(child)
+            self._watch(child, _keep_running(child))
+
+    def keep(self, *children: Child) -> None:
+        """Add a phase of children that are each tried by themselves until they start, and from then on kept running.
+
+        One that can't start is a line in the log, and keeps nobody else from starting. The constructor didn't get them.
+        """
+        self._children += children
+        self._phases.append(list(children))
+        for child in children:
+            self._watch(child, _start_and_keep(child))
 
     async def join(self, child: Child) -> None:
         """Add a child to the last phase and start it; it may also be one that the constructor got.
@@ -94,7 +105,7 @@ class Supervisor:
         except StackError:
             self._forget(child)
             raise
-        self._watch(child)
+        self._watch(child, _keep_running(child))
 
     async def leave(self, child: Child) -> None:
         """Stop a child within its own deadline, for good."""
@@ -139,8 +150,8 @@ class Supervisor:
             await asyncio.gather(*(child.stop() for child in phase))
         await cancel_and_wait([self._rotating] if self._rotating is not None else [])
 
-    def _watch(self, child: Child) -> None:
-        watcher = self._watchers[child] = asyncio.create_task(_keep_running(child))
+    def _watch(self, child: Child, watching: Coroutine[object, object, None]) -> None:
+        watcher = self._watchers[child] = asyncio.create_task(watching)
         watcher.add_done_callback(lambda task: None if task.cancelled() else self._watcher_failed.set())
 
     def _forget(self, child: Child) -> None:
@@ -160,10 +171,13 @@ class Supervisor:
             self._owner.cancel()
 
 
-async def _keep_running(child: Child) -> None:
+async def _start_and_keep(child: Child) -> None:
+    await _keep_running(child, await _restart(child, 0))
+
+
+async def _keep_running(child: Child, delay: float = _FIRST_DELAY) -> None:
     """Start a child again whenever it dies."""
     clock = asyncio.get_running_loop().time
-    delay = _FIRST_DELAY
     while True:
         started = clock()
         await child.process.ended()
@@ -178,11 +192,11 @@ async def _restart(child: Child, delay: float) -> float:
     """Try until it starts; returns the delay before the first try of the next restart."""
     while True:
         await asyncio.sleep(delay)
-        delay = min(delay * 2, _LONGEST_DELAY)
+        delay = min(max(delay * 2, _FIRST_DELAY), _LONGEST_DELAY)
         try:
             await child.start()
         except StackError as error:
-            _log.error(f"{child.process.name} can't be started again, next try in {delay:g} s: {error}")
+            _log.error(f"{child.process.name} can't be started, next try in {delay:g} s: {error}")
         else:
             return delay
 

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from gameserver.storage.crossings.findings import Findings
-from gameserver.storage.crossings.past import SQL, WentBack, chunks, reading
+from gameserver.storage.crossings.past import SQL, WentBack, by_keys, reading
 from gameserver.storage.ids import THE_SERVER, campaign_letter_id, command_milliseconds, mail_id, slot_of
 from gameserver.storage.ledger.partitions import NAME, weeks
 from gameserver.storage.postgres.database import Database
@@ -44,11 +44,6 @@ async def campaigns(control: Database, back: WentBack) -> CampaignsAgain:
         "campaigns whose letters since are lost, and that were revoked, or are older than the ledger",
         "listed: give the players what they are owed",
     )
-    lost = Findings(
-        "operator_letters_lost",
-        "letters of operators to single players of the restored database that these don't have any more",
-        "listed: send them again, as new ones",
-    )
     ids = []
     async with reading(control) as connection, reading(back.database) as restored:
         rows = await connection.fetch(SQL["campaigns_since"], back.since)
@@ -58,9 +53,20 @@ async def campaigns(control: Database, back: WentBack) -> CampaignsAgain:
             elif await control.ask(SQL["campaign_again"], row["id"], list(back.players)):
                 again.add(campaign=row["id"], state=row["state"], at=row["at"])
                 ids.append(row["id"])
-        async for some in chunks(connection, "operator_letters", back.since, back.players):
-            await _lost(restored, some, lost)
-    return CampaignsAgain([again, ended, lost], ids)
+    return CampaignsAgain([again, ended], ids)
+
+
+async def operator_letters(control: Database, back: WentBack) -> list[Findings]:
+    """Those to single players that went back. Raises DatabaseUnavailable."""
+    lost = Findings(
+        "operator_letters_lost",
+        "letters of operators to single players of the restored database that these don't have any more",
+        "listed: send them again, as new ones",
+    )
+    async with reading(control) as connection, reading(back.database) as restored:
+        async for rows in by_keys(connection, "operator_letters", [0], back.since, back.players):
+            await _lost(restored, rows, lost)
+    return [lost]
 
 
 async def _is_told(restored: asyncpg.Connection, campaign: str) -> bool:

@@ -2,7 +2,8 @@
 
 Law: a claim that its player may not have is doubted, and the sweeper asks the player and confirms or frees it, as after
 any crash (accounts/claims.py). A key that a player has and nobody claims is claimed again. A key that another player
-has claimed meanwhile stays with that one, and is listed.
+has claimed meanwhile stays with that one, and is listed. Each key is looked at once more when it is claimed again, and
+a doubted claim is asked about by the sweeper, so what changes while this reads is judged as it is then.
 """
 
 import asyncio
@@ -14,12 +15,13 @@ from gameserver.storage.accounts.claims import Claim, Claims, Key, KeyKind
 from gameserver.storage.accounts.identities import Fate, Identities
 from gameserver.storage.accounts.player_keys import KeyHolder, look, sought
 from gameserver.storage.crossings.findings import Findings
-from gameserver.storage.crossings.past import WentBack, chunks, reading
+from gameserver.storage.crossings.past import WentBack, by_keys, reading
 from gameserver.storage.ids import new_command_id, slot_of
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import Slots
 
 AT_ONCE = 64
+FIRST_CLAIM, FIRST_PLAYER = (-1, "", ""), (-1, 0)
 
 
 @dataclass(slots=True)
@@ -56,13 +58,13 @@ class ClaimCheck:
     async def doubt_since(self, back: WentBack, accounts: Database) -> None:
         """Doubts what was claimed since the players went back."""
         async with reading(accounts) as connection:
-            async for rows in chunks(connection, "claims_since", back.since, back.players):
+            async for rows in by_keys(connection, "claims_since", FIRST_CLAIM, back.since, back.players):
                 await self._doubt([(row["player_id"], Key(KeyKind(row["kind"]), row["key"])) for row in rows])
 
     async def doubt_wrong(self, accounts: Database) -> None:
         """Doubts the claims of a database that went back whose players have other keys."""
         async with reading(accounts) as connection:
-            async for rows in chunks(connection, "claims"):
+            async for rows in by_keys(connection, "claims", FIRST_CLAIM):
                 keys = await self._keys_of({row["player_id"] for row in rows})
                 pairs = [(row["player_id"], Key(KeyKind(row["kind"]), row["key"])) for row in rows]
                 await self._doubt([(player, key) for player, key in pairs if key not in keys.get(player, ())])
@@ -124,6 +126,6 @@ class ClaimCheck:
 
 async def _holders(players: Database) -> AsyncIterator[list[KeyHolder]]:
     async with reading(players) as connection:
-        async for rows in chunks(connection, "players"):
+        async for rows in by_keys(connection, "players", FIRST_PLAYER):
             found = await look(connection, [sought(row["id"], None) for row in rows])
             yield [holder for holder in found if isinstance(holder, KeyHolder) and not holder.void]

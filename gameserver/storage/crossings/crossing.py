@@ -4,7 +4,7 @@ from datetime import datetime
 
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.identities import Identities
-from gameserver.storage.crossings.campaigns import campaigns
+from gameserver.storage.crossings.campaigns import campaigns, operator_letters
 from gameserver.storage.crossings.claims import ClaimCheck
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.items import items_of_players, players_of_items
@@ -20,13 +20,13 @@ async def reconciled(
 ) -> list[Findings]:
     """Puts right what crossed since `database` went back to `since`, and lists the rest; may be run again.
 
-    Needs every other database. Raises DatabaseUnavailable, Overloaded.
+    What can be put right comes first: what is only listed reads the whole ledger since then. Needs every other
+    database. Raises DatabaseUnavailable, Overloaded.
     """
     back = await _went_back(slots, database, since)
     members = {group: [other for other in slots.databases(group) if other is not database] for group in slots.groups()}
     findings: list[Findings] = await _claims(slots, identities, back)
     if back.players:
-        findings += await letters(back, members["players"])
         again = await campaigns(control, back)
         findings += again.findings
         findings += await items_of_players(back, members["items"], again.brings)
@@ -34,6 +34,9 @@ async def reconciled(
         findings += await players_of_items(back, members["players"])
     if back.players or database is control:
         findings += await seasons(slots, control, back)
+    if back.players:
+        findings += await operator_letters(control, back)
+        findings += await letters(back, members["players"])
     return findings
 
 

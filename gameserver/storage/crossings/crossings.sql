@@ -1,6 +1,16 @@
 -- What crossed between a database that was restored and the others. Tables: players_owned_slots, items_owned_slots,
 -- players, ledger, inbox, outbox, item_ledger, claims, scores, season_floors, seasons, season_standings, campaigns,
--- audit, audit_ends. Slots of recipients are those of the restored database.
+-- audit, audit_ends. Slots of recipients are those of the restored database. `{table}` is read from block $1 to block $2,
+-- both as (block, 0); where a key is named, the rows behind it are read, and those that aren't `wanted` only tell how far.
+
+-- name: blocks
+-- $1 a table: how many blocks it has.
+select pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint
+
+-- name: weeks_since
+-- $1 the name of a partition: that one of the ledger and the later ones.
+select inhrelid::regclass::text as name from pg_inherits
+where inhparent = 'ledger'::regclass and inhrelid::regclass::text >= $1 order by name
 
 -- name: players_slots
 -- The slots of players that the database owns.
@@ -11,16 +21,17 @@ select slot from players_owned_slots where owned order by slot
 select slot from items_owned_slots where owned order by slot
 
 -- name: sent
--- $1 since, $2 the lowest command id, $3 slots of recipients: letters sent since then that don't wait in the outbox.
+-- $3 since, $4 slots of recipients: letters sent since then that don't wait in the outbox.
 select l.player_id as sender, e.recipient, e.kind, e.mail_id, l.at
-from ledger l
+from {table} l
 join players_owned_slots o on o.slot = l.slot and o.owned
 cross join lateral (
     select case when v.event ->> 'type' = 'mail_sent' then (v.event ->> 'to')::bigint end as recipient,
            v.event ->> 'kind' as kind, v.event ->> 'mail_id' as mail_id
     from json_array_elements(l.outcome -> 'events') as v(event)
 ) as e
-where l.command_id >= $2::uuid and l.at >= $1 and l.seed >= 0 and ((e.recipient >> 10) & 4095) = any($3::int[])
+where l.ctid >= $1::tid and l.ctid < $2::tid and l.at >= $3 and l.seed >= 0
+  and ((e.recipient >> 10) & 4095) = any($4::int[])
   and not exists (
       select from outbox b
       where b.slot = l.slot and b.player_id = l.player_id and b.command_id = l.command_id and b.recipient = e.recipient
@@ -34,11 +45,12 @@ where exists (select from ledger l where l.slot = n.slot and l.player_id = n.pla
    or exists (select from inbox i where i.slot = n.slot and i.player_id = n.player_id and i.mail_id = n.mail_id)
 
 -- name: received
--- $1 since, $2 slots of senders: letters of other players that arrived here since then.
+-- $3 since, $4 slots of senders: letters of other players that arrived here since then.
 select i.sender, i.player_id as recipient, i.kind, i.mail_id::text as mail_id, i.at
-from inbox i
+from {table} i
 join players_owned_slots o on o.slot = i.slot and o.owned
-where i.at >= $1 and i.refused is null and i.sender <> 0 and ((i.sender >> 10) & 4095) = any($2::int[])
+where i.ctid >= $1::tid and i.ctid < $2::tid and i.at >= $3 and i.refused is null and i.sender <> 0
+  and ((i.sender >> 10) & 4095) = any($4::int[])
 
 -- name: posted
 -- $1 slots, $2 senders, $3 the lowest command id, $4 mail ids: those of the letters that the senders sent.
@@ -49,11 +61,11 @@ cross join lateral json_array_elements(l.outcome -> 'events') as e(event)
 where e.event ->> 'type' = 'mail_sent' and e.event ->> 'mail_id' = any($4::text[])
 
 -- name: settled
--- $1 since, $2 slots of players: what commands took or were granted here since then.
+-- $3 since, $4 slots of players: what commands took or were granted here since then.
 select l.slot, l.player_id, l.command_id::text as command_id, l.kind, l.items::text as items, l.at
-from item_ledger l
+from {table} l
 join items_owned_slots o on o.slot = l.slot and o.owned
-where l.at >= $1 and l.settled and l.slot = any($2::int[])
+where l.ctid >= $1::tid and l.ctid < $2::tid and l.at >= $3 and l.settled and l.slot = any($4::int[])
 
 -- name: committed
 -- $1 slots, $2 players, $3 command ids: those of the commands that are in the ledger.
@@ -68,15 +80,15 @@ from unnest($1::smallint[], $2::bigint[], $3::uuid[]) as n(slot, player_id, comm
 where l.slot = n.slot and l.player_id = n.player_id and l.command_id = n.command_id and l.kind = 'take'
 
 -- name: exchanged
--- $1 since, $2 the lowest command id, $3 slots of items: what commands took from or granted to another database since then,
--- without grants that wait in the outbox.
+-- $3 since, $4 slots of items: what commands took from or granted to another database since then, without grants that
+-- wait in the outbox.
 select l.slot, l.player_id, l.command_id::text as command_id, l.at,
        case e.event ->> 'type' when 'items_taken' then 'take' else 'grant' end as kind,
        (e.event -> 'items')::text as items
-from ledger l
+from {table} l
 join players_owned_slots o on o.slot = l.slot and o.owned
 cross join lateral json_array_elements(l.outcome -> 'events') as e(event)
-where l.command_id >= $2::uuid and l.at >= $1 and l.seed >= 0 and l.slot = any($3::int[])
+where l.ctid >= $1::tid and l.ctid < $2::tid and l.at >= $3 and l.seed >= 0 and l.slot = any($4::int[])
   and e.event ->> 'type' in ('items_taken', 'items_granted')
   and not (e.event ->> 'type' = 'items_granted' and exists (
       select from outbox b
@@ -98,41 +110,56 @@ from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::json[]) as n(slot, pla
 on conflict do nothing
 
 -- name: claims_since
--- $1 since, $2 slots of players: claims that were confirmed, or that were about to be, since then.
-select c.kind, c.key, c.player_id
-from claims c
-join accounts_owned_slots o on o.slot = c.slot and o.owned
-where c.confirmed and c.deadline >= $1 and ((c.player_id >> 10) & 4095) = any($2::int[])
+-- A key (slot, kind, key), $4 how many, $5 since, $6 slots of players: claims that were confirmed, or that were about to
+-- be, since then.
+select c.slot, c.kind, c.key, c.player_id,
+       o.slot is not null and c.confirmed and c.deadline >= $5 and ((c.player_id >> 10) & 4095) = any($6::int[]) as wanted
+from (
+    select * from claims where (slot, kind, key) > ($1::smallint, $2::text, $3::text)
+    order by slot, kind, key limit $4
+) as c
+left join accounts_owned_slots o on o.slot = c.slot and o.owned
+order by c.slot, c.kind, c.key
 
 -- name: claims
--- Every confirmed claim.
-select c.kind, c.key, c.player_id
-from claims c
-join accounts_owned_slots o on o.slot = c.slot and o.owned
-where c.confirmed
+-- A key (slot, kind, key), $4 how many: every confirmed claim.
+select c.slot, c.kind, c.key, c.player_id, o.slot is not null and c.confirmed as wanted
+from (
+    select * from claims where (slot, kind, key) > ($1::smallint, $2::text, $3::text)
+    order by slot, kind, key limit $4
+) as c
+left join accounts_owned_slots o on o.slot = c.slot and o.owned
+order by c.slot, c.kind, c.key
 
 -- name: players
--- The ids of all players.
-select p.id
-from players p
-join players_owned_slots o on o.slot = p.slot and o.owned
-where not p.void
+-- A key (slot, id), $3 how many: the ids of all players.
+select p.slot, p.id, o.slot is not null and not p.void as wanted
+from (select slot, id, void from players where (slot, id) > ($1::smallint, $2::bigint) order by slot, id limit $3) as p
+left join players_owned_slots o on o.slot = p.slot and o.owned
 order by p.slot, p.id
 
 -- name: season_starts
--- The boards and the Unix seconds of the seasons in which players scored, or that came after a season's end was fenced.
-select s.board, s.season from scores s join players_owned_slots o on o.slot = s.slot and o.owned where s.season > 0
+-- $1 the first slot, $2 the last: the boards and the Unix seconds of the seasons in which their players scored, or that
+-- came after a season's end was fenced.
+select s.board, s.season from scores s join players_owned_slots o on o.slot = s.slot and o.owned
+where s.season > 0 and s.slot between $1::smallint and $2::smallint
 union
 select f.board, f.season from season_floors f join players_owned_slots o on o.slot = f.slot and o.owned
+where f.slot between $1::smallint and $2::smallint
+
+-- name: seasons_rewarded
+-- $1 since: on the control database, seasons that were closed since then, or that are being closed.
+select board, start from seasons where state = 'counted' or (state = 'closed' and changed_at >= $1) order by board, start
 
 -- name: rewards
--- $1 since, $2 slots of players: on the control database, the rewards that had arrived of seasons closed since then, or
--- that are being closed.
-select t.board, t.start, s."end", t.position, t.player_id, t.rank
-from season_standings t
+-- A key (position), $2 how many, $3 board, $4 start, $5 slots of players: the rewards of the season that had arrived.
+select t.position, t.board, t.start, s."end", t.player_id, t.rank,
+       t.rewarded = 'arrived' and ((t.player_id >> 10) & 4095) = any($5::int[]) as wanted
+from (
+    select * from season_standings where board = $3 and start = $4 and position > $1::bigint order by position limit $2
+) as t
 join seasons s on s.board = t.board and s.start = t.start
-where t.rewarded = 'arrived' and ((t.player_id >> 10) & 4095) = any($2::int[])
-  and (s.state = 'counted' or (s.state = 'closed' and s.changed_at >= $1))
+order by t.position
 
 -- name: reward_again
 -- $1 boards, $2 starts, $3 positions: makes rewards due again, and lets nodes close their seasons once more.
@@ -147,9 +174,13 @@ where s.state = 'closed' and (s.board, s.start) in (select board, start from due
 returning s.board
 
 -- name: standing
--- $1 slots of players, all if null: the players on stored standings, and whether they are hidden there.
-select distinct t.player_id, t.hidden from season_standings t
-where $1::int[] is null or ((t.player_id >> 10) & 4095) = any($1::int[])
+-- A key (player), $2 how many, $3 slots of players, all if null: the players on stored standings, and whether they are
+-- hidden on any and on all of them.
+select t.player_id, bool_or(t.hidden) as ever, bool_and(t.hidden) as always,
+       $3::int[] is null or ((t.player_id >> 10) & 4095) = any($3::int[]) as wanted
+from season_standings t
+where t.player_id > $1::bigint
+group by t.player_id order by t.player_id limit $2
 
 -- name: banned
 -- $1 slots, $2 players: those who are banned.
@@ -191,13 +222,14 @@ where c.id in (select id from again)
 returning c.id
 
 -- name: operator_letters
--- $1 since, $2 slots of players: on the control database, letters of operators to single players since then, but for those
--- that are known to have been refused.
-select l.player_id, l.mail_id, l.items, l.at
+-- A key (id), $2 how many, $3 since, $4 slots of players: on the control database, letters of operators to single players
+-- since then, but for those that are known to have been refused.
+select l.id, l.player_id, l.mail_id, l.items, l.at,
+       l.at >= $3 and l.mail_id is not null and ((l.player_id >> 10) & 4095) = any($4::int[]) as wanted
 from (
-    select case when a.action = 'mail' then a.target::bigint end as player_id, a.details ->> 'mail' as mail_id,
-           (a.details -> 'items')::text as items, a.at
-    from audit a left join audit_ends e on e.entry = a.id
-    where a.action = 'mail' and a.at >= $1 and coalesce(e.ended, 'done') = 'done'
+    select a.id, a.at, case when a.action = 'mail' and coalesce(e.ended, 'done') = 'done' then a.target::bigint end as player_id,
+           a.details ->> 'mail' as mail_id, (a.details -> 'items')::text as items
+    from (select * from audit where id > $1::bigint order by id limit $2) as a
+    left join audit_ends e on e.entry = a.id
 ) as l
-where l.mail_id is not null and ((l.player_id >> 10) & 4095) = any($2::int[])
+order by l.id

@@ -2,16 +2,17 @@
 
 Law: the ledger of the players decides, as it is now. A payment of a command that it doesn't have is opened again, and
 the sweeper, which asks the ledger, gives the items back. A grant of a command that it has is sent again, which counts
-once. A grant by a letter that is sent again stays: it counts once, too.
+once. A grant by a letter that is sent again stays: it counts once, too. What is found is put right at once, so a run
+that is interrupted leaves less to the next. A payment that is settled meanwhile was judged by the ledger as it is now.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import asyncpg
 
 from gameserver.storage.crossings.findings import Findings
-from gameserver.storage.crossings.past import SQL, WentBack, chunks, reading
+from gameserver.storage.crossings.past import SQL, WentBack, by_place, of_ledger, reading
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 
@@ -33,15 +34,15 @@ async def items_of_players(
     )
     async with reading(back.database) as restored:
         for other in others:
-            undone = [
-                row
-                for row in await _undone(back, restored, other)
-                if row["kind"] == TAKE or not comes_again(row["player_id"], row["command_id"])
-            ]
-            for row in undone:
-                (taken if row["kind"] == TAKE else granted).add(**_shown(row))
-            if takes := [row for row in undone if row["kind"] == TAKE]:
-                await _write(other, "reopen", *_columns(takes))
+            async for undone in _undone(back, restored, other):
+                takes = [row for row in undone if row["kind"] == TAKE]
+                if takes:
+                    await _write(other, "reopen", *_columns(takes))
+                for row in takes:
+                    taken.add(**_shown(row))
+                for row in undone:
+                    if row["kind"] != TAKE and not comes_again(row["player_id"], row["command_id"]):
+                        granted.add(**_shown(row))
     return [taken, granted]
 
 
@@ -53,34 +54,30 @@ async def players_of_items(back: WentBack, others: Sequence[Database]) -> list[F
     granted = Findings("items_granted_again", "grants that were lost", "sent again")
     async with reading(back.database) as restored:
         for other in others:
-            missing = await _missing(back, restored, other)
-            for row in missing:
-                (unpaid if row["kind"] == TAKE else granted).add(**_shown(row))
-            if grants := [row for row in missing if row["kind"] != TAKE]:
-                await _write(other, "grant_again", *_columns(grants), [row["items"] for row in grants])
+            async for missing in _missing(back, restored, other):
+                if grants := [row for row in missing if row["kind"] != TAKE]:
+                    await _write(other, "grant_again", *_columns(grants), [row["items"] for row in grants])
+                for row in missing:
+                    (unpaid if row["kind"] == TAKE else granted).add(**_shown(row))
     return [unpaid, granted]
 
 
-async def _undone(back: WentBack, restored: asyncpg.Connection, other: Database) -> list[Any]:
+async def _undone(back: WentBack, restored: asyncpg.Connection, other: Database) -> AsyncIterator[list[Any]]:
     """What commands took or were granted of which the restored ledger knows nothing."""
-    undone: list[Any] = []
     async with reading(other) as connection:
-        async for rows in chunks(connection, "settled", back.since, back.players):
+        async for rows in by_place(connection, "item_ledger", "settled", back.since, back.players):
             known = {row["command_id"] for row in await restored.fetch(SQL["committed"], *_columns(rows))}
-            undone += [row for row in rows if row["command_id"] not in known]
-    return undone
+            yield [row for row in rows if row["command_id"] not in known]
 
 
-async def _missing(back: WentBack, restored: asyncpg.Connection, other: Database) -> list[Any]:
+async def _missing(back: WentBack, restored: asyncpg.Connection, other: Database) -> AsyncIterator[list[Any]]:
     """What commands took or were granted of which the restored items know nothing."""
-    missing: list[Any] = []
     async with reading(other) as connection:
-        async for rows in chunks(connection, "exchanged", back.since, back.first_command, back.items):
+        async for rows in of_ledger(connection, back.since, "exchanged", back.items):
             kinds = [row["kind"] for row in rows]
             noted = await restored.fetch(SQL["noted"], *_columns(rows), kinds)
             known = {(row["command_id"], row["kind"]) for row in noted}
-            missing += [row for row in rows if (row["command_id"], row["kind"]) not in known]
-    return missing
+            yield [row for row in rows if (row["command_id"], row["kind"]) not in known]
 
 
 async def _write(database: Database, statement: str, *arguments: object) -> None:

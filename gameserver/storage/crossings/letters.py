@@ -3,6 +3,9 @@
 A letter is never delivered twice: its recipient knows it, also when its sender sends it again. What can't be put right
 is a letter whose one end went back: the recipient lost it, or keeps one that was never sent in the past that counts
 now.
+
+Law: neither end's rows ever change, and the end that was written first is asked last, so what has just arrived isn't
+taken for lost. What is sent while this reads may be missed: both databases are there for it.
 """
 
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ import asyncpg
 
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage.crossings.findings import Findings
-from gameserver.storage.crossings.past import SQL, WentBack, chunks, reading
+from gameserver.storage.crossings.past import SQL, WentBack, by_place, of_ledger, reading
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres.database import Database
 
@@ -38,7 +41,7 @@ async def letters(back: WentBack, others: Sequence[Database]) -> list[Findings]:
 
 
 async def _lost(back: WentBack, restored: asyncpg.Connection, other: asyncpg.Connection, lost: Findings) -> None:
-    async for rows in chunks(other, "sent", back.since, back.first_command, back.players):
+    async for rows in of_ledger(other, back.since, "sent", back.players):
         recipients = [row["recipient"] for row in rows]
         ids = [row["mail_id"] for row in rows]
         known = await restored.fetch(SQL["arrived"], list(map(slot_of, recipients)), recipients, ids)
@@ -49,7 +52,7 @@ async def _lost(back: WentBack, restored: asyncpg.Connection, other: asyncpg.Con
 
 
 async def _kept(back: WentBack, restored: asyncpg.Connection, other: asyncpg.Connection, kept: Findings) -> None:
-    async for rows in chunks(other, "received", back.since, back.players):
+    async for rows in by_place(other, "inbox", "received", back.since, back.players):
         senders = [row["sender"] for row in rows]
         ids = [row["mail_id"] for row in rows]
         known = await restored.fetch(SQL["posted"], list(map(slot_of, senders)), senders, back.first_command, ids)

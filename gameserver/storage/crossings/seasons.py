@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import asyncpg
+
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.seasons import Season
 from gameserver.storage.crossings.findings import Findings
-from gameserver.storage.crossings.past import SQL, WentBack, chunks, reading
-from gameserver.storage.ids import THE_SERVER, mail_id, reward_id, slot_of
+from gameserver.storage.crossings.past import SQL, WentBack, by_keys, reading
+from gameserver.storage.ids import SLOT_BITS, THE_SERVER, mail_id, reward_id, slot_of
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.seasons.records import SeasonRecord, SeasonRecords
 from gameserver.storage.slots.slot_map import Slots
 
 TRIES, PAUSE_SECONDS = 50, 0.2
 """How often a node that closes a season is waited for."""
+SLOTS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,13 @@ class SeasonCheck:
         """For players that went back. Raises DatabaseUnavailable."""
         again = Findings("rewards_again", "rewards of seasons that their players don't have any more", "sent again")
         async with reading(self.control) as connection, reading(self.back.database) as restored:
-            async for rows in chunks(connection, "rewards", self.back.since, self.back.players):
-                ids = [_mail_of(row) for row in rows]
-                players = [row["player_id"] for row in rows]
-                known = await restored.fetch(SQL["arrived"], list(map(slot_of, players)), players, ids)
-                arrived = {row["mail_id"] for row in known}
-                missing = [row for row, mail in zip(rows, ids, strict=True) if mail not in arrived]
-                await self._reward_again(missing)
-                for row in missing:
-                    again.add(player=str(row["player_id"]), board=row["board"], season=row["start"], rank=row["rank"])
+            for season in await connection.fetch(SQL["seasons_rewarded"], self.back.since):
+                async for rows in by_keys(connection, "rewards", [-1], *season, self.back.players):
+                    missing = await _unrewarded(restored, rows)
+                    await self._reward_again(missing)
+                    for row in missing:
+                        found = {"board": row["board"], "season": row["start"], "rank": row["rank"]}
+                        again.add(player=str(row["player_id"]), **found)
         return [again]
 
     async def of_bans(self) -> list[Findings]:
@@ -77,11 +78,11 @@ class SeasonCheck:
         )
         async with reading(self.control) as connection:
             slots = None if self._is_control() else self.back.players
-            async for rows in chunks(connection, "standing", slots):
+            async for rows in by_keys(connection, "standing", [-1], slots):
                 banned = await self._banned([row["player_id"] for row in rows])
                 for row in rows:
                     hidden = row["player_id"] in banned
-                    if hidden != row["hidden"]:
+                    if (row["ever"], row["always"]) != (hidden, hidden):
                         await self.records.hide(row["player_id"], hidden=hidden)
                         changed.add(player=str(row["player_id"]), hidden=hidden)
         return [changed]
@@ -94,8 +95,10 @@ class SeasonCheck:
         starts: dict[str, set[int]] = defaultdict(set)
         for database in self.slots.databases("players"):
             async with reading(database) as connection:
-                for row in await connection.fetch(SQL["season_starts"]):
-                    starts[row["board"]].add(row["season"])
+                for first in range(0, 1 << SLOT_BITS, SLOTS_AT_ONCE):
+                    rows = await connection.fetch(SQL["season_starts"], first, first + SLOTS_AT_ONCE - 1)
+                    for row in rows:
+                        starts[row["board"]].add(row["season"])
         return starts
 
     async def _learn(self, record: SeasonRecord, later: Sequence[int]) -> None:
@@ -128,6 +131,14 @@ class SeasonCheck:
                 rows = await connection.fetch(SQL["banned"], list(map(slot_of, ids)), ids)
                 banned |= {row["id"] for row in rows}
         return banned
+
+
+async def _unrewarded(restored: asyncpg.Connection, rows: Sequence[Any]) -> list[Any]:
+    """Those whose players don't have their reward any more."""
+    ids, players = [_mail_of(row) for row in rows], [row["player_id"] for row in rows]
+    known = await restored.fetch(SQL["arrived"], list(map(slot_of, players)), players, ids)
+    arrived = {row["mail_id"] for row in known}
+    return [row for row, mail in zip(rows, ids, strict=True) if mail not in arrived]
 
 
 def _mail_of(row: Any) -> str:

@@ -49,6 +49,9 @@ def _waiting(facts: dict[str, Any]) -> Iterator[Symptom]:
     elif "*" in chosen:
         problem = "synchronous_standby_names has a `*`: the copy of a move of slots counts as a standby, too"
         yield Symptom("warning", problem, "write the standbys' names there")
+    if not facts["synchronized"]:
+        problem = "synchronized_standby_slots is empty: moves of slots from here may send what the standbys lack"
+        yield Symptom("warning", problem, "name the standbys' slots there; until then move nothing while one is away")
     there = sum(row["state"] == "streaming" and not row["logical"] for row in counting)
     if facts["sees"] and there < needed:
         problem = f"commits wait for {needed} of the standbys {chosen}, and {there} are there: nothing is written"

@@ -1,8 +1,10 @@
 -- Who follows a database's server, and whether its commits wait for one of them. Tables: none.
 
 -- name: waiting
--- `sees`: whether the role may know what standbys do (pg_monitor); `keeps` is '-1' without a bound.
+-- `sees`: whether the role may know what standbys do (pg_monitor); `keeps` is '-1' without a bound. `synchronized` are the
+-- slots that moves of slots wait for: '' for none, also on Postgres 16, which hasn't got the setting.
 select current_setting('synchronous_standby_names') as synchronous,
+       coalesce(current_setting('synchronized_standby_slots', true), '') as synchronized,
        current_setting('max_slot_wal_keep_size') as keeps,
        (select rolsuper from pg_roles where rolname = current_user)
            or pg_has_role('pg_read_all_stats', 'usage') as sees

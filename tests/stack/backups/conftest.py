@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.backups.receiver import WalReceiver, received
 from gameserver.stack.backups.restoring import Expected, restored
 from gameserver.stack.servers.postgres import PostgresServer
+from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from tests.stack.backups.test_log_archive import SEGMENT, keep
 from tests.stack.conftest import FAST
 
@@ -36,6 +37,8 @@ class Kept:
     catalog: BackupCatalog
     programs: BackupPrograms
     place: DataPlace
+    others: dict[str, SecretStr] = field(default_factory=dict)
+    """Passwords of other roles, which what is restored gets."""
 
     async def ask(self, statement: str) -> object:
         connection = await asyncpg.connect(self.server.url, command_timeout=30)
@@ -102,7 +105,9 @@ class Kept:
             return [] if await connection.fetchval("select to_regclass('written') is not null") else ["no table"]
 
         superuser = self.server.superuser_password or self.server.password
-        return Expected("gameserver", "gameserver", judge, (superuser, self.server.password), FAST)
+        return Expected(
+            "gameserver", "gameserver", judge, {SUPERUSER: superuser, ROLE: self.server.password, **self.others}, FAST
+        )
 
     async def restart(self) -> None:
         await self.receiver.stop()

@@ -9,7 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from gameserver.stack.backups import retention, room
 from gameserver.stack.backups.receiver import received
@@ -41,6 +43,21 @@ async def test_a_database_goes_back_to_a_moment_and_again_after_that(kept: Kept)
     # And what was given up at first is still there to go to.
     await kept.restore(None, timeline=1)
     assert await kept.values() == [1, 2, 3]
+
+
+async def test_every_role_gets_the_password_that_is_asked_for_and_one_that_isnt_there_none(kept: Kept) -> None:
+    superuser = await asyncpg.connect(kept.server.superuser_url)
+    await superuser.execute("create role replicator login password 'lost with its key'")
+    await superuser.close()
+    await kept.back_up()
+    kept.others = {"replicator": SecretStr("a-new-one"), "nobody": SecretStr("another")}
+    await kept.restore(None)
+    port = kept.server.port
+    role = await asyncpg.connect(
+        host="127.0.0.1", port=port, user="replicator", password="a-new-one", database="postgres"
+    )
+    assert await role.fetchval("select count(*) from pg_roles where rolname = 'nobody'") == 0
+    await role.close()
 
 
 async def test_a_database_goes_back_to_a_moment_after_an_incremental_backup(kept: Kept) -> None:

@@ -1,16 +1,18 @@
 """Which backups go: of each past those that none of its kept moments needs; without a server."""
 
 import os
+import random
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gameserver.stack.backups.catalog import BackupCatalog
+from gameserver.stack.backups.plan import Present, plan
 from gameserver.stack.backups.retention import expire
 from gameserver.stack.errors import StackError
 from tests.stack.backups.conftest import NOON, Add, log
-from tests.stack.backups.test_log_archive import segment
+from tests.stack.backups.test_log_archive import SEGMENT, segment
 
 DAY = timedelta(days=1)
 MINUTES = 24 * 60
@@ -21,6 +23,33 @@ def log_of(catalog: BackupCatalog, at: datetime, *names: str) -> Path:
     for name in names:
         os.utime(folder / name, (at.timestamp(), at.timestamp()))
     return folder
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_moment_that_is_kept_is_restored_from_the_same_backup_and_log_as_before(
+    catalog: BackupCatalog, add: Add, seed: int
+) -> None:
+    dice = random.Random(seed)
+    ends = sorted(dice.sample(range(14 * MINUTES), 9))
+    backups = [add(minutes, number) for number, minutes in enumerate(ends, 2)]
+    now, keep, last = NOON + 14 * DAY, DAY * dice.randrange(1, 13), len(ends) + 3
+    log_of(catalog, now, *(segment(1, number) for number in range(2, last)))
+    kept = [now - keep, *(backup.ended_at for backup in backups if backup.ended_at > now - keep), now]
+    kept = [moment for moment in kept if moment >= backups[0].ended_at]
+
+    def needed() -> list[tuple[str, list[bool]]]:
+        """The backup that each moment is restored from, and whether the log from there on is whole."""
+        plans = [plan(catalog, moment, Present("7", 1), None) for moment in kept]
+        firsts = [each.backup.start // SEGMENT for each in plans]
+        log = catalog.folder / "wal" / "7" / "0001"
+        there = [[(log / segment(1, number)).exists() for number in range(first, last)] for first in firsts]
+        return [(each.backup.id, each_there) for each, each_there in zip(plans, there, strict=True)]
+
+    before = needed()
+    expired = expire(catalog, now, keep, 1)
+    assert needed() == before
+    assert all(all(whole) for _, whole in before)
+    assert len(expired) == max(sum(end <= now - keep for end in (each.ended_at for each in backups)) - 1, 0)
 
 
 def test_a_backup_of_a_past_that_was_given_up_doesnt_stand_for_the_one_that_kept_moments_need(

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import process_table
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.processes.supervisor import Supervisor
+from gameserver.stack.servers.redis import RedisServer
 from tests.stack.conftest import PASSWORD, copy
 from tests.stack.up import children
 from tests.support.repository import ROOT
@@ -220,3 +222,35 @@ async def test_a_cancellation_that_no_signal_caused_stays_one(folder: Path) -> N
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class Hesitant(RedisServer):
+    """One that can't start until it is let."""
+
+    allowed = False
+
+    async def check(self) -> None:
+        if not self.allowed:
+            raise StackError("its disk is full")
+        await super().check()
+
+
+async def test_a_child_that_is_kept_keeps_nobody_from_starting_and_is_tried_until_it_starts(folder: Path) -> None:
+    _, redis, _ = children(folder, [free_port(), free_port(), free_port()], "usual")
+    kept = Hesitant(
+        name="kept",
+        data=folder / "kept",
+        port=free_port(),
+        password=SecretStr(PASSWORD),
+        log=folder / "log" / "kept.log",
+    )
+    async with Supervisor([redis], lock=folder / "up.lock") as supervisor:
+        supervisor.keep(kept)
+        await supervisor.start(redis)
+        running = asyncio.create_task(supervisor.run())
+        assert (redis.process.pid is not None, kept.process.pid) == (True, None)
+        kept.allowed = True
+        await wait_until(lambda: kept.process.pid is not None, 30, what="it is started when it can be")
+        assert not running.done()
+        running.cancel()
+    assert kept.process.pid is None

@@ -1,10 +1,14 @@
 """What moved away from a database since the moment that it went back to isn't its own any more."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pytest
+from typer.testing import CliRunner
 
+from gameserver.__main__ import cli
 from gameserver.config.settings import Settings
 from gameserver.stack.errors import StackError
 from gameserver.storage.sharding.reconciling import Reconciler, Reconciliation
@@ -12,6 +16,7 @@ from tests.storage.crossings.test_crossings import reconciled, undone
 from tests.storage.items.deployment import held, with_studio
 from tests.storage.sharding import moving
 from tests.support.deployment import act, carrying, drained, enlist, owner, working
+from tests.support.nodes import toml_of
 from tests.support.servers import Servers
 
 
@@ -38,6 +43,25 @@ async def test_letters_and_items_of_players_who_moved_away_since_are_neither_los
     assert (lost["recipient"], kept["sender"]) == (str(stays.id), str(stays.id))
     async with working(settings) as core:
         assert (owner(core, moves.id), await held(core, moves.id)) == ("one", before)
+
+
+async def test_a_slot_that_nobody_owns_any_more_is_told_and_ends_the_command_with_1(
+    servers: Servers, settings: Settings, tmp_path: Path
+) -> None:
+    async with working(settings) as core:
+        slots = moving.slot_with([await enlist(core, database="one")])
+    since = datetime.now(UTC)
+    async with undone(servers, settings, "two"), working(settings) as core:
+        await moving.move(core, slots, "two")
+    config = tmp_path / "gameserver.toml"
+    config.write_text(toml_of(settings, settings.node.port))
+    words = ["backups", "reconcile", "--database", "two", "--since", since.isoformat(), "--reason", "because"]
+    done = await asyncio.to_thread(CliRunner().invoke, cli, [*words, "--json", "--config", str(config)])
+    assert done.exit_code == 1, done.output
+    conflicts = orjson.loads(done.stdout)[0]
+    assert (conflicts["kind"], conflicts["count"]) == ("slots_in_conflict", 1)
+    assert conflicts["listed"][0] | {"reason": ""} == {"group": "players", "slot": slots[0], "reason": ""}
+    assert "nobody may write" in done.stderr
 
 
 async def test_nothing_is_compared_while_the_database_stays_closed(

@@ -160,8 +160,12 @@ async def _compare_with_the_map(settings: Settings, databases: Databases, databa
         raise StackError("Another process is comparing databases with the map: try again.")
     if (reason := done.closed.get(database)) is not None:
         raise StackError(f"{database} stays closed: {reason}.")
-    conflicts = Findings(CONFLICTS, "slots that nobody may write", "listed: decide with `gameserver slots accept`")
-    for each in done.conflicts:
+    conflicts = Findings(
+        CONFLICTS,
+        "slots that nobody may write",
+        "listed: decide with `gameserver slots accept`, or wait for who is away",
+    )
+    for each in done.undecided:
         conflicts.add(group=each.view.group, slot=each.view.slot, reason=each.verdict.reason)
     return conflicts
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules import boards
 from gameserver.rules.boards import Board
@@ -173,14 +174,8 @@ class SeasonRecords:
                 await connection.execute(update(STANDINGS).where(row).values(rewarded=end))
 
     async def hide(self, player_id: int, *, hidden: bool) -> None:
-        """Hides a player on the standings of all past seasons, or shows it again.
-
-        Waits for a season that is being counted: that locks the season before it reads, so it either reads the change
-        or has stored its rows by the time this goes on.
-        """
-        counted = select(SEASONS.c.start).where(SEASONS.c.state == "ended").with_for_update(read=True)
-        async with self._control.transaction() as connection:
-            await connection.execute(counted)
+        """Hides a player on the standings of all past seasons, or shows it again; waits for seasons being counted."""
+        async with self._between_counts() as connection:
             rows = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.hidden != hidden)
             await connection.execute(update(STANDINGS).where(rows).values(hidden=hidden))
 
@@ -201,10 +196,25 @@ class SeasonRecords:
             return list((await connection.execute(select(STANDINGS.c.name).where(named))).scalars())
 
     async def forget_name(self, player_id: int) -> int:
-        """Takes a player's name off the standings of all past seasons; its place stays. How many."""
+        """Takes a player's name off the standings of all past seasons; its place stays. How many.
+
+        Waits for seasons being counted. The databases of players must have forgotten the name before.
+        """
         named = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.name != "")
-        async with self._control.transaction() as connection:
+        async with self._between_counts() as connection:
             return (await connection.execute(update(STANDINGS).where(named).values(name=""))).rowcount
+
+    @asynccontextmanager
+    async def _between_counts(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that changes stored standings in the way in which the databases were changed just before.
+
+        Waits for a season that is being counted: that locks the season before it reads, so it either reads the change
+        or has stored its rows by the time this goes on.
+        """
+        counted = select(SEASONS.c.start).where(SEASONS.c.state == "ended").with_for_update(read=True)
+        async with self._control.transaction() as connection:
+            await connection.execute(counted)
+            yield connection
 
     @asynccontextmanager
     async def closing(self) -> AsyncIterator[bool]:

@@ -1,7 +1,7 @@
 """Seasons when the control database or Redis was away, players are banned in the middle, and boards lose theirs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -215,26 +215,38 @@ async def test_a_season_that_cant_be_counted_holds_up_no_other(
 
 async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_is(core: Core) -> None:
     season, (a, b) = await ended_last_week(core, 9, 8)
+    await counted_amid(core, season, lambda: core.rooms.seasons.records.hide(a, hidden=True))
+    assert await standings(core, season) == [(1, 8, b)]
+
+
+async def test_a_name_that_is_erased_while_a_season_is_being_counted_is_gone_once_it_is(core: Core) -> None:
+    season, (a, b) = await ended_last_week(core, 9, 8)
+    await counted_amid(core, season, lambda: core.rooms.seasons.records.forget_name(a))
+    assert await core.rooms.seasons.records.names_of(a) == []
+    assert len(await core.rooms.seasons.records.names_of(b)) == 1
+
+
+async def counted_amid(core: Core, season: Season, change: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Counts a season, while the databases of players have been read and a change of what is stored is asked for."""
     await core.rooms.seasons.records.step("weekly", season.start, "running", "ended")
     control = core.databases[core.settings.control.database].url
-    hiding: list[asyncio.Task[None]] = []
+    changing: list[asyncio.Task[object]] = []
 
     async def counted() -> AsyncIterator[list[Any]]:
         async with connected(control) as connection:
 
             async def is_past() -> bool:
                 waits = await connection.fetchval("select exists (select from pg_locks where not granted)")
-                return hiding[0].done() or waits
+                return changing[0].done() or waits
 
             async for part in core.rooms.seasons.end.standings(weekly(core), season.start, banned=True):
-                hiding.append(asyncio.create_task(core.rooms.seasons.records.hide(a, hidden=True)))
-                await wait_until(is_past, what="the ban has passed the count, or waits for it")
+                changing.append(asyncio.create_task(change()))
+                await wait_until(is_past, what="the change has passed the count, or waits for it")
                 yield part
 
     await core.rooms.seasons.records.store("weekly", season.start, counted())
-    await asyncio.gather(*hiding)
+    await asyncio.gather(*changing)
     await seasons.learn(core.commands.seasons)
-    assert await standings(core, season) == [(1, 8, b)]
 
 
 def weekly(core: Core) -> Board:

@@ -138,13 +138,12 @@ class Boards:
 
     async def would_be(self, contest: Contest, player_id: int, score: int) -> int | None:
         """The rank of a player that reached this score now; None beyond the board's places. Raises BoardUnavailable."""
-        sign = -1 if contest.board.order == "desc" else 1
         call = WouldBeCall(
             state=contest.state,
             prefix=contest.prefix,
             places=contest.board.size,
             id=pack_id(player_id),
-            score=str(sign * score),
+            score=str(score),
         )
         with translated(BoardUnavailable, AWAY):
             rank = await self._would_be(call)

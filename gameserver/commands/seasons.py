@@ -62,7 +62,9 @@ async def close_now(seasons: Seasons, admin: str, name: str, reason: str) -> Sea
     async with seasons.audit.recorded(
         AuditedChange(admin, "season_close", name, reason, {"season": start}, before=before)
     ) as ending:
-        await seasons.room.records.end_early(name, start, max(end, start + 1))
+        if not await seasons.room.records.end_early(name, start, max(end, start + 1)):
+            problem = FieldProblem("board", f"has a season that ends by itself within {CLOSE_SECONDS} s, or has ended")
+            raise BadInput("The season can't be closed earlier.", errors=[problem])
         ending.after = {"end": max(end, start + 1)}
     return record
 
@@ -88,8 +90,10 @@ async def preview(seasons: Seasons, name: str, limit: int) -> Preview:
 
 
 async def _running(seasons: Seasons, name: str) -> SeasonRecord:
-    """The running season, also of a board that game.toml no longer has."""
-    running = [record for record in await learn(seasons) if record.board == name and record.state == "running"]
+    """The running season, also of a board that game.toml no longer has; none whose end is over, though not counted."""
+    records, now = await learn(seasons), seasons.now().timestamp()
+    of_board = [record for record in records if record.board == name and record.state == "running"]
+    running = [record for record in of_board if record.season.end > now]
     if not running:
         seasons.room.calendar.board(name)
         problem = FieldProblem("board", "has no running season")

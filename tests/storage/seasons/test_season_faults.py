@@ -127,6 +127,21 @@ async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core
     assert ends[record.season.start] >= before + 3
 
 
+async def test_a_season_that_ends_anyway_isnt_said_to_be_closed(core: Core) -> None:
+    now = this_week(core)
+    await core.rooms.seasons.records.begin(weekly(core), Season(now.start - WEEK, now.start))
+    with pytest.raises(BadInput):
+        await seasons.close_now(core.commands.seasons, "a test", "weekly", "It is over, and nobody has counted it.")
+    await core.rooms.seasons.records.begin(weekly(core), now)
+    await seasons.close_now(core.commands.seasons, "a test", "weekly", "a test")
+    with pytest.raises(BadInput):
+        await seasons.close_now(core.commands.seasons, "a test", "weekly", "It ends in five seconds.")
+    async with connected(core.databases[core.settings.control.database].url) as connection:
+        asked = "select e.ended from audit_ends e join audit a on a.id = e.entry where a.action = 'season_close'"
+        ends = await connection.fetch(f"{asked} order by a.id")
+    assert [end["ended"] for end in ends] == ["done", "bad_input"]
+
+
 async def judge(core: Core, player_id: int, *, banned: bool = True) -> None:
     await moderation.change_ban(
         core.commands.operations, "a test", BanChange(command_id(), player_id, banned, "a test")

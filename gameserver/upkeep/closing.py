@@ -103,7 +103,7 @@ async def _close(closing: Closing, record: SeasonRecord) -> int:
         steps, state = steps + 1, "ended"
     # Count it: store the standings of all databases.
     if state == "ended":
-        players = await room.records.store(board.name, start, room.end.standings(board, start, banned=True))
+        players = await room.records.store(board, start, room.end.standings(board, start, banned=True))
         log.info("a season is counted", board=board.name, season=start, players=players)
         steps, state = steps + 1, "counted"
     # Reward it: when every letter has arrived, the season is closed.

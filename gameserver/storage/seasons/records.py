@@ -19,6 +19,7 @@ from gameserver.rules import boards
 from gameserver.rules.boards import Board
 from gameserver.rules.seasons import Season
 from gameserver.storage import tables
+from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import CLOSING
@@ -26,6 +27,7 @@ from gameserver.storage.postgres.patience import TRANSACTION, UNHURRIED_READS
 from gameserver.storage.postgres.sole_locks import SoleLock
 
 SEASONS, STANDINGS = tables.seasons, tables.season_standings
+SQL = statements.load(__package__, "records.sql")
 COLUMNS = ("board", "start", "position", "rank", "player_id", "score", "reached_at", "name", "class", "level", "reward",
            "hidden")  # fmt: skip
 
@@ -122,32 +124,33 @@ class SeasonRecords:
                 update(SEASONS).where(expected).values(state=to, changed_at=text("clock_timestamp()"))
             )
 
-    async def store(self, board: str, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
+    async def store(self, board: Board, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
         """Stores standings, with fields as in COLUMNS, and makes the step to `counted`; returns how many players.
 
-        Returns 0 and stores nothing if another node has made the step.
+        They were counted by the ties of this board. Returns 0 and stores nothing if another node has made the step.
         """
         with translated(self._control.name):
             return await self._store(board, start, rows)
 
-    async def _store(self, board: str, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
+    async def _store(self, board: Board, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
         connection = await self._control.connect(UNHURRIED_READS)
         try:
             async with connection.transaction():
                 # The row lock makes `hide` wait, so a ban is either seen by the read or applied to what is stored.
                 season = "board = $1 and start = $2"
                 locked = f"select state from seasons where {season} for update"  # noqa: S608
-                if await connection.fetchval(locked, board, start) != "ended":
+                if await connection.fetchval(locked, board.name, start) != "ended":
                     return 0
-                await connection.execute(f"delete from season_standings where {season}", board, start)  # noqa: S608
+                await connection.execute(f"delete from season_standings where {season}", board.name, start)  # noqa: S608
                 count = 0
                 async for part in rows:
                     await connection.copy_records_to_table("season_standings", records=part, columns=COLUMNS)
                     count += len(part)
                 await connection.execute(
-                    "update seasons set state = 'counted', players = $3, changed_at = clock_timestamp()"
+                    "update seasons set state = 'counted', players = $3, ties = $4,"
+                    " hidden_changes = hidden_changes + 1, changed_at = clock_timestamp()"
                     " where board = $1 and start = $2 and state = 'ended'",
-                    board, start, count,
+                    board.name, start, count, board.ties,
                 )  # fmt: skip
             return count
         finally:
@@ -176,8 +179,7 @@ class SeasonRecords:
     async def hide(self, player_id: int, *, hidden: bool) -> None:
         """Hides a player on the standings of all past seasons, or shows it again; waits for seasons being counted."""
         async with self._between_counts() as connection:
-            rows = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.hidden != hidden)
-            await connection.execute(update(STANDINGS).where(rows).values(hidden=hidden))
+            await connection.exec_driver_sql(SQL["hide"], (player_id, hidden))
 
     async def past_places(self, player_id: int) -> list[PastPlace]:
         """A player's places in the seasons that are over, by board and start; the newest 1,000."""

@@ -177,7 +177,7 @@ async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: C
     season, (a, b) = await ended_last_week(core, 9, 8)
     records, end = core.rooms.seasons.records, core.rooms.seasons.end
     await records.step("weekly", season.start, "running", "ended")
-    await records.store("weekly", season.start, end.standings(weekly(core), season.start, banned=True))
+    await records.store(weekly(core), season.start, end.standings(weekly(core), season.start, banned=True))
     await judge(core, a)
     await until_closed(core, season)
     assert [await exp(core, player_id) for player_id in (a, b)] == [0, 10]
@@ -195,7 +195,7 @@ async def test_rewards_of_the_others_arrive_while_a_database_is_silent(
     for player, score in ((first, 9), (second, 8)):
         await gives(core, player.id, season.start, score)
     await records.step("weekly", season.start, "running", "ended")
-    await records.store("weekly", season.start, end.standings(weekly(core), season.start, banned=True))
+    await records.store(weekly(core), season.start, end.standings(weekly(core), season.start, banned=True))
 
     async def has_arrived() -> bool:
         return bool(await rewards(core, second))
@@ -217,7 +217,7 @@ async def test_a_season_that_cant_be_counted_holds_up_no_other(
     bad, store = Season(season.start - WEEK, season.start), records.store
     await records.begin(weekly(core), bad)
 
-    async def fail(board: str, start: int, rows: AsyncIterator[Any]) -> int:
+    async def fail(board: Board, start: int, rows: AsyncIterator[Any]) -> int:
         if start == bad.start:
             raise error
         return await store(board, start, rows)
@@ -259,7 +259,7 @@ async def counted_amid(core: Core, season: Season, change: Callable[[], Coroutin
                 await wait_until(is_past, what="the change has passed the count, or waits for it")
                 yield part
 
-    await core.rooms.seasons.records.store("weekly", season.start, counted())
+    await core.rooms.seasons.records.store(weekly(core), season.start, counted())
     await asyncio.gather(*changing)
     await seasons.learn(core.commands.seasons)
 

@@ -1,5 +1,6 @@
 """Seasons as operators see them, and the calendar of this node, which follows the control database."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,17 +37,20 @@ class Preview:
     """Rank, score, player id, name, and reward."""
 
 
-async def learn(seasons: Seasons) -> list[SeasonRecord]:
+async def learn(seasons: Seasons) -> Sequence[SeasonRecord]:
     """Updates the node's calendar from the control database. Raises DatabaseUnavailable."""
-    records = await seasons.room.records.all()
+    records = await seasons.room.records.known()
+    by_board: dict[str, list[SeasonRecord]] = defaultdict(list)
+    for record in records:
+        by_board[record.board].append(record)
     for board in seasons.room.calendar.boards():
-        of_board = [record for record in records if record.board == board.name]
+        of_board = by_board[board.name]
         still_open = [record.season.start for record in of_board if record.state in ("running", "ended")]
         seasons.room.calendar.learn(board.name, [record.season for record in of_board], still_open)
     return records
 
 
-async def listed(seasons: Seasons) -> list[SeasonRecord]:
+async def listed(seasons: Seasons) -> Sequence[SeasonRecord]:
     """All seasons that have begun. Raises DatabaseUnavailable."""
     return await learn(seasons)
 

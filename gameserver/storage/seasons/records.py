@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, text, update
+from sqlalchemy import ColumnElement, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,6 +47,11 @@ class SeasonRecord:
     changed_at: datetime
     definition: dict[str, Any] | None = None
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """Of no other season."""
+        return self.board, self.season.start
+
     def stored_board(self) -> Board:
         """The board for a game that no longer has it; without a definition ranked as by default, and unrewarded."""
         return boards.defined(self.board, self.definition or {"score": f"{boards.POINTS}forgotten"})
@@ -78,23 +84,26 @@ class SeasonRecords:
     def __init__(self, control: Database) -> None:
         self._control = control
         self._lock = SoleLock(CLOSING)
+        self._known: list[SeasonRecord] = []
 
     async def all(self) -> list[SeasonRecord]:
         """All seasons that have begun, by board and start."""
-        query = select(SEASONS).order_by(SEASONS.c.board, SEASONS.c.start)
         async with self._control.snapshot() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        return [
-            SeasonRecord(
-                row["board"],
-                Season(row["start"], row["end"]),
-                row["state"],
-                row["players"],
-                row["changed_at"],
-                row["definition"],
-            )
-            for row in rows
-        ]
+            return await _read(connection, true())
+
+    async def known(self) -> Sequence[SeasonRecord]:
+        """What `all` gives. Those that are closed are read only when there are others than before."""
+        async with self._control.snapshot() as connection:
+            not_closed = await _read(connection, SEASONS.c.state != "closed")
+            count = select(func.count()).select_from(SEASONS).where(SEASONS.c.state == "closed")
+            closed = await connection.scalar(count)
+            keys = {record.key for record in not_closed}
+            if closed != sum(record.state == "closed" and record.key not in keys for record in self._known):
+                self._known = await _read(connection, true())
+            elif not_closed != [record for record in self._known if record.state != "closed"]:
+                kept = [record for record in self._known if record.state == "closed" and record.key not in keys]
+                self._known = sorted([*kept, *not_closed], key=attrgetter("key"))
+            return self._known
 
     async def begin(self, board: Board, season: Season) -> None:
         """Records that a season has begun and when it is to end (both Unix seconds), unless it was recorded before."""
@@ -229,3 +238,18 @@ class SeasonRecords:
             yield alone
         finally:
             connection.terminate()
+
+
+async def _read(connection: AsyncConnection, which: ColumnElement[bool]) -> list[SeasonRecord]:
+    query = select(SEASONS).where(which).order_by(SEASONS.c.board, SEASONS.c.start)
+    return [
+        SeasonRecord(
+            row["board"],
+            Season(row["start"], row["end"]),
+            row["state"],
+            row["players"],
+            row["changed_at"],
+            row["definition"],
+        )
+        for row in (await connection.execute(query)).mappings()
+    ]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core, postman_of
-from gameserver.commands import board_repair, boards, moderation, seasons
+from gameserver.commands import board_repair, boards, erasure, moderation, seasons
 from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.boards import Board
@@ -19,6 +20,8 @@ from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import slot_of
+from gameserver.storage.seasons import records
+from gameserver.storage.seasons.records import SeasonRecord, SeasonRecords
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
 from tests.storage.seasons.test_seasons import BOARDS, attend, rewards, standings, until_closed
@@ -99,14 +102,17 @@ async def test_seasons_are_closed_while_redis_is_away(core: Core, monkeypatch: p
         raise BoardUnavailable
 
     monkeypatch.setattr(closing, "DROP_SECONDS", -10)
-    monkeypatch.setattr(BoardLifecycle, "drop", away)
+    monkeypatch.setattr(BoardLifecycle, "present", away)
     await until_closed(core, ended)
 
 
-async def test_the_keys_of_a_season_that_was_closed_long_ago_while_redis_was_away_go_all_the_same(core: Core) -> None:
+@pytest.mark.parametrize("state", ["counted", "closed"])
+async def test_the_keys_of_a_season_that_was_counted_long_ago_while_redis_was_away_go_all_the_same(
+    core: Core, state: str
+) -> None:
     old = Season(this_week(core).start - WEEK, this_week(core).start)
     await core.rooms.seasons.records.begin(weekly(core), old)
-    await core.rooms.seasons.records.step("weekly", old.start, "running", "closed")
+    await core.rooms.seasons.records.step("weekly", old.start, "running", state)
     async with connected(core.databases[core.settings.control.database].url) as connection:
         changed = "update seasons set changed_at = now() - interval '2 hours' where start = $1"
         await connection.execute(changed, old.start)
@@ -117,6 +123,62 @@ async def test_the_keys_of_a_season_that_was_closed_long_ago_while_redis_was_awa
     await closing.attend(course)
     assert not await core.redis.commands.exists(contest.state)
     assert course.dropped == {("weekly", old.start)}
+
+
+async def test_a_receipt_of_an_erasure_looks_at_boards_of_seasons_that_are_counted_and_not_dropped(core: Core) -> None:
+    season, (ann,) = await ended_last_week(core, 9)
+    await seasons.learn(core.commands.seasons)
+    contest, counts = Contest(weekly(core), season.start), [0]
+
+    async def is_there() -> bool:
+        with suppress(BoardUnavailable):
+            counts[0] = await erasure._places(core.commands.erasures, ann)
+            return bool((await core.commands.leaderboards.standings.ranks(contest, [ann])).standings)
+        return False
+
+    await wait_until(is_there, what="the player is on all boards")
+    await core.rooms.seasons.records.step("weekly", season.start, "running", "counted")
+    await seasons.learn(core.commands.seasons)
+    assert await erasure._places(core.commands.erasures, ann) == counts[0]
+    await core.rooms.boards.lifecycle.drop(contest)
+    assert await erasure._places(core.commands.erasures, ann) == counts[0] - 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update seasons set state = 'closed' where state = 'running' and start > 9",
+        "update seasons set state = 'counted' where start = 5",
+        "update seasons set state = 'counted' where start = 5; update seasons set state = 'closed' where start = 9",
+        'update seasons set "end" = 8 where start = 9',
+        "delete from seasons where start = 5",
+        "delete from seasons where start = 9",
+        "insert into seasons select board, 3, 5, state, players, changed_at from seasons where start = 5",
+    ],
+)
+async def test_closed_seasons_are_read_only_when_there_are_others(
+    core: Core, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    store = SeasonRecords(core.databases[core.settings.control.database])
+    for season, state in ((Season(5, 9), "closed"), (Season(9, 11), "running"), (Season(11, 13), "running")):
+        await store.begin(weekly(core), season)
+        await store.step("weekly", season.start, "running", state)
+    read: list[str] = []
+    rows_of = records._read
+
+    async def noting(connection: Any, which: Any) -> list[SeasonRecord]:
+        found = await rows_of(connection, which)
+        read.extend(record.state for record in found)
+        return found
+
+    monkeypatch.setattr(records, "_read", noting)
+    assert list(await store.known()) == await store.all()
+    read.clear()
+    await store.known()
+    assert "closed" not in read
+    async with connected(core.databases[core.settings.control.database].url) as connection:
+        await connection.execute(change)
+    assert list(await store.known()) == await store.all()
 
 
 async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core) -> None:

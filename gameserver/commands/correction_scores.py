@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
-from gameserver.rules.boards import Board
+from gameserver.rules.boards import Board, clamped
 from gameserver.rules.corrections import CORRECTIONS, UNDOING
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.player import Player
@@ -104,7 +104,7 @@ class ScorePlan:
         self, board: Board, key: Key, amount: int, without: Set[str], until: int | None = None
     ) -> int | None:
         """A sum less what is undone; none if nothing that scored is left."""
-        rest = self.present.get(key, 0) - amount
+        rest = clamped(self.present.get(key, 0) - amount)
         if rest:
             return rest
         known, score = await self._fold(board, key, without, until)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from gameserver.commands import boards, identity
+from gameserver.commands import identity
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.corrections import ChangedBy
@@ -203,10 +203,11 @@ async def _left(erasures: Erasures, player_id: int, names: Sequence[str], elsewh
 
 
 async def _places(erasures: Erasures, player_id: int) -> int:
-    """On how many boards the player still is."""
-    names: Sequence[str] = [board.name for board, _ in boards.listed(erasures.leaderboards)]
-    pages = [await boards.ranks(erasures.leaderboards, name, boards.CURRENT, [player_id]) for name in names]
-    return sum(len(ranked.page.standings) for ranked in pages)
+    """On how many boards the player still is: also on those of seasons that are counted and not dropped yet."""
+    leaderboards = erasures.leaderboards
+    contests = await leaderboards.standings.present(leaderboards.seasons.calendar.known(leaderboards.now()))
+    pages = [await leaderboards.standings.ranks(contest, [player_id]) for contest in contests]
+    return sum(len(page.standings) for page in pages)
 
 
 async def _soon_none(count: Callable[[], Awaitable[int]]) -> int:

@@ -1,5 +1,6 @@
 """Seasons as operators see them, and the calendar of this node, which follows the control database."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,17 +37,20 @@ class Preview:
     """Rank, score, player id, name, and reward."""
 
 
-async def learn(seasons: Seasons) -> list[SeasonRecord]:
+async def learn(seasons: Seasons) -> Sequence[SeasonRecord]:
     """Updates the node's calendar from the control database. Raises DatabaseUnavailable."""
-    records = await seasons.room.records.all()
+    records = await seasons.room.records.known()
+    by_board: dict[str, list[SeasonRecord]] = defaultdict(list)
+    for record in records:
+        by_board[record.board].append(record)
     for board in seasons.room.calendar.boards():
-        of_board = [record for record in records if record.board == board.name]
+        of_board = by_board[board.name]
         still_open = [record.season.start for record in of_board if record.state in ("running", "ended")]
         seasons.room.calendar.learn(board.name, [record.season for record in of_board], still_open)
     return records
 
 
-async def listed(seasons: Seasons) -> list[SeasonRecord]:
+async def listed(seasons: Seasons) -> Sequence[SeasonRecord]:
     """All seasons that have begun. Raises DatabaseUnavailable."""
     return await learn(seasons)
 
@@ -62,7 +66,9 @@ async def close_now(seasons: Seasons, admin: str, name: str, reason: str) -> Sea
     async with seasons.audit.recorded(
         AuditedChange(admin, "season_close", name, reason, {"season": start}, before=before)
     ) as ending:
-        await seasons.room.records.end_early(name, start, max(end, start + 1))
+        if not await seasons.room.records.end_early(name, start, max(end, start + 1)):
+            problem = FieldProblem("board", f"has a season that ends by itself within {CLOSE_SECONDS} s, or has ended")
+            raise BadInput("The season can't be closed earlier.", errors=[problem])
         ending.after = {"end": max(end, start + 1)}
     return record
 
@@ -88,8 +94,10 @@ async def preview(seasons: Seasons, name: str, limit: int) -> Preview:
 
 
 async def _running(seasons: Seasons, name: str) -> SeasonRecord:
-    """The running season, also of a board that game.toml no longer has."""
-    running = [record for record in await learn(seasons) if record.board == name and record.state == "running"]
+    """The running season, also of a board that game.toml no longer has; none whose end is over, though not counted."""
+    records, now = await learn(seasons), seasons.now().timestamp()
+    of_board = [record for record in records if record.board == name and record.state == "running"]
+    running = [record for record in of_board if record.season.end > now]
     if not running:
         seasons.room.calendar.board(name)
         problem = FieldProblem("board", "has no running season")

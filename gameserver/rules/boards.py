@@ -22,6 +22,11 @@ LARGEST_SCORE = (1 << 53) - 1
 """The highest absolute value of a score: a double is exact up to here."""
 
 
+def clamped(score: int) -> int:
+    """The score that is nearest to it among those that can be."""
+    return max(-LARGEST_SCORE, min(LARGEST_SCORE, score))
+
+
 @dataclass(frozen=True, slots=True)
 class Reward:
     """What the players of ranks `first` to `last` get by mail when a season ends."""

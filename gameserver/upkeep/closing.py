@@ -29,12 +29,12 @@ log = structlog.get_logger()
 CHUNK = 100
 """Seasons begun, or rewards delivered, at once."""
 DROP_SECONDS = 60
-"""The age at which a closed season's board leaves Redis: old enough for every node to know that it is closed."""
+"""Seconds after which a counted season's board leaves Redis: by then every node knows that it is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What beginning and closing seasons needs; one per node. `dropped` are closed seasons that have left Redis."""
+    """What beginning and closing seasons needs; one per node. `dropped` are seasons that have left Redis."""
 
     seasons: Seasons
     boards: BoardLifecycle
@@ -103,7 +103,7 @@ async def _close(closing: Closing, record: SeasonRecord) -> int:
         steps, state = steps + 1, "ended"
     # Count it: store the standings of all databases.
     if state == "ended":
-        players = await room.records.store(board.name, start, room.end.standings(board, start, banned=True))
+        players = await room.records.store(board, start, room.end.standings(board, start, banned=True))
         log.info("a season is counted", board=board.name, season=start, players=players)
         steps, state = steps + 1, "counted"
     # Reward it: when every letter has arrived, the season is closed.
@@ -143,13 +143,19 @@ def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:
 
 
 async def _drop(closing: Closing, records: Sequence[SeasonRecord], now: datetime) -> None:
-    """Drops the boards of closed seasons from Redis, each once in a node's life; their standings are stored."""
-    for record in records:
-        key, age = (record.board, record.season.start), (now - record.changed_at).total_seconds()
-        if record.state == "closed" and age > DROP_SECONDS and key not in closing.dropped:
-            board = _board(closing, record.board) or record.stored_board()
-            await closing.boards.drop(Contest(board, record.season.start))
-            closing.dropped.add(key)
+    """Drops the boards of counted seasons from Redis, each once in a node's life; their standings are stored."""
+    over = {
+        record.key: record
+        for record in records
+        if record.state in ("counted", "closed") and record.key not in closing.dropped
+    }
+    old = {key: record for key, record in over.items() if (now - record.changed_at).total_seconds() > DROP_SECONDS}
+    contests = [
+        Contest(_board(closing, record.board) or record.stored_board(), record.season.start) for record in old.values()
+    ]
+    for contest in await closing.boards.present(contests):
+        await closing.boards.drop(contest)
+    closing.dropped.update(old)
 
 
 def _board(closing: Closing, name: str) -> Board | None:

@@ -218,8 +218,8 @@ async def forget_old_scores_for_ever(seasons: Seasons, databases: Callable[[], S
     """Deletes the scores of seasons that were closed long ago."""
 
     async def work() -> int:
-        before = old_scores.oldest_start(await seasons.room.records.all(), seasons.now())
-        return await on_each(databases(), lambda database: old_scores.forget(database, before))
+        closed = old_scores.long_closed(await seasons.room.records.all(), seasons.now())
+        return await on_each(databases(), lambda database: old_scores.forget(database, closed))
 
     await _for_ever("old scores", OLD_SCORES_SECONDS, work)
 

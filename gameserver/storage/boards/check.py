@@ -2,6 +2,7 @@
 
 Law: nothing is called a difference before the board has followed the database's ledger past the moment at which the
 database was read, and the same player was then read again on both sides. Entries newer than the row read are skipped.
+Nothing is repaired by what was read longer ago than OLDEST_READ_SECONDS: it is compared again.
 Both sides are gone through: players who are missing, and members that belong to no player.
 """
 
@@ -21,6 +22,7 @@ from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lost_boards import AWAY
 from gameserver.storage.boards.records import ANY, FIRST, BoardRecords
 from gameserver.storage.boards.truth import Truth, owned_slots, player_ids, read_truth
+from gameserver.storage.boards.turns import OLDEST_READ_SECONDS
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ids import slot_of
 from gameserver.storage.redis.faults import translated
@@ -140,11 +142,12 @@ class BoardCheck:
         differing = await self._differing(check.contest, truth, ids)
 
         # Those that differ are read again, once the board has followed what the databases had.
-        for _ in range(ROUNDS):
-            if differing:
-                truth = await read_truth(self._slots, check.contest, differing)
-                await self._until_passed(check.contest, truth)
-                differing = await self._differing(check.contest, truth, differing)
+        rounds = 0
+        while differing and (rounds < ROUNDS or _is_old(truth)):
+            truth = await read_truth(self._slots, check.contest, differing)
+            await self._until_passed(check.contest, truth)
+            differing = await self._differing(check.contest, truth, differing)
+            rounds += 1
         if differing:
             await self._report(check, truth, differing)
 
@@ -187,10 +190,15 @@ class BoardCheck:
                 right.append(place)
             elif record is not None:
                 right.append(without_player(player_id, record))
-        if check.repair:
+        if check.repair and not _is_old(truth):
             with translated(BoardUnavailable, AWAY):
                 if await self._writer.repair(contest, records.generation, right):
                     report.repaired += len(right)
+
+
+def _is_old(truth: Truth) -> bool:
+    """Whether it may be older than the board's memory of who has left: writing it could bring somebody back."""
+    return time.monotonic() - truth.began > OLDEST_READ_SECONDS
 
 
 def _fields(difference: Difference) -> dict[str, Any]:

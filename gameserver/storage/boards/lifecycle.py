@@ -1,6 +1,6 @@
 """A contest's generations as operators and the end of seasons see them: which is live, rebuilding it, deleting all."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from redis.asyncio import Redis
 
@@ -28,6 +28,11 @@ class BoardLifecycle:
         """Deletes a contest whose season is over."""
         with translated(BoardUnavailable, AWAY):
             await self._lost.drop(contest)
+
+    async def present(self, contests: Sequence[Contest]) -> list[Contest]:
+        """Those that have keys."""
+        with translated(BoardUnavailable, AWAY):
+            return await self._lost.present(contests)
 
     async def drop_idle(self, kept: Collection[Contest]) -> int:
         """Deletes the contests that nobody has asked for in an hour, except those that are kept; how many."""

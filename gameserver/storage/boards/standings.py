@@ -136,15 +136,19 @@ class Boards:
             raise NotOnBoard("The player isn't on this board.")
         return (await self._lost.read(contest, answer, _page_of))[0]
 
+    async def present(self, contests: Sequence[Contest]) -> list[Contest]:
+        """Those that have keys, also where they can't be read yet. Raises BoardUnavailable."""
+        with translated(BoardUnavailable, AWAY):
+            return await self._lost.present(contests)
+
     async def would_be(self, contest: Contest, player_id: int, score: int) -> int | None:
         """The rank of a player that reached this score now; None beyond the board's places. Raises BoardUnavailable."""
-        sign = -1 if contest.board.order == "desc" else 1
         call = WouldBeCall(
             state=contest.state,
             prefix=contest.prefix,
             places=contest.board.size,
             id=pack_id(player_id),
-            score=str(sign * score),
+            score=str(score),
         )
         with translated(BoardUnavailable, AWAY):
             rank = await self._would_be(call)

@@ -1,5 +1,6 @@
 """What the databases say of players' places, read for a check."""
 
+import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
@@ -19,11 +20,15 @@ BEGINNING = (-1, -1)
 
 @dataclass(slots=True)
 class Truth:
-    """The places of some players, the slots that were owned, and when each database was read, in ms of its ledger."""
+    """The places of some players, the slots that were owned, and when each database was read, in ms of its ledger.
+
+    `began` is when this was first read, by the monotonic clock.
+    """
 
     places: dict[int, RankedPlayer] = field(default_factory=dict)
     slots: set[int] = field(default_factory=set)
     read_at: dict[str, int] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
 
 
 async def read_truth(slots: Slots, contest: Contest, ids: Iterable[int]) -> Truth:

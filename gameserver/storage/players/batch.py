@@ -171,12 +171,12 @@ class Batch:
         return self._open(command, letter, locked)
 
     def _open(self, command: Command, letter: SentLetter, locked: LockedPlayer) -> Verdict:
-        """Applies the letter's rule; whatever it raises refuses the letter for good, but for ClassMissing."""
+        """Applies the letter's rule. What it raises refuses the letter for good, but for ClassMissing and LeftOver."""
         try:
             args = self._by.rulebook.recorded(letter.kind, orjson.loads(letter.payload))
             receipt = self._apply(replace(command, args=args), locked, next(self._seeds))
-        except ClassMissing as error:
-            return without_frames(error)  # a node of a newer game may deliver it
+        except (ClassMissing, LeftOver) as error:
+            return without_frames(error)  # a node of a newer game may deliver it, or this one in a later batch
         except RuleBroken as error:
             rule_failed(self._by.rulebook, command, error)
             return self._mail.refuse(letter, error.code)

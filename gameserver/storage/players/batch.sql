@@ -45,7 +45,8 @@ from unnest($2::bigint[], $3::bigint[], $4::bytea[]) as e
 
 -- name: score
 -- $1 the batch's time. $2..$7 a score each: slot, player id, board, season, amount, version. Boards in $8 add scores up,
--- boards in $9 keep the highest, boards in $10 the lowest, others the last. A score for a season that has ended here
+-- boards in $9 keep the highest, boards in $10 the lowest, others the last. Amounts are no larger than scores may be, and
+-- neither is what becomes of them. A score for a season that has ended here
 -- goes to the next one (season_floors). Season 0 is all time: it is never replaced, also on a board that once had
 -- seasons.
 insert into scores as s (slot, player_id, board, season, score, reached_at, version)
@@ -57,13 +58,12 @@ left join season_floors f on f.slot = e.slot and f.board = e.board
 on conflict (slot, player_id, board, season) do update
 set (score, reached_at, version) = (
     select new.score, case when new.score = s.score then s.reached_at else excluded.reached_at end, excluded.version
-    from (select case
+    from (select greatest(-9007199254740991, least(9007199254740991, case
         when s.score is null then excluded.score
-        when s.board = any($8::text[]) then
-            greatest(-9007199254740991, least(9007199254740991, s.score + excluded.score))
+        when s.board = any($8::text[]) then s.score + excluded.score
         when s.board = any($9::text[]) then greatest(s.score, excluded.score)
         when s.board = any($10::text[]) then least(s.score, excluded.score)
-        else excluded.score end) as new(score)
+        else excluded.score end))) as new(score)
 )
 
 -- name: set_score

@@ -53,6 +53,9 @@ class Command:
     """Set if the request is traced."""
     too_slow: RuleBroken | None = None
     """Set if its rule took too long in an attempt that was lost: it isn't run again."""
+    stood_still: bool = False
+    """Set for a letter whose rule took too long without using the processor, as if its node stood still: it is run once
+    more, and not a third time."""
 
     def require_planned_for(self, player: Player) -> None:
         """Raises PlayerChanged if it is a correction that was planned for another version: so are its items."""
@@ -80,7 +83,8 @@ class LockedElsewhere(Exception):
 
 
 class LeftOver(Exception):
-    """The rules before it took all the time that a transaction has for them: the command goes back to its queue."""
+    """The rules before it took all the time that a transaction has for them, or its node stood still while its own ran:
+    the command goes back to its queue."""
 
 
 Answer = Receipt | GameError | Unpaid | LetterSettled

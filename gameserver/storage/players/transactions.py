@@ -175,6 +175,7 @@ class Transactions:
             fault = rules.fault_of(pending.command)
             if pending.command.letter is not None:
                 pending.command.too_slow = fault
+                pending.command.stood_still = rules.stood_still(pending.command)
             elif fault is not None:
                 self._answer(pending, without_frames(fault))
 

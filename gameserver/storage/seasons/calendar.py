@@ -87,6 +87,16 @@ class Calendar:
             contests += [Contest(board, season) for season in sorted(seasons)]
         return contests
 
+    def known(self, moment: datetime) -> list[Contest]:
+        """The contests whose boards may have keys in Redis: also of seasons that are stored, until they are dropped."""
+        begun = [
+            Contest(board, season.start)
+            for board in self._boards.values()
+            if board.schedule is not None
+            for season in self._begun.get(board.name, ())
+        ]
+        return list(dict.fromkeys([*self.contests(moment), *begun]))
+
     def following(self, board: Board, season: Season) -> Season:
         """The season after one."""
         if board.schedule is None:

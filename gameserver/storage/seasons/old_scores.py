@@ -7,7 +7,8 @@ written. Nodes do this when they start, and players shouldn't notice.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import BigInteger, Text, delete, func, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
@@ -19,31 +20,35 @@ SLOTS_AT_A_TIME = 64
 SCORES, OWNED = tables.scores, tables.players_owned_slots
 
 
-def oldest_start(records: Sequence[SeasonRecord], now: datetime) -> int:
-    """The Unix second before which only seasons began that were closed longer than KEPT ago; 0 if there are none."""
-    starts = [record.season.start for record in records]
-    needed = [record.season.start for record in records if record.state != "closed" or record.changed_at > now - KEPT]
-    before = min(needed, default=max(starts, default=0) + 1)
-    return before if any(start < before for start in starts) else 0
+def long_closed(records: Sequence[SeasonRecord], now: datetime) -> list[tuple[str, int]]:
+    """The boards and starts of the seasons that were closed longer than KEPT ago."""
+    return [
+        (record.board, record.season.start)
+        for record in records
+        if record.state == "closed" and record.changed_at <= now - KEPT
+    ]
 
 
-async def forget(database: Database, before: int) -> int:
-    """Deletes scores of the slots that the database owns, of seasons that began before this Unix second; how many.
+async def forget(database: Database, closed: Sequence[tuple[str, int]]) -> int:
+    """Deletes scores of the slots that the database owns, of seasons of these boards and starts; how many.
 
     Raises DatabaseUnavailable.
     """
-    if not before:
+    if not closed:
         return 0
     async with database.snapshot() as connection:
         slots = (await connection.execute(select(OWNED.c.slot).where(OWNED.c.owned))).scalars().all()
     deleted = 0
     for first in range(0, len(slots), SLOTS_AT_A_TIME):
-        deleted += await _forget_in(database, slots[first : first + SLOTS_AT_A_TIME], before)
+        deleted += await _forget_in(database, slots[first : first + SLOTS_AT_A_TIME], closed)
     return deleted
 
 
-async def _forget_in(database: Database, slots: Sequence[int], before: int) -> int:
-    old_ones = (SCORES.c.season > 0) & (SCORES.c.season < before)
+async def _forget_in(database: Database, slots: Sequence[int], closed: Sequence[tuple[str, int]]) -> int:
+    boards, starts = zip(*closed, strict=True)
+    columns = literal(list(boards), ARRAY(Text)), literal(list(starts), ARRAY(BigInteger))
+    pairs = func.unnest(*columns).table_valued("board", "start").render_derived()
+    old_ones = (SCORES.c.season > 0) & tuple_(SCORES.c.board, SCORES.c.season).in_(select(pairs.c.board, pairs.c.start))
     async with database.snapshot() as connection:
         look = select(SCORES.c.slot).where(SCORES.c.slot.in_(slots), old_ones).distinct()
         found = (await connection.execute(look)).scalars().all()

@@ -1,20 +1,19 @@
 """Standings of seasons that are over, from the control database, with the same questions as those of the live boards.
 
 Law: they never change once they are stored, but for players who are hidden (banned) or shown again. A hidden player
-keeps its row; whoever is behind it is shown with the rank that would be right without it.
+keeps its row; whoever is behind it is shown with the rank that would be right without it, by the ties by which the
+season was counted.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
-
-import asyncpg
 
 from gameserver.rules.errors import NotOnBoard
 from gameserver.storage.boards.layout import Card, Contest, cursor, microseconds, parse_cursor, unpack_member
 from gameserver.storage.boards.standings import Page, Standing
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.seasons.hidden import Hidden, HiddenPlayers
 
 SQL = statements.load(__package__, "past.sql")
 LAST = (1 << 63) - 1
@@ -24,7 +23,7 @@ class PastStandings:
     """Every method raises DatabaseUnavailable. `as_of` is always 0, since what is stored doesn't change."""
 
     def __init__(self, control: Database) -> None:
-        self._control = control
+        self._control, self._hidden = control, HiddenPlayers()
 
     async def top(self, contest: Contest, limit: int, after: str | None) -> Page:
         """At most `limit` standings from the top, or behind the cursor `after`. Raises BadInput."""
@@ -37,8 +36,8 @@ class PastStandings:
             rows = await connection.fetch(
                 SQL["page"], *_key(contest), LAST if position is None else position, limit + 1, LAST
             )
-            hidden_ranks, total = await _hidden_ranks_and_total(connection, contest)
-        page = Page(total, 0, [_standing(row, hidden_ranks) for row in rows[:limit]])
+            hidden = await self._hidden.of(connection, contest)
+        page = Page(hidden.total, 0, [_standing(row, hidden) for row in rows[:limit]])
         if len(rows) > limit:
             last = page.standings[-1]
             page.after = cursor(contest, last.score, last.reached_at, last.player_id)
@@ -56,38 +55,32 @@ class PastStandings:
             ]
             first = before[-1] if before else position
             rows = await connection.fetch(SQL["page"], *_key(contest), first - 1, len(before) + 1 + radius, LAST)
-            hidden_ranks, total = await _hidden_ranks_and_total(connection, contest)
-        return Page(total, 0, [_standing(row, hidden_ranks) for row in rows])
+            hidden = await self._hidden.of(connection, contest)
+        return Page(hidden.total, 0, [_standing(row, hidden) for row in rows])
 
     async def ranks(self, contest: Contest, ids: Sequence[int]) -> Page:
         """The standings of those of the players who were on the board, in the order of `ids`."""
         async with self._control.driver_snapshot() as connection:
             rows = await connection.fetch(SQL["players"], *_key(contest), list(ids))
-            hidden_ranks, total = await _hidden_ranks_and_total(connection, contest)
+            hidden = await self._hidden.of(connection, contest)
         rows_by_id = {row["player_id"]: row for row in rows}
         standings = []
         for player_id in ids:
             if player_id in rows_by_id:
-                standing = _standing(rows_by_id[player_id], hidden_ranks)
-                standing.behind = rows_by_id[player_id]["behind"]
+                standing = _standing(rows_by_id[player_id], hidden)
+                standing.behind = hidden.shown_behind(rows_by_id[player_id]["last"])
                 standings.append(standing)
-        return Page(total, 0, standings)
+        return Page(hidden.total, 0, standings)
 
 
 def _key(contest: Contest) -> tuple[str, int]:
     return contest.board.name, contest.season
 
 
-async def _hidden_ranks_and_total(connection: asyncpg.Connection, contest: Contest) -> tuple[list[int], int]:
-    """The ranks that only hidden players have, ascending, and how many players are shown."""
-    rows = await connection.fetch(SQL["hidden_ranks"], *_key(contest), contest.board.ties == "dense")
-    return [row["rank"] for row in rows], await connection.fetchval(SQL["total"], *_key(contest))
-
-
-def _standing(row: Any, hidden_ranks: Sequence[int]) -> Standing:
+def _standing(row: Any, hidden: Hidden) -> Standing:
     card = Card(row["name"], row["class"], row["level"])
     return Standing(
-        row["rank"] - bisect_left(hidden_ranks, row["rank"]),
+        hidden.shown_rank(row["rank"]),
         row["score"],
         microseconds(row["reached_at"]),
         row["player_id"],

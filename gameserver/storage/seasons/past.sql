@@ -14,24 +14,30 @@ limit $4
 select s.position from season_standings s
 where s.board = $1 and s.start = $2 and s.player_id = $3
 
--- name: hidden_ranks
--- $1 board, $2 season, $3 whether ranks are dense: the ranks by which everyone behind them moves up, ascending.
--- One row for each hidden player; with dense ranks one for each rank that no shown player has, which is so when neither
--- the next shown player before nor the next one behind a hidden player has its rank.
-select h.rank from season_standings h
-where h.board = $1 and h.start = $2 and h.hidden and not $3
-union all
-select distinct h.rank from season_standings h
-where h.board = $1 and h.start = $2 and h.hidden and $3
-  and h.rank is distinct from (
-      select s.rank from season_standings s
-      where s.board = h.board and s.start = h.start and s.position < h.position and not s.hidden
-      order by s.position desc limit 1)
-  and h.rank is distinct from (
-      select s.rank from season_standings s
-      where s.board = h.board and s.start = h.start and s.position > h.position and not s.hidden
-      order by s.position limit 1)
-order by rank
+-- name: season
+-- $1 board, $2 season: how many players its standings have, how often some were hidden or shown again, and the ties by
+-- which they were counted (null before these were stored).
+select s.players, s.hidden_changes, s.ties from seasons s
+where s.board = $1 and s.start = $2 and s.players is not null
+
+-- name: hidden
+-- $1 board, $2 season: the positions and the ranks of hidden players, both ascending.
+select coalesce(array_agg(h.position order by h.position), '{}') as positions,
+       coalesce(array_agg(h.rank order by h.position), '{}') as ranks
+from season_standings h
+where h.board = $1 and h.start = $2 and h.hidden
+
+-- name: emptied
+-- $1 board, $2 season, whose ranks are dense: the ranks that no shown player has, ascending. Where ranks are dense, whoever
+-- has the same rank has the same score.
+select array(
+    select d.rank
+    from (select distinct h.rank, h.score from season_standings h where h.board = $1 and h.start = $2 and h.hidden) as d
+    where not exists (
+        select from season_standings s
+        where s.board = $1 and s.start = $2 and s.score = d.score and not s.hidden)
+    order by d.rank
+)
 
 -- name: before
 -- $1 board, $2 season, $3 position, $4 limit: the positions of shown players before it, nearest first.
@@ -41,12 +47,8 @@ order by s.position desc
 limit $4
 
 -- name: players
--- $1 board, $2 season, $3 player ids: their standings, and as `behind` how many shown players have a worse rank: all
--- behind the last one with the same score, less those who are hidden.
-select s.position, s.rank, s.score, s.reached_at, s.player_id, s.name, s.class, s.level,
-       (select t.players from seasons t where t.board = s.board and t.start = s.start) - last.position
-       - (select count(*) from season_standings h
-          where h.board = s.board and h.start = s.start and h.hidden and h.position > last.position) as behind
+-- $1 board, $2 season, $3 player ids: their standings, and as `last` the position of the last one with the same score.
+select s.position, s.rank, s.score, s.reached_at, s.player_id, s.name, s.class, s.level, last.position as last
 from season_standings s
 cross join lateral (
     select b.position from season_standings b
@@ -54,8 +56,3 @@ cross join lateral (
     order by b.position desc limit 1
 ) as last
 where s.board = $1 and s.start = $2 and s.player_id = any($3::bigint[]) and not s.hidden
-
--- name: total
--- $1 board, $2 season: how many players are shown.
-select (select s.players from seasons s where s.board = $1 and s.start = $2)
-     - (select count(*) from season_standings h where h.board = $1 and h.start = $2 and h.hidden) as total

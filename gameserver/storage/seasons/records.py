@@ -9,15 +9,18 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, text, update
+from sqlalchemy import ColumnElement, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules import boards
 from gameserver.rules.boards import Board
 from gameserver.rules.seasons import Season
 from gameserver.storage import tables
+from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import CLOSING
@@ -25,6 +28,7 @@ from gameserver.storage.postgres.patience import TRANSACTION, UNHURRIED_READS
 from gameserver.storage.postgres.sole_locks import SoleLock
 
 SEASONS, STANDINGS = tables.seasons, tables.season_standings
+SQL = statements.load(__package__, "records.sql")
 COLUMNS = ("board", "start", "position", "rank", "player_id", "score", "reached_at", "name", "class", "level", "reward",
            "hidden")  # fmt: skip
 
@@ -42,6 +46,11 @@ class SeasonRecord:
     players: int | None
     changed_at: datetime
     definition: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Of no other season."""
+        return self.board, self.season.start
 
     def stored_board(self) -> Board:
         """The board for a game that no longer has it; without a definition ranked as by default, and unrewarded."""
@@ -75,23 +84,26 @@ class SeasonRecords:
     def __init__(self, control: Database) -> None:
         self._control = control
         self._lock = SoleLock(CLOSING)
+        self._known: list[SeasonRecord] = []
 
     async def all(self) -> list[SeasonRecord]:
         """All seasons that have begun, by board and start."""
-        query = select(SEASONS).order_by(SEASONS.c.board, SEASONS.c.start)
         async with self._control.snapshot() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        return [
-            SeasonRecord(
-                row["board"],
-                Season(row["start"], row["end"]),
-                row["state"],
-                row["players"],
-                row["changed_at"],
-                row["definition"],
-            )
-            for row in rows
-        ]
+            return await _read(connection, true())
+
+    async def known(self) -> Sequence[SeasonRecord]:
+        """What `all` gives. Those that are closed are read only when there are others than before."""
+        async with self._control.snapshot() as connection:
+            not_closed = await _read(connection, SEASONS.c.state != "closed")
+            count = select(func.count()).select_from(SEASONS).where(SEASONS.c.state == "closed")
+            closed = await connection.scalar(count)
+            keys = {record.key for record in not_closed}
+            if closed != sum(record.state == "closed" and record.key not in keys for record in self._known):
+                self._known = await _read(connection, true())
+            elif not_closed != [record for record in self._known if record.state != "closed"]:
+                kept = [record for record in self._known if record.state == "closed" and record.key not in keys]
+                self._known = sorted([*kept, *not_closed], key=attrgetter("key"))
+            return self._known
 
     async def begin(self, board: Board, season: Season) -> None:
         """Records that a season has begun and when it is to end (both Unix seconds), unless it was recorded before."""
@@ -121,32 +133,33 @@ class SeasonRecords:
                 update(SEASONS).where(expected).values(state=to, changed_at=text("clock_timestamp()"))
             )
 
-    async def store(self, board: str, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
+    async def store(self, board: Board, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
         """Stores standings, with fields as in COLUMNS, and makes the step to `counted`; returns how many players.
 
-        Returns 0 and stores nothing if another node has made the step.
+        They were counted by the ties of this board. Returns 0 and stores nothing if another node has made the step.
         """
         with translated(self._control.name):
             return await self._store(board, start, rows)
 
-    async def _store(self, board: str, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
+    async def _store(self, board: Board, start: int, rows: AsyncIterator[Sequence[tuple[Any, ...]]]) -> int:
         connection = await self._control.connect(UNHURRIED_READS)
         try:
             async with connection.transaction():
                 # The row lock makes `hide` wait, so a ban is either seen by the read or applied to what is stored.
                 season = "board = $1 and start = $2"
                 locked = f"select state from seasons where {season} for update"  # noqa: S608
-                if await connection.fetchval(locked, board, start) != "ended":
+                if await connection.fetchval(locked, board.name, start) != "ended":
                     return 0
-                await connection.execute(f"delete from season_standings where {season}", board, start)  # noqa: S608
+                await connection.execute(f"delete from season_standings where {season}", board.name, start)  # noqa: S608
                 count = 0
                 async for part in rows:
                     await connection.copy_records_to_table("season_standings", records=part, columns=COLUMNS)
                     count += len(part)
                 await connection.execute(
-                    "update seasons set state = 'counted', players = $3, changed_at = clock_timestamp()"
+                    "update seasons set state = 'counted', players = $3, ties = $4,"
+                    " hidden_changes = hidden_changes + 1, changed_at = clock_timestamp()"
                     " where board = $1 and start = $2 and state = 'ended'",
-                    board, start, count,
+                    board.name, start, count, board.ties,
                 )  # fmt: skip
             return count
         finally:
@@ -173,16 +186,9 @@ class SeasonRecords:
                 await connection.execute(update(STANDINGS).where(row).values(rewarded=end))
 
     async def hide(self, player_id: int, *, hidden: bool) -> None:
-        """Hides a player on the standings of all past seasons, or shows it again.
-
-        Waits for a season that is being counted: that locks the season before it reads, so it either reads the change
-        or has stored its rows by the time this goes on.
-        """
-        counted = select(SEASONS.c.start).where(SEASONS.c.state == "ended").with_for_update(read=True)
-        async with self._control.transaction() as connection:
-            await connection.execute(counted)
-            rows = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.hidden != hidden)
-            await connection.execute(update(STANDINGS).where(rows).values(hidden=hidden))
+        """Hides a player on the standings of all past seasons, or shows it again; waits for seasons being counted."""
+        async with self._between_counts() as connection:
+            await connection.exec_driver_sql(SQL["hide"], (player_id, hidden))
 
     async def past_places(self, player_id: int) -> list[PastPlace]:
         """A player's places in the seasons that are over, by board and start; the newest 1,000."""
@@ -201,10 +207,25 @@ class SeasonRecords:
             return list((await connection.execute(select(STANDINGS.c.name).where(named))).scalars())
 
     async def forget_name(self, player_id: int) -> int:
-        """Takes a player's name off the standings of all past seasons; its place stays. How many."""
+        """Takes a player's name off the standings of all past seasons; its place stays. How many.
+
+        Waits for seasons being counted. The databases of players must have forgotten the name before.
+        """
         named = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.name != "")
-        async with self._control.transaction() as connection:
+        async with self._between_counts() as connection:
             return (await connection.execute(update(STANDINGS).where(named).values(name=""))).rowcount
+
+    @asynccontextmanager
+    async def _between_counts(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that changes stored standings in the way in which the databases were changed just before.
+
+        Waits for a season that is being counted: that locks the season before it reads, so it either reads the change
+        or has stored its rows by the time this goes on.
+        """
+        counted = select(SEASONS.c.start).where(SEASONS.c.state == "ended").with_for_update(read=True)
+        async with self._control.transaction() as connection:
+            await connection.execute(counted)
+            yield connection
 
     @asynccontextmanager
     async def closing(self) -> AsyncIterator[bool]:
@@ -217,3 +238,18 @@ class SeasonRecords:
             yield alone
         finally:
             connection.terminate()
+
+
+async def _read(connection: AsyncConnection, which: ColumnElement[bool]) -> list[SeasonRecord]:
+    query = select(SEASONS).where(which).order_by(SEASONS.c.board, SEASONS.c.start)
+    return [
+        SeasonRecord(
+            row["board"],
+            Season(row["start"], row["end"]),
+            row["state"],
+            row["players"],
+            row["changed_at"],
+            row["definition"],
+        )
+        for row in (await connection.execute(query)).mappings()
+    ]

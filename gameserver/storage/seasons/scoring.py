@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from gameserver.rules.boards import Board
+from gameserver.rules.boards import Board, clamped
 from gameserver.rules.corrections import Correction
 from gameserver.rules.player import Outcome, Player
 from gameserver.rules.rulebook import Rulebook
@@ -98,7 +98,7 @@ class Scorings:
 def joined(board: Board, old: int, amount: int) -> int:
     """A score to which another one comes."""
     if board.operator == "sum":
-        return old + amount
+        return clamped(old + amount)
     if board.operator == "last":
         return amount
     return max(old, amount) if board.order == "desc" else min(old, amount)

@@ -160,10 +160,13 @@ seasons = Table(
     Column("players", BigInteger),
     Column("changed_at", Time, server_default=func.clock_timestamp(), nullable=False),
     Column("definition", JSON(none_as_null=True)),
+    Column("ties", String(16)),
+    Column("hidden_changes", BigInteger, server_default="0", nullable=False),
 )
 """Seasons that have begun, by Unix seconds. `state`: running, ended, counted, closed (see seasons/records.py).
 
-`definition` is the board's table of game.toml as it was when the season began; null before there was this column.
+`definition` is the board's table of game.toml as it was when the season began, `ties` how equal scores were ranked when
+it was counted; null before there were these columns. `hidden_changes` counts who was hidden or shown again since.
 """
 
 player_notes = Table(

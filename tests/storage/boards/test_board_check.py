@@ -22,6 +22,8 @@ from gameserver.storage.boards import check as board_check
 from gameserver.storage.boards import follower
 from gameserver.storage.boards.check import BoardCheck
 from gameserver.storage.boards.layout import Contest, pack_id
+from gameserver.storage.boards.truth import Truth, read_truth
+from gameserver.storage.boards.turns import OLDEST_READ_SECONDS
 from gameserver.storage.boards.writer import BoardWriter
 from tests.support.client import command_id
 from tests.support.deployment import act, assert_ledger_explains, enlist_many, following, with_actions, working
@@ -188,6 +190,27 @@ async def test_a_sample_is_compared_chunk_by_chunk(core: Core) -> None:
     await core.redis.commands.hdel(contest.key(generation, "members"), *[pack_id(player.id) for player in lost])
     report = await checks.sample(contest, 1_000_000, repair=False)
     assert {difference.player_id for difference in report.differences} == {player.id for player in lost}
+
+
+async def test_nothing_is_put_right_by_what_was_read_too_long_ago(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a checker that was frozen: the board may have forgotten since who has left it."""
+    ann, _ = await enlist_many(core, 2)
+    contest, generation = await live(core, "exp")
+    assert await check(core, "exp") == set()
+    await core.redis.commands.hdel(contest.key(generation, "members"), pack_id(ann.id))
+    reads: list[Truth] = []
+
+    async def read(*args: Any) -> Truth:
+        reads.append(await read_truth(*args))
+        if len(reads) == 1 + board_check.ROUNDS:
+            reads[-1].began -= OLDEST_READ_SECONDS + 1
+        return reads[-1]
+
+    monkeypatch.setattr(board_check, "read_truth", read)
+    checks = BoardCheck(core.redis.commands, core.slots, BoardWriter(core.redis.commands))
+    report = await checks.full(contest, board_check.ignore, repair=True)
+    once_more, members = 1, 1
+    assert (report.found, report.repaired, len(reads)) == (1, 1, 1 + board_check.ROUNDS + once_more + members)
 
 
 async def test_the_wait_for_a_board_that_nobody_builds_ends(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:

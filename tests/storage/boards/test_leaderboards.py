@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from gameserver.rules.boards import Board
+from gameserver.rules.boards import Board, Order, Ties
 from gameserver.rules.errors import BadInput, BoardUnavailable, NotOnBoard
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Player
@@ -49,10 +49,12 @@ async def generations(writer: BoardWriter, contest: Contest, names: Sequence[str
     return (await writer.generations([contest], names[0], names))[0]
 
 
-async def load(writer: BoardWriter, players: Iterable[Player], names: Sequence[str] = ("one",)) -> None:
+async def load(
+    writer: BoardWriter, players: Iterable[Player], names: Sequence[str] = ("one",), boards: Sequence[Contest] = BOARDS
+) -> None:
     """Loads the players of the first of the databases into every generation of every board."""
     found = placed(players)
-    for board in BOARDS:
+    for board in boards:
         for generation in await generations(writer, board, names):
             await writer.begin_load(board, generation.name, names[0], "a load")
             assert await writer.apply_load(board, generation.name, (names[0], "a load"), found)
@@ -169,6 +171,19 @@ async def test_scores_are_exact_up_to_53_bits(redis: Redis, writer: BoardWriter,
     assert [(score, who) for _, score, _, who in await whole(boards, EXP, 2)] == [
         (exp, each) for each, exp in enumerate(wanted)
     ]
+
+
+@pytest.mark.parametrize("ties", ["first", "competition", "dense"])
+async def test_a_rank_is_foreseen_by_the_order_that_is_served_while_that_of_the_game_has_changed(
+    redis: Redis, writer: BoardWriter, boards: Boards, ties: Ties
+) -> None:
+    orders: list[Order] = ["desc", "asc"]
+    served, changed = [Contest(Board("turned", "exp", ties=ties, order=order)) for order in orders]
+    await redis.flushall()
+    await load(writer, [player(number, exp) for number, exp in enumerate([30, 20, 10], 1)], boards=[served])
+    assert await catch_up(writer, served, ["one"])
+    for contest in (served, changed):
+        assert [await boards.would_be(contest, 9, score) for score in (40, 25, 5)] == [1, 2, 4]
 
 
 async def test_equal_scores_stand_as_they_were_reached_and_then_by_id(

@@ -83,7 +83,7 @@ async def counted(core: Core, player: Player, ended: datetime) -> Season:
         yield [("rewarded", season.start, 0, 1, player.id, 7, ended, player.name, "warrior", 1,
                 '{"exp": 100, "text": "First"}', False)]  # fmt: skip
 
-    assert await records.store("rewarded", season.start, standings()) == 1
+    assert await records.store(board, season.start, standings()) == 1
     return season
 
 

@@ -54,6 +54,8 @@ def count_too_far(player: Player, args: Nothing, moment: Moment) -> Outcome:
 
 ran: list[str] = []
 """Which slow rules have run, and in which order."""
+stalls: list[tuple[str, float]] = []
+"""What each next run of `hexed` does, and for how many seconds: `sleeps`, or `works`."""
 
 
 def ponder(player: Player, args: Ponder, moment: Moment) -> Outcome:
@@ -69,7 +71,12 @@ def bewitch(player: Player, args: Beside, moment: Moment) -> Outcome:
 
 def hexed(player: Player, args: Hex, moment: Moment) -> Outcome:
     ran.append("hexed")
-    time.sleep(2.6)
+    what, seconds = stalls.pop(0) if stalls else ("works", 0.0)
+    if what == "sleeps":
+        time.sleep(seconds)
+    until = time.thread_time() + seconds
+    while what == "works" and time.thread_time() < until:
+        pass
     return Outcome(player, ())
 
 

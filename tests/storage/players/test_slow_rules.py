@@ -1,6 +1,5 @@
 """A rule that takes too long ends its own command alone: it runs once, and the others of its batch are committed."""
 
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -87,14 +86,35 @@ async def test_many_rules_that_are_somewhat_slow_lose_no_transaction(core: Core,
     assert ran == ["ponder"] * 5
 
 
-async def test_a_letter_whose_rule_takes_too_long_is_refused_for_good_and_runs_once(core: Core, ran: list[str]) -> None:
-    one, two = await enlist(core, database="one"), await enlist(core, database="two")
-    async with carrying(core):
-        began = time.monotonic()
-        await act(core, one.id, "bewitch", player=str(two.id))
-        await drained(core)
-    assert time.monotonic() - began >= BEYOND
-    rows = await assert_ledger_explains(core, one.id)
+@pytest.mark.parametrize(
+    ("stalls", "runs"), [([("works", 1.1)], 1), ([("sleeps", BEYOND), ("sleeps", 1.1)], 2)], ids=["works", "sleeps"]
+)
+async def test_a_letter_whose_rule_takes_too_long_is_refused_for_good(
+    core: Core, ran: list[str], stalls: list[tuple[str, float]], runs: int
+) -> None:
+    one, _ = await hexed(core, stalls)
+    rows = await assert_ledger_explains(core, one)
     assert [row["action"] for row in rows] == ["sign_up", "bewitch", "mail:returned"]
     assert '"reason":"internal"' in rows[-1]["args"]
-    assert ran == ["hexed"]
+    assert ran == ["hexed"] * runs
+
+
+@pytest.mark.parametrize("seconds", [1.1, BEYOND])
+async def test_a_letter_during_whose_rule_the_node_stood_still_takes_effect(
+    core: Core, ran: list[str], seconds: float
+) -> None:
+    """To a process that is stopped, and to one that sleeps, the clocks say the same."""
+    one, two = await hexed(core, [("sleeps", seconds)])
+    assert ran == ["hexed"] * 2
+    assert [row["action"] for row in await assert_ledger_explains(core, one)] == ["sign_up", "bewitch"]
+    assert [row["action"] for row in await assert_ledger_explains(core, two)] == ["sign_up", "mail:hexed"]
+
+
+async def hexed(core: Core, stalls: list[tuple[str, float]]) -> tuple[int, int]:
+    """The sender and the recipient of a letter, after its rule has stalled so and the letter has come to its end."""
+    faulty.stalls[:] = stalls
+    one, two = await enlist(core, database="one"), await enlist(core, database="two")
+    async with carrying(core):
+        await act(core, one.id, "bewitch", player=str(two.id))
+        await drained(core)
+    return one.id, two.id

@@ -11,6 +11,7 @@ from gameserver.app import Core
 from gameserver.commands import corrections
 from gameserver.commands.corrections import ChangedBy, name_of
 from gameserver.config.settings import Settings
+from gameserver.rules.boards import LARGEST_SCORE
 from gameserver.rules.corrections import Correct, RollBack, Undo
 from gameserver.rules.errors import PlayerChanged
 from gameserver.rules.player import Player
@@ -97,6 +98,24 @@ async def test_what_is_scored_in_the_commit_of_a_correction_comes_on_top_of_it(c
     assert (await stored(core, together))["kills"] == {"undo_of_the_best": 14, "roll_back": 10, "correction": 23}[
         orders.__name__
     ]
+
+
+async def test_a_score_stays_within_what_boards_can_show_whatever_one_commit_adds_up(core: Core) -> None:
+    (player,) = await enlist_many(core, 1)
+    huge = [order(core, player.id, "score", points={"kills": LARGEST_SCORE}) for _ in range(2)]
+    assert all(isinstance(outcome, Receipt) for outcome in await settled(core, huge))
+    assert len({row["txid"] for row in (await ledger(core, player.id))[-2:]}) == 1, "both in one commit"
+    assert (await stored(core, player))["kills"] == LARGEST_SCORE
+
+
+async def test_a_score_stays_within_what_boards_can_show_whatever_is_undone(core: Core) -> None:
+    (player,) = await enlist_many(core, 1)
+    for kills in (-LARGEST_SCORE, LARGEST_SCORE, LARGEST_SCORE):
+        await act(core, player.id, "score", points={"kills": kills})
+    undo = Undo(command_id=(await ledger(core, player.id))[1]["key"])
+    by = ChangedBy("operator", "a test", command_id())
+    await corrections.carry_out(core.commands.corrections, player.id, undo, by)
+    assert (await stored(core, player))["kills"] == LARGEST_SCORE
 
 
 async def test_a_correction_is_planned_on_items_of_the_same_version(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from gameserver.app import Core
 from gameserver.rules.seasons import Season
 from gameserver.storage.seasons import old_scores
-from gameserver.storage.seasons.old_scores import KEPT, oldest_start
+from gameserver.storage.seasons.old_scores import KEPT, long_closed
 from gameserver.storage.seasons.records import SeasonRecord
 from tests.support.deployment import connected, enlist
 
@@ -17,36 +17,33 @@ def record(start: int, state: str, age: timedelta, board: str = "weekly") -> Sea
     return SeasonRecord(board, Season(start, start + 10), state, None, NOW - age)
 
 
-def test_a_season_that_is_open_or_was_closed_lately_keeps_all_later_ones() -> None:
+def test_only_seasons_that_were_closed_long_ago_are_forgotten() -> None:
     old, new = KEPT + timedelta(days=1), KEPT - timedelta(days=1)
-    assert oldest_start([], NOW) == 0
-    assert oldest_start([record(10, "closed", old), record(20, "closed", old)], NOW) == 21
-    assert oldest_start([record(10, "closed", old), record(20, "closed", new), record(30, "running", old)], NOW) == 20
-
-
-def test_as_long_as_no_season_is_old_there_is_nothing_to_delete() -> None:
-    old, new = KEPT + timedelta(days=1), KEPT - timedelta(days=1)
-    assert oldest_start([], NOW) == 0
-    assert oldest_start([record(10, "closed", new), record(20, "running", new)], NOW) == 0
-    assert oldest_start([record(10, "counted", old), record(20, "closed", old)], NOW) == 0
+    assert long_closed([], NOW) == []
+    assert long_closed([record(10, "closed", new), record(20, "running", old), record(30, "counted", old)], NOW) == []
+    records = [record(10, "closed", old), record(20, "closed", new), record(30, "closed", old, "daily")]
+    assert long_closed(records, NOW) == [("weekly", 10), ("daily", 30)]
 
 
 async def test_without_an_old_season_no_database_is_asked(core: Core) -> None:
     database = core.databases["one"]
     await database.engine.dispose()
-    assert await old_scores.forget(database, 0) == 0
+    assert await old_scores.forget(database, []) == 0
     assert database.engine.pool.checkedin() == 0  # type: ignore[attr-defined]
 
 
-async def test_only_old_scores_of_owned_slots_go(core: Core) -> None:
+async def test_only_scores_of_those_seasons_and_of_owned_slots_go(core: Core) -> None:
+    """A season that begins amid the sweep isn't known to it, and may have begun by its calendar long ago."""
     player = await enlist(core, database="one")
     slot = player.id >> 10 & 4095
     for name in ("one", "two"):
         async with connected(core.databases[name].url) as connection:
-            for season in (0, 10, 20, 30):
-                await connection.execute(INSERT, slot, player.id, "weekly", season)
-    deleted = [await old_scores.forget(core.databases[name], 20) for name in ("one", "two")]
+            for board, season in (("weekly", 0), ("weekly", 10), ("yearly", 5), ("yearly", 10), ("weekly", 20)):
+                await connection.execute(INSERT, slot, player.id, board, season)
+    closed = [("weekly", 10), ("daily", 5), ("weekly", 0)]
+    deleted = [await old_scores.forget(core.databases[name], closed) for name in ("one", "two")]
     assert deleted == [1, 0]
     async with connected(core.databases["one"].url) as connection:
-        rows = await connection.fetch("select season from scores where player_id = $1 order by 1", player.id)
-    assert [row["season"] for row in rows] == [0, 20, 30]
+        asked = "select board, season from scores where player_id = $1 order by 1, 2"
+        rows = [tuple(row) for row in await connection.fetch(asked, player.id)]
+    assert rows == [("weekly", 0), ("weekly", 20), ("yearly", 5), ("yearly", 10)]

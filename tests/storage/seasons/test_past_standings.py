@@ -1,15 +1,21 @@
 """Standings of seasons that are over, for every rule of ties, after some of their players were banned."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asyncpg import DivisionByZeroError
 
 from gameserver.app import Core
 from gameserver.commands import boards, seasons
 from gameserver.config.settings import Settings
-from gameserver.rules.boards import Board
+from gameserver.rules.boards import Board, Ties
 from gameserver.rules.seasons import Season
+from gameserver.storage.boards.layout import Contest
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.seasons import hidden
+from gameserver.storage.seasons.past import PastStandings
 from tests.support.deployment import with_actions, working
 
 SEASON = 'season = { cron = "0 0 * * 1" }\nscore = "points:kills"\n'
@@ -59,7 +65,7 @@ async def stored(core: Core, board: Board) -> str:
             for who, (rank, score) in enumerate(zip(RANKS[board.ties], SCORES, strict=True), 1)
         ]
 
-    await records.store(board.name, start, rows())
+    await records.store(board, start, rows())
     await seasons.learn(core.commands.seasons)
     return boards.PREVIOUS
 
@@ -90,3 +96,39 @@ async def test_a_page_goes_on_behind_a_player_that_was_banned_since(core: Core) 
     await core.rooms.seasons.records.hide(C, hidden=True)
     rest = (await boards.top(core.commands.leaderboards, "first", season, 3, first.after)).page
     assert [(each.rank, each.player_id) for each in rest.standings] == [(3, D), (4, E), (5, F)]
+
+
+@pytest.mark.parametrize("ties", RANKS)
+async def test_past_standings_are_ranked_by_the_ties_by_which_they_were_counted(core: Core, ties: str) -> None:
+    board = core.rooms.seasons.calendar.board(ties)
+    await stored(core, board)
+    await core.rooms.seasons.records.hide(A, hidden=True)
+    contest = boards.contest(core.commands.leaderboards, ties, boards.PREVIOUS)
+    expected = (await core.rooms.seasons.past.top(contest, 20, None)).standings
+    others: list[Ties] = ["first", "competition", "dense"]
+    for other in others:
+        changed = Contest(replace(board, ties=other), contest.season)
+        assert (await PastStandings(control(core)).top(changed, 20, None)).standings == expected
+
+
+async def test_hidden_players_are_read_once_until_some_are_hidden_or_shown_again(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stored(core, core.rooms.seasons.calendar.board("dense"))
+    records, past = core.rooms.seasons.records, core.rooms.seasons.past
+    contest = boards.contest(core.commands.leaderboards, "dense", boards.PREVIOUS)
+    await records.hide(A, hidden=True)
+    page = await past.top(contest, 20, None)
+    for name in ("hidden", "emptied"):
+        monkeypatch.setitem(hidden.SQL, name, "select 1 / 0, $1::text, $2::bigint")
+    assert (await past.top(contest, 20, None)).standings == page.standings
+    assert [each.behind for each in (await past.ranks(contest, [B, F, J])).standings] == [7, 3, 0]
+    await records.hide(A, hidden=True)
+    assert (await past.around(contest, B, 20)).total == 8
+    await records.hide(A, hidden=False)
+    with pytest.raises(DivisionByZeroError):
+        await past.top(contest, 20, None)
+
+
+def control(core: Core) -> Database:
+    return core.databases[core.settings.control.database]

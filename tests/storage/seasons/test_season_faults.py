@@ -1,7 +1,8 @@
 """Seasons when the control database or Redis was away, players are banned in the middle, and boards lose theirs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from gameserver.app import Core, postman_of
-from gameserver.commands import board_repair, boards, moderation, seasons
+from gameserver.commands import board_repair, boards, erasure, moderation, seasons
 from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.boards import Board
@@ -19,6 +20,8 @@ from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import slot_of
+from gameserver.storage.seasons import records
+from gameserver.storage.seasons.records import SeasonRecord, SeasonRecords
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
 from tests.storage.seasons.test_seasons import BOARDS, attend, rewards, standings, until_closed
@@ -99,14 +102,17 @@ async def test_seasons_are_closed_while_redis_is_away(core: Core, monkeypatch: p
         raise BoardUnavailable
 
     monkeypatch.setattr(closing, "DROP_SECONDS", -10)
-    monkeypatch.setattr(BoardLifecycle, "drop", away)
+    monkeypatch.setattr(BoardLifecycle, "present", away)
     await until_closed(core, ended)
 
 
-async def test_the_keys_of_a_season_that_was_closed_long_ago_while_redis_was_away_go_all_the_same(core: Core) -> None:
+@pytest.mark.parametrize("state", ["counted", "closed"])
+async def test_the_keys_of_a_season_that_was_counted_long_ago_while_redis_was_away_go_all_the_same(
+    core: Core, state: str
+) -> None:
     old = Season(this_week(core).start - WEEK, this_week(core).start)
     await core.rooms.seasons.records.begin(weekly(core), old)
-    await core.rooms.seasons.records.step("weekly", old.start, "running", "closed")
+    await core.rooms.seasons.records.step("weekly", old.start, "running", state)
     async with connected(core.databases[core.settings.control.database].url) as connection:
         changed = "update seasons set changed_at = now() - interval '2 hours' where start = $1"
         await connection.execute(changed, old.start)
@@ -119,12 +125,83 @@ async def test_the_keys_of_a_season_that_was_closed_long_ago_while_redis_was_awa
     assert course.dropped == {("weekly", old.start)}
 
 
+async def test_a_receipt_of_an_erasure_looks_at_boards_of_seasons_that_are_counted_and_not_dropped(core: Core) -> None:
+    season, (ann,) = await ended_last_week(core, 9)
+    await seasons.learn(core.commands.seasons)
+    contest, counts = Contest(weekly(core), season.start), [0]
+
+    async def is_there() -> bool:
+        with suppress(BoardUnavailable):
+            counts[0] = await erasure._places(core.commands.erasures, ann)
+            return bool((await core.commands.leaderboards.standings.ranks(contest, [ann])).standings)
+        return False
+
+    await wait_until(is_there, what="the player is on all boards")
+    await core.rooms.seasons.records.step("weekly", season.start, "running", "counted")
+    await seasons.learn(core.commands.seasons)
+    assert await erasure._places(core.commands.erasures, ann) == counts[0]
+    await core.rooms.boards.lifecycle.drop(contest)
+    assert await erasure._places(core.commands.erasures, ann) == counts[0] - 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update seasons set state = 'closed' where state = 'running' and start > 9",
+        "update seasons set state = 'counted' where start = 5",
+        "update seasons set state = 'counted' where start = 5; update seasons set state = 'closed' where start = 9",
+        'update seasons set "end" = 8 where start = 9',
+        "delete from seasons where start = 5",
+        "delete from seasons where start = 9",
+        "insert into seasons select board, 3, 5, state, players, changed_at from seasons where start = 5",
+    ],
+)
+async def test_closed_seasons_are_read_only_when_there_are_others(
+    core: Core, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    store = SeasonRecords(core.databases[core.settings.control.database])
+    for season, state in ((Season(5, 9), "closed"), (Season(9, 11), "running"), (Season(11, 13), "running")):
+        await store.begin(weekly(core), season)
+        await store.step("weekly", season.start, "running", state)
+    read: list[str] = []
+    rows_of = records._read
+
+    async def noting(connection: Any, which: Any) -> list[SeasonRecord]:
+        found = await rows_of(connection, which)
+        read.extend(record.state for record in found)
+        return found
+
+    monkeypatch.setattr(records, "_read", noting)
+    assert list(await store.known()) == await store.all()
+    read.clear()
+    await store.known()
+    assert "closed" not in read
+    async with connected(core.databases[core.settings.control.database].url) as connection:
+        await connection.execute(change)
+    assert list(await store.known()) == await store.all()
+
+
 async def test_an_early_end_lies_ahead_so_that_every_node_hears_of_it(core: Core) -> None:
     await attend(core)
     before = int(core.commands.accounts.policy.now().timestamp())
     record = await seasons.close_now(core.commands.seasons, "a test", "weekly", "a test")
     ends = {season.season.start: season.season.end for season in await core.rooms.seasons.records.all()}
     assert ends[record.season.start] >= before + 3
+
+
+async def test_a_season_that_ends_anyway_isnt_said_to_be_closed(core: Core) -> None:
+    now = this_week(core)
+    await core.rooms.seasons.records.begin(weekly(core), Season(now.start - WEEK, now.start))
+    with pytest.raises(BadInput):
+        await seasons.close_now(core.commands.seasons, "a test", "weekly", "It is over, and nobody has counted it.")
+    await core.rooms.seasons.records.begin(weekly(core), now)
+    await seasons.close_now(core.commands.seasons, "a test", "weekly", "a test")
+    with pytest.raises(BadInput):
+        await seasons.close_now(core.commands.seasons, "a test", "weekly", "It ends in five seconds.")
+    async with connected(core.databases[core.settings.control.database].url) as connection:
+        asked = "select e.ended from audit_ends e join audit a on a.id = e.entry where a.action = 'season_close'"
+        ends = await connection.fetch(f"{asked} order by a.id")
+    assert [end["ended"] for end in ends] == ["done", "bad_input"]
 
 
 async def judge(core: Core, player_id: int, *, banned: bool = True) -> None:
@@ -162,7 +239,7 @@ async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: C
     season, (a, b) = await ended_last_week(core, 9, 8)
     records, end = core.rooms.seasons.records, core.rooms.seasons.end
     await records.step("weekly", season.start, "running", "ended")
-    await records.store("weekly", season.start, end.standings(weekly(core), season.start, banned=True))
+    await records.store(weekly(core), season.start, end.standings(weekly(core), season.start, banned=True))
     await judge(core, a)
     await until_closed(core, season)
     assert [await exp(core, player_id) for player_id in (a, b)] == [0, 10]
@@ -180,7 +257,7 @@ async def test_rewards_of_the_others_arrive_while_a_database_is_silent(
     for player, score in ((first, 9), (second, 8)):
         await gives(core, player.id, season.start, score)
     await records.step("weekly", season.start, "running", "ended")
-    await records.store("weekly", season.start, end.standings(weekly(core), season.start, banned=True))
+    await records.store(weekly(core), season.start, end.standings(weekly(core), season.start, banned=True))
 
     async def has_arrived() -> bool:
         return bool(await rewards(core, second))
@@ -202,7 +279,7 @@ async def test_a_season_that_cant_be_counted_holds_up_no_other(
     bad, store = Season(season.start - WEEK, season.start), records.store
     await records.begin(weekly(core), bad)
 
-    async def fail(board: str, start: int, rows: AsyncIterator[Any]) -> int:
+    async def fail(board: Board, start: int, rows: AsyncIterator[Any]) -> int:
         if start == bad.start:
             raise error
         return await store(board, start, rows)
@@ -215,26 +292,38 @@ async def test_a_season_that_cant_be_counted_holds_up_no_other(
 
 async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_is(core: Core) -> None:
     season, (a, b) = await ended_last_week(core, 9, 8)
+    await counted_amid(core, season, lambda: core.rooms.seasons.records.hide(a, hidden=True))
+    assert await standings(core, season) == [(1, 8, b)]
+
+
+async def test_a_name_that_is_erased_while_a_season_is_being_counted_is_gone_once_it_is(core: Core) -> None:
+    season, (a, b) = await ended_last_week(core, 9, 8)
+    await counted_amid(core, season, lambda: core.rooms.seasons.records.forget_name(a))
+    assert await core.rooms.seasons.records.names_of(a) == []
+    assert len(await core.rooms.seasons.records.names_of(b)) == 1
+
+
+async def counted_amid(core: Core, season: Season, change: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Counts a season, while the databases of players have been read and a change of what is stored is asked for."""
     await core.rooms.seasons.records.step("weekly", season.start, "running", "ended")
     control = core.databases[core.settings.control.database].url
-    hiding: list[asyncio.Task[None]] = []
+    changing: list[asyncio.Task[object]] = []
 
     async def counted() -> AsyncIterator[list[Any]]:
         async with connected(control) as connection:
 
             async def is_past() -> bool:
                 waits = await connection.fetchval("select exists (select from pg_locks where not granted)")
-                return hiding[0].done() or waits
+                return changing[0].done() or waits
 
             async for part in core.rooms.seasons.end.standings(weekly(core), season.start, banned=True):
-                hiding.append(asyncio.create_task(core.rooms.seasons.records.hide(a, hidden=True)))
-                await wait_until(is_past, what="the ban has passed the count, or waits for it")
+                changing.append(asyncio.create_task(change()))
+                await wait_until(is_past, what="the change has passed the count, or waits for it")
                 yield part
 
-    await core.rooms.seasons.records.store("weekly", season.start, counted())
-    await asyncio.gather(*hiding)
+    await core.rooms.seasons.records.store(weekly(core), season.start, counted())
+    await asyncio.gather(*changing)
     await seasons.learn(core.commands.seasons)
-    assert await standings(core, season) == [(1, 8, b)]
 
 
 def weekly(core: Core) -> Board:

@@ -6,8 +6,8 @@
 -- ARGV score: behind which it begins, empty for the top
 -- ARGV after: the member behind which it begins, among those of that score
 -- Returns what `page_of` does, or nothing when no generation is live.
--- CONST NEGATED: how the names of generations begin whose scores are negated, since the highest comes first
 -- include: page_of
+-- include: stored_score
 
 -- Byte by byte, as Redis orders members: Lua's own comparison depends on the locale.
 local function is_behind(member, other)
@@ -21,8 +21,7 @@ end
 local first = 0
 if score ~= '' then
   -- The places of those who have this score.
-  local sign = live:sub(1, #NEGATED) == NEGATED and -1 or 1
-  local stored = string.format('%.17g', tonumber(score) * sign)
+  local stored = stored_score(score)
   first = redis.call('ZCOUNT', order, '-inf', '(' .. stored)
   local last = redis.call('ZCOUNT', order, '-inf', stored)
 

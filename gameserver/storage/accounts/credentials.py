@@ -4,7 +4,6 @@ Law: a session counts only while its epoch is at least the player's `session_epo
 the same transaction, so no session opened before outlives the old password, whatever an old dump of Redis restores.
 """
 
-
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -81,6 +81,7 @@ from gameserver.transport.wire.requests import (
     Because,
     ConsoleSignIn,
     CorrectPlayer,
+    DrainDatabase,
     MailToPlayer,
     MoveSlots,
     NewDevice,
@@ -98,7 +99,7 @@ from gameserver.transport.wire.requests import (
     SignUp,
     UndoCommand,
 )
-from gameserver.transport.wire.rules import PublishRules, SwitchRules
+from gameserver.transport.wire.rules import OnEdition, PublishRules, SwitchRules
 
 __all__ = [
     "HEARTBEAT_SECONDS",
@@ -131,6 +132,7 @@ __all__ = [
     "Close",
     "ConsoleSignIn",
     "CorrectPlayer",
+    "DrainDatabase",
     "ExpectationFailed",
     "FeedQuery",
     "Frame",
@@ -152,6 +154,7 @@ __all__ = [
     "NoQuery",
     "NodesQuery",
     "Notice",
+    "OnEdition",
     "OnVersion",
     "PasswordChange",
     "PingFrame",

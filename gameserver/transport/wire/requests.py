@@ -159,7 +159,15 @@ class MailToPlayer(Because):
     )
 
 
-class MoveSlots(Because):
+class DrainDatabase(Because):
+    """`expected_plan` is the `plan` of a preview: if other moves would be ordered by now, it is refused."""
+
+    model_config = _example(reason="the old server")
+
+    expected_plan: Annotated[str | None, StringConstraints(pattern=r"^[0-9a-f]{16}$")] = None
+
+
+class MoveSlots(DrainDatabase):
     """`slots` of `group`, such as 0-15, 20, go to `target`; without both the group is balanced."""
 
     model_config = _example(reason="the new server", group="players", slots="0-15, 20", target="two")

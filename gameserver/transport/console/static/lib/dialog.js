@@ -86,16 +86,18 @@ export function Moment({ given, value, ...rest }) {
 // What is wrong with a text that should be a moment; undefined if nothing is.
 export const notMoment = (text) => (text && !isMoment(text) ? `“${text}” isn't a moment.` : undefined);
 
+const versionOf = ({ version }) => ({ expected_version: version });
+
 // The dialog of a change.
 //
 // `request(values, preview)` gives {method, path, query, body} of the change, or, with `preview`, of its preview (null:
 // there is none); `reason` goes into it where `reasonIn` says ('body' or 'query'). `fields(values, set, problems)` draws
 // what is to be filled in; `check(values)` gives problems by field, and while there is one nothing is sent. `show(answer)`
 // draws a preview's answer; `confirm`, if given, has to be typed, as text or from the preview's answer. `binding(answer)`,
-// if given, is what of a preview has to be so still when the change is made: it is made of the version of the player that
-// was compared with the preview, or not at all. After it was made, `onClose()` is called if the dialog is still there, and
+// if given, is what of a preview has to be so still when the change is made: it is made of what was compared with the preview,
+// which `expecting(answer)` names in the body (the player's version, if not given), or not at all. After it was made, `onClose()` is called if the dialog is still there, and
 // `onDone(answer)` in any case: who closes it while it is sent is told how it ended.
-export function Change({ title, verb, request, fields, check = () => ({}), show, confirm, binding, initial = {}, reasonIn = 'body', danger = false, onDone, onClose }) {
+export function Change({ title, verb, request, fields, check = () => ({}), show, confirm, binding, expecting = versionOf, initial = {}, reasonIn = 'body', danger = false, onDone, onClose }) {
   const [values, setValues] = useState(initial);
   const [reason, setReason] = useState('');
   const [typed, setTyped] = useState('');
@@ -132,7 +134,7 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
       see(now);
       throw new Error('Meanwhile it would do something else than the preview said. The preview is a new one now: look at it again.');
     }
-    return { ...command, body: { ...command.body, expected_version: now.version } };
+    return { ...command, body: { ...command.body, ...expecting(now) } };
   };
   const make = async () => {
     const command = written(false);

@@ -91,6 +91,7 @@ export async function ask(method, path, { query, body, commandId, key, signal, d
   }
   if (response.ok) return text ? JSON.parse(text) : null;
   const problem = problemOf(text);
+  problem.retry_after ??= Number(response.headers.get('Retry-After')) || null; // a refusal of the rules says it itself
   const isPresent = asked === comings; // else the operator has signed in again since it was asked
   if (response.status === 401 && !key) {
     problem.detail = NOT_DONE;

@@ -2,6 +2,7 @@
 
 import { ask, newCommandId } from './api.js';
 import { Commands } from './commands.js';
+import { focusNear, partsAround } from './focus.js';
 import { isMoment, number } from './format.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 
@@ -9,30 +10,37 @@ const ATTEMPTS = 5; // at a change of a player that acts meanwhile
 const HAS_SECONDS = /:\d\d:\d\d/;
 const LATEST = '9999-12-31T23:59'; // without it, fields take years of six digits
 
-// The reference of a <dialog> that is modal while it is drawn. The focus returns to where it was.
+// The reference of a <dialog> that is modal while it is drawn. The focus returns to where it was, or near.
 export function useModal() {
   const element = useRef(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
+    const parts = partsAround(before);
     const dialog = element.current;
     dialog.showModal();
     return () => {
       dialog.close(); // while it is open, nothing else can have the focus
-      before?.focus?.();
+      focusNear(before, parts);
     };
   }, []);
   return element;
 }
 
-// A modal dialog; Escape, its button and leaving the address at which it is open, as by Back, call `onClose`.
-export function Dialog({ title, onClose, children, wide = false }) {
+// A modal dialog; Escape, its button and leaving the address at which it is open, as by Back, call `onClose`. One that `stays`,
+// for what is shown once, is left only by the first two: it has an entry of its own in the history, which Back leads out of.
+export function Dialog({ title, onClose, children, wide = false, stays = false }) {
   const element = useModal();
   const close = useRef(onClose);
   close.current = onClose;
   useLayoutEffect(() => {
-    const leave = () => close.current();
+    const remain = () => history.pushState(null, '', location.href);
+    const leave = stays ? remain : () => close.current();
+    if (stays) remain();
     addEventListener('popstate', leave);
-    return () => removeEventListener('popstate', leave);
+    return () => {
+      removeEventListener('popstate', leave);
+      if (stays) history.back();
+    };
   }, []);
   const cancel = (event) => {
     event.preventDefault();

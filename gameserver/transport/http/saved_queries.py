@@ -21,7 +21,7 @@ async def save_query(request: web.Request, name: str) -> web.Response:
     change = AuditedChange(name, "save_query", title, fields.reason, command_id=inputs.command_id(request))
     context, choice = request.app[COMMANDS], rankings.segment_choice(_filter(fields.query))
     saved = await saved_queries.save(
-        context.operations, context.accounts, change, fields.query, choice, replace_other=fields.replace
+        context.operations, context.accounts, change, fields.query, choice, replace_other=fields.replace is not False
     )
     return json_response(answers.saved_query(saved))
 

@@ -196,12 +196,12 @@ class RollBackPlayer(OnVersion):
 class SaveQuery(Because):
     """`query` has the parameters of rankings, as a URL has them, without those that only one player may fit.
 
-    Without `replace` a name that is taken is refused.
+    If `replace` is false, a name that is taken is refused.
     """
 
     model_config = _example(reason="for the spring event", query={"class": "mage", "min_level": "10"})
 
-    replace: bool = True
+    replace: bool | None = None
 
     query: Annotated[dict[ShortText, Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=20)]
 

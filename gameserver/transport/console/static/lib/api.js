@@ -133,8 +133,8 @@ async function untilAborted(work, signal) {
   return Promise.race([work, aborted]);
 }
 
-// Where the browser saves a file from, such as an export.
-export const download = (path, query) => ROOT + pathOf(path, query);
+// Where the browser saves a file from, such as an export. A link has no headers, so it says in its query whose it is.
+export const download = (path, query) => ROOT + pathOf(path, { ...query, console_operator: operator });
 
 // A UUID of version 7, which carries the time of this browser.
 export function newCommandId() {

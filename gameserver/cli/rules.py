@@ -13,7 +13,7 @@ from gameserver import app as application
 from gameserver.cli.actor import Reason, actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
-from gameserver.commands import command_ids, fleet, rollouts
+from gameserver.commands import command_ids, fleet, game_texts, rollouts
 from gameserver.commands.results import ChangedBy, RolloutPlan, RuleOrder
 from gameserver.rules.differences import RuleChange
 from gameserver.terminal import grid, show, show_json
@@ -26,6 +26,10 @@ At = Annotated[
 ]
 InSeconds = Annotated[int | None, typer.Option("--in", min=5, help="Seconds until the moment.")]
 CommandId = Annotated[str | None, typer.Option(help="Of an order that may have been made: it isn't repeated.")]
+Edition = Annotated[
+    int | None,
+    typer.Option("--edition", min=0, help="The edition in force, as the preview said: refused if it is another."),
+]
 Preview = Annotated[
     bool, typer.Option("--preview", help="Order nothing: show what would change, and what is in the way.")
 ]
@@ -96,27 +100,30 @@ def publish(  # noqa: PLR0913 (one for each option)
     at: At = None,
     in_seconds: InSeconds = None,
     command_id: CommandId = None,
+    edition: Edition = None,
     preview: Preview = False,  # noqa: FBT002
     config: Config = DEFAULT,
 ) -> None:
     """Put a game.toml in force on every node at one moment, without a restart."""
 
     async def work(core: application.Core) -> None:
-        context, content = core.commands.rollouts, rollouts.read_game(game.read_text("utf-8"))
+        context, content = core.commands.rollouts, game_texts.read_game(game.read_text("utf-8"))
         if preview:
             _show_plan(await rollouts.preview(context, content))
         else:
-            _show_order(await rollouts.publish(context, content, _when(at, in_seconds), _by(core, reason, command_id)))
+            by, moment = _by(core, reason, command_id), _when(at, in_seconds)
+            _show_order(await rollouts.publish(context, content, moment, by, edition))
 
     with_core(config, work)
 
 
 @rules_cli.command()
-def revert(
+def revert(  # noqa: PLR0913 (one for each option)
     reason: Reason,
     at: At = None,
     in_seconds: InSeconds = None,
     command_id: CommandId = None,
+    edition: Edition = None,
     preview: Preview = False,  # noqa: FBT002
     config: Config = DEFAULT,
 ) -> None:
@@ -127,17 +134,21 @@ def revert(
         if preview:
             _show_plan(await rollouts.revert_preview(context))
         else:
-            _show_order(await rollouts.revert(context, _when(at, in_seconds), _by(core, reason, command_id)))
+            _show_order(await rollouts.revert(context, _when(at, in_seconds), _by(core, reason, command_id), edition))
 
     with_core(config, work)
 
 
 @rules_cli.command()
-def cancel(reason: Reason, config: Config = DEFAULT) -> None:
+def cancel(
+    edition: Annotated[int, typer.Option("--edition", min=1, help="The order's, as `rules orders` says.")],
+    reason: Reason,
+    config: Config = DEFAULT,
+) -> None:
     """Take back an order whose moment lies ahead."""
 
     async def work(core: application.Core) -> None:
-        _show_order(await rollouts.cancel(core.commands.rollouts, _by(core, reason, None)))
+        _show_order(await rollouts.cancel(core.commands.rollouts, _by(core, reason, None), edition))
 
     with_core(config, work)
 
@@ -189,6 +200,7 @@ def _when(at: datetime | None, in_seconds: int | None) -> rollouts.When:
 
 def _show_plan(plan: RolloutPlan) -> None:
     show(console, _table(plan.differences, f"rulebook {plan.present}", "then"))
+    console.print(f"In force is edition {plan.edition}.")
     for problem in plan.problems:
         console.print(problem)
     console.print("It can't be published." if plan.problems else "Nothing stands in the way.")

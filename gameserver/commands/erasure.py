@@ -29,6 +29,9 @@ from gameserver.storage.seasons.records import SeasonRecords
 
 ARRIVAL_SECONDS, PAUSE = 5.0, 0.1
 """How long letters on their way, and followers of boards, are waited for."""
+OWN_SECONDS, ALL_SECONDS = 5.5, 9.0
+"""How long after its beginning an erasure has found what else is the player's, and has searched for what is left.
+Boards may take ARRIVAL_SECONDS then, and whoever asked still waits (HAProxy's `timeout server`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,17 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
     Unavailable while something can't be reached, or letters of it are on their way: send it again.
     """
     entry = AuditedChange(by.admin, "erase", str(player_id), by.reason, {}, by.command_id)
+    begun = asyncio.get_running_loop().time()
     async with erasures.audit.recorded(entry) as end:
         await identity.end(erasures.accounts, player_id, by.command_id)
         traces = await _arrived(erasures, player_id)
         names = sorted({*traces.names, *await erasures.records.names_of(player_id)})
-        erased = await _erase(erasures, player_id, names, traces)
-        elsewhere = await erasures.erasure.elsewhere(player_id, names)
+        erased = await _erase(erasures, player_id, names, traces, begun + OWN_SECONDS)
+        elsewhere, (written, unsearched) = await asyncio.gather(
+            erasures.erasure.elsewhere(player_id, names, begun + ALL_SECONDS),
+            erasures.mentions.of(names, begun + ALL_SECONDS),
+        )
         left = await _left(erasures, player_id, names, elsewhere)
-        written, unsearched = await erasures.mentions.of(names)
         mentions = elsewhere.mentions | written
         receipt = ErasureReceipt(
             player_id,
@@ -131,7 +137,9 @@ async def _arrived(erasures: Erasures, player_id: int) -> Traces:
     raise Unavailable("The player is deleted, but letters of it are on their way: send this again.", retry_after=5)
 
 
-async def _erase(erasures: Erasures, player_id: int, names: Sequence[str], traces: Traces) -> dict[str, int]:
+async def _erase(
+    erasures: Erasures, player_id: int, names: Sequence[str], traces: Traces, deadline: float
+) -> dict[str, int]:
     claims = [await _free(erasures, player_id, key) for name in names for key in name_keys(name)]
     redis = [await _forget_letters(erasures, player_id, traces.letters)]
     redis += [await _forget_addresses(erasures, name) for name in names]
@@ -143,7 +151,7 @@ async def _erase(erasures: Erasures, player_id: int, names: Sequence[str], trace
         await erasures.live.pushes.forget(player_id),
     ]
     # What only a search finds holds up nothing that is known: it may take long.
-    own = await erasures.erasure.own_elsewhere(player_id)
+    own = await erasures.erasure.own_elsewhere(player_id, deadline)
     claims += [await _free(erasures, player_id, key) for key in own.claims]
     redis.append(await _forget_letters(erasures, player_id, own.letters))
     return {

@@ -6,9 +6,12 @@ sent again changes nothing and tells the same moves, for as long as its command 
 """
 
 import contextlib
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import orjson
 
 from gameserver.commands import sharding
 from gameserver.commands.accounts import Policy
@@ -79,6 +82,12 @@ async def moves(fleet: FleetOrders) -> list[MoveRecord]:
     return await fleet.sharding.moves.recent(RECENT)
 
 
+def plan_code(plans: Sequence[PlannedMove]) -> str:
+    """Tells a plan from any other one."""
+    moves = [[each.group, each.source, each.target, sorted(each.slots)] for each in plans]
+    return hashlib.sha256(orjson.dumps(moves)).hexdigest()[:16]
+
+
 async def plan(fleet: FleetOrders, wanted: WantedMoves) -> list[PlannedMove]:
     """What would be ordered. Raises BadInput, Conflict with the reason why it can't be, DatabaseUnavailable."""
     if (wanted.slots is None) != (wanted.target is None):
@@ -100,14 +109,17 @@ async def plan_drain(fleet: FleetOrders, database: str) -> list[PlannedMove]:
     return await _fitting(fleet, await sharding.plan_drain(fleet.sharding, database))
 
 
-async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy) -> Ordered:
-    """Orders moves. Raises BadInput, Conflict, CommandMismatch, CommandExpired, DatabaseUnavailable, OutcomeUnknown."""
+async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy, expected: str | None = None) -> Ordered:
+    """Orders moves; with `expected` only if they are those of the plan with this code.
+
+    Raises BadInput, Conflict, CommandMismatch, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
+    """
     fleet.policy.window.check(by.command_id, fleet.policy.now())
     action = "slots_rebalance" if wanted.slots is None else "slots_move"
     asked = {"slots": wanted.slots, "to": wanted.target}
     if (ordered := await _ordered(fleet, by, (action, wanted.group, asked))) is not None:
         return await _told(fleet, ordered)
-    plans = await plan(fleet, wanted)
+    plans = _as_expected(await plan(fleet, wanted), expected)
     entry = replace(_entry(by, action, wanted.group, plans, asked), before=await _before(fleet, plans))
     async with fleet.sharding.audit.recorded(entry) as end:
         ids = await fleet.sharding.moves.order(plans, by.command_id)
@@ -115,20 +127,26 @@ async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy) -> Order
     return await _told(fleet, ids)
 
 
-async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy) -> Ordered:
-    """Gives a database no more slots, and orders the moves that take its own away: both, or neither.
+async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy, expected: str | None = None) -> Ordered:
+    """Gives a database no more slots, and orders the moves that take its own away: both, or neither. As `order`.
 
     Raises Conflict, CommandMismatch, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
     """
     fleet.policy.window.check(by.command_id, fleet.policy.now())
     if (ordered := await _ordered(fleet, by, ("database_drain", database, None))) is not None:
         return await _told(fleet, ordered)
-    plans = await plan_drain(fleet, database)
+    plans = _as_expected(await plan_drain(fleet, database), expected)
     entry = replace(_entry(by, "database_drain", database, plans), before=await _before(fleet, plans, database))
     async with fleet.sharding.audit.recorded(entry) as end:
         ids = await fleet.sharding.moves.order(plans, by.command_id, drained=database)
         end.after = {"moves": ids}
     return await _told(fleet, ids)
+
+
+def _as_expected(plans: list[PlannedMove], expected: str | None) -> list[PlannedMove]:
+    if expected not in (None, plan_code(plans)):
+        raise Conflict("Meanwhile other moves would be ordered than the preview said: look at them first.")
+    return plans
 
 
 async def _ordered(fleet: FleetOrders, by: ChangedBy, order: tuple[str, str, object]) -> Sequence[int] | None:

@@ -6,8 +6,6 @@ one that can't reach them all before its moment doesn't happen. Databases refuse
 moment on, whatever a node knows (players/judging.py).
 """
 
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -36,6 +34,7 @@ from gameserver.storage.operators.rule_orders import (
     NewRuleOrder,
     RuleOrder,
     RuleOrders,
+    require_edition,
 )
 from gameserver.storage.operators.rulebooks import RecordedRulebook
 from gameserver.times import rfc3339
@@ -44,9 +43,6 @@ When = datetime | timedelta
 """A moment of the control database's clock, or how long after the order has been judged."""
 RECENT = 50
 """Orders that are listed."""
-_PART = r"""\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
-_LONG_NAME = re.compile(rf"{_PART}(?:[ \t]*+{_PART}){{31}}")
-"""A name in TOML with so many dots as no game has; reading it takes time that grows by the square of their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +63,9 @@ IN_FORCE = "This rulebook is in force already."
 
 @dataclass(frozen=True, slots=True)
 class RolloutPlan:
-    """What would change, from the rulebook in force on this node, and why it can't be published, if it can't."""
+    """What would change, from the rulebook and edition in force on this node, and why it can't be, if it can't."""
 
+    edition: int
     present: int | None
     differences: Sequence[RuleChange]
     problems: Sequence[str]
@@ -99,27 +96,30 @@ async def compare(rollouts: Rollouts, first: int, second: int) -> tuple[list[Rul
 
 async def preview(rollouts: Rollouts, game: Mapping[str, Any], at: When | None = None) -> RolloutPlan:
     """What would change, and what stands in the way, also of the moment if there is one. Raises DatabaseUnavailable."""
-    present = rollouts.rules.rulebook
+    edition, _, present = rollouts.rules.edition
     try:
         require_loaded(game)
         wanted = Rulebook.parse(game)
     except GameFault as fault:
-        return RolloutPlan(present.number, (), fault.problems)
+        return RolloutPlan(edition, present.number, (), fault.problems)
     problems = list(await game_names.needed(rollouts.names, present.game, wanted.game))
     if not (changes := differences(await _present(rollouts), _as_stored(game))):
         problems.append(IN_FORCE)
     if isinstance(at, datetime) and at <= rollouts.policy.now():
         problems.append("Its moment has come already.")
-    return RolloutPlan(present.number, changes, problems)
+    return RolloutPlan(edition, present.number, changes, problems)
 
 
-async def publish(rollouts: Rollouts, game: Mapping[str, Any], at: When, by: ChangedBy) -> RuleOrder:
+async def publish(
+    rollouts: Rollouts, game: Mapping[str, Any], at: When, by: ChangedBy, expected: int | None = None
+) -> RuleOrder:
     """Orders a content of game.toml to be in force from a moment of the control database's clock on.
 
+    With `expected` only while that edition, of which the preview told, is in force.
     Raises BadInput with every reason why it can't be, Conflict, CommandExpired, CommandMismatch, DatabaseUnavailable,
     OutcomeUnknown.
     """
-    return await _ordered(rollouts, game, at, by, "rules_publish")
+    return await _ordered(rollouts, game, at, by, "rules_publish", expected)
 
 
 async def revert_preview(rollouts: Rollouts, at: When | None = None) -> RolloutPlan:
@@ -127,28 +127,32 @@ async def revert_preview(rollouts: Rollouts, at: When | None = None) -> RolloutP
     return await preview(rollouts, await _prior(rollouts), at)
 
 
-async def revert(rollouts: Rollouts, at: When, by: ChangedBy) -> RuleOrder:
+async def revert(rollouts: Rollouts, at: When, by: ChangedBy, expected: int | None = None) -> RuleOrder:
     """Orders the rulebook that was in force before the present one. Raises what `publish` does."""
     if (earlier := await rollouts.orders.find(by.command_id)) is not None:
         return await _same(rollouts, earlier, at, "rules_revert")
-    return await _ordered(rollouts, await _prior(rollouts), at, by, "rules_revert")
+    return await _ordered(rollouts, await _prior(rollouts), at, by, "rules_revert", expected)
 
 
-async def cancel(rollouts: Rollouts, by: ChangedBy) -> RuleOrder:
+async def cancel(rollouts: Rollouts, by: ChangedBy, expected: int | None = None) -> RuleOrder:
     """Takes back an order whose moment lies ahead; all databases must be there. One that was cancelled stays so.
 
-    Raises Conflict if there is none, or its moment is too near, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
+    Raises Conflict if there is none, or its moment is too near, or another edition than `expected` is ordered,
+    CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
     """
     nothing = Conflict("No rulebook is ordered whose moment lies ahead.")
-    if not (orders := await rollouts.orders.newest(1)):
+    orders = await rollouts.orders.newest(1, [] if expected is None else [expected])
+    order = next((each for each in orders if expected in (None, each.edition)), None)
+    if order is None:
         raise nothing
-    order = orders[0]
     entry = AuditedChange(
         by.admin, "rules_cancel", str(order.edition), by.reason, {}, by.command_id, {"rulebook": order.rulebook}
     )
     async with rollouts.audit.once(entry) as end:
         if end.replayed:
             return await rollouts.orders.find(order.command_id) or order
+        if orders[0] is not order and orders[0].pending:
+            raise Conflict(f"Meanwhile edition {orders[0].edition} is ordered, not {expected}: look at it first.")
         if order.state == CANCELLED and order.at > order.now:
             end.after = _shown(order)
             return order
@@ -168,16 +172,6 @@ async def settle(rollouts: Rollouts, order: RuleOrder) -> None:
         await rollouts.editions.tell(_stepped(order, state))
 
 
-def read_game(text: str) -> dict[str, Any]:
-    """The content of a game.toml. Raises BadInput."""
-    if _LONG_NAME.search(text):
-        raise BadInput("These rules can't be read.", errors=[FieldProblem("game", "has a name of over 32 parts")])
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadInput("These rules can't be read.", errors=[FieldProblem("game", f"isn't TOML: {error}")]) from None
-
-
 def foreseen(at: datetime | None, in_seconds: int | None) -> When | None:
     """As `when`, of a preview, which needs no moment."""
     return None if at is None and in_seconds is None else when(at, in_seconds)
@@ -190,13 +184,16 @@ def when(at: datetime | None, in_seconds: int | None) -> When:
     return at or timedelta(seconds=in_seconds or 0)
 
 
-async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by: ChangedBy, action: str) -> RuleOrder:
+async def _ordered(
+    rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by: ChangedBy, action: str, expected: int | None
+) -> RuleOrder:
     if (earlier := await rollouts.orders.find(by.command_id)) is not None:
         if text_of(await rollouts.library.mapping(earlier.rulebook)) != text_of(game):
             raise CommandMismatch("The command id was used before, for another rulebook.")
         return await _same(rollouts, earlier, chosen, action)
     rollouts.policy.window.check(by.command_id, rollouts.policy.now())
     plan = await preview(rollouts, game)
+    require_edition(expected, plan.edition)
     if plan.problems == [IN_FORCE]:
         raise Conflict(IN_FORCE)
     if plan.problems:
@@ -212,7 +209,7 @@ async def _ordered(rollouts: Rollouts, game: Mapping[str, Any], chosen: When, by
     )
     async with rollouts.audit.recorded(entry) as end:
         await game_names.record(rollouts.names, rulebook.game)
-        new = NewRuleOrder(rulebook.number, plan.present, at, by.command_id, by.admin, by.reason)
+        new = NewRuleOrder(rulebook.number, plan.present, at, by.command_id, by.admin, by.reason, expected)
         await rollouts.orders.insert(new)
         order = await rollouts.orders.find(by.command_id)
         assert order is not None

@@ -28,19 +28,26 @@ async def find(operations: Operations, name: str) -> SavedQuery:
 
 
 async def save(
-    operations: Operations, accounts: Accounts, change: AuditedChange, query: Mapping[str, str], choice: PlayerChoice
+    operations: Operations,
+    accounts: Accounts,
+    change: AuditedChange,
+    query: Mapping[str, str],
+    choice: PlayerChoice,
+    *,
+    replace_other: bool = True,
 ) -> SavedQuery:
-    """Saves a query under the change's target, in place of what has this name; `choice` is what the query says.
+    """Saves a query under the change's target; `choice` is what the query says, and what has this name is replaced.
 
     Sent again under its command id it tells the same, also where somebody else has saved another one since.
-    Raises TooManyQueries, UnknownClass, BadInput, CommandMismatch, PresenceUnavailable, DatabaseUnavailable,
-    OutcomeUnknown.
+    Raises Conflict if a name that is taken may not be replaced, TooManyQueries, UnknownClass, BadInput,
+    CommandMismatch, PresenceUnavailable, DatabaseUnavailable, OutcomeUnknown.
     """
     await rankings.resolved(operations, accounts, choice)
     entry = replace(await _with_before(operations, change), details={"query": dict(query)})
     async with operations.room.audit.once(entry) as end:
         if not end.replayed:
-            end.after = _shown(await operations.room.queries.put(change.target, query, change.admin))
+            queries = operations.room.queries
+            end.after = _shown(await queries.put(change.target, query, change.admin, replace=replace_other))
     made = end.after or {}
     return SavedQuery(change.target, made["query"], change.admin, datetime.fromisoformat(made["saved_at"]))
 

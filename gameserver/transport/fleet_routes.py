@@ -23,7 +23,7 @@ FLEET_ROUTES = (
            "Leave the slots of a move that haven't moved where they are", body=wire.Because,
            answer=answers.MoveAnswer, errors=(errors.NotFound, *ORDERS), takes_command_id=True),
     admin(OPERATOR, "POST", "/admin/v1/databases/{database}/drain", fleet.drain_database,
-           "Move all slots away from a database, or say which moves that would be", body=wire.Because,
+           "Move all slots away from a database, or say which moves that would be", body=wire.DrainDatabase,
            query=wire.PreviewQuery, answer=answers.MovePlanAnswer, errors=ORDERS, takes_command_id=True),
     admin(OPERATOR, "POST", "/admin/v1/nodes/{node}/drain", fleet.drain_node,
            "Let a node take no new work and send its sockets elsewhere, or say how many those are", body=wire.Because,

@@ -25,6 +25,6 @@ RULES_ROUTES = (
            body=wire.SwitchRules, query=wire.PreviewQuery, answer=answers.RulesOrderedAnswer, errors=ORDERS,
            takes_command_id=True),
     admin(OPERATOR, "POST", "/admin/v1/rules/cancel", rules.cancel_rules,
-           "Take back an order whose moment lies ahead", body=wire.Because, answer=answers.RulesOrderedAnswer,
+           "Take back an order whose moment lies ahead", body=wire.OnEdition, answer=answers.RulesOrderedAnswer,
            errors=ORDERS, takes_command_id=True),
 )  # fmt: skip

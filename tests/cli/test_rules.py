@@ -29,7 +29,11 @@ async def test_rules_are_previewed_published_listed_and_cancelled(
     assert (code, "edition 1: rulebook 2 from" in text) == (0, True), text
     listed = await command_line.gameserver("rules", "orders", "--json", "--config", str(config))
     assert [(each["edition"], each["state"]) for each in json.loads(listed.out)["orders"]] == [(1, "ordered")]
-    code, text = await run("cancel", "--reason", "a typo")
+    code, text = await run(*order, "--edition", "5")
+    assert (code, "Meanwhile edition 0 is in force, not 5" in text) == (1, True), text
+    code, text = await run("cancel", "--edition", "2", "--reason", "a typo")
+    assert (code, "No rulebook is ordered" in text) == (1, True), text
+    code, text = await run("cancel", "--edition", "1", "--reason", "a typo")
     assert (code, "cancelled" in text) == (0, True)
     code, text = await run("publish", "--game", str(game), "--reason", "when?")
     assert (code, "give either --at or --in" in text, "--in-seconds" in text) == (2, True, False)

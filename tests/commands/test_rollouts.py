@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import rollouts
+from gameserver.commands import game_texts, rollouts
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.rollouts import Rollouts
 from gameserver.config.settings import Settings
@@ -328,7 +328,7 @@ async def test_rules_that_the_data_or_the_nodes_forbid_are_refused_with_the_reas
     assert held.startswith("classes.mage: 1 players have this class")
     assert any("base_hp" in each for each in await refusal(context, TEXT.replace("base_hp = ", "base_hp = -", 1)))
     with pytest.raises(BadInput, match="can't be read"):
-        rollouts.read_game("[levels")
+        game_texts.read_game("[levels")
     with pytest.raises(Conflict, match="in force already"):
         await rollouts.publish(context, read(core.settings.game.read_text("utf-8")), SOON, by())
 

@@ -55,9 +55,9 @@ class Erasure:
 
         return await on_owner(self._slots, player_id, work)
 
-    async def own_elsewhere(self, player_id: int) -> Elsewhere:
+    async def own_elsewhere(self, player_id: int, deadline: float) -> Elsewhere:
         """The player's letters that still say something, and its claims on names, as far as they are found in time."""
-        return await search_own(self._slots, player_id)
+        return await search_own(self._slots, player_id, deadline)
 
     async def forget_letter(self, letter: ErasedLetter, sender: int) -> None:
         """Erases what a letter said, from its recipient's inbox and ledger; that it arrived, and its effect, stay.
@@ -94,9 +94,9 @@ class Erasure:
 
         return await on_owner(self._slots, player_id, work, reads=True)
 
-    async def elsewhere(self, player_id: int, names: Sequence[str]) -> Elsewhere:
-        """What a search of all others' rows still finds."""
-        return await search_others(self._slots, player_id, names)
+    async def elsewhere(self, player_id: int, names: Sequence[str], deadline: float) -> Elsewhere:
+        """What a search of all others' rows still finds, until a moment of the event loop's clock."""
+        return await search_others(self._slots, player_id, names, deadline)
 
 
 def _named(player_id: int) -> dict[str, Any]:

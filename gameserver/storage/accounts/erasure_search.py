@@ -3,14 +3,15 @@
 That is inboxes, outboxes, ledgers, bans and devices of others, what rules keep of them, and the names that the player
 has claimed, also those that it never got.
 
-Law: a search changes nothing and is bounded: each store of each database is scanned for as long as a statement may run
-there (5 s), and one that took longer is named as not searched. A letter of the player that still says something is one
-that the erasure has to forget, or its fault. A name that is found as a word is a mention: it may be another player's,
-or a word of the game.
+Law: a search changes nothing and is bounded: all stores of all databases are scanned at once, over the connections for
+questions over all players, until one deadline, and what took longer is named as not searched. A letter of the player
+that still says something is one that the erasure has to forget, or its fault. A name that is found as a word is a
+mention: it may be another player's, or a word of the game.
 """
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,8 @@ from gameserver.storage.slots.slot_map import Slots
 SQL = {name: text(statement) for name, statement in statements.load(__package__, "erasure_search.sql").items()}
 LETTERS = ("inbox", "ledger", "kept")
 """Stores that have letters of the player, which say something until they are erased."""
+STORE_SECONDS = 3.0
+"""How long one store is searched at the most, so that the largest doesn't take all others' time."""
 STORES = (*LETTERS, "outbox", "bans", "devices", "players")
 
 
@@ -44,26 +47,21 @@ class Elsewhere:
     unsearched: list[str] = field(default_factory=list)
 
 
-async def search_own(slots: Slots, player_id: int) -> Elsewhere:
-    """For letters and claims: one store after the other, so that it costs each database one process at the most."""
-    found = Elsewhere()
-    await _search_claims(slots, player_id, found)
-    for database in slots.members("players"):
-        await _search_letters(database, player_id, found)
-    return found
+async def search_own(slots: Slots, player_id: int, deadline: float) -> Elsewhere:
+    """For letters and claims, until a moment of the event loop's clock."""
+    search = _Search(deadline, {"id": player_id})
+    await asyncio.gather(*_own(slots, search))
+    return search.ended()
 
 
-async def search_others(slots: Slots, player_id: int, names: Sequence[str]) -> Elsewhere:
+async def search_others(slots: Slots, player_id: int, names: Sequence[str], deadline: float) -> Elsewhere:
     """The same for letters, claims and all else."""
-    found = Elsewhere()
-    await _search_claims(slots, player_id, found)
-    for database in slots.members("players"):
-        await _search_letters(database, player_id, found)
-        found.waiting += await _count(database, "waiting_outbox", found, id=player_id)
-        for store in STORES if names else ():
-            if mentions := await _count(database, f"words_{store}", found, id=player_id, words=words(names)):
-                found.mentions[store] = found.mentions.get(store, 0) + mentions
-    return found
+    search = _Search(deadline, {"id": player_id})
+    databases = slots.members("players")
+    mentions = [search.mentions(database, store, names) for store in STORES if names for database in databases]
+    # Those that a receipt's completeness needs are first in the queue for connections.
+    await asyncio.gather(*_own(slots, search), *map(search.waiting, databases), *mentions)
+    return search.ended()
 
 
 def words(names: Sequence[str]) -> str:
@@ -72,31 +70,45 @@ def words(names: Sequence[str]) -> str:
     return rf"(^|[^[:alnum:]])({escaped})($|[^[:alnum:]])"
 
 
-async def _search_claims(slots: Slots, player_id: int, found: Elsewhere) -> None:
-    for database in slots.members("accounts"):
-        rows = await _ask(database, "names_claims", found, id=player_id)
-        found.claims += [Key(KeyKind.NAME, row.key) for row in rows]
+def _own(slots: Slots, search: "_Search") -> list[Coroutine[Any, Any, None]]:
+    claims = [search.claims(database) for database in slots.members("accounts")]
+    return claims + [search.letters(database, store) for store in LETTERS for database in slots.members("players")]
 
 
-async def _search_letters(database: Database, player_id: int, found: Elsewhere) -> None:
-    for store in LETTERS:
-        rows = await _ask(database, f"letters_{store}", found, id=player_id)
-        found.letters += [ErasedLetter(row.mail_id, row.player_id) for row in rows]
+class _Search:
+    """One search under way."""
 
+    def __init__(self, deadline: float, named: Mapping[str, object]) -> None:
+        self._deadline, self._named = deadline, named
+        self._found = Elsewhere()
 
-async def _count(database: Database, statement: str, found: Elsewhere, **named: object) -> int:
-    rows = await _ask(database, statement, found, **named)
-    return int(rows[0][0]) if rows else 0
+    def ended(self) -> Elsewhere:
+        self._found.unsearched = sorted(set(self._found.unsearched))
+        return self._found
 
+    async def claims(self, database: Database) -> None:
+        rows = await self._ask(database, "names_claims")
+        self._found.claims += [Key(KeyKind.NAME, row.key) for row in rows]
 
-async def _ask(database: Database, statement: str, found: Elsewhere, **named: object) -> Sequence[Any]:
-    """No rows of a store that can't be searched, which is noted."""
-    place = f"{database.name}: {statement.partition('_')[2]}"
-    if place in found.unsearched:
-        return ()
-    try:
-        async with database.snapshot() as connection:
-            return (await connection.execute(SQL[statement], named)).all()
-    except Unavailable:
-        found.unsearched.append(place)
-        return ()
+    async def letters(self, database: Database, store: str) -> None:
+        rows = await self._ask(database, f"letters_{store}")
+        self._found.letters += [ErasedLetter(row.mail_id, row.player_id) for row in rows]
+
+    async def waiting(self, database: Database) -> None:
+        for row in await self._ask(database, "waiting_outbox"):
+            self._found.waiting += int(row[0])
+
+    async def mentions(self, database: Database, store: str, names: Sequence[str]) -> None:
+        for row in await self._ask(database, f"words_{store}", words=words(names)):
+            if row[0]:
+                self._found.mentions[store] = self._found.mentions.get(store, 0) + int(row[0])
+
+    async def _ask(self, database: Database, statement: str, **named: object) -> Sequence[Any]:
+        """No rows of a store that can't be searched, which is noted."""
+        try:
+            async with database.report(self._deadline) as report:
+                report.extend(min(self._deadline, asyncio.get_running_loop().time() + STORE_SECONDS))
+                return await report.ask(SQL[statement], {**self._named, **named})
+        except Unavailable:
+            self._found.unsearched.append(f"{database.name}: {statement.partition('_')[2]}")
+            return ()

@@ -1,8 +1,9 @@
 """Where operators have written of somebody: the audit log, notes, and whatever else of the control database is a text.
 
-Law: a search changes nothing and is bounded, as a statement is; what took longer is named as not searched.
+Law: a search changes nothing and is bounded by its deadline; what took longer is named as not searched.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, FromClause, Text, cast, func, or_, select
@@ -30,15 +31,20 @@ class Mentions:
     def __init__(self, control: Database) -> None:
         self._control = control
 
-    async def of(self, names: Sequence[str]) -> tuple[dict[str, int], list[str]]:
-        """In how many rows of each store one of these names stands, whatever its case; and what wasn't searched."""
+    async def of(self, names: Sequence[str], deadline: float) -> tuple[dict[str, int], list[str]]:
+        """In how many rows of each store one of these names stands, whatever its case; and what wasn't searched until
+        this moment of the event loop's clock."""
         counts, unsearched = dict[str, int](), list[str]()
-        for store, (rows, texts) in TEXTS.items() if names else ():
+
+        async def search(store: str) -> None:
+            rows, texts = TEXTS[store]
             named = or_(*(text.icontains(name, autoescape=True) for text in texts for name in names))
             query = select(func.count()).select_from(rows).where(named)
             try:
-                async with self._control.snapshot() as connection:
-                    counts[store] = int((await connection.execute(query)).scalar_one())
+                async with self._control.report(deadline) as report:
+                    counts[store] = int((await report.ask(query, {}))[0][0])
             except Unavailable:
                 unsearched.append(f"{self._control.name}: {store}")
-        return counts, unsearched
+
+        await asyncio.gather(*map(search, TEXTS if names else ()))
+        return counts, sorted(unsearched)

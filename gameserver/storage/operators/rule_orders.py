@@ -54,7 +54,7 @@ class RuleOrder:
 
 @dataclass(frozen=True, slots=True)
 class NewRuleOrder:
-    """What is ordered; `at` by the control database's clock."""
+    """What is ordered; `at` by the control database's clock, `edition` the one it was made of, if that matters."""
 
     rulebook: int
     prior: int
@@ -62,6 +62,13 @@ class NewRuleOrder:
     command_id: str
     admin: str
     reason: str
+    edition: int | None = None
+
+
+def require_edition(expected: int | None, present: int) -> None:
+    """Raises Conflict unless the edition in force is the expected one, or none is."""
+    if expected not in (None, present):
+        raise Conflict(f"Meanwhile edition {present} is in force, not {expected}: look at what is to change again.")
 
 
 class RuleOrders:
@@ -71,11 +78,15 @@ class RuleOrders:
         self._control = control
 
     async def insert(self, new: NewRuleOrder) -> None:
-        """Stores an order as preparing. Raises Conflict if another one is open, or its moment is too near."""
+        """Stores an order as preparing.
+
+        Raises Conflict if another one is open, its moment is too near, or another edition is in force.
+        """
         async with self._control.transaction() as connection:
             await connection.exec_driver_sql(SQL["lock"])
             if (await connection.exec_driver_sql(SQL["open"])).first() is not None:
                 raise Conflict("Another rulebook has been ordered and isn't in force yet: cancel that, or wait for it.")
+            require_edition(new.edition, int((await connection.exec_driver_sql(SQL["in_force"])).scalar_one()))
             arguments = (new.rulebook, new.prior, new.at.timestamp(), new.command_id, new.admin, new.reason)
             made = await connection.exec_driver_sql(SQL["insert"], (*arguments, SHORTEST_LEAD_SECONDS))
             if made.first() is None:

@@ -11,6 +11,10 @@ lock table rule_orders in share row exclusive mode
 select edition from rule_orders
 where state in ('preparing', 'cancelling') or (state = 'ordered' and at > clock_timestamp())
 
+-- name: in_force
+-- The edition in force; 0 if none was published.
+select coalesce(max(edition), 0) as edition from rule_orders where state = 'ordered' and at <= clock_timestamp()
+
 -- name: insert
 -- $1 rulebook, $2 the one before, $3 Unix seconds of the moment, $4 command id, $5 admin, $6 reason, $7 the least seconds
 -- until the moment: no row if it is too near. It is never before that of another order that was carried out.

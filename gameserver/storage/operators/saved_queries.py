@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.rules.errors import TooManyQueries
+from gameserver.rules.errors import Conflict, TooManyQueries
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
 
@@ -47,12 +47,15 @@ class SavedQueries:
             row = (await connection.execute(select(*SAVED).where(QUERIES.c.name == name))).one_or_none()
             return None if row is None else SavedQuery(*row)
 
-    async def put(self, name: str, query: Mapping[str, str], admin: str) -> SavedQuery:
-        """Saves it in place of what has the name. Raises TooManyQueries."""
+    async def put(self, name: str, query: Mapping[str, str], admin: str, *, replace: bool = True) -> SavedQuery:
+        """Saves it, in place of what has the name if that may be. Raises Conflict, TooManyQueries."""
         row = {"query": dict(query), "admin": admin, "at": func.clock_timestamp()}
         statement = insert(QUERIES).values(name=name, **row)
         async with self._control.transaction() as connection:
             await connection.execute(_ONE_AT_A_TIME)
+            taken = await connection.execute(select(QUERIES.c.admin).where(QUERIES.c.name == name))
+            if not replace and taken.first() is not None:
+                raise Conflict(f"“{name}” has been saved already: take another name, or replace it.")
             await _require_room(connection, name)
             found = await connection.execute(
                 statement.on_conflict_do_update(index_elements=[QUERIES.c.name], set_=row).returning(*SAVED)

@@ -51,10 +51,11 @@ class PlannedMoveAnswer(TypedDict):
 
 
 class MovePlanAnswer(TypedDict):
-    """`ids` are those of the moves that were ordered; empty for a preview."""
+    """`ids` are those of the moves that were ordered; empty for a preview. `plan` tells these moves from any others."""
 
     moves: list[PlannedMoveAnswer]
     ids: list[int]
+    plan: str
 
 
 class MoveAnswer(PlannedMoveAnswer):
@@ -135,8 +136,9 @@ def node_order(found: NodeCondition, *, ordered: bool) -> NodeOrderAnswer:
     }
 
 
-def move_plan(plans: Sequence[PlannedMove], ids: Sequence[int]) -> MovePlanAnswer:
-    return {"moves": [_planned(each.group, each.source, each.target, each.slots) for each in plans], "ids": list(ids)}
+def move_plan(plans: Sequence[PlannedMove], ids: Sequence[int], code: str) -> MovePlanAnswer:
+    planned = [_planned(each.group, each.source, each.target, each.slots) for each in plans]
+    return {"moves": planned, "ids": list(ids), "plan": code}
 
 
 def moves(records: Sequence[MoveRecord]) -> MovesAnswer:

@@ -71,9 +71,10 @@ class RulesChangesAnswer(TypedDict):
 
 
 class RulesPlanAnswer(TypedDict):
-    """What would change from the `rulebook` in force, and every reason why it can't be published."""
+    """What would change from the `rulebook` and `edition` in force, and every reason why it can't be published."""
 
     preview: bool
+    edition: int
     rulebook: int | None
     changes: list[RuleChangeAnswer]
     problems: list[str]
@@ -132,6 +133,7 @@ def rules_plan(plan: RolloutPlan) -> RulesOrderedAnswer:
     return {
         "plan": {
             "preview": True,
+            "edition": plan.edition,
             "rulebook": plan.present,
             "changes": _changes(plan.differences),
             "problems": list(plan.problems),

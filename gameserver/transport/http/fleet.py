@@ -1,9 +1,11 @@
 """The fleet over HTTP: how it is, and what operators order of it; `name` is the name of the admin key."""
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from gameserver.commands import fleet, seasons
-from gameserver.commands.results import ChangedBy, WantedMoves
+from gameserver.commands.results import ChangedBy, PlannedMove, WantedMoves
 from gameserver.telemetry import FAST
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
@@ -24,18 +26,18 @@ async def order_moves(request: web.Request, name: str) -> web.Response:
     fields, context = await inputs.body(request, wire.MoveSlots), request.app[COMMANDS].fleet
     wanted = WantedMoves(fields.group, fields.slots, fields.target)
     if _is_preview(request):
-        return json_response(answers.move_plan(await fleet.plan(context, wanted), ()))
+        return json_response(_move_plan(await fleet.plan(context, wanted), ()))
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
-    return json_response(answers.move_plan(*await fleet.order(context, wanted, by)))
+    return json_response(_move_plan(*await fleet.order(context, wanted, by, fields.expected_plan)))
 
 
 async def drain_database(request: web.Request, name: str) -> web.Response:
-    fields, context = await inputs.body(request, wire.Because), request.app[COMMANDS].fleet
+    fields, context = await inputs.body(request, wire.DrainDatabase), request.app[COMMANDS].fleet
     database = request.match_info["database"]
     if _is_preview(request):
-        return json_response(answers.move_plan(await fleet.plan_drain(context, database), ()))
+        return json_response(_move_plan(await fleet.plan_drain(context, database), ()))
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
-    return json_response(answers.move_plan(*await fleet.order_drain(context, database, by)))
+    return json_response(_move_plan(*await fleet.order_drain(context, database, by, fields.expected_plan)))
 
 
 async def drain_node(request: web.Request, name: str) -> web.Response:
@@ -68,6 +70,10 @@ async def preview_season(request: web.Request, _: str) -> web.StreamResponse:
     return large_json_response(
         request, answers.season_preview(await seasons.preview(request.app[COMMANDS].seasons, board, limit))
     )
+
+
+def _move_plan(plans: Sequence[PlannedMove], ids: Sequence[int]) -> answers.MovePlanAnswer:
+    return answers.move_plan(plans, ids, fleet.plan_code(plans))
 
 
 def _is_preview(request: web.Request) -> bool:

@@ -29,6 +29,8 @@ PATH = "/admin/"
 HEADER = "X-Console"
 OPERATOR = "X-Console-Operator"
 """The name of the operator for whom a page of the console asks, percent-encoded."""
+OPERATOR_OF_LINK = "console_operator"
+"""The same in the query of what a page's links download (`wire.DownloadQuery`)."""
 SIGN_IN = ("POST", "/admin/v1/session")
 READING = ("GET", "HEAD")
 OWN_SITES = ("same-origin", "none")
@@ -84,7 +86,9 @@ def _require_own_page(request: web.Request) -> None:
 
 def _require_same(request: web.Request, admin: Admin) -> None:
     """Raises OtherOperator if the page says that it asks for another one than the session is of."""
-    if (named := single_header(request, OPERATOR)) is not None and (name := unquote(named)) != admin.name:
+    named = single_header(request, OPERATOR)
+    name = request.query.get(OPERATOR_OF_LINK) if named is None else unquote(named)
+    if name not in (None, admin.name):
         raise OtherOperator(
             f"This browser has signed in as {admin.name} meanwhile, and this page was {name}'s: "
             f"nothing was done in {admin.name}'s name."

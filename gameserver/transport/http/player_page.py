@@ -49,6 +49,7 @@ async def add_note(request: web.Request, name: str) -> web.Response:
 
 
 async def export_player(request: web.Request, _: str) -> web.StreamResponse:
+    inputs.query(request, wire.DownloadQuery)
     parts = player_export.of_player(request.app[COMMANDS].player_exports, inputs.path_player(request))
     return await _exported(request, parts)
 

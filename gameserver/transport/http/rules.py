@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from gameserver.commands import fleet, rollouts
+from gameserver.commands import fleet, game_texts, rollouts
 from gameserver.commands.results import ChangedBy
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
@@ -29,12 +29,12 @@ async def compare_rules(request: web.Request, _: str) -> web.StreamResponse:
 async def publish_rules(request: web.Request, name: str) -> web.StreamResponse:
     fields = await inputs.body(request, wire.PublishRules, wire.LARGEST_GAME_BODY)
     context = request.app[COMMANDS].rollouts
-    game = await asyncio.to_thread(rollouts.read_game, fields.game)  # a large one takes a tenth of a second
+    game = await asyncio.to_thread(game_texts.read_game, fields.game)  # a large one takes a tenth of a second
     if _is_preview(request):
         plan = await rollouts.preview(context, game, rollouts.foreseen(fields.at, fields.in_seconds))
         return large_json_response(request, answers.rules_plan(plan))
     by, at = _by(request, name, fields), rollouts.when(fields.at, fields.in_seconds)
-    return json_response(answers.rules_ordered(await rollouts.publish(context, game, at, by)))
+    return json_response(answers.rules_ordered(await rollouts.publish(context, game, at, by, fields.expected_edition)))
 
 
 async def revert_rules(request: web.Request, name: str) -> web.StreamResponse:
@@ -43,12 +43,13 @@ async def revert_rules(request: web.Request, name: str) -> web.StreamResponse:
         plan = await rollouts.revert_preview(context, rollouts.foreseen(fields.at, fields.in_seconds))
         return large_json_response(request, answers.rules_plan(plan))
     by, at = _by(request, name, fields), rollouts.when(fields.at, fields.in_seconds)
-    return json_response(answers.rules_ordered(await rollouts.revert(context, at, by)))
+    return json_response(answers.rules_ordered(await rollouts.revert(context, at, by, fields.expected_edition)))
 
 
 async def cancel_rules(request: web.Request, name: str) -> web.Response:
-    fields, context = await inputs.body(request, wire.Because), request.app[COMMANDS].rollouts
-    return json_response(answers.rules_ordered(await rollouts.cancel(context, _by(request, name, fields))))
+    fields, context = await inputs.body(request, wire.OnEdition), request.app[COMMANDS].rollouts
+    by = _by(request, name, fields)
+    return json_response(answers.rules_ordered(await rollouts.cancel(context, by, fields.expected_edition)))
 
 
 def _by(request: web.Request, name: str, fields: wire.Because) -> ChangedBy:

@@ -20,7 +20,9 @@ async def save_query(request: web.Request, name: str) -> web.Response:
     fields, title = await inputs.body(request, wire.SaveQuery), _title(request)
     change = AuditedChange(name, "save_query", title, fields.reason, command_id=inputs.command_id(request))
     context, choice = request.app[COMMANDS], rankings.segment_choice(_filter(fields.query))
-    saved = await saved_queries.save(context.operations, context.accounts, change, fields.query, choice)
+    saved = await saved_queries.save(
+        context.operations, context.accounts, change, fields.query, choice, replace_other=fields.replace is not False
+    )
     return json_response(answers.saved_query(saved))
 
 

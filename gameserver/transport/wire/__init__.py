@@ -53,6 +53,7 @@ from gameserver.transport.wire.queries import (
     AuditQuery,
     BoardQuery,
     CheckQuery,
+    DownloadQuery,
     FeedQuery,
     InboxQuery,
     LedgerQuery,
@@ -81,6 +82,7 @@ from gameserver.transport.wire.requests import (
     Because,
     ConsoleSignIn,
     CorrectPlayer,
+    DrainDatabase,
     MailToPlayer,
     MoveSlots,
     NewDevice,
@@ -98,7 +100,7 @@ from gameserver.transport.wire.requests import (
     SignUp,
     UndoCommand,
 )
-from gameserver.transport.wire.rules import PublishRules, SwitchRules
+from gameserver.transport.wire.rules import OnEdition, PublishRules, SwitchRules
 
 __all__ = [
     "HEARTBEAT_SECONDS",
@@ -131,6 +133,8 @@ __all__ = [
     "Close",
     "ConsoleSignIn",
     "CorrectPlayer",
+    "DownloadQuery",
+    "DrainDatabase",
     "ExpectationFailed",
     "FeedQuery",
     "Frame",
@@ -152,6 +156,7 @@ __all__ = [
     "NoQuery",
     "NodesQuery",
     "Notice",
+    "OnEdition",
     "OnVersion",
     "PasswordChange",
     "PingFrame",

@@ -103,7 +103,13 @@ class RankingsQuery(PlayersFilter):
     cursor: Cursor | None = None
 
 
-class RankingExportQuery(PlayersFilter):
+class DownloadQuery(QueryModel):
+    """`console_operator` is for whom a page of the console asks: a link can't have the header that says so."""
+
+    console_operator: ShortText | None = None
+
+
+class RankingExportQuery(PlayersFilter, DownloadQuery):
     format: Format = "csv"
 
 
@@ -131,7 +137,7 @@ class AuditQuery(AuditFilter):
     cursor: Annotated[str | None, Field(pattern=r"^[1-9][0-9]{0,17}$")] = None
 
 
-class AuditExportQuery(AuditFilter):
+class AuditExportQuery(AuditFilter, DownloadQuery):
     format: Format = "csv"
 
 

@@ -159,7 +159,15 @@ class MailToPlayer(Because):
     )
 
 
-class MoveSlots(Because):
+class DrainDatabase(Because):
+    """`expected_plan` is the `plan` of a preview: if other moves would be ordered by now, it is refused."""
+
+    model_config = _example(reason="the old server")
+
+    expected_plan: Annotated[str | None, StringConstraints(pattern=r"^[0-9a-f]{16}$")] = None
+
+
+class MoveSlots(DrainDatabase):
     """`slots` of `group`, such as 0-15, 20, go to `target`; without both the group is balanced."""
 
     model_config = _example(reason="the new server", group="players", slots="0-15, 20", target="two")
@@ -186,9 +194,14 @@ class RollBackPlayer(OnVersion):
 
 
 class SaveQuery(Because):
-    """`query` has the parameters of rankings, as a URL has them, without those that only one player may fit."""
+    """`query` has the parameters of rankings, as a URL has them, without those that only one player may fit.
+
+    If `replace` is false, a name that is taken is refused.
+    """
 
     model_config = _example(reason="for the spring event", query={"class": "mage", "min_level": "10"})
+
+    replace: bool | None = None
 
     query: Annotated[dict[ShortText, Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=20)]
 

@@ -7,10 +7,19 @@ from pydantic import ConfigDict, Field
 from gameserver.transport.wire.fields import Moment
 from gameserver.transport.wire.requests import Because
 
+MOST_EDITIONS = 2**31 - 1
 Seconds = Annotated[int | None, Field(ge=5, le=30 * 86_400)]
 
 
-class SwitchRules(Because):
+class OnEdition(Because):
+    """`expected_edition` is the order to cancel, or the edition in force at the preview: refused if it is another."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "a typo", "expected_edition": 7}]})
+
+    expected_edition: Annotated[int | None, Field(ge=0, le=MOST_EDITIONS)] = None
+
+
+class SwitchRules(OnEdition):
     """When other rules are in force: `at` a moment, or `in_seconds`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "hunts paid too much", "in_seconds": 60}]})

@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from gameserver.commands import admins
 from gameserver.config.settings import Settings
@@ -111,3 +111,46 @@ async def test_a_viewer_sees_the_fleet_and_orders_nothing(page: Page, node: InPr
     await expect(page.get_by_role("row", name="two primary")).to_be_visible()
     for name in ("Move slots…", "Rebalance…", "Drain"):
         await expect(page.get_by_role("button", name=name)).to_have_count(0)
+
+
+async def test_a_restarted_node_has_no_rates_of_two_processes_and_charts_say_which_nodes_they_lack(
+    signed_in: Page,
+) -> None:
+    page, answers = signed_in, 0
+
+    async def answer(route: Route) -> None:
+        nonlocal answers
+        answers += 1
+        real = await route.fetch()
+        found = await real.json()
+        [node] = found["nodes"]
+        # Every second process is another one, which has been up for longer at its answer and has used less so far.
+        figures = {**node["figures"], "up_seconds": 1000 + answers, "processor_seconds": 900 - answers * 50}
+        restarted = {**node, "name": "r", "figures": figures, "started_at": f"2026-01-01T00:00:0{answers % 10}Z"}
+        others = [{**node, "name": f"n{number}", "address": f"127.0.0.9:{number}"} for number in range(8)]
+        await route.fulfill(json={**found, "nodes": [restarted, *others]})
+
+    await page.route("**/admin/v1/fleet", answer)
+    await page.goto("/console/fleet")
+    await expect(page.get_by_text("The charts show 8 of 9 nodes")).to_be_visible()
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="r", exact=True))
+    await expect(row.get_by_role("cell", name="–", exact=True)).to_have_count(4)
+    await expect(page.get_by_role("row", name="n7").first).to_contain_text("%")
+
+
+async def test_a_viewer_sees_who_would_be_rewarded_without_links(page: Page, node: InProcessNode) -> None:
+    _, secret = await admins.make(node.core.commands.admins, "tests", NewKey("reader", Role.VIEWER), "a test")
+    await sign_in(page, secret)
+
+    async def answer(route: Route) -> None:
+        found = await (await route.fetch()).json()
+        place = {"rank": 1, "score": 5, "player": "7", "name": "Ann", "reward": {"exp": 5}}
+        await route.fulfill(json={**found, "places": [place]})
+
+    await page.route("**/admin/v1/seasons/*/preview*", answer)
+    await page.goto("/console/fleet?tab=boards")
+    await page.get_by_role("button", name="Rewards of dragons_weekly").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_role("cell", name="Ann", exact=True)).to_be_visible()
+    await expect(dialog.get_by_role("link")).to_have_count(0)
+    assert not await violations(page)

@@ -35,9 +35,14 @@ async def test_a_key_is_made_shown_once_rotated_and_revoked_by_keyboard(
     await page.context.grant_permissions(["clipboard-write"])  # as a browser with a window does for who presses a key
     await page.keyboard.press("Enter")
     await expect(dialog.get_by_role("status")).to_have_text("Copied.")
+    for _ in range(2):
+        await page.go_back()
+        await expect(dialog.get_by_label("Key", exact=True)).to_have_value(secret)
     stores = "JSON.stringify([location.href, history.state, {...localStorage}, {...sessionStorage}])"
     assert secret not in await page.evaluate(stores)
     await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    assert page.url.endswith("/console/keys")
     row = page.get_by_role("row", name="ann-2.x@example")
     await expect(row).to_contain_text("support")
     assert secret not in await page.content()
@@ -59,6 +64,7 @@ async def test_a_key_is_made_shown_once_rotated_and_revoked_by_keyboard(
     await dialog.get_by_label("to confirm").fill("ann-2.x@example")
     await page.keyboard.press("Enter")
     await expect(row).to_have_count(0)
+    await expect(page.get_by_role("region", name="Operators' keys")).to_be_focused()
     await page.get_by_label("have ended (2)").press("Space")
     await expect(row).to_have_count(2)
     await page.get_by_role("button", name="Revoke boss").press("Enter")

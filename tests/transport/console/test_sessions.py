@@ -1,13 +1,19 @@
 """How sessions of the console end and change hands, and what becomes of what an operator was doing."""
 
+import re
+from contextlib import AsyncExitStack
+
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
 from gameserver.commands import admins
+from gameserver.config.limits import PerMinute
+from gameserver.config.settings import Settings
 from gameserver.rules.roles import Role
+from gameserver.stack.processes.ports import free_port
 from gameserver.storage.operators.admin_keys import NewKey
 from tests.support.client import ADMIN_KEY, Api
-from tests.support.nodes import InProcessNode
+from tests.support.nodes import InProcessNode, start_node
 from tests.transport.console.conftest import sign_in, violations
 from tests.transport.console.test_command_ids import CORRECTIONS, held, ids_sent, preview, send
 
@@ -187,3 +193,16 @@ async def test_a_new_key_stays_though_the_session_ends_with_the_old_one(page: Pa
     await dialog.get_by_role("button", name="I have it").click()
     await sign_in(page, secret)
     await expect(page.get_by_role("row", name="boss").first).to_be_visible()
+
+
+async def test_who_has_sent_too_many_wrong_keys_is_told_when_to_try_again(page: Page, settings: Settings) -> None:
+    limit = PerMinute(per_minute=1, burst=1)
+    limits = settings.limits.model_copy(update={"exempt": [], "wrong_keys_per_address": limit})
+    node = settings.node.model_copy(update={"name": "strict", "port": free_port()})
+    async with AsyncExitStack() as stack:
+        strict = await start_node(stack, settings.model_copy(update={"node": node, "limits": limits}))
+        await page.goto(f"{strict.url}/console/")
+        for text in ("This isn't an admin key.", re.compile(r"Try again in [1-9]\d* s\.")):
+            await page.get_by_label("Admin key").fill("hlk_wrong")
+            await page.get_by_role("button", name="Sign in").click()
+            await expect(page.get_by_role("alert")).to_contain_text(text)

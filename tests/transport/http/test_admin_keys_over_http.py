@@ -103,6 +103,11 @@ async def test_a_session_serves_the_operator_for_whom_a_page_asks_or_nobody(api:
         refused = await api.ask(method, f"/admin/v1/{path}", body=sent, key=command_id(), **others)
         assert (refused.status, refused.code) == (403, "other_operator")
         assert "signed in as 김 ann" in refused.body["detail"]
+    for path in ("players/1/export", "rankings/export", "audit/export"):
+        link = await api.ask("GET", f"/admin/v1/{path}?console_operator=tester", **session)
+        assert (link.status, link.code) == (403, "other_operator"), path
+        link = await api.ask("GET", f"/admin/v1/{path}?console_operator=%EA%B9%80%20ann", **session)
+        assert link.code not in ("other_operator", "bad_input"), path
     assert await states(api, "ann") == []
     assert (await api.ask("GET", "/admin/v1/session", **session)).body["name"] == "김 ann"
     assert (await api.ask("POST", "/admin/v1/keys", body=body, key=command_id(), **own)).status == 201

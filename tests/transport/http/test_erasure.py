@@ -1,7 +1,10 @@
 """The receipt of an erasure is true: it searches what others have, and finds what was left there."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,11 +12,14 @@ import pytest
 from sqlalchemy import JSON, String, Table, text
 from sqlalchemy.sql.visitors import iterate
 
+from gameserver.commands import erasure, export_places
 from gameserver.config.settings import Settings
 from gameserver.storage import tables
 from gameserver.storage.accounts import erasure_search
 from gameserver.storage.ids import slot_of
+from gameserver.storage.operators import audit, reports
 from gameserver.storage.operators.mentions import TEXTS
+from gameserver.storage.postgres.database import QUERY_SECONDS
 from tests.support.client import ADMIN_KEY, Api, Signed, command_id
 from tests.support.deployment import connected, with_rules
 from tests.support.everywhere import everywhere
@@ -135,3 +141,33 @@ async def test_a_store_that_cant_be_searched_in_time_is_named(api: Api, monkeypa
     monkeypatch.setitem(erasure_search.SQL, "letters_inbox", text(cancelled))
     receipt = (await change(api, "POST", who, "/erasure")).body
     assert (receipt["complete"], receipt["unsearched"]) == (True, ["one: inbox", "two: inbox"])
+
+
+async def test_a_receipt_comes_in_time_however_long_the_stores_take(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    who = await api.sign_up("mage", name=NAME)
+    monkeypatch.setattr(erasure, "OWN_SECONDS", 0.2)
+    monkeypatch.setattr(erasure, "ALL_SECONDS", 0.4)
+    endless = text("select pg_sleep(60) where cast(:id as bigint) > 0")
+    for statement in erasure_search.SQL:
+        monkeypatch.setitem(erasure_search.SQL, statement, endless)
+    async with asyncio.timeout(5):
+        receipt = (await change(api, "POST", who, "/erasure")).body
+    stores = ("claims", *erasure_search.STORES)
+    assert {f"{database}: {store}" for database in ("one", "two") for store in stores} <= set(receipt["unsearched"])
+
+
+def test_no_operation_of_operators_may_take_longer_than_the_way_to_it_waits() -> None:
+    haproxy = files("gameserver.stack.servers").joinpath("haproxy.cfg").read_text("utf-8")
+    script = files("gameserver.transport.console").joinpath("static/lib/api.js").read_text("utf-8")
+    [waits] = re.findall(r"^ +timeout server (\d+)s$", haproxy, re.M)
+    [exports] = re.findall(r"set-timeout server (\d+)s if .* path_end /export", haproxy)
+    [page_waits] = re.findall(r"DEADLINE_MS = ([\d_]+);", script)
+    bounds = {
+        "an erasure": erasure.ALL_SECONDS + erasure.ARRIVAL_SECONDS,
+        "a copy of a command": audit.COPY_SECONDS,
+        "a question over all players": reports.SECONDS,
+        "a page of a player": QUERY_SECONDS,
+    }
+    assert {name for name, seconds in bounds.items() if seconds >= int(waits)} == set()
+    assert int(waits) < int(page_waits) / 1000
+    assert int(exports) >= export_places.LONGEST_SECONDS

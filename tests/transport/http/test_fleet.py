@@ -64,14 +64,17 @@ async def test_slots_are_moved_as_previewed_and_an_order_that_is_sent_again_chan
     who = await api.sign_up()
     order = {"group": "players", "slots": "0-3", "target": "two", "reason": "a test"}
     before = await owned(api, "two")
+    other = (await admin(api, "POST", "moves?preview=true", **{**order, "slots": "0-2"})).body["plan"]
     first = await admin(api, "POST", "moves?preview=true", **order)
     assert first.status == 200, first.body
+    refused = await admin(api, "POST", "moves", **order, expected_plan=other)
+    assert (refused.status, refused.code) == (409, "conflict"), refused.body
     assert first.body["ids"] == []
     [planned] = first.body["moves"]
     assert (planned["source"], planned["target"]) == ("one", "two")
     assert (await admin(api, "GET", "moves")).body["moves"] == []
     key = command_id()
-    ordered = await admin(api, "POST", "moves", key, **order)
+    ordered = await admin(api, "POST", "moves", key, **order, expected_plan=first.body["plan"])
     assert ordered.status == 200, ordered.body
     assert ordered.body["moves"] == first.body["moves"]
     ids = ordered.body["ids"]
@@ -110,7 +113,10 @@ async def test_a_drain_is_ordered_and_cancelled_and_the_last_database_has_none(a
     foreseen = await admin(api, "POST", "databases/two/drain?preview=true", reason="a test")
     assert foreseen.status == 200, foreseen.body
     assert {move["source"] for move in foreseen.body["moves"]} == {"two"}
-    ordered = await admin(api, "POST", "databases/two/drain", command_id(), reason="a test")
+    plan = foreseen.body["plan"]
+    other = await admin(api, "POST", "databases/two/drain", reason="a test", expected_plan=plan[::-1])
+    assert (other.status, other.code) == (409, "conflict"), other.body
+    ordered = await admin(api, "POST", "databases/two/drain", command_id(), reason="a test", expected_plan=plan)
     assert ordered.status == 200, ordered.body
     assert ordered.body["moves"] == foreseen.body["moves"]
     for move_id in ordered.body["ids"]:
@@ -136,7 +142,7 @@ async def test_a_drain_of_no_slots_that_is_sent_again_is_planned_and_recorded_on
     await moved(api, drained.body["ids"])
     key = command_id()
     ordered = [await admin(api, "POST", "databases/two/drain", key, reason="it is empty") for _ in range(2)]
-    assert [(each.status, each.body) for each in ordered] == [(200, {"moves": [], "ids": []})] * 2
+    assert [(each.status, each.body["moves"], each.body["ids"]) for each in ordered] == [(200, [], [])] * 2
     entries = (await admin(api, "GET", f"audit?command_id={key}")).body["entries"]
     assert [(entry["action"], entry["after"]) for entry in entries] == [("database_drain", {"moves": []})]
     order = {"group": "players", "slots": "0-3", "target": "one", "reason": "a test"}

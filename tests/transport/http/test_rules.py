@@ -1,11 +1,14 @@
 """Rules over HTTP: previewed, published once per command id, listed with who is ready, cancelled, compared."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from gameserver.config.settings import Settings
+from gameserver.storage.operators import rule_orders
+from gameserver.times import rfc3339
 from gameserver.transport.wire import LARGEST_GAME_BODY
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.freezing import frozen
@@ -81,6 +84,50 @@ async def test_bad_orders_name_their_fields_and_change_nothing(api: Api, setting
         assert (await post(api, "?preview=true", **given)).body["plan"]["problems"] == problems
     assert fields_of((await post(api, "?preview=true", game=changed, at=long_ago, in_seconds=60)).body) == ["at"]
     assert (await api.admin("rules")).body["orders"] == []
+
+
+@pytest.mark.parametrize("path", ["", "/revert", "/cancel"])
+async def test_an_order_is_of_the_edition_that_its_operator_saw_or_refused(
+    api: Api, settings: Settings, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rule_orders, "SHORTEST_LEAD_SECONDS", 0.3)
+    monkeypatch.setattr(rule_orders, "DECISION_LEAD_SECONDS", 0.1)
+    text = settings.game.read_text("utf-8")
+    first, other, third = (text.replace("exp = 5\n", f"exp = {exp}\n") for exp in (6, 7, 8))
+    seen = (await post(api, "?preview=true", game=first)).body["plan"]["edition"]
+    assert seen == 0
+    if path == "/cancel":
+        seen = (await post(api, game=first, in_seconds=60)).body["order"]["edition"]
+        await post(api, "/cancel")
+    moment = {"in_seconds": 60} if path == "/cancel" else {"at": rfc3339(datetime.now(UTC) + timedelta(seconds=0.8))}
+    at = (await post(api, game=other, expected_edition=0, **moment)).body["order"]["at"]
+    body: dict[str, Any] = {"": {"game": third}, "/revert": {}, "/cancel": {}}[path]
+    if path != "/cancel":
+        body["in_seconds"] = 60
+        await wait_until(lambda: in_force(api), what="a colleague's rules are in force")
+    refused = await post(api, path, expected_edition=seen, **body)
+    assert (refused.status, refused.code) == (409, "conflict"), refused.body
+    assert "edition" in refused.body["detail"]
+    newest = (await api.admin("rules")).body["orders"][0]
+    assert (newest["at"], newest["state"]) == (at, "ordered" if path == "/cancel" else "in_force")
+    allowed = await post(api, path, expected_edition=newest["edition"], **body)
+    assert allowed.status == 200, allowed.body
+
+
+async def in_force(api: Api) -> bool:
+    return bool((await api.admin("rules")).body["edition"])
+
+
+async def test_a_cancel_that_is_sent_again_tells_its_own_order_whatever_was_ordered_since(
+    api: Api, settings: Settings
+) -> None:
+    easier, key = settings.game.read_text("utf-8").replace("exp = 5\n", "exp = 6\n"), command_id()
+    order = (await post(api, game=easier, in_seconds=60)).body["order"]
+    await post(api, "/cancel", key, expected_edition=order["edition"])
+    await post(api, game=easier, in_seconds=60)
+    again = (await post(api, "/cancel", key, expected_edition=order["edition"])).body["order"]
+    assert (again["edition"], again["state"]) == (order["edition"], "cancelled")
+    assert (await api.admin("rules")).body["orders"][0]["state"] == "ordered"
 
 
 @pytest.mark.own_node

@@ -65,6 +65,15 @@ async def test_saving_again_replaces_and_each_change_is_audited_with_before_and_
     assert {each["reason"] for each in log[2:]} == {"for the spring event"}
 
 
+async def test_a_name_that_is_taken_is_replaced_unless_its_saver_says_otherwise(api: Api) -> None:
+    await save(api, "mages", QUERY)
+    body = {"reason": "mine", "query": {"class": "priest"}, "replace": False}
+    refused = await api.ask("POST", "/admin/v1/queries/mages", token=ADMIN_KEY, body=body)
+    assert (refused.status, refused.code) == (409, "conflict"), refused.body
+    assert (await api.admin("queries")).body["queries"][0]["query"] == QUERY
+    assert (await api.ask("POST", "/admin/v1/queries/priests", token=ADMIN_KEY, body=body)).status == 200
+
+
 BAD: list[tuple[str, Any, str]] = [
     ("a/b", QUERY, "name"),
     ("<b>", QUERY, "name"),

@@ -3,6 +3,7 @@
 import { ask, onSignedOut, signedIn } from './lib/api.js';
 import { Boundary, Mishap } from './lib/boundary.js';
 import { Fault } from './lib/dialog.js';
+import { keepFocus } from './lib/focus.js';
 import { html, render, useEffect, useRef, useState } from './lib/html.js';
 import { Link, go, urlOf, useCurrentInSight, useRoute } from './lib/router.js';
 import { SignIn, SignInAgain } from './sign_in.js';
@@ -103,4 +104,5 @@ function App() {
     ${away && html`<${SignInAgain} name=${admin.name} ...${away} onDone=${entered} />`}`;
 }
 
+keepFocus();
 render(html`<${App} />`, document.getElementById('app'));

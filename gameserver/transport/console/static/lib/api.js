@@ -91,6 +91,7 @@ export async function ask(method, path, { query, body, commandId, key, signal, d
   }
   if (response.ok) return text ? JSON.parse(text) : null;
   const problem = problemOf(text);
+  problem.retry_after ??= Number(response.headers.get('Retry-After')) || null; // a refusal of the rules says it itself
   const isPresent = asked === comings; // else the operator has signed in again since it was asked
   if (response.status === 401 && !key) {
     problem.detail = NOT_DONE;
@@ -132,8 +133,8 @@ async function untilAborted(work, signal) {
   return Promise.race([work, aborted]);
 }
 
-// Where the browser saves a file from, such as an export.
-export const download = (path, query) => ROOT + pathOf(path, query);
+// Where the browser saves a file from, such as an export. A link has no headers, so it says in its query whose it is.
+export const download = (path, query) => ROOT + pathOf(path, { ...query, console_operator: operator });
 
 // A UUID of version 7, which carries the time of this browser.
 export function newCommandId() {

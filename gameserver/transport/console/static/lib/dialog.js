@@ -2,6 +2,7 @@
 
 import { ask, newCommandId } from './api.js';
 import { Commands } from './commands.js';
+import { focusNear, partsAround } from './focus.js';
 import { isMoment, number } from './format.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 
@@ -9,30 +10,37 @@ const ATTEMPTS = 5; // at a change of a player that acts meanwhile
 const HAS_SECONDS = /:\d\d:\d\d/;
 const LATEST = '9999-12-31T23:59'; // without it, fields take years of six digits
 
-// The reference of a <dialog> that is modal while it is drawn. The focus returns to where it was.
+// The reference of a <dialog> that is modal while it is drawn. The focus returns to where it was, or near.
 export function useModal() {
   const element = useRef(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
+    const parts = partsAround(before);
     const dialog = element.current;
     dialog.showModal();
     return () => {
       dialog.close(); // while it is open, nothing else can have the focus
-      before?.focus?.();
+      focusNear(before, parts);
     };
   }, []);
   return element;
 }
 
-// A modal dialog; Escape, its button and leaving the address at which it is open, as by Back, call `onClose`.
-export function Dialog({ title, onClose, children, wide = false }) {
+// A modal dialog; Escape, its button and leaving the address at which it is open, as by Back, call `onClose`. One that `stays`,
+// for what is shown once, is left only by the first two: it has an entry of its own in the history, which Back leads out of.
+export function Dialog({ title, onClose, children, wide = false, stays = false }) {
   const element = useModal();
   const close = useRef(onClose);
   close.current = onClose;
   useLayoutEffect(() => {
-    const leave = () => close.current();
+    const remain = () => history.pushState(null, '', location.href);
+    const leave = stays ? remain : () => close.current();
+    if (stays) remain();
     addEventListener('popstate', leave);
-    return () => removeEventListener('popstate', leave);
+    return () => {
+      removeEventListener('popstate', leave);
+      if (stays) history.back();
+    };
   }, []);
   const cancel = (event) => {
     event.preventDefault();
@@ -86,16 +94,18 @@ export function Moment({ given, value, ...rest }) {
 // What is wrong with a text that should be a moment; undefined if nothing is.
 export const notMoment = (text) => (text && !isMoment(text) ? `“${text}” isn't a moment.` : undefined);
 
+const versionOf = ({ version }) => ({ expected_version: version });
+
 // The dialog of a change.
 //
 // `request(values, preview)` gives {method, path, query, body} of the change, or, with `preview`, of its preview (null:
 // there is none); `reason` goes into it where `reasonIn` says ('body' or 'query'). `fields(values, set, problems)` draws
 // what is to be filled in; `check(values)` gives problems by field, and while there is one nothing is sent. `show(answer)`
 // draws a preview's answer; `confirm`, if given, has to be typed, as text or from the preview's answer. `binding(answer)`,
-// if given, is what of a preview has to be so still when the change is made: it is made of the version of the player that
-// was compared with the preview, or not at all. After it was made, `onClose()` is called if the dialog is still there, and
+// if given, is what of a preview has to be so still when the change is made: it is made of what was compared with the preview,
+// which `expecting(answer)` names in the body (the player's version, if not given), or not at all. After it was made, `onClose()` is called if the dialog is still there, and
 // `onDone(answer)` in any case: who closes it while it is sent is told how it ended.
-export function Change({ title, verb, request, fields, check = () => ({}), show, confirm, binding, initial = {}, reasonIn = 'body', danger = false, onDone, onClose }) {
+export function Change({ title, verb, request, fields, check = () => ({}), show, confirm, binding, expecting = versionOf, initial = {}, reasonIn = 'body', danger = false, onDone, onClose }) {
   const [values, setValues] = useState(initial);
   const [reason, setReason] = useState('');
   const [typed, setTyped] = useState('');
@@ -132,7 +142,7 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
       see(now);
       throw new Error('Meanwhile it would do something else than the preview said. The preview is a new one now: look at it again.');
     }
-    return { ...command, body: { ...command.body, expected_version: now.version } };
+    return { ...command, body: { ...command.body, ...expecting(now) } };
   };
   const make = async () => {
     const command = written(false);

@@ -12,6 +12,7 @@ import { may } from './index.js';
 
 const PAUSE_MS = 2000;
 const POINTS = 150;
+const LINES = 8; // of a chart: as many as there are colours
 const TABS = [['now', 'Now'], ['slots', 'Slots and moves'], ['boards', 'Boards and seasons']];
 
 // The value under which a share of the counts lies, from buckets with these upper bounds, in ms.
@@ -34,10 +35,11 @@ const difference = (now, before) => now.map((value, at) => Math.max(0, value - (
 const sum = (counts) => counts.reduce((total, count) => total + count, 0);
 
 // What happened between two answers: per node its rates and latencies.
-function rates(now, before) {
-  const earlier = Object.fromEntries(before.answer.nodes.map((node) => [node.address, node]));
+function rates(now, last) {
+  const earlier = Object.fromEntries(last.answer.nodes.map((node) => [node.address, node]));
   return now.answer.nodes.map((node) => {
-    const old = earlier[node.address]?.figures ?? {};
+    const before = earlier[node.address];
+    const old = before?.started_at === node.started_at ? before.figures : {}; // else another process counted
     const { figures } = node;
     const elapsed = figures.up_seconds - old.up_seconds;
     if (!figures.requests || !old.requests || !(elapsed > 0)) return { node, known: false };
@@ -116,7 +118,8 @@ function Databases({ answer, onDrain }) {
 
 function Charts({ history }) {
   const x = history.map((point) => point.at);
-  const names = [...new Set(history.flatMap((point) => point.nodes.map((each) => each.node.name)))].slice(0, 8);
+  const all = [...new Set(history.flatMap((point) => point.nodes.map((each) => each.node.name)))];
+  const names = all.slice(0, LINES);
   const lines = (figure) => names.map((name, color) => ({
     label: name,
     color,
@@ -126,7 +129,9 @@ function Charts({ history }) {
     }),
   }));
   const rate = (value) => number(Math.round(value));
-  return html`<section aria-label="Charts"><div class="charts">
+  return html`<section aria-label="Charts">
+    ${all.length > LINES && html`<p class="faint">The charts show ${LINES} of ${number(all.length)} nodes; the list below has all.</p>`}
+    <div class="charts">
     <${Chart} title="Actions" unit="per second" time x=${x} lines=${lines('actions')} show=${rate} />
     <${Chart} title="Latency of actions, p99" unit="ms" time x=${x} lines=${lines('p99')} show=${(value) => value.toFixed(1)} />
     <${Chart} title="Requests over HTTP" unit="per second" time x=${x} lines=${lines('requests')} show=${rate} />
@@ -170,7 +175,7 @@ export default function Fleet({ route, admin }) {
       onDrain=${orders ? (database) => setChange({ kind: 'drain', database }) : null}
       onNode=${orders ? (kind, node) => setChange({ kind, node }) : null} />`}
     ${asked.value && tab === 'slots' && html`<${SlotMaps} /><${Moves} fleet=${asked.value} orders=${orders} onTold=${setTold} />`}
-    ${tab === 'boards' && html`<${Boards} /><${Seasons} />`}
+    ${tab === 'boards' && html`<${Boards} /><${Seasons} admin=${admin} />`}
     ${change?.kind === 'drain' && html`<${DrainDatabase} database=${change.database} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${change?.kind === 'leave' && html`<${DrainNode} node=${change.node} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${change?.kind === 'resume' && html`<${ResumeNode} node=${change.node} onDone=${setTold} onClose=${() => setChange(null)} />`}

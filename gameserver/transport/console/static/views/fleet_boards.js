@@ -6,6 +6,7 @@ import { ago, languageOf, number, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { Link, urlOf } from '../lib/router.js';
+import { may } from './index.js';
 
 const SAMPLE = 500;
 
@@ -30,7 +31,7 @@ export function Boards() {
     })}</tbody></table></div></section>`;
 }
 
-export function Seasons() {
+export function Seasons({ admin }) {
   const { value, error, reload } = useRead('/seasons');
   const [shown, setShown] = useState(null);
   return html`<section><h2>Seasons</h2><${Fault} error=${error} again=${reload} />
@@ -41,10 +42,11 @@ export function Seasons() {
         <td><time datetime=${season.end} title=${ago(season.end)}>${when(season.end)}</time></td><td class="n">${number(season.players)}</td>
         <td>${season.state === 'running' && html`<button type="button" class="plain" onClick=${() => setShown(season.board)}>Rewards of ${season.board} as of now…</button>`}</td></tr>`)}
       </tbody></table></div>`}
-    ${shown && html`<${Rewards} board=${shown} onClose=${() => setShown(null)} />`}</section>`;
+    ${shown && html`<${Rewards} board=${shown} opens=${may(admin.role, 'support')} onClose=${() => setShown(null)} />`}</section>`;
 }
 
-function Rewards({ board, onClose }) {
+// `opens`: whether the operator may look at players.
+function Rewards({ board, opens, onClose }) {
   const { value, error, reload } = useRead(`/seasons/${encodeURIComponent(board)}/preview`, { limit: 100 });
   const reward = (each) => (each ? [each.exp && `${number(each.exp)} exp`, each.text].filter(Boolean).join(', ') : '–');
   return html`<${Dialog} title=${`${board}: if it ended now`} onClose=${onClose} wide>
@@ -53,7 +55,7 @@ function Rewards({ board, onClose }) {
     ${value && html`<p>It ends ${when(value.season.end)}. Nothing is paid by looking.</p>
       <div class="scroll" role="region" aria-label="Places and rewards" tabindex="0"><table><thead><tr><th scope="col" class="n">Rank</th><th scope="col">Player</th><th scope="col" class="n">Score</th><th scope="col">Reward</th></tr></thead>
       <tbody>${value.places.map((place) => html`<tr key=${place.player}><td class="n">${number(place.rank)}</td>
-        <td><${Link} to=${urlOf('player', [place.player])} lang=${languageOf(place.name)}>${place.name}<//></td>
+        <td lang=${languageOf(place.name)}>${opens ? html`<${Link} to=${urlOf('player', [place.player])}>${place.name}<//>` : place.name}</td>
         <td class="n">${number(place.score)}</td><td>${reward(place.reward)}</td></tr>`)}</tbody></table></div>
       ${!value.places.length && html`<p class="faint">Nobody has scored yet.</p>`}`}
   <//>`;

@@ -66,6 +66,7 @@ export function Moves({ fleet, orders, onTold }) {
   </section>`;
 }
 
+const bound = { binding: ({ moves }) => moves, expecting: ({ plan }) => ({ expected_plan: plan }) };
 const total = (plan) => plan.moves.reduce((all, move) => all + move.count, 0);
 const ordered = ({ ids }) => (ids.length ? `Ordered: ${ids.map((id) => `move ${id}`).join(', ')}.` : 'No slot had to be moved.');
 
@@ -80,7 +81,7 @@ export function DrainDatabase({ database, onDone, onClose }) {
   const request = (_, preview) => ({ method: 'POST', path: `/databases/${encodeURIComponent(database)}/drain`, query: preview ? { preview: true } : {} });
   return html`<${Change} title=${`Drain ${database}`} verb="Drain" danger request=${request} onClose=${onClose}
     fields=${() => html`<p>All its slots move to the other databases while players play; it gets no new ones.</p>`}
-    show=${(plan) => html`<${Plan} plan=${plan} />`} confirm=${total} onDone=${(answer) => onDone(ordered(answer))} />`;
+    show=${(plan) => html`<${Plan} plan=${plan} />`} confirm=${total} ...${bound} onDone=${(answer) => onDone(ordered(answer))} />`;
 }
 
 const connected = (node) => `${number(node.players)} players on ${number(node.sockets)} sockets`;
@@ -118,6 +119,6 @@ export function MoveSlots({ members, balance, onDone, onClose }) {
       <${Field} id="target" label="To"><select id="target" value=${values.target || of(values.group)[0]} onChange=${(event) => set('target', event.target.value)}>
         ${of(values.group).map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select><//>`}`;
   return html`<${Change} title=${balance ? 'Rebalance' : 'Move slots'} verb=${balance ? 'Rebalance' : 'Move'} request=${request} initial=${initial}
-    fields=${fields} show=${(plan) => html`<${Plan} plan=${plan} />`} confirm=${total}
+    fields=${fields} show=${(plan) => html`<${Plan} plan=${plan} />`} confirm=${total} ...${bound}
     onDone=${(answer) => onDone(ordered(answer))} onClose=${onClose} />`;
 }

@@ -64,7 +64,7 @@ function Once({ made, onClose }) {
       setSaid('This browser can\'t: copy it by hand.');
     }
   };
-  return html`<${Dialog} title=${`The key of ${made.name} (${made.role})`} onClose=${onClose} wide>
+  return html`<${Dialog} title=${`The key of ${made.name} (${made.role})`} onClose=${onClose} wide stays>
     <p>It is shown this once. If it gets lost, rotate it.</p>
     <${Field} id="secret" label="Key"><input id="secret" class="mono" readonly value=${made.key} autocomplete="off"
       onFocus=${(event) => event.target.select()} /><//>

@@ -29,6 +29,8 @@ const seconds = (values, set) => html`<${Field} id="seconds" label="In how many 
   <input id="seconds" type="number" min="5" required value=${values.seconds} aria-describedby="seconds-hint"
     onInput=${(event) => set('seconds', event.target.value)} /><//>`;
 
+// What an order is made of: the preview's edition, and what it changes.
+const bound = { binding: ({ plan }) => plan, expecting: ({ plan }) => ({ expected_edition: plan.edition }) };
 const confirmed = (answer) => (answer.plan.problems.length ? null : `${answer.plan.changes.length} values`);
 
 function Publish({ onDone, onClose }) {
@@ -43,7 +45,7 @@ function Publish({ onDone, onClose }) {
   const request = (values, preview) => ({
     method: 'POST', path: '/rules', query: preview ? { preview: true } : {}, body: { game: values.game, in_seconds: Number(values.seconds) },
   });
-  return html`<${Change} title="Publish rules" verb="Publish" danger initial=${{ game: '', seconds: '60' }} fields=${fields} request=${request}
+  return html`<${Change} title="Publish rules" verb="Publish" danger initial=${{ game: '', seconds: '60' }} fields=${fields} request=${request} ...${bound}
     show=${(answer) => html`<${Plan} answer=${answer} />`} confirm=${confirmed}
     onDone=${({ order }) => onDone(`Rulebook ${order.rulebook} will be in force from ${when(order.at)} on.`)} onClose=${onClose} />`;
 }
@@ -52,14 +54,14 @@ function Revert({ onDone, onClose }) {
   const request = (values, preview) => ({
     method: 'POST', path: '/rules/revert', query: preview ? { preview: true } : {}, body: { in_seconds: Number(values.seconds) },
   });
-  return html`<${Change} title="Go back to the rulebook before" verb="Revert" danger initial=${{ seconds: '10' }} fields=${seconds} request=${request}
+  return html`<${Change} title="Go back to the rulebook before" verb="Revert" danger initial=${{ seconds: '10' }} fields=${seconds} request=${request} ...${bound}
     show=${(answer) => html`<${Plan} answer=${answer} />`} confirm=${confirmed}
     onDone=${({ order }) => onDone(`Rulebook ${order.rulebook} will be in force again from ${when(order.at)} on.`)} onClose=${onClose} />`;
 }
 
 function Cancel({ order, onDone, onClose }) {
   return html`<${Change} title="Cancel the order" verb="Take it back" danger confirm=${String(order.rulebook)}
-    request=${(_, preview) => (preview ? null : { method: 'POST', path: '/rules/cancel', body: {} })}
+    request=${(_, preview) => (preview ? null : { method: 'POST', path: '/rules/cancel', body: { expected_edition: order.edition } })}
     fields=${() => html`<p>Rulebook ${order.rulebook} won't be in force from ${when(order.at)} on.</p>`}
     onDone=${() => onDone('The order was cancelled.')} onClose=${onClose} />`;
 }

@@ -12,29 +12,39 @@ const pathOf = (name) => `/queries/${encodeURIComponent(name)}`;
 export function Saved({ query, mayChange }) {
   const [dialog, setDialog] = useState(null);
   const [told, setTold] = useState('');
+  const [picked, setPicked] = useState('');
   const asked = useRead('/queries');
   const queries = asked.value?.queries ?? [];
-  const chosen = queries.find((each) => text(each.query) === text(query))?.name ?? '';
+  const fitting = queries.filter((each) => text(each.query) === text(query)).map((each) => each.name);
+  const chosen = fitting.includes(picked) ? picked : fitting[0] ?? ''; // several may have the same filters
   const close = () => setDialog(null);
   const done = (said) => {
     setTold(said);
     asked.reload();
   };
+  const save = () => {
+    setDialog('save');
+    asked.reload(); // what colleagues have saved meanwhile isn't replaced unseen
+  };
+  const holder = (values) => queries.find((each) => each.name === values.name.trim());
   const choose = (event) => {
     const found = queries.find((each) => each.name === event.target.value);
+    setPicked(event.target.value);
     go(urlOf('players', [], found ? found.query : {}));
   };
   return html`<div class="bar saved"><${Field} id="saved" label="Saved query"><select id="saved" value=${chosen} onChange=${choose}>
       <option value="">none</option>${queries.map((each) => html`<option value=${each.name}>${each.name}</option>`)}</select><//>
-    ${mayChange && html`<button type="button" onClick=${() => setDialog('save')}>Save query</button>
+    ${mayChange && html`<button type="button" onClick=${save}>Save query</button>
       ${chosen && html`<button type="button" onClick=${() => setDialog('delete')}>Delete query</button>`}`}</div>
     <${Fault} error=${asked.error} again=${asked.reload} />
     <${Told} text=${told} onGone=${() => setTold('')} />
-    ${dialog === 'save' && html`<${Change} title="Save this query for all operators" verb="Save" initial=${{ name: chosen }}
-      request=${(values, preview) => (preview ? null : { method: 'POST', path: pathOf(values.name.trim()), body: { query } })}
+    ${dialog === 'save' && html`<${Change} title="Save this query for all operators" verb="Save" initial=${{ name: chosen, replace: false }}
+      request=${(values, preview) => (preview ? null : { method: 'POST', path: pathOf(values.name.trim()), body: { query, replace: Boolean(holder(values)) && values.replace } })}
       fields=${(values, set) => html`<${Field} id="query-name" label="Name"><input id="query-name" required maxlength="64"
-        value=${values.name} onInput=${(event) => set('name', event.target.value)} autocomplete="off" /><//>`}
-      onDone=${(answer) => done(`Saved as ${answer.name}.`)} onClose=${close} />`}
+        value=${values.name} onInput=${(event) => set('name', event.target.value)} autocomplete="off" /><//>
+        ${holder(values) && html`<p><label><input id="replace" type="checkbox" required checked=${values.replace}
+          onChange=${(event) => set('replace', event.target.checked)} /> Replace the query of this name, which ${holder(values).admin} has saved</label></p>`}`}
+      onDone=${(answer) => setPicked(answer.name) ?? done(`Saved as ${answer.name}.`)} onClose=${close} />`}
     ${dialog === 'delete' && html`<${Change} title=${`Delete the saved query ${chosen}`} verb="Delete" danger reasonIn="query"
       request=${(_, preview) => (preview ? null : { method: 'DELETE', path: pathOf(chosen) })}
       onDone=${() => done('Deleted.')} onClose=${close} />`}`;

@@ -75,8 +75,8 @@ class Passwords:
         self._idle = self._processes.copy()
         """The one that worked last is asked first, so those that nobody needs aren't begun."""
         self._guesses = Guesses()
-        self._resting: dict[Source, list[asyncio.TimerHandle]] = {}
-        """Turns that last longer for a wrong password, and their ends."""
+        self._resting: dict[_Rest, asyncio.TimerHandle] = {}
+        """Turns that last longer for a wrong password, and what ends them."""
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="argon2")
         self._no_password = _of_nobody()
         self._closed = False
@@ -127,8 +127,8 @@ class Passwords:
             self._turns.end(source)
         else:
             more = (2 ** self._guesses.of(source[:1]) - 1) * timed.worked / self._seconds_per_second
-            timer = asyncio.get_running_loop().call_later(more, self._end_rest, source)
-            self._resting.setdefault(source, []).append(timer)
+            rest = _Rest(source)
+            self._resting[rest] = asyncio.get_running_loop().call_later(more, self._end_rest, rest)
 
     def _has_to_wait(self, source: Source, timed: "_Timed[Any]") -> bool:
         """Counts a password that was checked, and says whether it was wrong and nobody better waits."""
@@ -140,16 +140,13 @@ class Passwords:
     def _make_room(self, source: Source) -> None:
         """Ends a turn that only lasts for a wrong password if this one waits and guesses less."""
         if source in self._turns.waiting():
-            guilty = next((other for other in self._resting if self._guesses.fewer(source, other)), None)
+            guilty = next((rest for rest in self._resting if self._guesses.fewer(source, rest.source)), None)
             if guilty is not None:
                 self._end_rest(guilty)
 
-    def _end_rest(self, source: Source) -> None:
-        timers = self._resting[source]
-        timers.pop(0).cancel()
-        if not timers:
-            del self._resting[source]
-        self._turns.end(source)
+    def _end_rest(self, rest: "_Rest") -> None:
+        self._resting.pop(rest).cancel()
+        self._turns.end(rest.source)
 
     def _rest(self, done: "asyncio.Future[_Timed[Any]]") -> float:
         if done.cancelled() or done.exception() is not None:
@@ -187,6 +184,13 @@ class Passwords:
         self._threads.shutdown(cancel_futures=True)
         for process in self._processes:
             process.close()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Rest:
+    """What is left of one turn after a wrong password; a source may have several."""
+
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)

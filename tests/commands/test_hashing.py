@@ -12,7 +12,7 @@ import pytest
 
 from gameserver.commands import guesses, hashing_process
 from gameserver.commands.hashing_process import NICENESS
-from gameserver.commands.passwords import HashingLimits, Passwords, source_of
+from gameserver.commands.passwords import Checked, HashingLimits, Passwords, _Timed, source_of
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Overloaded
 from gameserver.stack.processes.process_table import descendants
@@ -91,6 +91,29 @@ async def test_who_guesses_holds_up_its_own_next_guess_and_nobody_else(
             await passwords.verify(hashed, PASSWORD, GUESSER)
         for _ in range(3):
             assert await passwords.verify(hashed, PASSWORD, owner)
+    finally:
+        passwords.close()
+
+
+async def test_the_rests_of_one_source_end_each_by_itself() -> None:
+    passwords = Passwords(HashingLimits(share=1.0, waiting=8, per_network=8, per_address=8, seconds=1.0), cores=4)
+    try:
+        source, loop = source_of(GUESSER), asyncio.get_running_loop()
+        for worked in (0.01, 0.001):  # so the second one ends first
+            await passwords._turns.take(source)
+            done: asyncio.Future[_Timed[Checked]] = loop.create_future()
+            done.set_result(_Timed(Checked(fits=False), worked, worked, was_wrong=True))
+            passwords._rested(source, done)
+        assert len(passwords._resting) == 2
+
+        async def ended() -> bool:
+            return not passwords._resting
+
+        await wait_until(ended, what="both have ended")
+        for _ in range(3):  # of four, one network never has the last one
+            async with asyncio.timeout(1.0):
+                await passwords._turns.take(source)
+        assert passwords._turns.waiting() == []
     finally:
         passwords.close()
 

@@ -27,7 +27,8 @@ help: ## list the targets
 run: $(VENV)/ready ## start the stack of CONFIG (config/local.toml): Postgres, Valkey and nodes
 	$(BIN)/gameserver up --config $(CONFIG)
 
-# Three at a time, each with servers of its own; a file's tests stay together (tests/support/lanes.py).
+# Four at a time, each with servers of its own: half of what they do is waiting. A file's tests stay together
+# (tests/support/lanes.py).
 ifdef ROOM
 IN_ROOM = $(or $(shell find tests -type d -path '*/$(ROOM)' -not -path '*/__pycache__*'), \
 	$(error there is no folder tests/.../$(ROOM)))
@@ -36,7 +37,7 @@ test: $(VENV)/ready
 else
 test: system-packages $(VENV)/ready ## the gate and every test; ROOM=boards runs the tests of one room only
 	@$(AT_ONCE) $(GATE) collected
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 4 --dist loadfile
 endif
 
 test-fast: $(VENV)/ready ## the tests that need no server, in under 30 seconds
@@ -51,7 +52,7 @@ mutants: $(VENV)/ready ## plant faults in copies of the server; the swarm must c
 # Counts what child processes execute, too; what a test kills with SIGKILL writes no figures.
 coverage: $(VENV)/ready system-packages ## every test, or those of ROOM, counted: coverage by file and in total
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 3 --dist loadfile $(IN_ROOM)
+	$(BIN)/coverage run -m pytest -n 4 --dist loadfile $(IN_ROOM)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

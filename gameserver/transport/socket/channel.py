@@ -91,6 +91,12 @@ class SocketChannel:
         """Sends an error, then ends; the close's reason is the error's code unless given."""
         if isinstance(error, RateLimited):
             self._note_abuse()
+        self.turn_away(error, code, reason, frame_id)
+
+    def turn_away(
+        self, error: GameError, code: int, reason: str | None = None, frame_id: str | int | None = None
+    ) -> None:
+        """The same, for what this socket isn't to blame for."""
         self.send({"id": frame_id, "error": answers.frame_error(error, request_id.get())})
         self.end(code, reason or error.code)
 

@@ -183,14 +183,19 @@ async def _greet(conversation: Conversation, pacing: FramePacing) -> bool:
 
 
 async def _first(channel: SocketChannel, pacing: FramePacing) -> WSMessage | None:
-    """The first message; None at the end. Raises NotAuthenticated if it doesn't come in time, RateLimited."""
+    """The first message; None at the end, and where others of its address keep it from being heard.
+
+    Raises NotAuthenticated if it doesn't come in time.
+    """
     try:
         async with asyncio.timeout(HELLO_SECONDS) as patience:
             return await _next(channel, pacing, patience)
     except TimeoutError:
-        if pacing.held_up:
-            raise RateLimited("Sockets of this address send too much.", retry_after=pacing.held_up) from None
-        raise NotAuthenticated("No hello came in time.") from None
+        if not pacing.held_up:
+            raise NotAuthenticated("No hello came in time.") from None
+        error = RateLimited("Sockets of this address send too much.", retry_after=pacing.held_up)
+        channel.turn_away(error, wire.close_code_of(RateLimited))
+        return None
 
 
 async def _hello(conversation: Conversation, frame: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from gameserver.config.settings import Settings
 from gameserver.transport import wire
 from tests.support.client import ADMIN_KEY, Api
 from tests.support.nodes import InProcessNode, start_node
-from tests.transport.console.conftest import sign_in, violations
+from tests.transport.console.conftest import on_the_loop, sign_in, violations
 from tests.transport.http.test_campaigns import SECOND_KEY, TEXT, started, with_operators
 
 
@@ -45,7 +45,7 @@ async def test_a_letter_is_counted_confirmed_sent_and_followed(signed_in: Page, 
     assert [(stack["item"], stack["count"]) for stack in got] == [("potion", 2)]
 
 
-@pytest.fixture
+@on_the_loop()
 async def node(settings: Settings, request: pytest.FixtureRequest) -> AsyncIterator[InProcessNode]:
     """A node with two operators; a test may ask for more of its settings."""
     async with AsyncExitStack() as stack:

@@ -16,7 +16,7 @@ from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import ADMIN_KEY, Api, Signed, command_id
 from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode, start_node
-from tests.transport.console.conftest import violations
+from tests.transport.console.conftest import on_the_loop, violations
 
 RUNS = '<img src=x onerror="window.hurt = 1"><script>window.hurt = 1</script> javascript:window.hurt=1'
 TURNS = "\u202eexe.gnp\u2067"
@@ -35,7 +35,7 @@ def strange(player: Player, _args: Nothing, moment: Moment) -> Outcome:
 """
 
 
-@pytest.fixture
+@on_the_loop()
 async def node(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InProcessNode]:
     """A node whose game, deployment and rules have such texts, too."""
     (tmp_path / "hostile_rules.py").write_text(RULES)

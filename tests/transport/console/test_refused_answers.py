@@ -27,7 +27,8 @@ async def test_a_question_that_was_refused_is_asked_again_by_a_button(
     page, who = signed_in, await api.sign_up("mage", "Ann Lee")
 
     async def refuse(route: Route) -> None:
-        await route.fulfill(status=503, json={"code": "database_unavailable", "detail": "A database is away."})
+        told = {"code": "database_unavailable", "detail": "A database is away.", "retry_after": 0}
+        await route.fulfill(status=503, json=told)
 
     await page.route(question, refuse)
     await page.goto(f"/console/{address.format(id=who.id)}")

@@ -103,7 +103,7 @@ async def test_rules_are_previewed_anew_where_others_came_into_force_since_the_p
     page, text = signed_in, settings.game.read_text("utf-8")
 
     async def come_into_force(edition: int, path: str, **fields: object) -> None:
-        await order(api, path, at=rfc3339(datetime.now(UTC) + timedelta(seconds=0.8)), **fields)
+        await order(api, path, at=rfc3339(datetime.now(UTC) + timedelta(seconds=3)), **fields)
 
         async def is_in_force() -> bool:
             return bool((await api.admin("rules")).body["edition"] == edition)

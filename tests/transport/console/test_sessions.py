@@ -14,7 +14,7 @@ from gameserver.stack.processes.ports import free_port
 from gameserver.storage.operators.admin_keys import NewKey
 from tests.support.client import ADMIN_KEY, Api
 from tests.support.nodes import InProcessNode, start_node
-from tests.transport.console.conftest import sign_in, violations
+from tests.transport.console.conftest import sign_in, take_over, violations
 from tests.transport.console.test_command_ids import CORRECTIONS, held, ids_sent, preview, send
 
 SESSION = "**/admin/v1/session"
@@ -23,13 +23,6 @@ SESSION = "**/admin/v1/session"
 async def key_of(node: InProcessNode, name: str, role: Role = Role.SUPPORT) -> str:
     _, secret = await admins.make(node.core.commands.admins, "tests", NewKey(name, role), "a test")
     return secret
-
-
-async def take_over(page: Page, key: str) -> None:
-    """Another session for the page's browser, of which its tabs hear nothing."""
-    headers = {"Authorization": f"Bearer {key}"}
-    answer = await page.context.request.post("/admin/v1/session", headers=headers, data={})
-    assert answer.status == 201
 
 
 def said(page: Page, text: str) -> Locator:

@@ -99,7 +99,7 @@ async def test_an_order_is_of_the_edition_that_its_operator_saw_or_refused(
     if path == "/cancel":
         seen = (await post(api, game=first, in_seconds=60)).body["order"]["edition"]
         await post(api, "/cancel")
-    moment = {"in_seconds": 60} if path == "/cancel" else {"at": rfc3339(datetime.now(UTC) + timedelta(seconds=0.8))}
+    moment = {"in_seconds": 60} if path == "/cancel" else {"at": rfc3339(datetime.now(UTC) + timedelta(seconds=3))}
     at = (await post(api, game=other, expected_edition=0, **moment)).body["order"]["at"]
     body: dict[str, Any] = {"": {"game": third}, "/revert": {}, "/cancel": {}}[path]
     if path != "/cancel":

@@ -51,13 +51,13 @@ async def test_a_hello_that_others_of_its_address_hold_up_is_told_so(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It came in time, so nobody is told to sign in again."""
-    limits = LimitSettings(frames_per_address=PerSecond(per_second=1, burst=2))
+    limits = LimitSettings(frames_per_address=PerSecond(per_second=0.02, burst=2))
     async with AsyncExitStack() as stack:
         own = settings.model_copy(update={"limits": limits})
         api = await stack.enter_async_context(Api((await start_node(stack, own)).url))
         who = await api.sign_up()
         await (await api.socket(who.token)).ask("ping")
-        monkeypatch.setattr(conversation, "HELLO_SECONDS", 0.2)
+        monkeypatch.setattr(conversation, "HELLO_SECONDS", 1.0)
         connection = await api.raw_socket()
         await connection.send_json({"id": 1, "op": "hello", "token": who.token})
         (frame,), closed = await closing_of(connection)

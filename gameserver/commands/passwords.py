@@ -138,11 +138,14 @@ class Passwords:
         return timed.was_wrong and not any(self._guesses.fewer(other, source) for other in self._turns.waiting())
 
     def _make_room(self, source: Source) -> None:
-        """Ends a turn that only lasts for a wrong password if this one waits and guesses less."""
-        if source in self._turns.waiting():
-            guilty = next((rest for rest in self._resting if self._guesses.fewer(source, rest.source)), None)
-            if guilty is not None:
-                self._end_rest(guilty)
+        """Ends a turn that only lasts for a wrong password if this one waits and guesses less.
+
+        One of its own network first, since that may be what keeps it from beginning; else of who guesses most.
+        """
+        guilty = [rest for rest in self._resting if self._guesses.fewer(source, rest.source)]
+        if guilty and source in self._turns.waiting():
+            own, most = source[:1], self._guesses.of
+            self._end_rest(max(guilty, key=lambda rest: (rest.source[:1] == own, most(rest.source[:1]))))
 
     def _end_rest(self, rest: "_Rest") -> None:
         self._resting.pop(rest).cancel()

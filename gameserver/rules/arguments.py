@@ -123,9 +123,9 @@ def _bounded(value: Any) -> Any:
 
 
 def _unfit(raw: object, depth: int) -> FieldProblem | None:
-    """The first value that can't be stored, and why."""
+    """The first value that can't be stored, and why; what is said of it can be."""
     unfit = _unfit_value(raw, depth)
-    return None if unfit is None else FieldProblem(("args" + unfit[0])[:MAX_PATH], unfit[1])
+    return None if unfit is None else FieldProblem(("args" + unfit[0]).replace("\0", "\\0")[:MAX_PATH], unfit[1])
 
 
 def _unfit_value(value: Any, depth: int) -> tuple[str, str] | None:

@@ -8,9 +8,10 @@ names that aren't known cost no more than the MAX_PROBLEMS of them that an error
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import islice
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, AliasPath, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -80,10 +81,10 @@ def check(model: type[Model], value: Any, context: object = None) -> Model:
 
 def _with_few_unknown(model: type[BaseModel], value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Without unknown names and entries of maps beyond what is refused: it is refused as well, and says the same."""
-    fields = _fields(model)
     if len(value) > MAX_PROBLEMS and model.model_config.get("extra") == "forbid":
-        few = islice((name for name in value if name not in fields), MAX_PROBLEMS)
-        value = {name: value[name] for name in (*fields, *few) if name in value}
+        known = _known(model)
+        few = islice((name for name in value if name not in known), MAX_PROBLEMS)
+        value = {name: value[name] for name in (*known, *few) if name in value}
     cut = {}
     for name, (inner, most) in _maps(model).items():
         item = value.get(name)
@@ -121,9 +122,22 @@ def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
+@cache
+def _known(model: type[BaseModel]) -> frozenset[str]:
+    """Every name that it may take, by whatever alias."""
+    known = set[str]()
+    for name, field in model.model_fields.items():
+        given = field.validation_alias
+        choices = given.choices if isinstance(given, AliasChoices) else [given]
+        firsts = [each.path[0] if isinstance(each, AliasPath) else each for each in choices]
+        known |= {each for each in (name, field.alias, *firsts) if isinstance(each, str)}
+    return frozenset(known)
+
+
 def _model_in(field: FieldInfo) -> type[BaseModel] | None:
-    """The model of a field that holds one, or may hold one."""
-    kinds = (field.annotation, *get_args(field.annotation))
+    """The model of a field that holds one, or may hold one; a map of models holds many."""
+    is_choice = get_origin(field.annotation) in (Union, UnionType)
+    kinds = get_args(field.annotation) if is_choice else (field.annotation,)
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 

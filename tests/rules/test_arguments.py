@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import AliasChoices, AliasPath, Field
 
-from gameserver.rules.arguments import MAX_INTEGER
+from gameserver.rules.arguments import MAX_INTEGER, Arguments
+from gameserver.rules.checking import DoesNotFit, check
 from gameserver.rules.errors import BadInput, UnknownClass, UnknownFoe
 from tests.rules.samples import FOES, RULEBOOK, rulebook_with
 
@@ -86,7 +88,8 @@ def test_an_unknown_class_is_refused_with_the_known_ones():
         ("pray", {"offering": 2**70}, "args.offering"),
         ("pray", {"words": "a\0b"}, "args.words"),
         ("pray", {"whom": {"saint": [{"name": 2**64}]}}, "args.whom.saint.0.name"),
-        ("pray", {"whom": {"a\0": 1}}, "args.whom.a\0"),
+        ("pray", {"whom": {"a\0": 2**64}}, "args.whom.a\\0"),
+        ("pray", {"whom": {"a\0": 1}}, "args.whom.a\\0"),
         ("pray", {"whom": _nested(7)}, "args.whom" + ".inner" * 7),
         ("pray", {"whom": _nested(500)}, "args.whom" + ".inner" * 7),
     ],
@@ -120,3 +123,42 @@ def test_no_json_crashes_the_validation(action, raw):
 def test_serialized_arguments_can_be_parsed_again(action, raw):
     args = STUDIO.arguments(action, raw)
     assert STUDIO.arguments(action, args.model_dump(mode="json")) == args
+
+
+class Order(Arguments):
+    count: int
+    note: str | None = None
+
+
+class Craft(Arguments):
+    orders: dict[str, Order]
+    few: dict[str, Order] = Field(default={}, max_length=2)
+
+
+class Aliased(Arguments):
+    first: int = Field(default=0, validation_alias=AliasChoices("one", "uno"))
+    second: int = Field(default=0, alias="two")
+    third: int = Field(default=0, validation_alias=AliasPath("three", 0))
+
+
+def _faults(model: type[Arguments], given: object) -> list[tuple[object, ...]]:
+    with pytest.raises(DoesNotFit) as caught:
+        check(model, given)
+    return [fault["loc"] for fault in caught.value.faults]
+
+
+def test_maps_of_models_are_taken_whole_and_their_keys_are_no_fields() -> None:
+    orders = {f"item {number}": {"count": number} for number in range(100)} | {"note": {"count": 1}}
+    taken = check(Craft, {"orders": orders})
+    assert {name: {"count": order.count} for name, order in taken.orders.items()} == orders
+    assert _faults(Craft, {"orders": {"note": None}}) == [("orders", "note")]
+    assert _faults(Craft, {"orders": {}, "few": orders}) == [("few",)]
+
+
+@pytest.mark.parametrize("given", [{"uno": "a"}, {"two": "a"}, {"three": ["a"]}], ids=str)
+def test_a_name_by_any_alias_is_found_among_thousands_of_unknown_ones(given: dict[str, Any]) -> None:
+    (name,) = given
+    unknown = {f"x{number}": 0 for number in range(1_000)}
+    places = _faults(Aliased, unknown | given)
+    assert name in [place[0] for place in places]
+    assert len(places) < 30

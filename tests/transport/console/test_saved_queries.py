@@ -59,18 +59,29 @@ async def test_of_two_queries_with_the_same_filters_the_chosen_one_is_deleted(si
 async def test_a_colleagues_query_is_replaced_only_by_who_says_so(signed_in: Page, api: Api) -> None:
     page = signed_in
     await page.goto("/console/players?class=priest")
-    await saved(api, "spring", {"class": "mage"})
+    await saved(api, "autumn", {"class": "fighter"})
     await page.get_by_role("button", name="Save query").click()
     dialog = page.get_by_role("dialog")
-    await dialog.get_by_label("Name", exact=True).fill("spring")
-    await dialog.get_by_label("Reason").fill("mine")
+    await dialog.get_by_label("Name", exact=True).fill("autumn")
     replace = dialog.get_by_label("Replace the query of this name, which tester has saved")
     await expect(replace).to_be_visible()
+    await replace.check()
+    await dialog.get_by_label("Name", exact=True).fill("spring")
+    await dialog.get_by_label("Reason").fill("mine")
+    await expect(replace).to_have_count(0)
+    await saved(api, "spring", {"class": "mage"})  # since the dialog was opened
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("replace it")
+    await expect(replace).not_to_be_checked()
     assert not await violations(page)
     await dialog.get_by_role("button", name="Save").click()
     await expect(replace).to_be_focused()
-    assert (await api.admin("queries")).body["queries"][0]["query"] == {"class": "mage"}
+    assert await queries(api) == {"autumn": {"class": "fighter"}, "spring": {"class": "mage"}}
     await replace.check()
     await dialog.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("Saved as spring.")).to_be_visible()
-    assert (await api.admin("queries")).body["queries"][0]["query"] == {"class": "priest"}
+    assert await queries(api) == {"autumn": {"class": "fighter"}, "spring": {"class": "priest"}}
+
+
+async def queries(api: Api) -> dict[str, object]:
+    return {each["name"]: each["query"] for each in (await api.admin("queries")).body["queries"]}

@@ -5,6 +5,7 @@ import { Commands } from './commands.js';
 import { focusNear, partsAround } from './focus.js';
 import { isMoment, number } from './format.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
+import { stayBy } from './router.js';
 
 const ATTEMPTS = 5; // at a change of a player that acts meanwhile
 const HAS_SECONDS = /:\d\d:\d\d/;
@@ -26,6 +27,13 @@ export function useModal() {
   return element;
 }
 
+// Makes the entries of a dialog that stays again, after Back has led to the one with `state`: the marked one of its address,
+// and its own after that.
+function remain(href, mark, state) {
+  if (state?.mark !== mark) history.pushState({ mark }, '', href);
+  history.pushState(null, '', href);
+}
+
 // A modal dialog; Escape, its button and leaving the address at which it is open, as by Back, call `onClose`. One that `stays`,
 // for what is shown once, is left only by the first two: it has an entry of its own in the history, which Back leads out of.
 export function Dialog({ title, onClose, children, wide = false, stays = false }) {
@@ -33,12 +41,15 @@ export function Dialog({ title, onClose, children, wide = false, stays = false }
   const close = useRef(onClose);
   close.current = onClose;
   useLayoutEffect(() => {
-    const remain = () => history.pushState(null, '', location.href);
-    const leave = stays ? remain : () => close.current();
-    if (stays) remain();
-    addEventListener('popstate', leave);
+    const mark = newCommandId();
+    const { href } = location;
+    if (stays) {
+      history.replaceState({ mark }, '', href);
+      remain(href, mark, { mark });
+    }
+    const leave = stayBy(stays ? (state) => remain(href, mark, state) : () => close.current());
     return () => {
-      removeEventListener('popstate', leave);
+      leave();
       if (stays) history.back();
     };
   }, []);
@@ -104,8 +115,8 @@ const versionOf = ({ version }) => ({ expected_version: version });
 // draws a preview's answer; `confirm`, if given, has to be typed, as text or from the preview's answer. `binding(answer)`,
 // if given, is what of a preview has to be so still when the change is made: it is made of what was compared with the preview,
 // which `expecting(answer)` names in the body (the player's version, if not given), or not at all. After it was made, `onClose()` is called if the dialog is still there, and
-// `onDone(answer)` in any case: who closes it while it is sent is told how it ended.
-export function Change({ title, verb, request, fields, check = () => ({}), show, confirm, binding, expecting = versionOf, initial = {}, reasonIn = 'body', danger = false, onDone, onClose }) {
+// `onDone(answer)` in any case: who closes it while it is sent is told how it ended; `onFault(error)` if it was refused.
+export function Change({ title, verb, request, fields, check = () => ({}), show, confirm, binding, expecting = versionOf, initial = {}, reasonIn = 'body', danger = false, onDone, onFault, onClose }) {
   const [values, setValues] = useState(initial);
   const [reason, setReason] = useState('');
   const [typed, setTyped] = useState('');
@@ -167,6 +178,7 @@ export function Change({ title, verb, request, fields, check = () => ({}), show,
       await work();
     } catch (fault) {
       setError(fault);
+      onFault?.(fault);
     } finally {
       setBusy(false);
     }

@@ -4,6 +4,7 @@ import { html, useEffect, useRef, useState } from './html.js';
 
 const ROOT = '/console';
 const listeners = new Set();
+const staying = new Set();
 
 // A part of an address that somebody has mistyped stays as it is.
 function decoded(part) {
@@ -34,16 +35,27 @@ export function go(url, { replace = false } = {}) {
   listeners.forEach((listener) => listener());
 }
 
+// `remain(state)` is called with the state of the entry to which Back or Forward has led, before a view is drawn for it.
+// Returns what ends that.
+export function stayBy(remain) {
+  staying.add(remain);
+  return () => staying.delete(remain);
+}
+
 // Where the console is: {view, rest, query}. The component is drawn anew when that changes.
 export function useRoute() {
   const [route, setRoute] = useState(current);
   useEffect(() => {
     const changed = () => setRoute(current());
+    const led = ({ state }) => {
+      staying.forEach((remain) => remain(state));
+      changed();
+    };
     listeners.add(changed);
-    addEventListener('popstate', changed);
+    addEventListener('popstate', led);
     return () => {
       listeners.delete(changed);
-      removeEventListener('popstate', changed);
+      removeEventListener('popstate', led);
     };
   }, []);
   return route;

@@ -118,8 +118,9 @@ function Databases({ answer, onDrain }) {
 
 function Charts({ history }) {
   const x = history.map((point) => point.at);
-  const all = [...new Set(history.flatMap((point) => point.nodes.map((each) => each.node.name)))];
-  const names = all.slice(0, LINES);
+  const present = (history.at(-1)?.nodes ?? []).map((each) => each.node.name);
+  const former = history.flatMap((point) => point.nodes.map((each) => each.node.name));
+  const names = [...new Set([...present, ...former])].slice(0, LINES);
   const lines = (figure) => names.map((name, color) => ({
     label: name,
     color,
@@ -130,7 +131,7 @@ function Charts({ history }) {
   }));
   const rate = (value) => number(Math.round(value));
   return html`<section aria-label="Charts">
-    ${all.length > LINES && html`<p class="faint">The charts show ${LINES} of ${number(all.length)} nodes; the list below has all.</p>`}
+    ${present.length > LINES && html`<p class="faint">The charts show ${LINES} of ${number(present.length)} nodes; the list below has all.</p>`}
     <div class="charts">
     <${Chart} title="Actions" unit="per second" time x=${x} lines=${lines('actions')} show=${rate} />
     <${Chart} title="Latency of actions, p99" unit="ms" time x=${x} lines=${lines('p99')} show=${(value) => value.toFixed(1)} />

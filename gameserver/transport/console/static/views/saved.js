@@ -23,8 +23,16 @@ export function Saved({ query, mayChange }) {
     asked.reload();
   };
   const save = () => {
-    setDialog('save');
+    setDialog({ kind: 'save', name: chosen });
     asked.reload(); // what colleagues have saved meanwhile isn't replaced unseen
+  };
+  const saved = (answer) => {
+    setPicked(answer.name);
+    done(`Saved as ${answer.name}.`);
+  };
+  const rename = (name, set) => {
+    set('name', name);
+    set('replace', false); // it was said of another name
   };
   const holder = (values) => queries.find((each) => each.name === values.name.trim());
   const choose = (event) => {
@@ -35,17 +43,17 @@ export function Saved({ query, mayChange }) {
   return html`<div class="bar saved"><${Field} id="saved" label="Saved query"><select id="saved" value=${chosen} onChange=${choose}>
       <option value="">none</option>${queries.map((each) => html`<option value=${each.name}>${each.name}</option>`)}</select><//>
     ${mayChange && html`<button type="button" onClick=${save}>Save query</button>
-      ${chosen && html`<button type="button" onClick=${() => setDialog('delete')}>Delete query</button>`}`}</div>
+      ${chosen && html`<button type="button" onClick=${() => setDialog({ kind: 'delete', name: chosen })}>Delete query</button>`}`}</div>
     <${Fault} error=${asked.error} again=${asked.reload} />
     <${Told} text=${told} onGone=${() => setTold('')} />
-    ${dialog === 'save' && html`<${Change} title="Save this query for all operators" verb="Save" initial=${{ name: chosen, replace: false }}
+    ${dialog?.kind === 'save' && html`<${Change} title="Save this query for all operators" verb="Save" initial=${{ name: dialog.name, replace: false }}
       request=${(values, preview) => (preview ? null : { method: 'POST', path: pathOf(values.name.trim()), body: { query, replace: Boolean(holder(values)) && values.replace } })}
       fields=${(values, set) => html`<${Field} id="query-name" label="Name"><input id="query-name" required maxlength="64"
-        value=${values.name} onInput=${(event) => set('name', event.target.value)} autocomplete="off" /><//>
+        value=${values.name} onInput=${(event) => rename(event.target.value, set)} autocomplete="off" /><//>
         ${holder(values) && html`<p><label><input id="replace" type="checkbox" required checked=${values.replace}
           onChange=${(event) => set('replace', event.target.checked)} /> Replace the query of this name, which ${holder(values).admin} has saved</label></p>`}`}
-      onDone=${(answer) => setPicked(answer.name) ?? done(`Saved as ${answer.name}.`)} onClose=${close} />`}
-    ${dialog === 'delete' && html`<${Change} title=${`Delete the saved query ${chosen}`} verb="Delete" danger reasonIn="query"
-      request=${(_, preview) => (preview ? null : { method: 'DELETE', path: pathOf(chosen) })}
+      onFault=${asked.reload} onDone=${saved} onClose=${close} />`}
+    ${dialog?.kind === 'delete' && html`<${Change} title=${`Delete the saved query ${dialog.name}`} verb="Delete" danger reasonIn="query"
+      request=${(_, preview) => (preview ? null : { method: 'DELETE', path: pathOf(dialog.name) })}
       onDone=${() => done('Deleted.')} onClose=${close} />`}`;
 }

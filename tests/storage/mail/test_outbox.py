@@ -1,5 +1,6 @@
 """What waits in an outbox: it costs letters to other destinations nothing, and there is a bound to it."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
@@ -67,6 +68,32 @@ async def read_blocks(connection: asyncpg.Connection) -> int:
     (plan,) = orjson.loads(await connection.fetchval(f"explain (analyze, buffers, format json) {execute}"))
     await connection.execute("deallocate reading")
     return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+
+
+async def test_a_read_takes_of_each_slot_and_kind_alike_the_oldest_first(courier: asyncpg.Connection) -> None:
+    await courier.fetch(FILL, 0, "mail:healed", LIVE[0], 1, 2 * CHUNK)
+    await courier.fetch(FILL, 0, "mail:healed", LIVE[1], 1, 1)
+    await courier.fetch(FILL, 0, "mail:duelled", LIVE[0], 1, 1)
+    aged = (
+        "update outbox set at = at - interval '1 h' where command_id = (select max(command_id::text)::uuid from outbox)"
+    )
+    oldest = await courier.fetchval(f"{aged} returning command_id::text")
+    letters = await Outbox(courier).read(["mail:healed", "mail:duelled"], SLOTS - 1, LIVE)
+    counts = Counter((slot_of(letter.recipient), letter.kind) for letter in letters)
+    assert counts == {(LIVE[0], "mail:healed"): CHUNK // 3, (LIVE[1], "mail:healed"): 1, (LIVE[0], "mail:duelled"): 1}
+    assert letters[0].command_id == oldest
+    assert [letter.at for letter in letters] == sorted(letter.at for letter in letters)
+
+
+async def test_a_read_of_many_slots_and_kinds_is_no_longer_and_begins_with_the_oldest(
+    courier: asyncpg.Connection,
+) -> None:
+    kinds = [f"mail:{number}" for number in range(10)]
+    for kind in reversed(kinds):
+        await courier.fetch(FILL, 0, kind, LIVE[0], len(LIVE), 2 * len(LIVE))
+    letters = await Outbox(courier).read(kinds, SLOTS - 1, LIVE)
+    assert Counter(letter.kind for letter in letters) == dict.fromkeys(kinds[2:], len(LIVE))
+    assert len(letters) == CHUNK
 
 
 FEW = 10

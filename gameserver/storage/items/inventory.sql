@@ -25,8 +25,12 @@ select g.slot, g.player_id, g.command_id, $5::smallint, $6::text, g.player_id, g
 from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::json[]) as g(slot, player_id, command_id, items)
 
 -- name: waiting
--- $1 up to what to count: the rows of the outbox. Table: outbox (players).
-select count(*) from (select from outbox limit $1::int) as these
+-- $1 a number of rows, $2 the kind of grants: how many rows of the outbox go to each slot, letters and grants apart;
+-- nothing while the outbox has fewer rows in all. Table: outbox (players).
+select ((recipient >> 10) & 4095)::int as slot, kind = $2::text as are_grants, count(*) as waiting
+from outbox
+where (select count(*) from (select from outbox limit $1::int) as these) >= $1::int
+group by 1, 2
 
 -- name: look
 -- One row per command: $1 slots, $2 player ids, $3 command ids; $4 kind. On the players' database: whether it owns the

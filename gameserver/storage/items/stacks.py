@@ -73,12 +73,12 @@ class Stacks:
     """The items of one batch.
 
     `here` says whether the node believes this database to own the items of a slot, `full` whether the outbox has
-    reached its bound.
+    reached its bound for the database that does.
     """
 
     catalogue: Mapping[str, Item]
     here: Callable[[int], bool]
-    full: Callable[[], bool]
+    full: Callable[[int], bool]
     _stacks: dict[tuple[int, str], _Stack] = field(default_factory=dict)
     _epochs: dict[int, int] = field(default_factory=dict)
     _owned: set[int] = field(default_factory=set)
@@ -126,7 +126,8 @@ class Stacks:
 
     def require_room(self, command: Taker, grants: Items) -> None:
         """Raises Overloaded when the command's grants would go into an outbox that is full."""
-        if grants and not self.here(slot_of(command.player_id)) and self.full():
+        slot = slot_of(command.player_id)
+        if grants and not self.here(slot) and self.full(slot):
             raise Overloaded("Too many grants wait to be delivered.", retry_after=2)
 
     def record(self, command: Taker, grants: Items) -> None:

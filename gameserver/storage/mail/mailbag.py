@@ -3,12 +3,13 @@
 Law: a letter ends in one of two ways, in one transaction on the database of its recipient, under the recipient's lock:
 it takes effect (a ledger row under its mail id, and an inbox row), or it is refused for good (an inbox row with the
 reason). A repeated delivery finds that, whatever has happened since. How many letters of a player may wait is bounded,
-and so is how often it sends and receives them (`bounds`): a command that would send more is refused. A letter of a
-sender that the recipient blocks, and one too many, is refused for good under one code: a sender can't tell which.
+how many for one database, and how often a player sends and receives them (`bounds`): a command that would send more is
+refused. A letter of a sender that the recipient blocks, and one too many, is refused for good under one code: a sender
+can't tell which.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -96,6 +97,8 @@ class Mailbag:
     """One per batch; `look_up` is called after the players are locked, `write` before the commit."""
 
     counts: LetterCounts
+    is_full: Callable[[int], bool]
+    """Whether so many letters wait for the owner of a slot that no more may be sent there."""
     posted: list[OutboxRow] = field(default_factory=list)
     _arrived: list[_InboxRow] = field(default_factory=list)
     _refused: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -146,15 +149,19 @@ class Mailbag:
     ) -> list[OutboxRow]:
         """Rows for the letters of a command (kind, recipient, payload), to be given to `post`.
 
-        Raises Overloaded when too many letters of the player wait, RateLimited when it sends too many, but neither for
-        answers to letters, which mustn't be lost; RuleBroken when letters answer each other too often.
+        Raises Overloaded when too many letters of the player, or for a recipient's database, wait, RateLimited when it
+        sends too many, but neither for answers to letters, which mustn't be lost; RuleBroken when letters answer each
+        other too often.
         """
         if hops(command_id) >= HOPS:
             raise RuleBroken(f"letters answer each other more than {HOPS} times")
         if not hops(command_id):
             if self._waiting[player_id] >= WAITING:
                 raise Overloaded("Too many letters of the player wait to be delivered.", retry_after=1)
-            self.counts.require_sendable(player_id, [recipient for _, recipient, _ in letters], now)
+            recipients = [recipient for _, recipient, _ in letters]
+            if any(map(self.is_full, map(slot_of, recipients))):
+                raise Overloaded("Too many letters wait for that player's database.", retry_after=2)
+            self.counts.require_sendable(player_id, recipients, now)
         key = slot_of(player_id), player_id, command_id
         return [OutboxRow(*key, number, *letter) for number, letter in enumerate(letters)]
 

@@ -47,9 +47,10 @@ class Outbox:
         self._turn = asyncio.Lock()
 
     async def read(self, kinds: Sequence[str], last_slot: int, slots: Sequence[int]) -> list[SentLetter]:
-        """The oldest letters of these kinds to recipients in these slots; a synchronous standby has them, too.
+        """Letters of these kinds to recipients in these slots, the oldest of each slot.
 
-        A letter is never delivered that could yet be lost with its sender's command. Raises CommitUnsure.
+        A letter is never delivered that could yet be lost with its sender's command: a synchronous standby has them,
+        too. What waits for other slots, or is of other kinds, costs nothing. Raises CommitUnsure.
         """
         rows = await self._ask("read", kinds, last_slot, slots, CHUNK)
         if rows:

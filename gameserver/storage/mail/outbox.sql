@@ -2,15 +2,36 @@
 -- own are a copy under way, or left by a move, and are skipped.
 
 -- name: read
--- $1 kinds, $2 the group's last slot, $3 slots of recipients, $4 limit: the oldest letters first. A recipient whose slot
--- is beyond the last one can't exist; its letter goes to the owner of the last slot, which refuses it.
-select o.player_id, o.command_id::text as command_id, o.number, o.kind, o.recipient, o.payload, o.at
-from outbox o
-where o.kind = any($1::text[])
-  and least((o.recipient >> 10) & 4095, $2::int) = any($3::int[])
-  and (select w.owned from players_owned_slots w where w.slot = o.slot)
-order by o.at, o.command_id, o.number
-limit $4
+-- $1 kinds, $2 the group's last slot, $3 slots of recipients, $4 limit: the oldest letters of each slot of recipients and
+-- kind, of all alike, in the order of time. A recipient whose slot is beyond the last one can't exist; its letter goes to
+-- the owner of the last slot, which refuses it. Steps from one slot and kind to the next, so it costs how many of these
+-- there are, however many letters wait. `is true` has the slots hashed, where a join might compare each with each.
+with recursive waiting(slot, kind, at) as (
+    (select (o.recipient >> 10) & 4095, o.kind, o.at from outbox o
+     order by (o.recipient >> 10) & 4095, o.kind, o.at limit 1)
+    union all
+    select further.* from waiting w, lateral (
+        select (o.recipient >> 10) & 4095, o.kind, o.at from outbox o
+        where ((o.recipient >> 10) & 4095, o.kind) > (w.slot, w.kind)
+        order by (o.recipient >> 10) & 4095, o.kind, o.at limit 1
+    ) as further
+), wanted as (
+    select w.slot, w.kind, greatest($4::int / count(*) over (), 1) as share
+    from waiting w
+    where w.kind = any($1::text[]) and (least(w.slot, $2::int) in (select unnest($3::int[]))) is true
+    order by w.at
+    limit $4
+)
+select oldest.*
+from wanted w, lateral (
+    select o.player_id, o.command_id::text as command_id, o.number, o.kind, o.recipient, o.payload, o.at
+    from outbox o
+    where (o.recipient >> 10) & 4095 = w.slot and o.kind = w.kind
+      and (select p.owned from players_owned_slots p where p.slot = o.slot)
+    order by o.at
+    limit w.share
+) as oldest
+order by oldest.at, oldest.command_id, oldest.number
 
 -- name: settle
 -- $1 slots, $2 senders, $3 command ids, $4 numbers, $5 kinds, $6 answers (JSON or null): deletes letters that took effect

@@ -71,6 +71,7 @@ class Batch:
     commands: Sequence[Command]
     letters: LetterLimits
     time: RuleTime
+    is_full: Callable[[int], bool]
     _by: BatchRules = field(init=False)
     _sent_items: bool = False
     _gathered: Gathered = field(init=False)
@@ -82,7 +83,7 @@ class Batch:
     _seeds: Iterator[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._mail = Mailbag(LetterCounts(self.letters))
+        self._mail = Mailbag(LetterCounts(self.letters), self.is_full)
         drawn = os.urandom(8 * len(self.commands))
         self._seeds = (number >> 1 for (number,) in struct.iter_unpack("Q", drawn))
 

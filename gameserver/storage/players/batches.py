@@ -1,7 +1,8 @@
 """Makes the batches of one database: what every batch of a node shares, in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from gameserver.rules.editions import RulesInForce
@@ -44,15 +45,16 @@ class BatchFactory:
         self._judging = Judging(self.terms.rules, self.terms.calendar, self._stacks)
 
     def make(self, commands: Sequence[Command]) -> Batch:
-        return Batch(self._judging, self.terms.window, commands, self.terms.letters, RuleTime(self.longest_rule))
+        letters, time = self.terms.letters, RuleTime(self.longest_rule)
+        return Batch(self._judging, self.terms.window, commands, letters, time, self._is_full("players"))
 
     def _stacks(self, rulebook: Rulebook) -> Stacks:
-        return Stacks(rulebook.game.items, self._has_items, self._is_full)
+        return Stacks(rulebook.game.items, self._has_items, self._is_full("items"))
 
     def _has_items(self, slot: int) -> bool:
         """Whether the node's map has the slot's items in this database; the database itself is asked under a fence."""
         return self.slots.owner("items", slot) is self.database
 
-    def _is_full(self) -> bool:
-        """Whether so many grants wait in the database's outbox that no more may be sent."""
-        return self.backlog.is_full(self.database)
+    def _is_full(self, group: str) -> Callable[[int], bool]:
+        """Whether so much waits in the database's outbox for the owner of a slot that no more may be sent there."""
+        return partial(self.backlog.is_full, self.database, group)

@@ -66,7 +66,6 @@ player_rows = Table(
     Index("players_void", "slot", "id", postgresql_where=text("void and not deleted")),
     postgresql_with={"fillfactor": "80"},
 )
-
 """A `void` row isn't a player: no sign-up can get this id any more or, if `deleted`, the player was deleted.
 
 `data` is what the game's rules remember of the player (rules/player_data.py), as text, so that its order stays; null
@@ -205,6 +204,7 @@ outbox = Table(
     Column("payload", JSON, nullable=False),
     Column("at", Time, nullable=False),
     Index("outbox_at", "at"),
+    Index("outbox_destination", text("((recipient >> 10) & 4095)"), "kind", "at"),
     postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "2000"},
 )
 """What a command has to bring about elsewhere: written in its transaction, deleted once it has taken effect."""

@@ -105,7 +105,7 @@ async def test_a_reward_that_is_delivered_again_after_weeks_were_dropped_is_paid
         with pytest.raises(DatabaseUnavailable):
             await closing._reward(course, board, season)
     after = (await act(core, player.id, "hunt", foe="slime")).player.exp
-    assert after > 100, "the reward has arrived"
+    assert after >= 100, "the reward has arrived"
     await core.commands.play.inbox.forget(Forgotten(player.id, 0))
     weeks = await partitions(core.databases["one"])
     capsys.readouterr()

@@ -20,6 +20,7 @@ from gameserver.storage.mail.outbox import Ending, Outbox
 from gameserver.storage.players.command import Receipt
 from gameserver.storage.postgres.locks import CARRYING
 from gameserver.upkeep import loops
+from tests.storage.mail.test_outbox import FILL
 from tests.storage.sharding import moving
 from tests.support.client import command_id
 from tests.support.deployment import (
@@ -419,7 +420,9 @@ async def test_a_database_that_is_away_holds_up_no_letters_to_others_and_gets_it
     async with running_servers() as servers, working(servers.settings(await servers.fresh(), writes=quick)) as core:
         one, here, there = [await enlist(core, database=database) for database in ("one", "one", "two")]
         servers.postgres["two"].kill()
-        async with carrying(core):
+        async with carrying(core), connected(core.databases["one"].url) as connection:
+            # The oldest letters are those that wait for the dead database.
+            await connection.fetch(FILL, slot_of(one.id), "mail:healed", slot_of(there.id), 1, 3_000)
             for _ in range(3):
                 await act(core, one.id, "duel", player=str(there.id))
                 await act(core, one.id, "duel", player=str(here.id))
@@ -428,6 +431,7 @@ async def test_a_database_that_is_away_holds_up_no_letters_to_others_and_gets_it
                 return len([row for row in await ledger(core, here.id) if row["action"] == "mail:challenged"]) == 3
 
             await wait_until(is_near, 20, what="letters to the other database have arrived")
+            await connection.execute("delete from outbox where player_id = -1")
             await servers.postgres["two"].start()
             await drained(core)
         assert [row["action"] for row in await mail_of(core, there)] == ["mail:challenged"] * 3

@@ -81,5 +81,5 @@ def hexed(player: Player, args: Hex, moment: Moment) -> Outcome:
 
 
 def say(player: Player, args: Say, moment: Moment) -> Outcome:
-    """An event may hold what a client's arguments may not."""
-    return Outcome(player, ({"type": "said", "words": args.words + "\0\\u0000"},))
+    """An event that says how a character is written, which is no character."""
+    return Outcome(player, ({"type": "said", "words": args.words + "\\u0000"},))

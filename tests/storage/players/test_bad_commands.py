@@ -70,7 +70,7 @@ async def test_words_and_events_of_any_characters_are_stored_and_replayed_as_the
     player, key, words = await enlist(core), command_id(), "a'\"\\ {} 한글 \U0001f409"
     first = await act(core, player.id, "say", key, words=words)
     again = await act(core, player.id, "say", key, words=words)
-    assert list(first.events) == list(again.events) == [{"type": "said", "words": words + "\0\\u0000"}]
+    assert list(first.events) == list(again.events) == [{"type": "said", "words": words + "\\u0000"}]
     kept, _ = (await core.commands.play.history.page(player.id, 2, None)).rows
     assert kept.args == {"words": words}
 

@@ -91,7 +91,7 @@ async def test_a_node_is_drained_and_takes_new_work_again(signed_in: Page, setti
         await dialog.get_by_role("button", name="Drain", exact=True).click()
         await expect(page.get_by_text("b drains.")).to_be_visible()
         back = page.get_by_role("button", name="Let b take new work…")
-        await expect(back).to_be_visible()
+        await expect(back).to_be_focused()
         await expect(page.get_by_role("row").filter(has=back)).to_contain_text("draining")
         assert not await violations(page)
         await page.screenshot(path=tmp_path / "fleet.png", full_page=True)

@@ -32,7 +32,7 @@ async def test_rules_are_previewed_published_cancelled_and_reverted(
         await dialog.get_by_role("button", name="Preview").click()
         await expect(dialog.get_by_role("row", name="foes.slime.exp 5 6")).to_be_visible()
         assert not await violations(page)
-        await dialog.get_by_label("Type 1 values to confirm").fill("1 values")
+        await dialog.get_by_label("Type 1 value to confirm").fill("1 value")
         await dialog.get_by_role("button", name="Publish", exact=True).click()
 
     # A rulebook that can't be published says why, and can't be confirmed.
@@ -63,7 +63,7 @@ async def test_rules_are_previewed_published_cancelled_and_reverted(
     await dialog.get_by_label("In how many seconds").fill("5")
     await dialog.get_by_label("Reason").fill("too easy")
     await dialog.get_by_role("button", name="Preview").click()
-    await dialog.get_by_label("Type 1 values to confirm").fill("1 values")
+    await dialog.get_by_label("Type 1 value to confirm").fill("1 value")
     await dialog.get_by_role("button", name="Revert", exact=True).click()
     await expect(page.get_by_text("In force is rulebook 1;")).to_be_visible()
     assert not await violations(page)
@@ -117,7 +117,7 @@ async def test_rules_are_previewed_anew_where_others_came_into_force_since_the_p
     await dialog.get_by_label("Reason").fill("too easy")
     await dialog.get_by_role("button", name="Preview").click()
     await expect(dialog.get_by_role("row", name="foes.slime.exp 6 5")).to_be_visible()
-    await dialog.get_by_label("to confirm").fill("1 values")
+    await dialog.get_by_label("to confirm").fill("1 value")
     await come_into_force(2, "/revert")
     await dialog.get_by_role("button", name="Revert", exact=True).click()
     await expect(dialog.get_by_role("alert")).to_contain_text("Meanwhile it would do something else")

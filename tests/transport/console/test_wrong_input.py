@@ -147,7 +147,7 @@ async def test_a_letter_to_many_players_with_a_year_of_five_digits_isnt_counted(
     await expect(dialog.locator(".problem")).to_contain_text(TOO_LATE)
     await put(dialog.get_by_label("Created since"), "")
     await dialog.get_by_role("button", name="Preview").click()
-    await expect(dialog.get_by_text("1 players fit now")).to_be_visible()
+    await expect(dialog.get_by_text("1 player fits now")).to_be_visible()
 
 
 @pytest.mark.parametrize(

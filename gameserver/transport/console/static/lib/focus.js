@@ -1,7 +1,8 @@
-// Where the focus goes when what has it is drawn no more.
+// Where the focus goes when what has it is drawn no more, or can't have it for a moment.
 //
 // Law: the keyboard never begins anew at the top of the page because something has vanished, such as a row whose key was
-// revoked: the nearest part around it that can have the focus gets it.
+// revoked: the nearest part around it that can have the focus gets it. A button that is disabled while it works, which
+// takes the focus from it, gets it back, if nothing else has got it meanwhile.
 
 export function partsAround(element) {
   const parts = [];
@@ -22,7 +23,9 @@ export function keepFocus() {
     last = target;
     parts = partsAround(target); // which can't be asked any more once it is gone
   });
-  new MutationObserver(() => {
-    if (last && !last.isConnected && document.activeElement === document.body) focusNear(null, parts);
-  }).observe(document.body, { childList: true, subtree: true });
+  new MutationObserver((changes) => {
+    if (!last || document.activeElement !== document.body) return;
+    const isEnabled = changes.some(({ type, target }) => type === 'attributes' && target === last && !last.disabled);
+    if (isEnabled || !last.isConnected) focusNear(last, parts);
+  }).observe(document.body, { childList: true, subtree: true, attributeFilter: ['disabled'] });
 }

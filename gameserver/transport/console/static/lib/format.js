@@ -26,6 +26,8 @@ function written(format, text) {
 
 export const number = (value) => (value === null || value === undefined ? '–' : whole.format(value));
 export const compact = (value) => (value === null || value === undefined ? '–' : short.format(value));
+// A count with its word: "1 player", "1,200 players".
+export const counted = (value, one, many = `${one}s`) => `${number(value)} ${value === 1 ? one : many}`;
 export const when = (text) => written(moment, text);
 export const date = (text) => written(day, text);
 // The time of day of so many seconds since 1970.

@@ -1,7 +1,7 @@
 // Letters with items to many players: started, agreed to, followed and revoked.
 
 import { Change, Fault, Field, Line, Moment, notMoment, Told } from '../lib/dialog.js';
-import { ago, languageOf, number, toServer, when } from '../lib/format.js';
+import { ago, counted, languageOf, number, toServer, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
 import { usePolled } from '../lib/load.js';
 import { itemsOf } from '../lib/typed.js';
@@ -61,7 +61,7 @@ function Start({ onDone, onClose }) {
     ${input('max_level', 'Level to', values, set, { type: 'number', min: 1 })}
     ${MOMENTS.map((name) => moment(name, values, set))}</div>`;
   return html`<${Change} title="Write to many players" verb="Send" danger initial=${EMPTY} request=${request} fields=${fields} check=${check}
-    show=${(answer) => html`<p><b>${number(answer.players)}</b> players fit now; who is banned gets nothing.</p>
+    show=${(answer) => html`<p><b>${number(answer.players)}</b> ${answer.players === 1 ? 'player fits' : 'players fit'} now; who is banned gets nothing.</p>
       ${answer.needs_second_operator && html`<p>These are so many that a second operator has to agree.</p>`}`}
     confirm=${(answer) => {
       counted.current = answer.players;
@@ -77,7 +77,7 @@ function Agree({ campaign, onDone, onClose }) {
     })}
     fields=${() => html`<p><b>${campaign.reason}</b> <span class="faint">· ${campaign.admin}, ${when(campaign.at)}</span></p>
       <${Text} of=${campaign} />
-      <p>To ${number(campaign.players)} players: ${whom(campaign)}</p>`}
+      <p>To ${counted(campaign.players, 'player')}: ${whom(campaign)}</p>`}
     onDone=${() => onDone('It is being sent.')} onClose=${onClose} />`;
 }
 
@@ -85,13 +85,13 @@ function Revoke({ campaign, onDone, onClose }) {
   return html`<${Change} title="Revoke a letter to many players" verb="Revoke" danger
     request=${(_, preview) => (preview ? null : { method: 'POST', path: `/campaigns/${campaign.id}/revocation`, body: {} })}
     fields=${() => html`<p>${number(campaign.arrived)} of ${number(campaign.players)} have it, and keep it.</p>`}
-    onDone=${(answer) => onDone(`Revoked: ${number(answer.arrived)} had it, ${number(answer.under_way)} letters are under way.`)} onClose=${onClose} />`;
+    onDone=${(answer) => onDone(`Revoked: ${number(answer.arrived)} had it, ${counted(answer.under_way, 'letter is', 'letters are')} under way.`)} onClose=${onClose} />`;
 }
 
 function Campaign({ campaign, admin, onAct }) {
   const { id, state, players, arrived, refused } = campaign;
   const mayChange = admin.role === 'operator';
-  const label = `${number(arrived + refused)} of ${number(players)} letters have ended`;
+  const label = `${number(arrived + refused)} of ${counted(players, 'letter has', 'letters have')} ended`;
   return html`<section class="card" aria-label=${`Campaign: ${campaign.reason}`}>
     <div class="bar"><h2>${campaign.reason}</h2><span class=${`tag ${TAGS[state]}`}>${state}</span>
       ${mayChange && state === 'waiting' && campaign.admin !== admin.name && html`<button type="button" onClick=${() => onAct('agree', campaign)}>Agree</button>`}
@@ -99,7 +99,7 @@ function Campaign({ campaign, admin, onAct }) {
     <${Text} of=${campaign} />
     <p>${whom(campaign)}</p>
     <progress aria-label=${label} max=${Math.max(players, arrived + refused, 1)} value=${arrived + refused}></progress>
-    <p>${number(arrived)} arrived, ${number(refused)} refused, of ${number(players)} counted${(campaign.waiting ?? []).map((one) => `; ${number(one.slots)} slots and ${number(one.letters)} letters wait for database ${one.database}`).join('')}
+    <p>${number(arrived)} arrived, ${number(refused)} refused, of ${number(players)} counted${(campaign.waiting ?? []).map((one) => `; ${counted(one.slots, 'slot')} and ${counted(one.letters, 'letter')} wait for database ${one.database}`).join('')}
       <span class="faint"> · ${campaign.admin}${campaign.agreed_by && ` and ${campaign.agreed_by}`}, <time datetime=${campaign.at} title=${when(campaign.at)}>${ago(campaign.at)}</time></span></p>
     <p class="faint mono wrap">${id}</p>
   </section>`;

@@ -2,7 +2,7 @@
 
 import { ask } from '../lib/api.js';
 import { Dialog, Fault } from '../lib/dialog.js';
-import { ago, languageOf, number, when } from '../lib/format.js';
+import { ago, counted, languageOf, number, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { Link, urlOf } from '../lib/router.js';
@@ -26,7 +26,7 @@ export function Boards() {
       const found = checks[board];
       return html`<tr key=${board}><th scope="row">${board}</th><td role="status">
         ${found?.busy && 'checking…'}${found?.error && found.error.message}
-        ${found?.compared !== undefined && html`<span class=${`tag ${found.differing ? 'bad' : 'good'}`}>${number(found.compared)} compared, ${number(found.differing)} differ</span>`}</td>
+        ${found?.compared !== undefined && html`<span class=${`tag ${found.differing ? 'bad' : 'good'}`}>${number(found.compared)} compared, ${counted(found.differing, 'differs', 'differ')}</span>`}</td>
         <td><button type="button" class="plain" disabled=${found?.busy} onClick=${() => check(board)}>Check ${board}</button></td></tr>`;
     })}</tbody></table></div></section>`;
 }

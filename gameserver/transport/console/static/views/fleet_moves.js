@@ -1,7 +1,7 @@
 // The slot map, moves of slots with their progress, and what orders them.
 
 import { Change, Fault, Field } from '../lib/dialog.js';
-import { number, when } from '../lib/format.js';
+import { counted, number, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePolled } from '../lib/load.js';
 
@@ -18,7 +18,7 @@ export function SlotMaps() {
       const owned = owners.map((name) => [name, group.ranges.filter((range) => range.database === name)
         .reduce((all, range) => all + range.last - range.first + 1, 0)]).filter(([, count]) => count);
       const words = owned.map(([name, count]) => `${name} ${count}`).join(', ');
-      return html`<div key=${group.group} class="slot-map"><h3>${group.group} <span class="faint">${number(group.slots)} slots</span></h3>
+      return html`<div key=${group.group} class="slot-map"><h3>${group.group} <span class="faint">${counted(group.slots, 'slot')}</span></h3>
         <svg viewBox=${`0 0 ${group.slots} 12`} preserveAspectRatio="none" role="img" aria-label=${`${group.group}: ${words}`}>
           ${group.ranges.map((range) => html`<rect key=${range.first} class=${color(range.database)} x=${range.first} y="0" height="12"
             width=${range.last - range.first + 1}><title>${range.first}–${range.last}: ${range.database}, epoch ${range.epoch}</title></rect>`)}
@@ -72,8 +72,8 @@ const ordered = ({ ids }) => (ids.length ? `Ordered: ${ids.map((id) => `move ${i
 
 function Plan({ plan }) {
   if (!plan.moves.length) return html`<p>It has no slots to move.</p>`;
-  return html`<p>${number(total(plan))} slots in ${plan.moves.length === 1 ? 'one move' : `${number(plan.moves.length)} moves`}:</p>
-    <ul>${plan.moves.map((move) => html`<li key=${`${move.group} ${move.source} ${move.slots}`}>${move.group}: ${number(move.count)} slots from <b>${move.source}</b> to <b>${move.target}</b> <span class="faint">(${move.slots})</span></li>`)}</ul>`;
+  return html`<p>${counted(total(plan), 'slot')} in ${plan.moves.length === 1 ? 'one move' : `${number(plan.moves.length)} moves`}:</p>
+    <ul>${plan.moves.map((move) => html`<li key=${`${move.group} ${move.source} ${move.slots}`}>${move.group}: ${counted(move.count, 'slot')} from <b>${move.source}</b> to <b>${move.target}</b> <span class="faint">(${move.slots})</span></li>`)}</ul>`;
 }
 
 
@@ -84,7 +84,7 @@ export function DrainDatabase({ database, onDone, onClose }) {
     show=${(plan) => html`<${Plan} plan=${plan} />`} confirm=${total} ...${bound} onDone=${(answer) => onDone(ordered(answer))} />`;
 }
 
-const connected = (node) => `${number(node.players)} players on ${number(node.sockets)} sockets`;
+const connected = (node) => `${counted(node.players, 'player')} on ${counted(node.sockets, 'socket')}`;
 
 export function DrainNode({ node, onDone, onClose }) {
   const request = (_, preview) => ({ method: 'POST', path: `/nodes/${encodeURIComponent(node)}/drain`, query: preview ? { preview: true } : {} });

@@ -1,7 +1,7 @@
 // Everything about one player, and all that can be done to it: /console/player/<id>?tab=ledger&at=…
 
 import { Fault, Moment } from '../lib/dialog.js';
-import { ago, date, languageOf, lengthOf, number, toLocal, toServer, when } from '../lib/format.js';
+import { ago, counted, date, languageOf, lengthOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
 import { go, Link, Tabs, urlOf } from '../lib/router.js';
@@ -20,7 +20,7 @@ const TABS = [
 export default function Player({ admin, route }) {
   const id = route.rest[0] ?? '';
   const [receipt, setReceipt] = useState(null);
-  if (!id) return html`<p>Choose a player in <${Link} to=${urlOf('players')}>the list of players<//>.</p>`;
+  if (!id) return html`<h1>Player</h1><p>Choose a player in <${Link} to=${urlOf('players')}>the list of players<//>.</p>`;
   if (receipt?.player === id) return html`<${Receipt} receipt=${receipt} admin=${admin} onErased=${setReceipt} />`;
   return html`<${One} key=${id} id=${id} query=${route.query} admin=${admin} onErased=${setReceipt} />`;
 }
@@ -181,7 +181,7 @@ function MailAndFriends({ page }) {
 export function Args({ args, without = [] }) {
   const shown = Object.entries(args).filter(([name, value]) => value !== null && !without.includes(name));
   if (!shown.length) return '–';
-  return shown.map(([name, value], at) => html`<span key=${name} class="arg">${at ? ', ' : ''}<i>${name}</i> <${Text}>${textOf(value)}<//></span>`);
+  return shown.map(([name, value], at) => html`<span key=${name} class="arg"><i>${name}</i> <${Text}>${textOf(value)}<//></span>`);
 }
 
 function Access({ page, devices, setChange }) {
@@ -263,7 +263,7 @@ function PastState({ state, at, setChange }) {
       <div><dt>EXP</dt><dd>${number(player.exp)}</dd></div>
       <div><dt>Version</dt><dd>${number(player.version)} of ${number(state.present_version)}</dd></div>
     </dl>
-    <p>It was so since ${when(state.since)}. ${number(state.replayed)} commands up to then were replayed${
+    <p>It was so since ${when(state.since)}. ${counted(state.replayed, 'command')} up to then ${state.replayed === 1 ? 'was' : 'were'} replayed${
       state.differing.length
         ? `; the rules of today lead elsewhere in version ${state.differing.join(', ')}.`
         : ', and today’s rules lead to the same.'}</p>

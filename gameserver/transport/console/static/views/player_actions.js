@@ -44,7 +44,7 @@ export function PlayerActions({ id, page, admin, change, setChange, onDone, onEr
     ${made && html`<${Change} key=${change.kind} ...${made} show=${(answer) => html`<${Foreseen} answer=${answer} />`} onClose=${close}
       onDone=${(answer) => {
         if (change.kind === 'erase') onErased(answer);
-        done(answer.replayed ? 'It was done before under this command id.' : made.told);
+        done(answer?.replayed ? 'It was done before under this command id.' : made.told);
       }} />`}
   `;
 }
@@ -141,6 +141,7 @@ function changeOf(change, id, page) {
     case 'end_session':
       return {
         title: `End a session of ${name}`, verb: 'End', told: 'The session has ended.', reasonIn: 'query',
+        fields: () => html`<p>${[change.session.label, change.session.address].filter(Boolean).join(', ')}, opened ${when(change.session.opened_at)}</p>`,
         request: remove(`/sessions/${change.session.id}`),
       };
     case 'end_device':
@@ -179,7 +180,7 @@ function Foreseen({ answer }) {
   ].filter(([, change]) => change.before !== change.after);
   const left = Array.isArray(answer.left) ? answer.left : [];
   return html`
-    <div class="scroll sheet"><table>
+    <div class="scroll sheet" role="region" aria-label="Values before and after" tabindex="0"><table>
       <caption>${rows.length ? 'What will change' : 'Nothing will change.'}</caption>
       ${rows.length > 0 && html`<thead><tr><th scope="col">What</th><th scope="col">Now</th><th scope="col">Then</th></tr></thead>`}
       <tbody>${rows.map(([name, change]) => html`<tr key=${name}><th scope="row">${name}</th>

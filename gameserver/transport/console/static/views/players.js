@@ -4,7 +4,7 @@ import { download } from '../lib/api.js';
 import { Chart } from '../lib/chart.js';
 import { Dialog, Fault, Field, Moment } from '../lib/dialog.js';
 import { Folded, Typed } from '../lib/filters.js';
-import { date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
+import { counted, date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
 import { Link, current, go, urlOf } from '../lib/router.js';
@@ -84,9 +84,9 @@ function Filters({ query, search, classes, finds }) {
     ${finds && html`<${Search} ...${search} />`}
     <${Folded} given=${given}><${Field} id="class" label="Class"><select id="class" value=${query.class ?? ''} onChange=${onChange('class')}>
       <option value="">all</option>${[...new Set([...classes, query.class])].filter(Boolean).map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select><//>
-    ${level('min_level', 'Level from')}${level('max_level', 'to')}
-    ${moment('created_since', 'Created since')}${moment('created_until', 'until')}
-    ${moment('seen_since', 'Last seen since')}${moment('seen_until', 'until')}
+    ${level('min_level', 'Level from')}${level('max_level', 'Level to')}
+    ${moment('created_since', 'Created since')}${moment('created_until', 'Created until')}
+    ${moment('seen_since', 'Last seen since')}${moment('seen_until', 'Last seen until')}
     ${yesNo('online', 'Online')}${yesNo('banned', 'Banned')}<//>
   </form>`;
 }
@@ -99,7 +99,7 @@ function Spread({ query, onClose }) {
   return html`<${Dialog} title=${`How ${by} is spread`} onClose=${onClose} wide>
     <${Fault} error=${error} again=${reload} />
     ${!value && !error && html`<p role="status">Counting…</p>`}
-    ${value && html`<p>${number(value.players)} players, as of ${when(value.as_of)}.</p>
+    ${value && html`<p>${counted(value.players, 'player')}, as of ${when(value.as_of)}.</p>
       <div class="scroll" role="region" aria-label="Percentiles" tabindex="0"><table><thead><tr>${value.percentiles.map((each) => html`<th class="n" scope="col">${each.percentile} %</th>`)}</tr></thead>
         <tbody><tr>${value.percentiles.map((each) => html`<td class="n">${MOMENTS.includes(by) ? date(each.value) : number(each.value)}</td>`)}</tr></tbody></table></div>
       ${bars.length > 0 && !MOMENTS.includes(by) && html`<${Chart} title="Players" unit=${`by ${by}`} bars

@@ -1,7 +1,7 @@
 // The game's rules over time: what is in force, what is ordered and who is ready for it; publishing, reverting, cancelling.
 
 import { Change, Dialog, Fault, Field, Told } from '../lib/dialog.js';
-import { ago, number, when } from '../lib/format.js';
+import { ago, counted, number, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePolled, useRead } from '../lib/load.js';
 
@@ -31,7 +31,7 @@ const seconds = (values, set) => html`<${Field} id="seconds" label="In how many 
 
 // What an order is made of: the preview's edition, and what it changes.
 const bound = { binding: ({ plan }) => plan, expecting: ({ plan }) => ({ expected_edition: plan.edition }) };
-const confirmed = (answer) => (answer.plan.problems.length ? null : `${answer.plan.changes.length} values`);
+const confirmed = (answer) => (answer.plan.problems.length ? null : counted(answer.plan.changes.length, 'value'));
 
 function Publish({ onDone, onClose }) {
   const fields = (values, set) => html`

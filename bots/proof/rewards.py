@@ -7,9 +7,9 @@ shown by as many as the run knows of, and whoever was banned for a while may hav
 in the standings the run can't know of all: then the letters' ranks have to be in the order of the standings, and
 whoever is between two that were rewarded has one, too.
 
-A letter names the rank among all, what it has goes by the rank among those who weren't banned then, which may be
-before it. However many were banned: every rank's reward is given once, so there have to be as many ranks for the
-letters, in the order of the standings.
+A letter names the rank among those who weren't banned then, by which it has its reward; of a season that was counted by
+an earlier version the rank among all, which may be behind it. However many were banned: every rank's reward is given
+once, so there have to be as many ranks for the letters, in the order of the standings.
 """
 
 import sys

@@ -250,7 +250,7 @@ def _commands(
         friends=Friendships(rooms.social, play, leaderboards),
         leaderboards=leaderboards,
         board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
-        seasons=Seasons(rooms.seasons, audit, policy.now),
+        seasons=Seasons(rooms.seasons, audit, rooms.operators.reports, policy.now),
         operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
         admins=admins_of(settings, rooms.operators, policy.now),
         corrections=corrections_of(play, slots, leaderboards, audit),

@@ -55,6 +55,7 @@ def restore(  # noqa: PLR0913 (one for each option)
     timeline: Annotated[int | None, typer.Option(min=1, help="Of which past; without it, the present one's.")] = None,
     into: Annotated[Path | None, typer.Option(help="A new folder for the data, which then isn't put in place.")] = None,
     reason: ReasonIfChanged = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before it takes the database's place.")] = False,  # noqa: FBT002
     config: Config = DEFAULT,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
@@ -64,9 +65,7 @@ def restore(  # noqa: PLR0913 (one for each option)
         wanted = Restoration(database, _moment(to), timeline, into)
         why = needed(reason) if into is None else ""
         if into is None:
-            lost = " What it acknowledges from now on, until it ends, is lost." if wanted.moment is None else ""
-            question = f"{database} goes back to {to}; what it has now stays in a folder beside.{lost} Go on?"
-            typer.confirm(question, abort=True, err=True)
+            _require_agreement(wanted, to, agreed=yes)
 
         async def work() -> None:
             say = (lambda text: typer.echo(text, err=True)) if as_json else _say
@@ -85,6 +84,18 @@ def restore(  # noqa: PLR0913 (one for each option)
 
         carry_out(work())
     _require_no_conflict(found)
+
+
+def _require_agreement(wanted: Restoration, to: str, *, agreed: bool) -> None:
+    """Says what restoring in place means, and asks at a terminal unless that was agreed to; ends the process if not."""
+    lost = " What it acknowledges from now on, until it ends, is lost." if wanted.moment is None else ""
+    consequence = f"{wanted.database} goes back to {to}; what it has now stays in a folder beside.{lost}"
+    if agreed:
+        typer.echo(consequence, err=True)
+    elif sys.stdin is not None and sys.stdin.isatty():
+        typer.confirm(f"{consequence} Go on?", abort=True, err=True)
+    else:
+        raise StackError(f"{consequence} There is no terminal to ask whether to go on: use --yes to agree to that.")
 
 
 async def _put_in_place(

@@ -112,7 +112,7 @@ def publish(  # noqa: PLR0913 (one for each option)
             _show_plan(await rollouts.preview(context, content))
         else:
             by, moment = _by(core, reason, command_id), _when(at, in_seconds)
-            _show_order(await rollouts.publish(context, content, moment, by, edition))
+            await _show_ordered(context, await rollouts.publish(context, content, moment, by, edition))
 
     with_core(config, work)
 
@@ -134,7 +134,8 @@ def revert(  # noqa: PLR0913 (one for each option)
         if preview:
             _show_plan(await rollouts.revert_preview(context))
         else:
-            _show_order(await rollouts.revert(context, _when(at, in_seconds), _by(core, reason, command_id), edition))
+            by, moment = _by(core, reason, command_id), _when(at, in_seconds)
+            await _show_ordered(context, await rollouts.revert(context, moment, by, edition))
 
     with_core(config, work)
 
@@ -205,6 +206,13 @@ def _show_plan(plan: RolloutPlan) -> None:
         console.print(problem)
     console.print("It can't be published." if plan.problems else "Nothing stands in the way.")
     console.print(f"What players would have gained and lost: {answers.WHAT_IF}")
+
+
+async def _show_ordered(context: rollouts.Rollouts, order: RuleOrder) -> None:
+    """With what it changes: it may be cancelled until its moment."""
+    found, _ = await rollouts.compare(context, order.prior, order.rulebook)
+    show(console, _table(found, f"rulebook {order.prior}", f"rulebook {order.rulebook}"))
+    _show_order(order)
 
 
 def _show_order(order: RuleOrder) -> None:

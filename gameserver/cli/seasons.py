@@ -40,7 +40,8 @@ def preview(
     """Show the final standings and rewards as if the season ended now, read from the databases."""
 
     async def work(core: application.Core) -> None:
-        show(console, tables.preview(await seasons.preview(core.commands.seasons, board, limit)))
+        found = await seasons.preview(core.commands.seasons, board, limit, seasons.UNHURRIED_SECONDS)
+        show(console, tables.preview(found))
 
     with_core(config, work)
 

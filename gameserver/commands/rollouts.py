@@ -115,7 +115,7 @@ async def publish(
 ) -> RuleOrder:
     """Orders a content of game.toml to be in force from a moment of the control database's clock on.
 
-    With `expected` only while that edition, of which the preview told, is in force.
+    Only while the edition that this node knows is in force, which is also `expected` if that is given.
     Raises BadInput with every reason why it can't be, Conflict, CommandExpired, CommandMismatch, DatabaseUnavailable,
     OutcomeUnknown.
     """
@@ -209,7 +209,7 @@ async def _ordered(
     )
     async with rollouts.audit.recorded(entry) as end:
         await game_names.record(rollouts.names, rulebook.game)
-        new = NewRuleOrder(rulebook.number, plan.present, at, by.command_id, by.admin, by.reason, expected)
+        new = NewRuleOrder(rulebook.number, plan.present, at, by.command_id, by.admin, by.reason, plan.edition)
         await rollouts.orders.insert(new)
         order = await rollouts.orders.find(by.command_id)
         assert order is not None

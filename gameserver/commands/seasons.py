@@ -9,6 +9,7 @@ import structlog
 
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.operators.reports import Reports
 from gameserver.storage.rooms import SeasonsRoom
 from gameserver.storage.seasons.records import SeasonRecord
 
@@ -17,6 +18,8 @@ log = structlog.get_logger()
 
 CLOSE_SECONDS = 5
 """How far ahead an early end is set: every node knows of it by then."""
+UNHURRIED_SECONDS = 300.0
+"""How long a preview may take for who waits at a command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Seasons:
 
     room: SeasonsRoom
     audit: Audit
+    reports: Reports
     now: Callable[[], datetime]
 
 
@@ -73,23 +77,23 @@ async def close_now(seasons: Seasons, admin: str, name: str, reason: str) -> Sea
     return record
 
 
-async def preview(seasons: Seasons, name: str, limit: int) -> Preview:
-    """The standings as the databases have them, with the rewards.
+async def preview(seasons: Seasons, name: str, limit: int, seconds: float | None = None) -> Preview:
+    """The standings as the databases have them, with the rewards; it takes a turn of reports.
 
-    Raises BoardNotFound, BadInput, DatabaseUnavailable.
+    It may take `seconds`, or as long as reports. Raises BoardNotFound, BadInput, DatabaseUnavailable, Overloaded.
     """
     record = await _running(seasons, name)
     names = [board.name for board in seasons.room.calendar.boards()]
     board = seasons.room.calendar.board(name) if name in names else record.stored_board()
-    parts = seasons.room.end.standings(board, record.season.start, limit, banned=False)
     rewards = {rank: reward for reward in board.rewards for rank in range(reward.first, reward.last + 1)}
+    async with seasons.reports.turn(seconds) as deadline:
+        rows = await seasons.room.end.preview(board, record.season.start, limit, deadline)
     entries = []
-    async for part in parts:
-        for row in part:
-            rank, player_id, score, name = row[3], row[4], row[5], row[7]
-            reward = rewards.get(rank)
-            shown = None if reward is None else {"exp": reward.exp, "text": reward.text}
-            entries.append((rank, score, player_id, name, shown))
+    for row in rows:
+        rank, player_id, score, name = row[3], row[4], row[5], row[7]
+        reward = rewards.get(rank)
+        shown = None if reward is None else {"exp": reward.exp, "text": reward.text}
+        entries.append((rank, score, player_id, name, shown))
     return Preview(record, entries)
 
 

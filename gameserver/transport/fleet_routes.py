@@ -35,5 +35,5 @@ FLEET_ROUTES = (
            answer=answers.SeasonsAnswer, errors=READS),
     admin(VIEWER, "GET", "/admin/v1/seasons/{board}/preview", fleet.preview_season,
            "The standings and rewards of a running season, as if it ended now", query=wire.SeasonPreviewQuery,
-           answer=answers.SeasonPreviewAnswer, errors=(errors.BoardNotFound, *READS)),
+           answer=answers.SeasonPreviewAnswer, errors=(errors.BoardNotFound, errors.Overloaded, *READS)),
 )  # fmt: skip

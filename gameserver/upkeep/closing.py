@@ -103,7 +103,7 @@ async def _close(closing: Closing, record: SeasonRecord) -> int:
         steps, state = steps + 1, "ended"
     # Count it: store the standings of all databases.
     if state == "ended":
-        players = await room.records.store(board, start, room.end.standings(board, start, banned=True))
+        players = await room.records.store(board, start, room.end.standings(board, start))
         log.info("a season is counted", board=board.name, season=start, players=players)
         steps, state = steps + 1, "counted"
     # Reward it: when every letter has arrived, the season is closed.
@@ -131,6 +131,7 @@ async def _reward(closing: Closing, board: Board, season: Season) -> bool:
 
 
 def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:
+    """It names the rank by which the reward was chosen; where a former version counted the season, the place's own."""
     args = {
         "board": board.name,
         "season": boards.season_name(Contest(board, season.start)),

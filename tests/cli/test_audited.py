@@ -65,12 +65,12 @@ async def test_a_restoration_and_what_it_puts_right_have_an_end(core: Core, sett
     config.write_text(toml_of(settings, settings.node.port))
     since = rfc3339(core.commands.accounts.policy.now())
     for words, code in (
-        (["restore", "--database", "two", "--to", since, *WHY], 1),  # it isn't embedded: it can't be put in place
-        (["restore", "--database", "two", "--to", "latest", *WHY], 1),
+        (["restore", "--database", "two", "--to", since, "--yes", *WHY], 1),  # isn't embedded: can't be put in place
+        (["restore", "--database", "two", "--to", "latest", "--yes", *WHY], 1),
         (["restore", "--database", "two", "--to", "latest", "--into", str(tmp_path / "past")], 1),  # to look at
         (["backups", "reconcile", "--database", "two", "--since", since, *WHY], 0),
     ):
-        done = await asyncio.to_thread(CliRunner().invoke, cli, [*words, "--config", str(config)], input="y\n")
+        done = await asyncio.to_thread(CliRunner().invoke, cli, [*words, "--config", str(config)])
         assert done.exit_code == code, done.output
         loses = "latest" in words and "--into" not in words
         assert ("acknowledges from now on, until it ends, is lost" in " ".join(done.output.split())) is loses

@@ -1,6 +1,8 @@
 """`gameserver backup`, `restore` and `backups` with databases at URLs, which `gameserver up` doesn't start."""
 
 import asyncio
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -169,6 +171,28 @@ async def test_what_cant_be_restored_is_refused(command_line: CommandLine, confi
     refused = await command_line.gameserver(*words)
     assert refused.code != 0
     assert problem in " ".join(refused.text.split())
+
+
+RESTORE = ("restore", "--database", "two", "--to", "latest", "--reason", "its disk is gone")
+
+
+async def test_a_script_says_with_yes_that_a_database_may_go_back(command_line: CommandLine, config: Path) -> None:
+    unasked = await command_line.gameserver(*RESTORE, "--config", str(config))
+    assert (unasked.code, "--yes" in unasked.errors, "no terminal" in unasked.errors) == (1, True, True), unasked.text
+    agreed = await command_line.gameserver(*RESTORE, "--yes", "--config", str(config))
+    assert (agreed.code, "Go on?" in agreed.text) == (1, False)
+    assert "two isn't embedded" in agreed.errors
+
+
+async def test_at_a_terminal_who_declines_restores_nothing(config: Path) -> None:
+    above, below = pty.openpty()
+    arguments = [sys.executable, "-m", "gameserver", *RESTORE, "--config", str(config)]
+    asking = await asyncio.create_subprocess_exec(*arguments, stdin=below, stderr=asyncio.subprocess.PIPE)
+    os.write(above, b"n\n")
+    _, errors = await asking.communicate()
+    os.close(above)
+    os.close(below)
+    assert (asking.returncode, b"Go on?" in errors, b"Aborted" in errors) == (1, True, True)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ CHANGES = (
     ("nodes", "drain", "node-9"),
     ("nodes", "remove", "node-9"),
     ("nodes", "restart"),
-    ("restore", "--database", "two", "--to", SINCE),
+    ("restore", "--database", "two", "--to", SINCE, "--yes"),
     ("backups", "reconcile", "--database", "two", "--since", SINCE),
     ("boards", "check", "exp", "--repair"),
     ("boards", "rebuild", "nothing"),
@@ -89,4 +89,4 @@ async def invoked(settings: Settings, folder: Path, words: tuple[str, ...]) -> A
     config = folder / "gameserver.toml"
     config.write_text(toml_of(settings, settings.node.port))
     arguments = [*words, "--config", str(config)]
-    return await asyncio.to_thread(CliRunner().invoke, cli, arguments, input="y\n", env={"COLUMNS": "200"})
+    return await asyncio.to_thread(CliRunner().invoke, cli, arguments, env={"COLUMNS": "200"})

@@ -26,7 +26,7 @@ async def test_rules_are_previewed_published_listed_and_cancelled(
     code, text = await run("revert", "--reason", "too easy", "--in", "60")
     assert (code, "there is none to go back to" in text) == (1, True)
     code, text = await run(*order)
-    assert (code, "edition 1: rulebook 2 from" in text) == (0, True), text
+    assert (code, "edition 1: rulebook 2 from" in text, "foes.slime.exp" in text) == (0, True, True), text
     listed = await command_line.gameserver("rules", "orders", "--json", "--config", str(config))
     assert [(each["edition"], each["state"]) for each in json.loads(listed.out)["orders"]] == [(1, "ordered")]
     code, text = await run(*order, "--edition", "5")

@@ -56,10 +56,10 @@ def up() -> Iterator[RunningUp]:
         yield run
 
 
-async def gameserver(up: RunningUp, *words: str, answer: str = "") -> str:
+async def gameserver(up: RunningUp, *words: str) -> str:
     """What a command of the product prints; it must succeed."""
     command = [sys.executable, "-m", "gameserver", *words, "--config", str(up.config)]
-    done = await asyncio.to_thread(subprocess.run, command, input=answer.encode(), capture_output=True, timeout=240)
+    done = await asyncio.to_thread(subprocess.run, command, stdin=subprocess.DEVNULL, capture_output=True, timeout=240)
     assert done.returncode == 0, (done.stdout + done.stderr).decode()
     return done.stdout.decode()
 
@@ -90,8 +90,8 @@ async def test_the_players_of_a_restored_database_go_back_and_nobody_else_does(u
             gone += [late] if owners[slot_of(int(late.id))] == "two" else []
         before = await states(api, here)
 
-        words = ("restore", "--database", "two", "--to", moment.isoformat(), "--reason", "a drill", "--json")
-        printed = await gameserver(up, *words, answer="y\n")
+        words = ("restore", "--database", "two", "--to", moment.isoformat(), "--reason", "a drill", "--yes", "--json")
+        printed = await gameserver(up, *words)
         report = orjson.loads(printed)
         assert report["running"], report
         findings = {kind["kind"]: kind for kind in report["findings"]}

@@ -103,6 +103,14 @@ async def test_a_node_that_never_heard_of_the_order_judges_nothing_from_its_mome
     assert (await enlist(other)).version == 1
 
 
+async def test_a_node_that_never_heard_of_an_order_makes_none_of_what_was_in_force_before(
+    core: Core, other: Core
+) -> None:
+    await passed(core, await published(other))
+    with pytest.raises(Conflict, match="Meanwhile edition 1 is in force, not 0"):
+        await published(core, TEXT.replace("exp = 5\n", "exp = 7\n"))
+
+
 async def test_what_was_decided_before_is_answered_so_where_the_rules_are_missing(core: Core, other: Core) -> None:
     [done, refused, fresh] = [order(core, (await enlist(core, database="one")).id) for _ in range(3)]
     refused.action, refused.args = "revive", core.rulebook.arguments("revive", {})
@@ -197,7 +205,7 @@ async def left_half_way(core: Core, lead: timedelta = SOON) -> RuleOrder:
     number, present = (await context.library.loaded(read(EASIER))).number, core.rulebook.number
     assert number is not None
     assert present is not None
-    await context.orders.insert(NewRuleOrder(number, present, core.rooms.clock.now() + lead, key, "ann", "a test"))
+    await context.orders.insert(NewRuleOrder(number, present, core.rooms.clock.now() + lead, key, "ann", "a test", 0))
     left = await context.orders.find(key)
     assert left is not None
     assert await context.editions.tell(left, ahead=True) == []

@@ -98,7 +98,7 @@ class Reports:
 
     async def over_all(self, work: Callable[[Sequence[Part]], Awaitable[T]], bounds_of: By | None = None) -> T:
         """Runs `work` over snapshots in which each slot has exactly one owner; each takes a turn."""
-        async with self._turn() as deadline:
+        async with self.turn() as deadline:
             return await self._answered(work, self._arguments(bounds_of or ""), deadline)
 
     async def over_some(
@@ -108,7 +108,7 @@ class Reports:
 
         Each slot has one owner at the most among the snapshots.
         """
-        async with self._turn() as deadline:
+        async with self.turn() as deadline:
             while True:
                 async with AsyncExitStack() as stack:
                     parts = await answering(stack, databases, self._arguments(""), deadline)
@@ -119,9 +119,9 @@ class Reports:
                 await self._slots.moved(deadline)
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[float]:
-        """Waits for a turn; gives the deadline of the whole answer. Raises Overloaded."""
-        deadline = asyncio.get_running_loop().time() + SECONDS
+    async def turn(self, seconds: float | None = None) -> AsyncIterator[float]:
+        """Waits for a turn; gives the deadline of the whole answer, after `seconds` or SECONDS. Raises Overloaded."""
+        deadline = asyncio.get_running_loop().time() + (SECONDS if seconds is None else seconds)
         try:
             async with asyncio.timeout_at(deadline):
                 await self._turns.acquire()

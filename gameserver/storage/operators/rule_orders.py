@@ -54,7 +54,7 @@ class RuleOrder:
 
 @dataclass(frozen=True, slots=True)
 class NewRuleOrder:
-    """What is ordered; `at` by the control database's clock, `edition` the one it was made of, if that matters."""
+    """What is ordered; `at` by the control database's clock, `edition` the one in force that it changes."""
 
     rulebook: int
     prior: int
@@ -62,7 +62,7 @@ class NewRuleOrder:
     command_id: str
     admin: str
     reason: str
-    edition: int | None = None
+    edition: int
 
 
 def require_edition(expected: int | None, present: int) -> None:

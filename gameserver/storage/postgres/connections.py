@@ -19,6 +19,8 @@ MAP, SEASONS = 1, 2
 """On the control database: notices of the slot map; what closes a season."""
 CLOSING = 2
 """On a database of players, while a season is closed there."""
+PREVIEWS = REPORTS
+"""On a database of players, of seasons, which take the turns of reports."""
 MOVING = 4
 """While slots move to or from the database: the mover's, and those of Postgres's own replication."""
 
@@ -28,7 +30,7 @@ def per_node(groups: Set[str], in_flight: int) -> int:
     needed = POOL + REPORTS
     if "players" in groups:
         needed += in_flight + READERS + 3 * LOOK_UPS + BIRTHS + KEYS + LISTS + INBOXES + PROOFS
-        needed += FOLLOWER + COURIER + RETENTION + CLOSING
+        needed += FOLLOWER + COURIER + RETENTION + CLOSING + PREVIEWS
     if "accounts" in groups:
         needed += CLAIMS + LOOK_UPS
     if "control" in groups:

@@ -3,9 +3,11 @@
 Law: a score belongs to the season of its ledger time. A database is fenced once the season has ended by the database's
 own clock, so every write with an earlier time has committed by then. Later writes, whatever their clock says, are
 redirected to the next season by `season_floors`, which is written under the fence and moves with the slot. Standings
-are read from the databases, not from Redis, each slot exactly once.
+are read from the databases, not from Redis, each slot exactly once. Postgres ends what is asked for them at the same
+time at which it is given up: a statement goes on when its connection has ended.
 """
 
+import asyncio
 import heapq
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -28,22 +30,42 @@ SQL = statements.load(__package__, "end.sql")
 CHUNK = 2_000
 FENCE_MILLISECONDS = 2_000
 PATIENCE_SECONDS = 300.0
+"""How long the count of a season waits for a statement."""
 NO_LIMIT = 1 << 62
 Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
 class _Source:
-    """One database's standings, in their order, read ahead by chunks."""
+    """One database's standings, in their order, read ahead by chunks; each is waited for `seconds`."""
 
+    database: str
     cursor: Any
+    seconds: float
     rows: list[asyncpg.Record] = field(default_factory=list)
 
     async def next(self) -> asyncpg.Record | None:
-        """The next row, None at the end."""
+        """The next row, None at the end. Raises DatabaseUnavailable."""
         if not self.rows:
-            self.rows = list(reversed(await self.cursor.fetch(CHUNK, timeout=PATIENCE_SECONDS)))
+            with translated(self.database):
+                self.rows = list(reversed(await self.cursor.fetch(CHUNK, timeout=self.seconds)))
         return self.rows.pop() if self.rows else None
+
+
+class _Wanted(NamedTuple):
+    """The best `most` players of a season and, with `banned`, the banned ones between; `seconds` for each statement."""
+
+    board: Board
+    start: int
+    most: int
+    banned: bool
+    seconds: float
+
+    def settings(self) -> dict[str, str]:
+        """Of the connections to read them."""
+        milliseconds = str(max(1, int(self.seconds * 1000)))
+        own = {**patience.UNHURRIED_READS, "statement_timeout": milliseconds, "enable_nestloop": "off"}
+        return own if self.banned else {**own, **dict.fromkeys(patience.UNHURRIED_READS, milliseconds)}
 
 
 class _Ranked(NamedTuple):
@@ -78,38 +100,50 @@ class SeasonEnd:
             finally:
                 connection.terminate()
 
-    async def standings(self, board: Board, start: int, limit: int = 0, *, banned: bool) -> AsyncIterator[list[Row]]:
-        """The standings of a season in chunks, with fields as in `records.COLUMNS`; all of them, or `limit`.
+    def standings(self, board: Board, start: int) -> AsyncIterator[list[Row]]:
+        """The standings of a season in chunks, with fields as in `records.COLUMNS`.
 
-        With `banned` also banned players, as hidden rows; rewards then go by the rank among those who are shown.
+        Banned players are hidden rows; rewards go by the rank among those who are shown.
         """
+        return self._read(_Wanted(board, start, board.size or NO_LIMIT, banned=True, seconds=PATIENCE_SECONDS))
+
+    async def preview(self, board: Board, start: int, limit: int, deadline: float) -> list[Row]:
+        """The best `limit` players who aren't banned, with fields as in `records.COLUMNS`.
+
+        At `deadline`, of the event loop's clock, it is given up.
+        """
+        wanted = _Wanted(board, start, limit, banned=False, seconds=deadline - asyncio.get_running_loop().time())
+        try:
+            async with asyncio.timeout_at(deadline):
+                return [row async for chunk in self._read(wanted) for row in chunk]
+        except TimeoutError:
+            raise DatabaseUnavailable("The databases are too slow for a preview.", retry_after=1) from None
+
+    async def _read(self, wanted: _Wanted) -> AsyncIterator[list[Row]]:
         async with AsyncExitStack() as stack:
-            most = limit or board.size or NO_LIMIT
-            sources = await self._open(stack, board, start, most, banned=banned)
+            sources = await self._open(stack, wanted)
             chunk: list[Row] = []
-            async for ranked in _ranked(board, sources, most):
-                chunk.append(_record(board, start, ranked))
+            async for ranked in _ranked(wanted.board, sources, wanted.most):
+                chunk.append(_record(wanted.board, wanted.start, ranked))
                 if len(chunk) == CHUNK:
                     yield chunk
                     chunk = []
             yield chunk
 
-    async def _open(
-        self, stack: AsyncExitStack, board: Board, start: int, limit: int, *, banned: bool
-    ) -> list[_Source]:
+    async def _open(self, stack: AsyncExitStack, wanted: _Wanted) -> list[_Source]:
         """A snapshot of every database. Raises DatabaseUnavailable unless each slot is owned in exactly one of them."""
         sources, covered = [], list[int]()
-        arguments = (board.name, start, _sign(board), limit, banned)
+        board, seconds = wanted.board, wanted.seconds
+        arguments = (board.name, wanted.start, _sign(board), wanted.most, wanted.banned)
         for database in self._slots.databases("players"):
             with translated(database.name):
-                connection = await database.connect(
-                    {**patience.UNHURRIED_READS, "statement_timeout": "0", "enable_nestloop": "off"}
-                )
+                connection = await database.connect(wanted.settings())
                 stack.callback(connection.terminate)
-                await stack.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
+                # It ends with its connection: to end it before would wait for a database that is silent.
+                await connection.transaction(isolation="repeatable_read", readonly=True).start()
                 covered += await connection.fetchval(SQL["owned"])
-                cursor = await connection.cursor(SQL["standings"], *arguments, timeout=PATIENCE_SECONDS)
-                sources.append(_Source(cursor))
+                cursor = await connection.cursor(SQL["standings"], *arguments, timeout=seconds)
+                sources.append(_Source(database.name, cursor, seconds))
         if sorted(covered) != list(range(self._slots.size("players"))):
             raise DatabaseUnavailable("Some players are being moved.", retry_after=1)
         return sources
@@ -167,8 +201,8 @@ def _record(board: Board, start: int, ranked: _Ranked) -> Row:
 
 
 def _reward(board: Board, rank: int) -> str | None:
-    """The reward of a rank, as JSON text."""
+    """The reward of a rank, as JSON text, with that rank: a letter of any version of the product then names it."""
     for reward in board.rewards:
         if reward.first <= rank <= reward.last:
-            return orjson.dumps({"exp": reward.exp, "text": reward.text}).decode()
+            return orjson.dumps({"exp": reward.exp, "text": reward.text, "rank": rank}).decode()
     return None

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from gameserver.app import Core, postman_of
@@ -26,7 +28,17 @@ from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
 from tests.storage.seasons.test_seasons import BOARDS, attend, rewards, standings, until_closed
 from tests.support.client import command_id
-from tests.support.deployment import act, connected, enlist, enlist_many, following, owner, with_actions, working
+from tests.support.deployment import (
+    act,
+    connected,
+    enlist,
+    enlist_many,
+    following,
+    ledger,
+    owner,
+    with_actions,
+    working,
+)
 from tests.support.freezing import frozen
 from tests.support.servers import Servers
 from tests.support.wait import wait_until
@@ -233,13 +245,16 @@ async def test_a_player_banned_when_a_season_is_counted_gets_its_place_back_late
     await judge(core, a, banned=False)
     assert await standings(core, season) == [(1, 9, a), (2, 8, b), (3, 7, c), (4, 6, d)]
     assert [await exp(core, player_id) for player_id in (a, b, c, d)] == [0, 100, 10, 10]
+    rows = [row for player_id in (b, c, d) for row in await ledger(core, player_id)]
+    letters = [row for row in rows if row["action"] == "mail:rewarded"]
+    assert [orjson.loads(letter["args"])["rank"] for letter in letters] == [1, 2, 3]
 
 
 async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: Core) -> None:
     season, (a, b) = await ended_last_week(core, 9, 8)
     records, end = core.rooms.seasons.records, core.rooms.seasons.end
     await records.step("weekly", season.start, "running", "ended")
-    await records.store(weekly(core), season.start, end.standings(weekly(core), season.start, banned=True))
+    await records.store(weekly(core), season.start, end.standings(weekly(core), season.start))
     await judge(core, a)
     await until_closed(core, season)
     assert [await exp(core, player_id) for player_id in (a, b)] == [0, 10]
@@ -257,7 +272,7 @@ async def test_rewards_of_the_others_arrive_while_a_database_is_silent(
     for player, score in ((first, 9), (second, 8)):
         await gives(core, player.id, season.start, score)
     await records.step("weekly", season.start, "running", "ended")
-    await records.store(weekly(core), season.start, end.standings(weekly(core), season.start, banned=True))
+    await records.store(weekly(core), season.start, end.standings(weekly(core), season.start))
 
     async def has_arrived() -> bool:
         return bool(await rewards(core, second))
@@ -316,7 +331,7 @@ async def counted_amid(core: Core, season: Season, change: Callable[[], Coroutin
                 waits = await connection.fetchval("select exists (select from pg_locks where not granted)")
                 return changing[0].done() or waits
 
-            async for part in core.rooms.seasons.end.standings(weekly(core), season.start, banned=True):
+            async for part in core.rooms.seasons.end.standings(weekly(core), season.start):
                 changing.append(asyncio.create_task(change()))
                 await wait_until(is_past, what="the change has passed the count, or waits for it")
                 yield part
@@ -348,8 +363,9 @@ async def test_a_season_that_is_over_is_neither_compared_nor_built_anew(core: Co
 async def test_the_banned_take_no_place_of_those_that_are_stored(core: Core) -> None:
     season, ids = await ended_last_week(core, 9, 8, 7, 6)
     await judge(core, ids[0])
-    for banned, expected in ((True, ids[:3]), (False, ids[1:3])):
-        end = core.rooms.seasons.end
-        rows = [row async for part in end.standings(weekly(core), season.start, 2, banned=banned) for row in part]
+    end, board = core.rooms.seasons.end, replace(weekly(core), size=2)
+    counted = [row async for part in end.standings(board, season.start) for row in part]
+    seen = await end.preview(board, season.start, 2, asyncio.get_running_loop().time() + 60)
+    for rows, expected in ((counted, ids[:3]), (seen, ids[1:3])):
         assert [row[4] for row in rows] == expected
         assert [row[3] for row in rows] == list(range(1, len(expected) + 1))

@@ -1,13 +1,19 @@
 """The fleet as operators see it over HTTP, and moves that they order there."""
 
-from contextlib import AsyncExitStack
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
+from gameserver.storage.operators import reports
+from gameserver.storage.postgres.database import REPORTS
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
+from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
 
@@ -196,3 +202,60 @@ async def test_a_seasons_rewards_are_told_before_it_ends(api: Api) -> None:
     assert preview.status == 200, preview.body
     assert preview.body["season"] == weekly
     assert (await admin(api, "GET", "seasons/nothing/preview")).code == "board_not_found"
+
+
+PREVIEW = "seasons/dragons_weekly/preview?limit=5"
+SOON, LONG = 0.3, 20.0
+"""Seconds: soon over, and far longer than the test waits."""
+WAITING = """
+select count(*) from pg_stat_activity
+where state = 'active' and wait_event_type = 'Lock' and query like '%order by $3::bigint * s.score%'
+"""
+
+
+@asynccontextmanager
+async def slow_scores(node: InProcessNode) -> AsyncIterator[asyncpg.Connection]:
+    """Within the block, a read of one database's scores takes as long as the block; gives a connection to look on."""
+
+    async def is_running() -> bool:
+        records = await node.core.rooms.seasons.records.all()
+        return ("dragons_weekly", "running") in [(record.board, record.state) for record in records]
+
+    await wait_until(is_running, what="the season has begun")
+    url = node.core.databases["one"].url
+    async with connected(url) as holder, connected(url) as looking, holder.transaction():
+        await holder.execute("lock table scores in access exclusive mode")
+        yield looking
+
+
+async def waiting(looking: asyncpg.Connection, count: int) -> None:
+    async def are_so_many() -> bool:
+        return bool(await looking.fetchval(WAITING) == count)
+
+    await wait_until(are_so_many, what=f"{count} previews wait for the scores")
+
+
+async def test_previews_of_a_season_take_the_turns_of_reports(
+    node: InProcessNode, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "SECONDS", LONG)
+    async with slow_scores(node) as looking:
+        first = [asyncio.create_task(admin(api, "GET", PREVIEW)) for _ in range(REPORTS)]
+        await waiting(looking, REPORTS)
+        monkeypatch.setattr(reports, "SECONDS", SOON)
+        for path in (PREVIEW, "rankings"):
+            another = await asyncio.wait_for(admin(api, "GET", path), LONG / 2)
+            assert (another.status, another.code, "Retry-After" in another.headers) == (503, "overloaded", True)
+    assert [answer.status for answer in await asyncio.gather(*first)] == [200] * REPORTS
+
+
+async def test_a_preview_that_takes_too_long_is_given_up_and_leaves_no_statement(
+    node: InProcessNode, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "SECONDS", SOON)
+    async with slow_scores(node) as looking:
+        answer = await asyncio.wait_for(admin(api, "GET", PREVIEW), LONG / 2)
+        assert (answer.status, answer.code, "Retry-After" in answer.headers) == (503, "database_unavailable", True)
+        await waiting(looking, 0)
+    monkeypatch.undo()
+    assert (await admin(api, "GET", PREVIEW)).status == 200

@@ -7,6 +7,7 @@ so those that begin together could take all there are, and none would ever get o
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -152,7 +153,8 @@ class Attempt:
             if self._lease.cancelled:
                 break
             try:
-                pause = await self._cut_over(slot)
+                if (pause := await self._cut_over(slot)) is None:
+                    break
             except SlotStays as reason:
                 # Nothing more moves: an operator has to look at it.
                 await self._lease.begin_cleaning(problem=str(reason))
@@ -162,19 +164,26 @@ class Attempt:
             self._tell(MoveProgress(self._lease.move, lag_ms=self._cutover.lag_ms))
         await self._lease.begin_cleaning()
 
-    async def _cut_over(self, slot: int) -> int:
-        """Moves one slot, after as many delays as TRIES allows; returns the pause in ms."""
+    async def _cut_over(self, slot: int) -> int | None:
+        """Moves one slot, after as many delays as TRIES allows; returns the pause in ms, or None if it's cancelled."""
         delays = 0
-        while True:
+        while not self._lease.cancelled:
             try:
                 return await self._cutover.carry_out(self._lease.move, slot)
             except CutoverDelayed as delay:
                 delays += 1
                 if delays == TRIES:
                     raise
-                self._lease.require()
                 self._tell(MoveProgress(self._lease.move, note=f"slot {slot}: {delay}"))
+                await self._leave_alone(delay.seconds)
             await self._make_partitions()
+        return None
+
+    async def _leave_alone(self, seconds: float) -> None:
+        """Waits for so long, or until the move is cancelled. Raises LeaseLost."""
+        end = time.monotonic() + seconds
+        while not self._lease.cancelled and time.monotonic() < end:
+            self._lease.require()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _clean(self) -> None:

@@ -203,7 +203,7 @@ def details_of(plan: PlannedMove) -> dict[str, str]:
 class MovesUnderWay:
     """The moves that a process carries out at the same time: those that wait for a server, and one other.
 
-    Servers have few workers for replication; but a server that is away may be so for days.
+    A server that is away may be so for days. Once it is back those that waited for it copy in turn (`attempt`).
     """
 
     def __init__(self, mover: Mover, tell: Tell) -> None:
@@ -250,9 +250,10 @@ class MovesUnderWay:
 
 
 async def carry_out(sharding: Sharding, ids: Sequence[int], tell: Tell) -> None:
-    """Carries the moves out one after the other, but goes on to the next while those before wait for a server.
+    """Carries the moves out, and goes on to the next when those before are over or wait for a server.
 
-    Reports on those that another process carries out.
+    Those that it hasn't begun when their leases lapse are taken by nodes. Reports on those that another process
+    carries out.
     """
     under_way, unbegun, left = MovesUnderWay(sharding.mover, tell), list(ids), list(ids)
     try:

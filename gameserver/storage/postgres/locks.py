@@ -21,6 +21,9 @@ FORGETTING = 7_710_105
 KEEPING = 7_710_119
 """Held while rows of a week are copied to `ledger_kept`; shared by whoever erases what stands in either of the two."""
 
+COPYING = 7_710_110
+"""Held by the one move whose rows a database is being sent."""
+
 CARRYING = 7_710_103
 """Held by the one courier of a database's outbox."""
 

@@ -1,15 +1,17 @@
 """Adds a database to groups: its tables are brought to their heads, and it may be given slots."""
 
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 import asyncpg
 from pydantic import SecretStr
 
-from gameserver.config import naming
+from gameserver.config import naming, postgres_url
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict
-from gameserver.storage.postgres import passfile
+from gameserver.storage.postgres import causes, passfile
+from gameserver.storage.postgres.causes import NoPrimary
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import LOST
@@ -43,7 +45,9 @@ async def admit(
         try:
             await _make_fit(settings, database, groups)
             if url is not None and (former := await membership.address(name)) not in (None, url):
-                await _require_left(Database(name, former, settings.passfile), database)
+                for place in postgres_url.places(former):
+                    # One by one: that one is a replica says nothing of the others.
+                    await _require_left(Database(name, place.url, settings.passfile), database)
         except (*LOST, asyncpg.PostgresError) as error:
             raise Conflict(f"The database {name} can't be used: {error}.") from error
         async with recorded(control):
@@ -91,8 +95,13 @@ async def _require_left(former: Database, database: Database) -> None:
     try:
         async with opened(former) as connection:
             there = await connection.fetchval(_STARTED)
-    except (*LOST, asyncpg.PostgresError):
-        return  # nothing is there that takes writes
+    except (*LOST, asyncpg.PostgresError) as error:
+        if is_gone(error):
+            return
+        raise Conflict(
+            f"Whether another server still takes writes at the former address of {former.name} can't be told: "
+            f"{causes.explained(former.name, error)} Stop that server first, or let it answer."
+        ) from error
     finally:
         await former.dispose()
     if there != here:
@@ -100,6 +109,16 @@ async def _require_left(former: Database, database: Database) -> None:
             f"{former.name} owns slots, and another server still takes writes at its former address: a node that hears "
             "of the new one late would go on there, and what it writes would be lost. Stop that server first."
         )
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether what a server was asked for failed so because none is there, or none that takes writes.
+
+    Any other answer, as that a password is wrong or that it is starting up, may come from one that serves nodes.
+    """
+    if isinstance(error, ConnectionError):
+        return isinstance(error, (ConnectionRefusedError, NoPrimary))
+    return isinstance(error, OSError) and not isinstance(error, ssl.SSLError)
 
 
 async def _make_fit(settings: Settings, database: Database, groups: Sequence[str]) -> None:

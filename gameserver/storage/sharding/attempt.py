@@ -1,16 +1,21 @@
 """One attempt to carry a move to its end, over two open connections, from whatever step it has reached.
 
 Law: each step is recorded before the next one begins and may be carried out twice, so an attempt that fails anywhere is
-followed by another one, of this mover or of the next.
+followed by another one, of this mover or of the next. A database is the target of one attempt with a copy at a time,
+whoever the movers are: each copy has a worker of its server for as long as it goes on, and needs more for its tables;
+so those that begin together could take all there are, and none would ever get on.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import asyncpg
 
 from gameserver.storage.ledger import partitions
+from gameserver.storage.postgres.locks import COPYING
+from gameserver.storage.postgres.sole_locks import SoleLock
 from gameserver.storage.sharding import copying, cutover
 from gameserver.storage.sharding.copying import Copy, CopyProgress
 from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed, SlotStays
@@ -63,6 +68,8 @@ class Attempt:
         """Goes through the steps that are left; returns the move's record at its end."""
         lease = self._lease
         await self._recover()
+        if lease.move.step in (Step.PLANNED, Step.COPYING):
+            await self._await_turn()
         if lease.move.step is Step.PLANNED:
             await self._begin_copy()
         if lease.move.step is Step.COPYING:
@@ -84,6 +91,19 @@ class Attempt:
             if record.step is SlotStep.FLIPPED:
                 await self._cutover.grant(self._lease.move, record.slot, record.epoch)
         await self._lease.refresh()
+
+    async def _await_turn(self) -> None:
+        """Returns once the target is copied to for no other move, which stays so until the attempt ends; or when this
+        move is cancelled, and needs no copy."""
+        turn, problem = SoleLock(COPYING), f"another move is copied to {self._copy.target.name} first"
+        noted = False
+        while not self._lease.cancelled and not await turn.take(self._target):
+            self._lease.require()
+            if not noted:
+                self._tell(MoveProgress(self._lease.move, note=problem))
+                await self._lease.note(problem)
+                noted = True
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _begin_copy(self) -> None:
         if self._lease.cancelled:
@@ -133,7 +153,8 @@ class Attempt:
             if self._lease.cancelled:
                 break
             try:
-                pause = await self._cut_over(slot)
+                if (pause := await self._cut_over(slot)) is None:
+                    break
             except SlotStays as reason:
                 # Nothing more moves: an operator has to look at it.
                 await self._lease.begin_cleaning(problem=str(reason))
@@ -143,19 +164,26 @@ class Attempt:
             self._tell(MoveProgress(self._lease.move, lag_ms=self._cutover.lag_ms))
         await self._lease.begin_cleaning()
 
-    async def _cut_over(self, slot: int) -> int:
-        """Moves one slot, after as many delays as TRIES allows; returns the pause in ms."""
+    async def _cut_over(self, slot: int) -> int | None:
+        """Moves one slot, after as many delays as TRIES allows; returns the pause in ms, or None if it's cancelled."""
         delays = 0
-        while True:
+        while not self._lease.cancelled:
             try:
                 return await self._cutover.carry_out(self._lease.move, slot)
             except CutoverDelayed as delay:
                 delays += 1
                 if delays == TRIES:
                     raise
-                self._lease.require()
                 self._tell(MoveProgress(self._lease.move, note=f"slot {slot}: {delay}"))
+                await self._leave_alone(delay.seconds)
             await self._make_partitions()
+        return None
+
+    async def _leave_alone(self, seconds: float) -> None:
+        """Waits for so long, or until the move is cancelled. Raises LeaseLost."""
+        end = time.monotonic() + seconds
+        while not self._lease.cancelled and time.monotonic() < end:
+            self._lease.require()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _clean(self) -> None:

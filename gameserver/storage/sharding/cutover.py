@@ -4,7 +4,7 @@ Law: the source gives the slot up under its fence, so no write is under way when
 only after the flip is recorded, and only once it has the mark of this fence, and so everything that was written before
 it. A slot whose rows differ, also when they are summed up anew after an erasure may have come between, or whose target
 lags, goes back to the source under a higher epoch. No slot is fenced before its rows were summed up in time without the
-fence; one for which that takes too long again and again stays.
+fence; one for which that takes too long again and again, with a while in between, stays.
 """
 
 import asyncio
@@ -33,6 +33,10 @@ SUM_SECONDS = 1.5
 """How long summing up may take beforehand, for a slot to be fenced at all."""
 OVERRUNS = 2
 """So often summing up may take too long before the slot counts as too large."""
+OVERRUN_SECONDS = 15.0
+"""How long a slot is left alone, unfenced, after summing up took too long: a disk may be slow for a while."""
+DELAY_SECONDS = 0.2
+"""How long a slot is left alone after any other delay."""
 LAG_SECONDS = 0.3
 """No cut-over begins to a target that lags by more."""
 STATEMENT_SECONDS = 5.0
@@ -53,7 +57,11 @@ class RowsDiffer(SlotStays):
 
 
 class CutoverDelayed(Exception):
-    """The move can't go on right now, for instance because the target lags; it may be tried again."""
+    """The move can't go on right now, for instance because the target lags; it may be tried again after `seconds`."""
+
+    def __init__(self, text: str, seconds: float = DELAY_SECONDS) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class Cutover:
@@ -133,7 +141,7 @@ class Cutover:
             text = f"slot {slot}: comparing its rows takes more than {seconds:g} s {when}"
             if self._overruns[slot] > OVERRUNS:
                 raise SlotStays(f"{text}: it is too large for its servers") from None
-            raise CutoverDelayed(text) from None
+            raise CutoverDelayed(text, OVERRUN_SECONDS) from None
 
     async def grant(self, move: MoveRecord, slot: int, epoch: int, began: float | None = None) -> int:
         """Lets the target write a flipped slot; returns the ms since `began`, or 0 if that isn't known.

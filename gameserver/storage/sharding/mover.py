@@ -1,7 +1,8 @@
 """Carries out moves: one mover per process, which leases a move and tries until it is over.
 
 Law: whoever takes over after a mover was killed goes on from the step recorded last. Whatever keeps an attempt from
-going on (a server that is away, rows that differ) is recorded as the move's problem, and tried again.
+going on (a server that is away, a target that lags) is recorded as the move's problem, and tried again; rows that
+differ, or take too long to compare, end the move.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import structlog
 
-from gameserver.rules.errors import Conflict, GameError
+from gameserver.rules.errors import Conflict, DatabaseUnavailable, GameError
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import LOST, translated
@@ -80,7 +81,7 @@ class LeasedMove:
         slots = [record.slot for record in move.slots]
         self.copy = Copy(move.id, move.group, slots, databases[move.source], databases[move.target])
         self.waits = False
-        """Whether the last attempt has failed, and the next one hasn't reached both servers."""
+        """Whether the last attempt has lost a server, and the next one hasn't reached both."""
 
     async def close(self) -> None:
         """Stops renewing the lease."""
@@ -99,7 +100,7 @@ class LeasedMove:
                     self.waits = False
                     return await Attempt(lease, copy, source, target, self._tell).carry_out()
             except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed) as error:
-                self.waits = True
+                self.waits = isinstance(error, (*LOST, DatabaseUnavailable))
                 await self._rescue()
                 if lease.move.step is Step.DONE:
                     return lease.move

@@ -1,5 +1,7 @@
 """A slot of any size moves: its size decides how many statements that takes, never how long one of them may take."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,9 +10,11 @@ from gameserver.app import Core
 from gameserver.commands import sharding
 from gameserver.rules.player import Player
 from gameserver.storage.sharding import copying, cutover, digest, pieces
+from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import SlotStep, Step
 from gameserver.storage.tables import METADATA
+from gameserver.waiting import cancel_and_wait
 from tests.storage.sharding import moving
 from tests.storage.sharding.killed_mover import Killer
 from tests.support.deployment import act, connected, enlist, owner
@@ -80,6 +84,7 @@ async def test_a_slot_that_takes_too_long_to_compare_stays_with_the_reason_and_c
     monkeypatch.setattr(moving, "STANDSTILL_SECONDS", 15)
     monkeypatch.setattr(cutover, "SUM_SECONDS", 0.3)
     monkeypatch.setattr(cutover, "PAUSE_SECONDS", 0.3)
+    monkeypatch.setattr(cutover, "OVERRUN_SECONDS", 0.0)
     fence, fences = Cutover.fence, list[int]()
 
     async def slow_down() -> None:
@@ -105,6 +110,62 @@ async def test_a_slot_that_takes_too_long_to_compare_stays_with_the_reason_and_c
     assert (await act(core, player.id)).player.version == 3
     await moving.assert_settled(core)
     assert owner(core, player.id) == "one"
+
+
+def slow_sums(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """From the first time that rows are summed up, and for so many seconds, that takes too long."""
+    whole, began = Cutover._whole, list[float]()
+
+    async def whole_slowly(self: Cutover, *args: object) -> object:
+        began.append(time.monotonic())
+        if time.monotonic() < began[0] + seconds:
+            await asyncio.Event().wait()
+        return await whole(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Cutover, "_whole", whole_slowly)
+    monkeypatch.setattr(cutover, "SUM_SECONDS", 0.05)
+
+
+async def test_a_disk_that_is_slow_for_a_while_does_not_end_a_move(
+    core: Core, player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_sums(monkeypatch, 0.9)
+    monkeypatch.setattr(cutover, "OVERRUN_SECONDS", 0.5)
+    fence = Cutover.fence
+
+    async def fence_in_peace(self: Cutover, *args: object) -> float:
+        monkeypatch.setattr(cutover, "SUM_SECONDS", 10.0)
+        return await fence(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Cutover, "fence", fence_in_peace)
+    ended = await moving.move(core, moving.slot_with([player]), "two")
+    assert (ended.problem, [slot.step for slot in ended.slots]) == (None, [SlotStep.MOVED])
+    await moving.assert_settled(core)
+
+
+async def test_a_move_that_waits_after_sums_that_took_too_long_can_be_cancelled(
+    core: Core, player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_sums(monkeypatch, float("inf"))
+    monkeypatch.setattr(cutover, "OVERRUN_SECONDS", 2 * moving.STANDSTILL_SECONDS)
+    plans = await sharding.plan_move(core.sharding, "players", moving.slot_with([player]), "two")
+    (made,) = await sharding.begin(core.sharding, plans)
+    waits = asyncio.Event()
+
+    def note(progress: MoveProgress) -> None:
+        if "comparing its rows takes more than" in progress.note:
+            waits.set()
+
+    carrying = asyncio.create_task(sharding.carry_out(core.sharding, [made], note))
+    try:
+        await asyncio.wait_for(waits.wait(), moving.STANDSTILL_SECONDS)
+        await core.sharding.moves.cancel(made)
+        await asyncio.wait_for(asyncio.shield(carrying), moving.STANDSTILL_SECONDS)
+    finally:
+        await cancel_and_wait([carrying])
+    ended = await core.sharding.moves.find(made)
+    assert (ended.problem, [slot.step for slot in ended.slots]) == (None, [SlotStep.KEPT])
+    await moving.assert_settled(core)
 
 
 async def test_a_base_that_is_brought_up_to_date_has_what_was_under_way_and_what_is_new_and_all_of_it_once(

@@ -1,8 +1,11 @@
 """Databases of groups: a drain is taken back whole, an address that changes is followed; and records of moves that have
 long been over are deleted."""
 
+import socket
+import ssl
 from pathlib import Path
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -11,7 +14,9 @@ from gameserver.commands import sharding
 from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict
-from gameserver.storage.sharding.admission import admit
+from gameserver.storage.postgres.causes import NoPrimary, Unfit
+from gameserver.storage.postgres.passfile import PassfileFault
+from gameserver.storage.sharding.admission import admit, is_gone
 from gameserver.storage.sharding.move import PlannedMove, Step
 from gameserver.storage.sharding.records import MoveRecords
 from tests.storage.sharding import moving
@@ -54,6 +59,29 @@ async def test_records_of_moves_go_thirty_days_after_their_end_with_their_slots(
         assert await moves.forget_old(10) == 1
         assert [row["id"] for row in await connection.fetch("select id from moves")] == [new.id]
         assert {row["move"] for row in await connection.fetch("select move from move_slots")} == {new.id}
+
+
+@pytest.mark.parametrize(
+    ("error", "gone"),
+    [
+        (ConnectionRefusedError("no"), True),
+        (TimeoutError("no"), True),
+        (socket.gaierror("no"), True),
+        (OSError("Multiple exceptions: refused, refused"), True),
+        (NoPrimary("no"), True),
+        (Unfit("no"), False),
+        (PassfileFault("no"), False),
+        (ConnectionResetError("no"), False),
+        (ConnectionError("InvalidPasswordError: no"), False),
+        (ssl.SSLError("no"), False),
+        (asyncpg.CannotConnectNowError("no"), False),
+        (asyncpg.InsufficientPrivilegeError("no"), False),
+        (asyncpg.InterfaceError("no"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_only_silence_or_a_replica_says_that_no_server_takes_writes(error: Exception, *, gone: bool) -> None:
+    assert is_gone(error) is gone
 
 
 def at(settings: Settings, name: str, port: int) -> SecretStr:
@@ -110,6 +138,13 @@ async def test_an_address_isnt_changed_while_another_server_takes_writes_at_the_
             assert await control.fetchval(address) == stored % first.port
             await admit(settings, "three", SecretStr(stored % second.port), ["players"])
             assert await control.fetchval(address) == stored % second.port
+            async with connected(SecretStr(servers.postgres["two"].superuser_url)) as superuser:
+                await superuser.execute(f"alter database {empty} connection limit 0")
+                try:
+                    with pytest.raises(Conflict, match=r"can't be told.*has no connection left"):
+                        await admit(settings, "three", SecretStr(stored % ports["one"]), ["players"])
+                finally:
+                    await superuser.execute(f"alter database {empty} connection limit -1")
             second.close()
             await admit(settings, "three", SecretStr(stored % ports["one"]), ["players"])
             assert await control.fetchval(address) == stored % ports["one"]

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 import pytest
@@ -17,15 +16,10 @@ from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, GameError, NameTaken, Refused
 from gameserver.stack.processes.ports import free_port
-from gameserver.storage.postgres.database import Database
-from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.locks import FENCES
-from gameserver.storage.sharding import copying, digest, mover
-from gameserver.storage.sharding.copying import Copy
+from gameserver.storage.sharding import copying, digest
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import LeaseLost, PlannedMove, SlotRecord, SlotStep, Step
-from gameserver.upkeep import takeover
-from gameserver.waiting import cancel_and_wait
 from tests.storage.sharding import moving
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist, enlist_many, order, owner, settled, slots_of, working
@@ -384,46 +378,3 @@ async def test_a_database_that_joined_and_that_the_settings_of_a_node_do_not_nam
     player = await enlist(core)
     assert (await act(core, player.id)).player.version == 2
     await core.sharding.membership.leave("strange")
-
-
-@pytest.mark.parametrize("by", ["a command", "a node"])
-async def test_a_move_that_waits_for_a_server_holds_up_no_other_one(
-    core: Core, monkeypatch: pytest.MonkeyPatch, by: str
-) -> None:
-    for room, name in ((sharding, "LOOK_SECONDS"), (takeover, "LOOK_SECONDS"), (mover, "RETRY_SECONDS")):
-        monkeypatch.setattr(room, name, 0.1)
-    moves, slots = core.sharding.moves, slots_of(core, "one")[:2]
-    plans = [PlannedMove("players", "one", "two", [slot]) for slot in slots]
-    held_up, other = await moves.order(plans, command_id())
-    opened, is_away = Copy.opened, asyncio.Event()
-    is_away.set()
-
-    def open_unless_away(self: Copy, database: Database) -> AbstractAsyncContextManager[DriverConnection]:
-        if is_away.is_set() and self.name.endswith(f"_move_{held_up}"):
-            raise ConnectionRefusedError
-        return opened(self, database)
-
-    monkeypatch.setattr(Copy, "opened", open_unless_away)
-    works = {
-        "a command": lambda: sharding.carry_out(core.sharding, [held_up, other], lambda _: None),
-        "a node": lambda: takeover.take_over_for_ever(core.sharding),
-    }
-    task = asyncio.create_task(works[by]())
-
-    async def unfinished() -> list[int]:
-        return [move.id for move in await moves.unfinished()]
-
-    async def only_the_first_is_left() -> bool:
-        return await unfinished() == [held_up]
-
-    async def none_is_left() -> bool:
-        return await unfinished() == []
-
-    try:
-        await wait_until(only_the_first_is_left, 10, "the other move is over")
-        is_away.clear()
-        await wait_until(none_is_left, 10, "the first move is over, too")
-    finally:
-        await cancel_and_wait([task])
-    assert [(await moves.find(move_id)).slots[0].step for move_id in (held_up, other)] == [SlotStep.MOVED] * 2
-    await moving.assert_settled(core)

@@ -6,23 +6,15 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 
-from tests.support.browser import chromium, is_no_wider_than_its_window
+from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import ADMIN_KEY, Api
-from tests.transport.console.conftest import PATIENCE_MS, sign_in, violations
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from tests.transport.console.conftest import PATIENCE_MS, on_the_loop, sign_in, violations
 
 NAME = "용사 Wolfeschlegelsteinha"
 AT = "2026-01-01T00:00:00Z"
-LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
-    ("light", 1280),
-    ("dark", 1280),
-    ("light", 390),
-    ("dark", 390),
-)
+LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1280), ("dark", 390))
 CAMPAIGN = {
     "id": "1", "admin": "second", "reason": "a test", "text": "미안합니다 " * 40, "items": {"potion": 1},
     "filter": {}, "players": 2, "arrived": 0, "refused": 0, "state": "waiting", "agreed_by": None, "at": AT,
@@ -94,7 +86,7 @@ OPENINGS = [
 ]  # fmt: skip
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@on_the_loop(scope="module")
 async def players(shared_address: str) -> dict[str, str]:
     """The id of one that has something of everything, and of one that is banned."""
     async with Api(shared_address) as api:
@@ -112,19 +104,19 @@ async def players(shared_address: str) -> dict[str, str]:
         return {"id": who.id, "banned": banned.id}
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def operator(shared_address: str) -> AsyncIterator[Page]:
+@on_the_loop(scope="module")
+async def operator(browser: Browser, shared_address: str) -> AsyncIterator[Page]:
     """The one page of these tests, signed in; errors of its scripts fail the last of them."""
-    async with chromium() as browser:
-        context = await browser.new_context(base_url=shared_address, locale="en-GB")
-        context.set_default_timeout(PATIENCE_MS)
-        page = await context.new_page()
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        await page.goto("/console/")
-        await sign_in(page, ADMIN_KEY)
-        yield page
-        assert not complaints
+    context = await browser.new_context(base_url=shared_address, locale="en-GB")
+    context.set_default_timeout(PATIENCE_MS)
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto("/console/")
+    await sign_in(page, ADMIN_KEY)
+    yield page
+    await context.close()
+    assert not complaints
 
 
 async def answer_with(json: object, route: Route) -> None:

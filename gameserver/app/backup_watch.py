@@ -12,7 +12,7 @@ from rich.filesize import decimal
 
 from gameserver.app.backups import BackedUpSystem, catalog_of, catalogs, summary
 from gameserver.config.settings import Settings
-from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.errors import Unavailable
 from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import CLOCKS_APART, BaseBackup
 from gameserver.stack.backups.plan import has_gap
@@ -21,6 +21,7 @@ from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
+from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import (
     BACKUP_AGE,
     BACKUP_BYTES,
@@ -51,20 +52,27 @@ async def watch_for_ever(settings: Settings, databases: Databases) -> None:
     """Measures the backups in the folder of the settings now and then, and what keeps the log; without one, nothing."""
     while True:
         if settings.backup_folder is not None:
-            await asyncio.gather(*(_measure_receiver(databases[name]) for name in databases.names()))
+            with using(Purpose.UPKEEP):
+                await asyncio.gather(*(_measure_receiver(databases[name]) for name in databases.names()))
             try:
                 await asyncio.to_thread(_measure, settings)
-            except (StackError, OSError) as error:
-                log.warning("the backups can't be measured", error=str(error))
+            except Exception as error:  # what can't be measured must not end a node
+                _log(error)
         await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _measure_receiver(database: Database) -> None:
-    """Of a database that doesn't answer, nobody keeps the log."""
+    """Of a database that doesn't answer, nobody keeps the log; of one that no group has any more, nobody has to."""
+    if not database.groups:
+        BACKUP_LOG_FOLLOWED.remove(database.name)
+        return
+    followed = False
     try:
         ((followed,),) = await database.ask(_FOLLOWED, ARCHIVE_SLOT)
-    except DatabaseUnavailable:
-        followed = False
+    except Unavailable:
+        pass
+    except Exception as error:  # what can't be measured must not end a node
+        _log(error, database=database.name)
     BACKUP_LOG_FOLLOWED.labels(database.name).set(followed)
 
 
@@ -72,8 +80,12 @@ def _measure(settings: Settings) -> None:
     for catalog in catalogs(settings):
         try:
             _measure_one(summary(catalog), has_gap(catalog))
-        except (StackError, OSError) as error:
-            log.warning("the backups can't be measured", database=catalog.database, error=str(error))
+        except Exception as error:  # nor keep the others from being measured
+            _log(error, database=catalog.database)
+
+
+def _log(error: Exception, **where: str) -> None:
+    log.warning("the backups can't be measured", **where, error=f"{type(error).__name__}: {error}")
 
 
 def _measure_one(system: BackedUpSystem, gap: bool) -> None:  # noqa: FBT001

@@ -31,7 +31,11 @@ ARRIVAL_SECONDS, PAUSE = 5.0, 0.1
 """How long letters on their way, and followers of boards, are waited for."""
 OWN_SECONDS, ALL_SECONDS = 5.5, 9.0
 """How long after its beginning an erasure has found what else is the player's, and has searched for what is left.
-Boards may take ARRIVAL_SECONDS then, and whoever asked still waits (HAProxy's `timeout server`)."""
+Boards may take ARRIVAL_SECONDS then."""
+LONGEST_SECONDS = ALL_SECONDS + ARRIVAL_SECONDS
+"""How long after its beginning it looks for anything: whoever asked still waits (HAProxy's `timeout server`)."""
+MENTIONS = "mentions"
+"""What isn't searched once the player's names have been erased: nobody knows them any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class ErasureReceipt:
     mentions: dict[str, int] = field(default_factory=dict)
     """Where one of its names is still found as a word, which may be somebody else's; not a part of `complete`."""
     unsearched: Sequence[str] = ()
-    """Stores of others that couldn't be searched within their time; not a part of `complete` either."""
+    """Stores of others that couldn't be searched within their time, and MENTIONS; not a part of `complete` either."""
 
     @property
     def complete(self) -> bool:
@@ -73,20 +77,22 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
     """Deletes a player, unless it was deleted before, and erases what is left of it.
 
     Raises PlayerNotFound if there never was one, CommandExpired, CommandMismatch, OutcomeUnknown, TooManyChanges, and
-    Unavailable while something can't be reached, or letters of it are on their way: send it again.
+    Unavailable while something can't be reached, letters of it are on their way, or a season is being counted: send it
+    again.
     """
     entry = AuditedChange(by.admin, "erase", str(player_id), by.reason, {}, by.command_id)
     begun = asyncio.get_running_loop().time()
     async with erasures.audit.recorded(entry) as end:
         await identity.end(erasures.accounts, player_id, by.command_id)
-        traces = await _arrived(erasures, player_id)
+        traces = await _arrived(erasures, player_id, begun + ARRIVAL_SECONDS)
+        await _require_counted(erasures)
         names = sorted({*traces.names, *await erasures.records.names_of(player_id)})
         erased = await _erase(erasures, player_id, names, traces, begun + OWN_SECONDS)
         elsewhere, (written, unsearched) = await asyncio.gather(
             erasures.erasure.elsewhere(player_id, names, begun + ALL_SECONDS),
             erasures.mentions.of(names, begun + ALL_SECONDS),
         )
-        left = await _left(erasures, player_id, names, elsewhere)
+        left = await _left(erasures, player_id, names, elsewhere, begun + LONGEST_SECONDS)
         mentions = elsewhere.mentions | written
         receipt = ErasureReceipt(
             player_id,
@@ -95,7 +101,7 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
             erased,
             left,
             {store: count for store, count in mentions.items() if count},
-            [*elsewhere.unsearched, *unsearched],
+            [*([] if traces.names else [MENTIONS]), *elsewhere.unsearched, *unsearched],
         )
         end.after = _recorded(receipt)
     return receipt
@@ -127,14 +133,22 @@ def _recorded(receipt: ErasureReceipt) -> dict[str, object]:
     }
 
 
-async def _arrived(erasures: Erasures, player_id: int) -> Traces:
-    traces = await erasures.erasure.traces(player_id)
-    for _ in range(int(ARRIVAL_SECONDS / PAUSE)):
+async def _arrived(erasures: Erasures, player_id: int, deadline: float) -> Traces:
+    now = asyncio.get_running_loop().time
+    while True:
+        traces = await erasures.erasure.traces(player_id)
         if not traces.on_its_way:
             return traces
+        if now() >= deadline:
+            problem = "The player is deleted, but letters of it are on their way: send this again."
+            raise Unavailable(problem, retry_after=5)
         await asyncio.sleep(PAUSE)
-        traces = await erasures.erasure.traces(player_id)
-    raise Unavailable("The player is deleted, but letters of it are on their way: send this again.", retry_after=5)
+
+
+async def _require_counted(erasures: Erasures) -> None:
+    """Names on past standings are erased last, which waits for a count: by then nobody could search for them."""
+    if await erasures.records.are_being_counted():
+        raise Unavailable("The player is deleted, but a season is being counted: send this again.", retry_after=5)
 
 
 async def _erase(
@@ -191,7 +205,9 @@ async def _forget_addresses(erasures: Erasures, name: str) -> int:
     return await erasures.accounts.attempts.forget(name)
 
 
-async def _left(erasures: Erasures, player_id: int, names: Sequence[str], elsewhere: Elsewhere) -> dict[str, int]:
+async def _left(
+    erasures: Erasures, player_id: int, names: Sequence[str], elsewhere: Elsewhere, deadline: float
+) -> dict[str, int]:
     """What a search still finds, by store."""
 
     async def is_claimed(key: Key) -> bool:
@@ -205,7 +221,7 @@ async def _left(erasures: Erasures, player_id: int, names: Sequence[str], elsewh
         "standings": len(await erasures.records.names_of(player_id)),
         "notes": len(await erasures.notes.of(player_id)),
         "sessions": len(await erasures.accounts.sessions.listed(player_id)),
-        "boards": await _soon_none(lambda: _places(erasures, player_id)),
+        "boards": await _soon_none(lambda: _places(erasures, player_id), deadline),
         "letters": len(elsewhere.letters) + elsewhere.waiting,
     }
 
@@ -218,11 +234,19 @@ async def _places(erasures: Erasures, player_id: int) -> int:
     return sum(len(page.standings) for page in pages)
 
 
-async def _soon_none(count: Callable[[], Awaitable[int]]) -> int:
-    """Followers of boards are a moment behind, and a board that is being built can't tell yet."""
-    for _ in range(int(ARRIVAL_SECONDS / PAUSE)):
-        with suppress(BoardUnavailable):
-            if not await count():
-                return 0
-        await asyncio.sleep(PAUSE)
-    return await count()
+async def _soon_none(count: Callable[[], Awaitable[int]], deadline: float) -> int:
+    """Followers of boards are a moment behind, and a board that is being built can't tell yet.
+
+    Raises BoardUnavailable if none has told before the deadline, or before ARRIVAL_SECONDS have passed.
+    """
+    counted = None
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + ARRIVAL_SECONDS)):
+            while True:
+                with suppress(BoardUnavailable):
+                    if not (counted := await count()):
+                        return 0
+                await asyncio.sleep(PAUSE)
+    if counted is None:
+        raise BoardUnavailable
+    return counted

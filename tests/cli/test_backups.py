@@ -118,6 +118,7 @@ async def followed(settings: Settings) -> Mapping[str, float | None]:
         return {name: REGISTRY.get_sample_value("gameserver_backup_log_followed", of) for name, of in values.items()}
 
     databases = provision.open_databases(settings)
+    databases.assign({"players": settings.databases})
     BACKUP_LOG_FOLLOWED.clear()
     watch = asyncio.create_task(backup_watch.watch_for_ever(settings, databases))
     try:

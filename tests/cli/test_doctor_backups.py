@@ -16,10 +16,14 @@ from gameserver.app import backups as backups_of
 from gameserver.config.backups import BackupSettings
 from gameserver.config.deployment import StackSettings
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import Overloaded
 from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
 from gameserver.stack.errors import StackError
+from gameserver.storage.postgres import shares
+from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding import provision
+from gameserver.waiting import cancel_and_wait
 from tests.stack.conftest import open_folder, roomy
 from tests.support.wait import wait_until
 
@@ -114,6 +118,37 @@ async def test_what_has_expired_goes_before_a_backup_that_fails_for_a_full_disk(
     assert folder is not None
     assert BackupCatalog("one", folder / "one").backups() == backups[:2]
     assert all("is deleted" in line for line in said)
+
+
+@pytest.mark.parametrize("error", [Overloaded(), RuntimeError("a fault of the driver")])
+async def test_whatever_a_database_answers_the_watch_goes_on_and_asks_it_as_upkeep(
+    backed: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    purposes = []
+
+    async def ask(*_: object) -> None:
+        purposes.append(shares._purpose.get())
+        raise error
+
+    monkeypatch.setattr(Database, "ask", ask)
+    monkeypatch.setattr(backup_watch, "LOOK_SECONDS", 0)
+    databases = provision.open_databases(backed)
+    databases.assign({"players": ["two"]})
+    watch = asyncio.create_task(backup_watch.watch_for_ever(backed, databases))
+    try:
+        await wait_until(lambda: watch.done() or len(purposes) > 4, 10, "it asks again")
+        assert not watch.done(), watch.exception()
+        assert set(purposes) == {shares.Purpose.UPKEEP}
+        databases.assign({"players": []})
+        await wait_until(lambda: keeps_log("two") is None, 10, "nobody has to keep the log of a removed database")
+        assert keeps_log(backed.control.database) == 0
+    finally:
+        await cancel_and_wait([watch])
+        await databases.close()
+
+
+def keeps_log(database: str) -> float | None:
+    return REGISTRY.get_sample_value("gameserver_backup_log_followed", {"database": database})
 
 
 async def test_facts_that_cant_be_read_silence_no_other_database(backed: Settings, keep: Keep, room: Path) -> None:

@@ -50,9 +50,10 @@ class Databases:
             known.lead_to(url)
 
     def assign(self, groups: Mapping[str, Iterable[str]]) -> None:
-        """Says which databases each group may use, by name; names that aren't known are left out."""
+        """Says which databases each group may use, by name, and no others; names that aren't known are left out."""
         for name, database in self._databases.items():
-            database.groups |= {group for group, members in groups.items() if name in members}
+            others = database.groups - groups.keys()
+            database.groups = others | {group for group, members in groups.items() if name in members}
 
     def __contains__(self, name: object) -> bool:
         return name in self._databases

@@ -28,7 +28,7 @@ class PastStandings:
     async def top(self, contest: Contest, limit: int, after: str | None) -> Page:
         """At most `limit` standings from the top, or behind the cursor `after`. Raises BadInput."""
         score_and_member = parse_cursor(contest, after) if after else None
-        async with self._control.driver_snapshot() as connection:
+        async with self._hidden.snapshot(self._control, contest) as (connection, hidden):
             position = 0
             if score_and_member is not None:
                 _, player_id = unpack_member(score_and_member[1])
@@ -36,7 +36,6 @@ class PastStandings:
             rows = await connection.fetch(
                 SQL["page"], *_key(contest), LAST if position is None else position, limit + 1, LAST
             )
-            hidden = await self._hidden.of(connection, contest)
         page = Page(hidden.total, 0, [_standing(row, hidden) for row in rows[:limit]])
         if len(rows) > limit:
             last = page.standings[-1]
@@ -45,7 +44,7 @@ class PastStandings:
 
     async def around(self, contest: Contest, player_id: int, radius: int) -> Page:
         """A player and at most `radius` standings on either side. Raises NotOnBoard."""
-        async with self._control.driver_snapshot() as connection:
+        async with self._hidden.snapshot(self._control, contest) as (connection, hidden):
             rows = await connection.fetch(SQL["players"], *_key(contest), [player_id])
             if not rows:
                 raise NotOnBoard("The player wasn't on this board.")
@@ -55,14 +54,12 @@ class PastStandings:
             ]
             first = before[-1] if before else position
             rows = await connection.fetch(SQL["page"], *_key(contest), first - 1, len(before) + 1 + radius, LAST)
-            hidden = await self._hidden.of(connection, contest)
         return Page(hidden.total, 0, [_standing(row, hidden) for row in rows])
 
     async def ranks(self, contest: Contest, ids: Sequence[int]) -> Page:
         """The standings of those of the players who were on the board, in the order of `ids`."""
-        async with self._control.driver_snapshot() as connection:
+        async with self._hidden.snapshot(self._control, contest) as (connection, hidden):
             rows = await connection.fetch(SQL["players"], *_key(contest), list(ids))
-            hidden = await self._hidden.of(connection, contest)
         rows_by_id = {row["player_id"]: row for row in rows}
         standings = []
         for player_id in ids:

@@ -12,7 +12,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, select, text, true, update
+from sqlalchemy import ColumnElement, exists, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -205,6 +205,11 @@ class SeasonRecords:
         named = (STANDINGS.c.player_id == player_id) & (STANDINGS.c.name != "")
         async with self._control.snapshot() as connection:
             return list((await connection.execute(select(STANDINGS.c.name).where(named))).scalars())
+
+    async def are_being_counted(self) -> bool:
+        """Whether the standings of a season that has ended aren't stored yet."""
+        async with self._control.snapshot() as connection:
+            return bool(await connection.scalar(select(exists().where(SEASONS.c.state == "ended"))))
 
     async def forget_name(self, player_id: int) -> int:
         """Takes a player's name off the standings of all past seasons; its place stays. How many.

@@ -9,7 +9,8 @@ or a player of many refused commands would have all of them looked at by each re
 from the beginning: nobody takes them apart.
 
 What an erasure takes from the ledger is in no list afterwards: whoever reads the ledger for a list takes a leave first,
-fills the list only with the newest leave, and the erasure ends that when it forgets the list.
+fills the list only while that leave holds, and the erasure ends it when it forgets the list. Who reads meanwhile shares
+the leave, and the first to have read uses it up: if each took another, a feed of many readers might never be filled.
 """
 
 import asyncio
@@ -167,13 +168,17 @@ class Feeds:
             await clients.send(self._redis, "UNLINK", key)
 
     async def _take_leave(self, player_id: int) -> str:
-        """To fill a player's feed with what is read from now on; empty while Redis is away."""
-        token = secrets.token_hex(8)
+        """To fill a player's feed with what is read from now on, which others who read it now share.
+
+        Empty while Redis is away, and where theirs has just ended.
+        """
+        key, token = _leave_key(player_id), secrets.token_hex(8)
         try:
-            await clients.send(self._redis, "SET", _leave_key(player_id), token, "PX", LEAVE_MS)
+            if await clients.send(self._redis, "SET", key, token, "NX", "PX", LEAVE_MS):
+                return token
+            return (await clients.send(self._redis, "GET", key) or b"").decode("latin-1")
         except LOST:
             return ""
-        return token
 
     async def _fill_cache(self, player_id: int, token: str, version: int, newest: Sequence[Entry]) -> None:
         """Above older entries stands the version alone: what led to it lies behind what is looked at."""

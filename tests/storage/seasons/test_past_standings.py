@@ -1,5 +1,6 @@
 """Standings of seasons that are over, for every rule of ties, after some of their players were banned."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,9 @@ from gameserver.storage.boards.layout import Contest
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.seasons import hidden
 from gameserver.storage.seasons.past import PastStandings
-from tests.support.deployment import with_actions, working
+from gameserver.waiting import cancel_and_wait
+from tests.support.deployment import connected, with_actions, working
+from tests.support.wait import wait_until
 
 SEASON = 'season = { cron = "0 0 * * 1" }\nscore = "points:kills"\n'
 BOARDS = "".join(f'[boards.{ties}]\n{SEASON}ties = "{ties}"\n' for ties in ("first", "competition", "dense"))
@@ -128,6 +131,34 @@ async def test_hidden_players_are_read_once_until_some_are_hidden_or_shown_again
     await records.hide(A, hidden=False)
     with pytest.raises(DivisionByZeroError):
         await past.top(contest, 20, None)
+
+
+async def test_who_waits_for_the_hidden_players_of_a_season_holds_up_no_other_one(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past, contests = core.rooms.seasons.past, {}
+    for name in ("first", "dense"):
+        await stored(core, core.rooms.seasons.calendar.board(name))
+        contests[name] = boards.contest(core.commands.leaderboards, name, boards.PREVIOUS)
+    expected = await past.top(contests["first"], 20, None)
+    locked = "(case $1::text when 'first' then pg_advisory_xact_lock(7 + 0 * $2::bigint) end)::text"
+    monkeypatch.setitem(
+        hidden.SQL, "hidden", f"select '{{}}'::bigint[], '{{}}'::bigint[] where {locked} is distinct from '-'"
+    )
+    past = PastStandings(control(core))
+    async with connected(control(core).url) as connection, connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock(7)")
+        waiting = [asyncio.create_task(past.top(contests["first"], 20, None)) for _ in range(4)]
+        try:
+            await wait_until(
+                lambda: connection.fetchval("select exists (select from pg_locks where not granted)"), what="it is read"
+            )
+            async with asyncio.timeout(3):
+                assert len((await past.top(contests["dense"], 20, None)).standings) == len(SCORES)
+        except BaseException:
+            await cancel_and_wait(waiting)
+            raise
+    assert [page.standings for page in await asyncio.gather(*waiting)] == [expected.standings] * 4
 
 
 def control(core: Core) -> Database:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
@@ -14,12 +15,16 @@ from sqlalchemy.sql.visitors import iterate
 
 from gameserver.commands import erasure, export_places
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import Unavailable
+from gameserver.rules.seasons import Season
 from gameserver.storage import tables
 from gameserver.storage.accounts import erasure_search
+from gameserver.storage.accounts.erasure import Erasure, Traces
 from gameserver.storage.ids import slot_of
 from gameserver.storage.operators import audit, reports
 from gameserver.storage.operators.mentions import TEXTS
 from gameserver.storage.postgres.database import QUERY_SECONDS
+from gameserver.storage.seasons.records import SeasonRecords
 from tests.support.client import ADMIN_KEY, Api, Signed, command_id
 from tests.support.deployment import connected, with_rules
 from tests.support.everywhere import everywhere
@@ -135,6 +140,42 @@ async def test_a_receipt_isnt_complete_while_a_letter_of_the_player_says_somethi
     assert (await change(api, "POST", who, "/erasure")).body["complete"] is True
 
 
+async def test_nothing_is_erased_while_a_season_is_being_counted(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, other = await api.sign_up("mage", name=NAME), await api.sign_up("mage")
+    await whisper(api, other, who, f"I am not {NAME}.")
+    records, boards = node.core.rooms.seasons.records, node.core.rooms.seasons.calendar.boards()
+    board = replace(boards[0], name="forgotten")  # of one that the game had, nothing is built in Redis
+
+    async def store(*_: object) -> int:
+        raise Unavailable
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(SeasonRecords, "store", store)
+        await records.begin(board, Season(0, 1))
+        await records.step(board.name, 0, "running", "ended")
+        refused = await change(api, "POST", who, "/erasure")
+        assert (refused.status, refused.headers.get("Retry-After")) == (503, "5"), refused.body
+
+    async def is_counted() -> bool:
+        return not await records.are_being_counted()
+
+    await wait_until(is_counted, what="the season is counted")
+    answer = await change(api, "POST", who, "/erasure")
+    assert answer.status == 200, answer.body
+    receipt = answer.body
+    assert (receipt["names"], receipt["mentions"], receipt["unsearched"]) == (1, {"ledger": 1}, [])
+
+
+async def test_a_receipt_says_that_nobody_has_looked_for_names_that_arent_known_any_more(api: Api) -> None:
+    who, other, third = [await api.sign_up("mage", name=name) for name in (NAME, "Second One", "Third One")]
+    await whisper(api, other, third, f"Have you seen {NAME}?")
+    first, again = [(await change(api, "POST", who, "/erasure")).body for _ in range(2)]
+    assert (first["mentions"], first["unsearched"]) == ({"inbox": 1, "ledger": 2}, [])
+    assert (again["complete"], again["mentions"], again["unsearched"]) == (True, {}, ["mentions"])
+
+
 async def test_a_store_that_cant_be_searched_in_time_is_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     who = await api.sign_up("mage")
     cancelled = "select cast(pg_cancel_backend(pg_backend_pid()) as int) from pg_sleep(0) where cast(:id as bigint) > 0"
@@ -147,13 +188,49 @@ async def test_a_receipt_comes_in_time_however_long_the_stores_take(api: Api, mo
     who = await api.sign_up("mage", name=NAME)
     monkeypatch.setattr(erasure, "OWN_SECONDS", 0.2)
     monkeypatch.setattr(erasure, "ALL_SECONDS", 0.4)
+    monkeypatch.setattr(erasure_search, "STORE_SECONDS", 60)
     endless = text("select pg_sleep(60) where cast(:id as bigint) > 0")
     for statement in erasure_search.SQL:
         monkeypatch.setitem(erasure_search.SQL, statement, endless)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):  # boards alone may take ARRIVAL_SECONDS
         receipt = (await change(api, "POST", who, "/erasure")).body
     stores = ("claims", *erasure_search.STORES)
     assert {f"{database}: {store}" for database in ("one", "two") for store in stores} <= set(receipt["unsearched"])
+
+
+@pytest.mark.parametrize(("seen", "status"), [([], 503), ([2], 200)])
+async def test_boards_that_dont_answer_hold_up_no_receipt(
+    api: Api, monkeypatch: pytest.MonkeyPatch, seen: list[int], status: int
+) -> None:
+    """What was seen last is told."""
+
+    async def places(*_: object) -> int:
+        return seen.pop() if seen else await asyncio.get_running_loop().create_future()
+
+    who = await api.sign_up("mage")
+    monkeypatch.setattr(erasure, "_places", places)
+    monkeypatch.setattr(erasure, "ARRIVAL_SECONDS", 0.3)
+    async with asyncio.timeout(20):
+        receipt = await change(api, "POST", who, "/erasure")
+    assert receipt.status == status, receipt.body
+    if status == 200:
+        assert (receipt.body["complete"], receipt.body["left"]["boards"]) == (False, 2)
+
+
+async def test_letters_on_their_way_are_waited_for_by_the_clock_however_long_a_look_takes(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, traces, looks = await api.sign_up("mage"), Erasure.traces, []
+
+    async def look(of: Erasure, player_id: int) -> Traces:
+        looks.append(player_id)
+        await asyncio.sleep(0.3)
+        return replace(await traces(of, player_id), on_its_way=1)
+
+    monkeypatch.setattr(Erasure, "traces", look)
+    monkeypatch.setattr(erasure, "ARRIVAL_SECONDS", 0.2)
+    assert (await change(api, "POST", who, "/erasure")).status == 503
+    assert len(looks) == 1
 
 
 def test_no_operation_of_operators_may_take_longer_than_the_way_to_it_waits() -> None:
@@ -163,7 +240,7 @@ def test_no_operation_of_operators_may_take_longer_than_the_way_to_it_waits() ->
     [exports] = re.findall(r"set-timeout server (\d+)s if .* path_end /export", haproxy)
     [page_waits] = re.findall(r"DEADLINE_MS = ([\d_]+);", script)
     bounds = {
-        "an erasure": erasure.ALL_SECONDS + erasure.ARRIVAL_SECONDS,
+        "an erasure": erasure.LONGEST_SECONDS,
         "a copy of a command": audit.COPY_SECONDS,
         "a question over all players": reports.SECONDS,
         "a page of a player": QUERY_SECONDS,

@@ -1,6 +1,6 @@
 -- Caches a feed that was read from the ledger, unless a newer one is cached, or it was forgotten since.
 -- KEYS feed: version, space, entry, if there is one; the newest first
--- KEYS leave: whose reading may fill it
+-- KEYS leave: the token of those who may fill it
 -- ARGV token: the leave that was taken before the ledger was read
 -- ARGV lifetime_ms: of the feed
 -- ARGV version: the newest

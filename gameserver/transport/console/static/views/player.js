@@ -91,7 +91,7 @@ function Receipt({ receipt, admin, onErased }) {
     <${Sheet} caption="Still found" heads=${['Store', 'Rows or keys']} rows=${rows(receipt.left)} />
     <${Sheet} caption="Where others still mention a name" heads=${['Store', 'Rows']} rows=${rows(receipt.mentions)}
       empty="Nowhere that was searched. Backups have what they had until they expire." /></div>
-    ${receipt.unsearched.length > 0 && html`<p class="fault">Not searched within its time: ${receipt.unsearched.join(', ')}.</p>`}
+    ${receipt.unsearched.length > 0 && html`<p class="fault">Not searched: ${receipt.unsearched.join(', ')}.</p>`}
   `;
 }
 

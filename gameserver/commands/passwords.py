@@ -5,8 +5,8 @@ Parameters: 19 MiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet).
 Law: all hashes together take at most the chosen share of the machine's cores: after each one its process rests until
 that holds. A network that tries passwords without end delays another one's by a hash or two, and play by what the
 kernel leaves to processes of low priority; after each wrong password its next turn comes later, twice as late for each
-of the last four, unless one who guesses less would wait for it. Whoever is refused has cost no hash. A process that
-ends is replaced by another one; only when that ends, too, somebody is answered Overloaded.
+of the last four, unless a network that guesses less would wait for it. Whoever is refused has cost no hash. A process
+that ends is replaced by another one; only when that ends, too, somebody is answered Overloaded.
 """
 
 import asyncio
@@ -121,12 +121,12 @@ class Passwords:
         return (await asyncio.shield(begun)).result
 
     def _rested(self, source: Source, done: "asyncio.Future[_Timed[Any]]") -> None:
-        """Ends the turn; that of a wrong password only a while later, unless one who guesses less waits."""
+        """Ends the turn; that of a wrong password only a while later, unless a network that guesses less waits."""
         timed = None if done.cancelled() or done.exception() is not None else done.result()
         if timed is None or not self._has_to_wait(source, timed):
             self._turns.end(source)
         else:
-            more = (2 ** self._guesses.of(source[:1]) - 1) * timed.worked / self._seconds_per_second
+            more = (2 ** self._guesses.of(source) - 1) * timed.worked / self._seconds_per_second
             rest = _Rest(source)
             self._resting[rest] = asyncio.get_running_loop().call_later(more, self._end_rest, rest)
 
@@ -135,17 +135,14 @@ class Passwords:
         if timed.was_wrong is None or source == OF_NO_ADDRESS:
             return False
         self._guesses.note(source, wrong=timed.was_wrong)
-        return timed.was_wrong and not any(self._guesses.fewer(other, source) for other in self._turns.waiting())
+        present = self._guesses.of(source)
+        return timed.was_wrong and not any(self._guesses.of(other) < present for other in self._turns.waiting())
 
     def _make_room(self, source: Source) -> None:
-        """Ends a turn that only lasts for a wrong password if this one waits and guesses less.
-
-        One of its own network first, since that may be what keeps it from beginning; else of who guesses most.
-        """
-        guilty = [rest for rest in self._resting if self._guesses.fewer(source, rest.source)]
-        if guilty and source in self._turns.waiting():
-            own, most = source[:1], self._guesses.of
-            self._end_rest(max(guilty, key=lambda rest: (rest.source[:1] == own, most(rest.source[:1]))))
+        """Ends a turn that only lasts for a wrong password if this one waits, and its network guesses less."""
+        most = max(self._resting, key=lambda rest: self._guesses.of(rest.source), default=None)
+        if most and self._guesses.of(source) < self._guesses.of(most.source) and source in self._turns.waiting():
+            self._end_rest(most)
 
     def _end_rest(self, rest: "_Rest") -> None:
         self._resting.pop(rest).cancel()

@@ -97,6 +97,12 @@ def parse(model: type[Model], raw: object, game: Game) -> Model:
     raise kind(errors=problems)
 
 
+def are_refused_unseen(raw: object) -> bool:
+    """Whether `parse` refuses these before any code of the game has seen them."""
+    unfit = _unfit(raw, MAX_DEPTH)
+    return unfit is not None and unfit.problem != _TOO_LARGE
+
+
 def _of_another_type(model: type[BaseModel], raw: object, unfit: FieldProblem, game: Game) -> FieldProblem | None:
     """What the model says of the type of an integer that can't be stored: where a text is needed, no range helps.
 
@@ -123,9 +129,9 @@ def _bounded(value: Any) -> Any:
 
 
 def _unfit(raw: object, depth: int) -> FieldProblem | None:
-    """The first value that can't be stored, and why; what is said of it can be."""
+    """The first value that can't be stored, and why."""
     unfit = _unfit_value(raw, depth)
-    return None if unfit is None else FieldProblem(("args" + unfit[0]).replace("\0", "\\0")[:MAX_PATH], unfit[1])
+    return None if unfit is None else FieldProblem(("args" + unfit[0])[:MAX_PATH], unfit[1])
 
 
 def _unfit_value(value: Any, depth: int) -> tuple[str, str] | None:
@@ -143,7 +149,7 @@ def _unfit_value(value: Any, depth: int) -> tuple[str, str] | None:
 
 def _unfit_inside(value: dict[str, Any] | list[Any], depth: int) -> tuple[str, str] | None:
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        unfit = _unfit_value(item, depth - 1) or _unfit_key(key)
+        unfit = _unfit_key(key) or _unfit_value(item, depth - 1)
         if unfit is not None:
             path, problem = unfit
             return f".{key}{path}", problem

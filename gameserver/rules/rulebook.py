@@ -107,6 +107,8 @@ class Rulebook:
         try:
             return arguments.parse(entry.model, args, self.game)
         except BaseException as error:
+            if arguments.are_refused_unseen(args):
+                raise  # the server's own answer, which may name what the client has sent
             _raise_answerable(error, f"the arguments of {rule!r}", entry)
 
     def where(self, rule: str) -> str:

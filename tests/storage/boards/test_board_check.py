@@ -194,7 +194,7 @@ async def test_a_sample_is_compared_chunk_by_chunk(core: Core) -> None:
 
 async def test_nothing_is_put_right_by_what_was_read_too_long_ago(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     """As by a checker that was frozen: the board may have forgotten since who has left it."""
-    ann, _ = await enlist_many(core, 2)
+    ann, _ = await enlist_many(core, 2, "one")  # so there is one first look at players of databases
     contest, generation = await live(core, "exp")
     assert await check(core, "exp") == set()
     await core.redis.commands.hdel(contest.key(generation, "members"), pack_id(ann.id))

@@ -243,6 +243,7 @@ async def test_a_newer_primary_behind_the_one_address_is_noticed_and_the_former_
         assert "has another primary since" in await problem_of(watched["one"])
         assert not later.is_closed()
         await cancel_and_wait([watch])
+        later.terminate()
         await watched.close()
 
 

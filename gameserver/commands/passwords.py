@@ -123,20 +123,17 @@ class Passwords:
     def _rested(self, source: Source, done: "asyncio.Future[_Timed[Any]]") -> None:
         """Ends the turn; that of a wrong password only a while later, unless a network that guesses less waits."""
         timed = None if done.cancelled() or done.exception() is not None else done.result()
-        if timed is None or not self._has_to_wait(source, timed):
+        if timed is None or timed.was_wrong is None or source == OF_NO_ADDRESS:
             self._turns.end(source)
-        else:
-            more = (2 ** self._guesses.of(source) - 1) * timed.worked / self._seconds_per_second
-            rest = _Rest(source)
-            self._resting[rest] = asyncio.get_running_loop().call_later(more, self._end_rest, rest)
-
-    def _has_to_wait(self, source: Source, timed: "_Timed[Any]") -> bool:
-        """Counts a password that was checked, and says whether it was wrong and nobody better waits."""
-        if timed.was_wrong is None or source == OF_NO_ADDRESS:
-            return False
+            return
         self._guesses.note(source, wrong=timed.was_wrong)
         present = self._guesses.of(source)
-        return timed.was_wrong and not any(self._guesses.of(other) < present for other in self._turns.waiting())
+        if not timed.was_wrong or any(self._guesses.of(other) < present for other in self._turns.waiting()):
+            self._turns.end(source)
+            return
+        more = (2**present - 1) * timed.worked / self._seconds_per_second
+        rest = _Rest(source)
+        self._resting[rest] = asyncio.get_running_loop().call_later(more, self._end_rest, rest)
 
     def _make_room(self, source: Source) -> None:
         """Ends a turn that only lasts for a wrong password if this one waits, and its network guesses less."""

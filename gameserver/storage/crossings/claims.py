@@ -58,13 +58,13 @@ class ClaimCheck:
     async def doubt_since(self, back: WentBack, accounts: Database) -> None:
         """Doubts what was claimed since the players went back."""
         async with reading(accounts) as connection:
-            async for rows in by_keys(connection, "claims_since", FIRST_CLAIM, back.since, back.players):
+            async for rows in by_keys(connection, "claims", FIRST_CLAIM, back.since, back.players):
                 await self._doubt([(row["player_id"], Key(KeyKind(row["kind"]), row["key"])) for row in rows])
 
     async def doubt_wrong(self, accounts: Database) -> None:
         """Doubts the claims of a database that went back whose players have other keys."""
         async with reading(accounts) as connection:
-            async for rows in by_keys(connection, "claims", FIRST_CLAIM):
+            async for rows in by_keys(connection, "claims", FIRST_CLAIM, None, None):
                 keys = await self._keys_of({row["player_id"] for row in rows})
                 pairs = [(row["player_id"], Key(KeyKind(row["kind"]), row["key"])) for row in rows]
                 await self._doubt([(player, key) for player, key in pairs if key not in keys.get(player, ())])

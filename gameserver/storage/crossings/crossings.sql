@@ -109,21 +109,12 @@ select n.slot, n.player_id, n.command_id, -1, 'items', n.player_id, n.items, clo
 from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::json[]) as n(slot, player_id, command_id, items)
 on conflict do nothing
 
--- name: claims_since
--- A key (slot, kind, key), $4 how many, $5 since, $6 slots of players: claims that were confirmed, or that were about to
--- be, since then.
-select c.slot, c.kind, c.key, c.player_id,
-       o.slot is not null and c.confirmed and c.deadline >= $5 and ((c.player_id >> 10) & 4095) = any($6::int[]) as wanted
-from (
-    select * from claims where (slot, kind, key) > ($1::smallint, $2::text, $3::text)
-    order by slot, kind, key limit $4
-) as c
-left join accounts_owned_slots o on o.slot = c.slot and o.owned
-order by c.slot, c.kind, c.key
-
 -- name: claims
--- A key (slot, kind, key), $4 how many: every confirmed claim.
-select c.slot, c.kind, c.key, c.player_id, o.slot is not null and c.confirmed as wanted
+-- A key (slot, kind, key), $4 how many, $5 since, $6 slots of players, each null for all: claims that were confirmed, or
+-- that were about to be, since then.
+select c.slot, c.kind, c.key, c.player_id,
+       o.slot is not null and c.confirmed and ($5::timestamptz is null or c.deadline >= $5)
+           and ($6::int[] is null or ((c.player_id >> 10) & 4095) = any($6)) as wanted
 from (
     select * from claims where (slot, kind, key) > ($1::smallint, $2::text, $3::text)
     order by slot, kind, key limit $4

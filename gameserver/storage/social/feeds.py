@@ -170,15 +170,14 @@ class Feeds:
     async def _take_leave(self, player_id: int) -> str:
         """To fill a player's feed with what is read from now on, which others who read it now share.
 
-        Empty while Redis is away, and where theirs has just ended.
+        Empty while Redis is away.
         """
-        key, token = _leave_key(player_id), secrets.token_hex(8)
+        token = secrets.token_hex(8)
         try:
-            if await clients.send(self._redis, "SET", key, token, "NX", "PX", LEAVE_MS):
-                return token
-            return (await clients.send(self._redis, "GET", key) or b"").decode("latin-1")
+            theirs = await clients.send(self._redis, "SET", _leave_key(player_id), token, "NX", "GET", "PX", LEAVE_MS)
         except LOST:
             return ""
+        return token if theirs is None else theirs.decode("latin-1")
 
     async def _fill_cache(self, player_id: int, token: str, version: int, newest: Sequence[Entry]) -> None:
         """Above older entries stands the version alone: what led to it lies behind what is looked at."""

@@ -28,7 +28,8 @@ async def commit(connection: asyncpg.Connection, player_id: int, version: int) -
 
 async def blocks(connection: asyncpg.Connection, own: asyncpg.Connection) -> int:
     """Blocks of ledgers and players that were looked at so far."""
-    await own.execute("select pg_stat_force_next_flush()")
+    for reader in (connection, own):
+        await reader.execute("select pg_stat_force_next_flush()")
     asked = """
         select sum(heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read)::bigint from pg_statio_user_tables
         where relname = 'players' or relname like 'ledger%'

@@ -195,7 +195,11 @@ async def test_an_order_left_half_way_holds_its_databases_only_from_its_moment_o
         return False
 
     await wait_until(acts, what="the order is taken back")
-    assert await states(core) == {(left.edition, "cancelled")}
+
+    async def is_nowhere() -> bool:
+        return await states(core) == {(left.edition, "cancelled")}
+
+    await wait_until(is_nowhere, what="it is taken back on the other database, too")
     assert core.rulebook.number != left.rulebook
 
 

@@ -5,6 +5,7 @@ import math
 from redis.asyncio import Redis
 
 from gameserver.commands.passwords import HashingLimits, Passwords
+from gameserver.config import limits
 from gameserver.config.errors import ConfigFault
 from gameserver.config.limits import PerMinute, PerSecond
 from gameserver.config.settings import Settings
@@ -66,3 +67,8 @@ def attempts_of(settings: Settings, redis: Redis) -> Attempts:
 def pace_of(chosen: PerMinute | PerSecond) -> Pace:
     """The pace of a limit of the settings."""
     return Pace(math.ceil(chosen.interval * SECOND_NS), chosen.burst)
+
+
+def pace_in_windows(chosen: PerSecond) -> Pace:
+    """The pace that admits all that HAProxy lets through, which counts in windows."""
+    return Pace(limits.WINDOW_SECONDS * SECOND_NS // chosen.in_a_window, chosen.in_a_window)

@@ -9,7 +9,7 @@ from aiohttp import web
 import gameserver
 from gameserver import garbage, vitals
 from gameserver.app import backup_watch, doctor, open_files
-from gameserver.app.bounds import pace_of
+from gameserver.app.bounds import pace_in_windows, pace_of
 from gameserver.app.core import Core, open_core
 from gameserver.app.rollouts import warn_of_file
 from gameserver.commands import game_names
@@ -118,6 +118,7 @@ def callers_of(settings: Settings) -> Callers:
         limits.connections_per_address,
         pace_of(limits.new_connections_per_address),
         pace_of(limits.requests_per_address),
+        pace_in_windows(limits.requests_per_address),
         pause=min(limits.requests_per_address.interval, limits.frames_per_address.interval),
     )
     return Callers(

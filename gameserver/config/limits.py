@@ -1,5 +1,6 @@
 """How often a client may do what (docs/limits.md)."""
 
+import math
 from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -9,6 +10,8 @@ from gameserver.config.section import DAY, SettingsSection
 
 LETTERS = 8
 """Letters that one action may send, as rules.rulebook has it."""
+WINDOW_SECONDS = 10
+"""HAProxy counts in windows of this length."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 
 
@@ -39,6 +42,11 @@ class PerSecond(SettingsSection):
     def interval(self) -> float:
         """Seconds from one to the next."""
         return 1 / self.per_second
+
+    @property
+    def in_a_window(self) -> int:
+        """The most within WINDOW_SECONDS: a burst, and what comes meanwhile."""
+        return self.burst + math.ceil(self.per_second * WINDOW_SECONDS)
 
     @field_validator("burst")
     @classmethod

@@ -16,10 +16,9 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 
 from gameserver.config.deployment import HAProxySettings
-from gameserver.config.limits import LimitSettings, PerSecond
+from gameserver.config.limits import WINDOW_SECONDS, LimitSettings
 from gameserver.config.networks import NAT64, translated
 
-WINDOW_SECONDS = 10
 ADDRESSES = 100_000
 """How many addresses are remembered, in some 10 MB."""
 SHARES = ((75, 10), (90, 100))
@@ -47,14 +46,14 @@ def connection_rules(front: HAProxySettings, limits: LimitSettings) -> str:
         f"{stage} track-sc0 src,{_SUBSCRIBER}{unless}",
         f"{stage} reject if {{ sc0_conn_cur gt {limits.connections_per_address} }}",
         *(_share(stage, front.connections, limits.connections_per_address, *share) for share in SHARES),
-        f"{stage} reject if {{ sc0_conn_rate gt {_most(limits.new_connections_per_address)} }}",
+        f"{stage} reject if {{ sc0_conn_rate gt {limits.new_connections_per_address.in_a_window} }}",
     ]
     return _indented(lines)
 
 
 def request_rules(front: HAProxySettings, limits: LimitSettings) -> str:
     """The rules of the frontend for players that every request passes first."""
-    most, lines = _most(limits.requests_per_address), []
+    most, lines = limits.requests_per_address.in_a_window, []
     if front.forwarded_from:
         proxy = _from(front.forwarded_from)
         for client in _FORWARDED:
@@ -76,10 +75,6 @@ def _share(stage: str, all_connections: int, limit: int, part: int, divisor: int
     """The rule for an address while HAProxy is full to this part."""
     taken, most = all_connections * part // 100, math.ceil(limit / divisor)
     return f"{stage} reject if {{ fe_conn gt {taken} }} {{ sc0_conn_cur gt {most} }}"
-
-
-def _most(limit: PerSecond) -> int:
-    return limit.burst + math.ceil(limit.per_second * WINDOW_SECONDS)
 
 
 def _from(networks: Networks) -> str:

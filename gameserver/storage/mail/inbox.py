@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import asyncpg
+import orjson
 from sqlalchemy import delete, select, tuple_
 
 from gameserver.rules.errors import PlayerNotFound
@@ -15,7 +16,8 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.locked_players import lock_players
-from gameserver.storage.slots.scanned_pages import Scanned, ScannedPages
+from gameserver.storage.slots.pages import Pages
+from gameserver.storage.slots.scanned_pages import NEWEST, Scanned
 from gameserver.storage.slots.shared_writes import SharedWrites
 from gameserver.storage.slots.slot_map import Slots
 
@@ -56,12 +58,14 @@ class Inbox:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._pages = ScannedPages(slots, SQL["page"], _mail)
+        self._pages: Pages[str | None] = Pages(slots, SQL["page"], lambda page: page)
         self._writes: SharedWrites[Forgotten, None] = SharedWrites(slots, "players", write_forgotten)
 
     async def page(self, player_id: int, limit: int, before: str | None) -> Scanned[Mail]:
         """At most `limit` letters, newest first; `before` is the cursor of the page before."""
-        return await self._pages.of(player_id, limit, before)
+        (page,) = await self._pages.of(player_id, limit + 1, before or NEWEST)
+        found = [] if page is None else orjson.loads(page)
+        return Scanned([_mail(row) for row in found[:limit]], found[limit - 1]["id"] if len(found) > limit else None)
 
     async def forget(self, forgotten: Forgotten) -> None:
         """Deletes letters, those of them that are there; that a letter was refused stays recorded.

@@ -1,24 +1,21 @@
 -- Tables: players_owned_slots, inbox.
 
 -- name: page
--- $1 slots, $2 player ids, $3 how many, $4 mail ids before which the pages begin, $5 how many rows are looked at: the
--- newest letters that weren't refused, a page for each element (slots/scanned_pages.py).
-select n.number, coalesce(o.owned, false) as owned, true as found, i.page, i.last
-from unnest($1::smallint[], $2::bigint[], $3::int[], $4::uuid[], $5::int[])
-     with ordinality as n(slot, id, count, before, scanned, number)
+-- $1 slots, $2 player ids, $3 how many, $4 mail ids before which the pages begin: the newest letters that weren't refused,
+-- a page for each element, as one JSON array (null without any).
+select n.number, coalesce(o.owned, false) as owned, true as found, i.page
+from unnest($1::smallint[], $2::bigint[], $3::int[], $4::uuid[]) with ordinality as n(slot, id, count, before, number)
 left join players_owned_slots o on o.slot = n.slot
 left join lateral (
     select '[' || string_agg(concat(
                '{"id":"', mail_id, '","kind":', to_json(kind), ',"sender":', sender, ',"payload":', payload,
                ',"sent_at":"', to_char(sent_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '"}'
-           ), ',' order by mail_id desc) filter (where refused is null) || ']' as page,
-           max(mail_id::text) filter (where place = n.scanned) as last
+           ), ',' order by mail_id desc) || ']' as page
     from (
-        select * from (
-            select mail_id, kind, sender, payload, sent_at, refused, row_number() over (order by mail_id desc) as place
-            from inbox where slot = n.slot and player_id = n.id and mail_id < n.before
-            order by mail_id desc limit n.scanned
-        ) as looked_at where refused is null or place = n.scanned order by mail_id desc limit n.count
+        -- By the index `inbox_shown`: of the refused ones there may be any number.
+        select mail_id, kind, sender, payload, sent_at from inbox
+        where slot = n.slot and player_id = n.id and mail_id < n.before and refused is null
+        order by mail_id desc limit n.count
     ) as found
 ) i on o.owned
 order by n.number

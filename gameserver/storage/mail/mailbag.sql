@@ -36,8 +36,8 @@ on conflict (slot, player_id, other_id) do update set rest = excluded.rest, arri
 -- name: trim
 -- $1 slots, $2 players, $3 how many letters to leave, $4 how many of them of one sender: deletes the least important
 -- letters of inboxes. The server's (rewards) stay longest, then each sender's newest, the oldest go first.
-delete from inbox i
-using (
+-- They are found once, or a plan may find them anew for each row that the player has.
+with gone as materialized (
     select wanted.slot, wanted.player_id, surplus.mail_id
     from unnest($1::smallint[], $2::bigint[]) as wanted(slot, player_id),
          lateral (
@@ -49,7 +49,8 @@ using (
              order by r.sender = 0 desc, r.nth <= $4 desc, r.mail_id desc
              offset $3
          ) as surplus
-) as gone
+)
+delete from inbox i using gone
 where i.slot = gone.slot and i.player_id = gone.player_id and i.mail_id = gone.mail_id
 
 -- name: post

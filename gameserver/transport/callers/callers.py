@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import structlog
 from aiohttp import hdrs, web
@@ -26,6 +27,8 @@ from gameserver.transport.callers.sources import Sources
 HEADER = istr("X-Backend-Key")
 LONGEST_LABEL = 64
 MOST_PROXIES = 100
+OPERATORS_PATHS = ("/admin", "/console", "/metrics")
+"""Beginnings of the paths that only the operators' listener of a node answers."""
 A_READ = 50
 """Rows of a page that count as one read."""
 LONGEST_WAIT = 30.0
@@ -60,8 +63,17 @@ def count_wrong_key(request: web.Request, door: str) -> None:
         callers.wrong_keys.spend(who)
 
 
+class CountedClient(NamedTuple):
+    """What a client is counted by, None if it is exempt, and whether it is a trusted proxy itself."""
+
+    address: str | None
+    is_proxy: bool
+
+
 def admit(request: web.Request) -> asyncio.Future[None] | None:
-    """Counts a request against its connection's address, unless a back end sends it. Raises RateLimited.
+    """Counts a request by its connection's address, or by its client's if a trusted proxy names it. Raises RateLimited.
+
+    A back end's isn't counted, and behind a proxy no operator's.
 
     Returns what to wait for if others of the client's address have had this turn of the loop. Raises NotAuthenticated
     for an unknown key of a back end, everywhere, also where nothing is limited.
@@ -70,10 +82,19 @@ def admit(request: web.Request) -> asyncio.Future[None] | None:
         return None
     callers = request.app[CALLERS]
     source: str | None = getattr(request.protocol, "source", None)
+    client, is_proxy = _counted(request)
     if source is not None:
         callers.sources.count_request(source)
-    client = _counted(request)
+    elif client is not None and not is_proxy and not _is_for_operators(request):
+        callers.sources.count_forwarded(client)
     return None if client is None else callers.sources.turns.take(client)
+
+
+def _is_for_operators(request: web.Request) -> bool:
+    """Whether it comes over a listener of operators alone, or asks for what only operators have."""
+    return not getattr(request.protocol, "counts_addresses", False) or (
+        getattr(request.protocol, "for_operators", False) and request.path.startswith(OPERATORS_PATHS)
+    )
 
 
 def note_denial(request: web.Request) -> None:
@@ -83,7 +104,7 @@ def note_denial(request: web.Request) -> None:
 
 def address(request: web.Request) -> str | None:
     """What the caller's sign-ups and sign-ins are counted by; None if they aren't limited."""
-    return None if is_backend(request) else _counted(request)
+    return None if is_backend(request) else _counted(request).address
 
 
 def origin(request: web.Request, label: str | None = None) -> Origin:
@@ -92,15 +113,16 @@ def origin(request: web.Request, label: str | None = None) -> Origin:
     return Origin("".join(filter(str.isprintable, text))[:LONGEST_LABEL], str(_client(request)))
 
 
-def _counted(request: web.Request) -> str | None:
-    """What the client is counted by, None if it is exempt; remembered, since every request asks."""
+def _counted(request: web.Request) -> CountedClient:
+    """What the client is counted by; remembered, since every request asks."""
     callers = request.app[CALLERS]
     written = request.headers.getall(hdrs.X_FORWARDED_FOR, ())
     key = (request.remote, *written)
     if key in callers.counted:
         return callers.counted[key]
     client = _client(request)
-    counted = None if addresses.within(client, callers.exempt) else addresses.counted(client)
+    address = None if addresses.within(client, callers.exempt) else addresses.counted(client)
+    counted = CountedClient(address, addresses.within(client, callers.proxies))
     if sum(map(len, written)) <= addresses.LONGEST:
         if len(callers.counted) >= addresses.REMEMBERED:
             callers.counted.clear()
@@ -223,7 +245,7 @@ class Callers:
     """What each address has of the node's own port."""
     denials: DenialWatch
     """Who makes most of them."""
-    counted: dict[tuple[str | None, ...], str | None] = field(default_factory=dict)
+    counted: dict[tuple[str | None, ...], CountedClient] = field(default_factory=dict)
     """What clients are counted by, by their connection's address and what proxies have written."""
     unreadable: set[str] = field(default_factory=set)
     """Trusted proxies whose header couldn't be read, as far as the log names them."""

@@ -1,8 +1,9 @@
 """What one address may take of a node's own port: connections at a time, new connections, requests.
 
-Law: nothing is counted for trusted proxies, whose connections carry many clients (HAProxy counts by itself, and the
-limits of sockets, sign-ups and sign-ins know the client behind), nor for exempt networks. An address is remembered
-while it has connections, or until its burst is available again, so memory is bounded.
+Law: nothing is counted for trusted proxies, whose connections carry many clients, nor for exempt networks. Requests
+that a proxy passes on are counted by the client that it names, as sockets, sign-ups and sign-ins are: by the pace of
+HAProxy's windows, so that an HAProxy in front, which counts for all nodes, lets nothing through that is refused here.
+An address is remembered while it has connections, or until its burst is available again, so memory is bounded.
 """
 
 import asyncio
@@ -24,11 +25,15 @@ RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """Of each address: connections at a time, the pace of new ones and of requests, the seconds between its turns."""
+    """Of each address: connections at a time, the pace of new ones, of requests, and of those that a proxy passes on.
+
+    `pause` is the seconds between its turns.
+    """
 
     connections: int
     new_connections: Pace
     requests: Pace
+    forwarded_requests: Pace
     pause: float
 
 
@@ -46,9 +51,9 @@ class Sources:
             limit="new_connections_per_address",
             refused="Too many new connections from this address.",
         )
-        self._requests = ActionPacing(
-            limits.requests, limit="requests_per_address", refused="Too many requests from this address."
-        )
+        limit, refused = "requests_per_address", "Too many requests from this address."
+        self._requests = ActionPacing(limits.requests, limit=limit, refused=refused)
+        self._forwarded = ActionPacing(limits.forwarded_requests, limit=limit, refused=refused)
 
     def connect(self, peer: str | None) -> str | None:
         """Counts a connection; returns what it is counted by, or None. Raises RateLimited."""
@@ -82,6 +87,10 @@ class Sources:
     def count_request(self, source: str) -> None:
         """Counts a request on a connection of this source. Raises RateLimited."""
         self._requests.spend(source)
+
+    def count_forwarded(self, client: str) -> None:
+        """Counts a request that a trusted proxy passes on for this client. Raises RateLimited."""
+        self._forwarded.spend(client)
 
     def admit_unreadable(self, source: str) -> asyncio.Future[None] | None:
         """Counts what was sent instead of a request; returns what to wait for, if anything. Raises RateLimited."""

@@ -49,6 +49,7 @@ class Connection(web.RequestHandler):
         "_refused",
         "_sources",
         "_unread",
+        "counts_addresses",
         "for_operators",
         "source",
     )
@@ -65,6 +66,7 @@ class Connection(web.RequestHandler):
         """What the connection and its requests are counted by; None if they aren't."""
         self.for_operators = for_operators
         """Whether operators' paths are answered here."""
+        self.counts_addresses = sources is not None
         self._sources, self._refused = sources, False
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None

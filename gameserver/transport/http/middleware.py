@@ -39,8 +39,6 @@ _HOST = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=%-]*|\[[A-Za-z0-9.:_%-]+\])(:[0-9]
 SLOW_SECONDS = 1.0
 CLIENT_GONE = 499
 """The status by which such requests are counted, as nginx does; it is never sent."""
-OPERATORS_PATHS = ("/admin", "/console", "/metrics")
-"""Beginnings of the paths that only the operators' listener of a node answers."""
 
 
 @web.middleware
@@ -87,7 +85,7 @@ def _has_unwanted_body(request: web.Request, response: web.StreamResponse) -> bo
 
 def _require_servable(request: web.Request) -> None:
     """Raises NotFound for an operators' path on a players' listener; BadRequest for headers that can't be meant."""
-    if request.path.startswith(OPERATORS_PATHS) and not getattr(request.protocol, "for_operators", False):
+    if request.path.startswith(callers.OPERATORS_PATHS) and not getattr(request.protocol, "for_operators", False):
         raise NotFound("There is nothing at this path.")
     if (coding := request.headers.get(hdrs.TRANSFER_ENCODING)) is not None and coding.lower() != "chunked":
         raise BadRequest("The only transfer coding that this server takes is `chunked`.")

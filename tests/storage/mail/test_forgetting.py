@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import asyncpg
+import orjson
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,8 +17,10 @@ from gameserver.app import Core
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
-from gameserver.storage.mail.inbox import Forgotten, forget_old
+from gameserver.storage.mail.inbox import SQL, Forgotten, forget_old
+from gameserver.storage.mail.mailbag import SQL as MAILBAG
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.slots.scanned_pages import NEWEST
 from tests.support.client import command_id
 from tests.support.deployment import connected, enlist, enlist_many, move_slot
 from tests.support.letters import write_letters
@@ -101,6 +104,54 @@ async def test_a_batch_whose_statement_is_refused_is_tried_one_by_one(
     monkeypatch.setattr(asyncpg.Connection, "execute", refuse)
     await asyncio.gather(*(core.commands.play.inbox.forget(Forgotten(player.id, 0)) for player in players[:2]))
     assert [await seen(core, player) for player in players] == [[], [], held[2]]
+
+
+REFUSED, FEW_READ = 6_000, 40
+REFUSE = """
+insert into inbox (slot, player_id, mail_id, kind, sender, payload, sent_at, at, refused)
+select $1, $2, ('ffffffff-ffff-8fff-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'mail:challenged', 7, '{}', now(), now(),
+       'not_accepted'
+from generate_series(1, $3::int) n"""
+"""Rows above every letter."""
+
+
+@pytest.mark.parametrize("statement", ["page", "trim", "forget"])
+@pytest.mark.parametrize("analyzed", [True, False])
+async def test_letters_that_were_refused_are_in_the_way_of_none_that_were_not(
+    core: Core, statement: str, analyzed: bool
+) -> None:
+    player = await enlist(core, database="one")
+    await letters(core, player, 3)
+    slot, newest = slot_of(player.id), [NEWEST]
+    asked: dict[str, tuple[object, ...]] = {
+        "page": (SQL["page"], [slot], [player.id], [101], newest),
+        "trim": (MAILBAG["trim"], [slot], [player.id], 2, 2),
+        "forget": (SQL["forget"], [slot], [player.id], [None]),
+    }
+    query, *arguments = asked[statement]
+    async with connected(database(core, player).url) as connection:
+        await connection.execute(REFUSE, slot, player.id, REFUSED)
+        if analyzed:
+            await connection.execute("analyze inbox")
+        (row,) = await connection.fetch(f"explain (analyze, buffers, format json) {query}", *arguments)
+    plan: dict[str, Any] = orjson.loads(row[0])[0]["Plan"]
+    parts = [plan, *plan["Plans"]]  # what deletes beside the statement's end isn't in its sum
+    assert plan["Actual Rows"] == (1 if statement == "page" else 0)
+    assert max(part["Shared Hit Blocks"] + part["Shared Read Blocks"] for part in parts) < FEW_READ
+
+
+async def test_pages_of_an_inbox_join_up_to_the_whole(core: Core) -> None:
+    player = await enlist(core, database="one")
+    held = await letters(core, player, 5)
+    async with connected(database(core, player).url) as connection:
+        await connection.execute(REFUSE, slot_of(player.id), player.id, REFUSED)
+    pages: list[list[str]] = []
+    cursor = None
+    while not pages or cursor is not None:
+        page = await core.commands.play.inbox.page(player.id, 2, cursor)
+        pages.append([mail.mail_id for mail in page.rows])
+        cursor = page.cursor
+    assert pages == [held[:2], held[2:4], held[4:]]
 
 
 MONTH = timedelta(days=30)

@@ -56,10 +56,10 @@ async def start(settings: Settings) -> AsyncIterator[Start]:
     """Starts a node with these limits."""
     async with AsyncExitStack() as stack:
 
-        async def started(sockets: int = 1000, **limits: Any) -> Settings:
+        async def started(sockets: int = 1000, operators: str | None = None, **limits: Any) -> Settings:
             chosen = LimitSettings(**limits)
             proxies = LimitSettings(exempt=(f"{PROXY}/32",)).exempt
-            changes = {"trusted_proxies": proxies, "operators_listen": f"127.0.0.1:{free_port()}"}
+            changes = {"trusted_proxies": proxies, "operators_listen": operators or f"127.0.0.1:{free_port()}"}
             node = settings.node.model_copy(update=changes)
             section = SocketSettings(per_node=sockets)
             own = settings.model_copy(update={"limits": chosen, "node": node, "sockets": section})
@@ -73,10 +73,10 @@ def opened(settings: Settings, source: str) -> socket.socket:
     return socket.create_connection(("127.0.0.1", settings.node.port), timeout=5, source_address=(source, 0))
 
 
-def answer(connection: socket.socket) -> tuple[int, bytes]:
+def answer(connection: socket.socket, request: bytes = REQUEST) -> tuple[int, bytes]:
     """The status of one request, 0 if the connection was cut, and all that came with it."""
     with contextlib.suppress(ConnectionError):
-        connection.sendall(REQUEST)
+        connection.sendall(request)
     return received(connection)
 
 
@@ -143,6 +143,42 @@ async def test_requests_on_one_connection_are_limited_by_their_address(start: St
         assert statuses == [200] * 5 + [429] * 3
         assert [(await asyncio.to_thread(answer, proxy))[0] for _ in range(8)] == [200] * 8
     assert (await asked(own, HONEST))[0] == 200
+
+
+def forwarded(client: str, path: str = "/v1/classes") -> bytes:
+    """A request as a proxy passes it on."""
+    return f"GET {path} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {client}\r\n\r\n".encode()
+
+
+async def test_requests_behind_a_proxy_are_limited_by_the_client_it_names(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gameserver.config.limits.WINDOW_SECONDS", 1000)
+    own = await start(requests_per_address=FEW, exempt=("192.0.2.0/24",))
+    with opened(own, PROXY) as one, opened(own, PROXY) as two:
+
+        async def statuses(request: bytes) -> list[int]:
+            return [(await asyncio.to_thread(answer, each, request))[0] for each in (one, two) * 10]
+
+        assert await statuses(forwarded("198.51.100.7")) == [200] * 15 + [429] * 5, "5 at once, and 10 in 1000 s"
+        assert await statuses(forwarded("203.0.113.9, 198.51.100.7")) == [429] * 20, "what a client writes is no other"
+        assert await statuses(forwarded("192.0.2.1")) == [200] * 20, "an exempt client"
+        assert await statuses(forwarded("unknown")) == [200] * 20, "who can't be told"
+        assert await statuses(forwarded(PROXY)) == [200] * 20, "the proxy itself"
+        assert await statuses(forwarded("198.51.100.8")) == [200] * 15 + [429] * 5, "another client"
+
+
+@pytest.mark.parametrize("listener", ["port", "apart"])
+async def test_operators_behind_a_proxy_arent_limited(
+    start: Start, monkeypatch: pytest.MonkeyPatch, listener: str
+) -> None:
+    monkeypatch.setattr("gameserver.config.limits.WINDOW_SECONDS", 1000)
+    apart = f"127.0.0.1:{free_port()}"
+    own = await start(operators="port" if listener == "port" else apart, requests_per_address=FEW)
+    port = own.node.port if listener == "port" else int(apart.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=5, source_address=(PROXY, 0)) as connection:
+        asked_for = forwarded("198.51.100.7", "/console")
+        assert 429 not in [(await asyncio.to_thread(answer, connection, asked_for))[0] for _ in range(20)]
 
 
 @pytest.mark.parametrize("kind", TAKEN)

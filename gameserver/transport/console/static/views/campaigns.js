@@ -101,6 +101,7 @@ function Campaign({ campaign, admin, onAct }) {
     <progress aria-label=${label} max=${Math.max(players, arrived + refused, 1)} value=${arrived + refused}></progress>
     <p>${number(arrived)} arrived, ${number(refused)} refused, of ${number(players)} counted${(campaign.waiting ?? []).map((one) => `; ${counted(one.slots, 'slot')} and ${counted(one.letters, 'letter')} wait for database ${one.database}`).join('')}
       <span class="faint"> · ${campaign.admin}${campaign.agreed_by && ` and ${campaign.agreed_by}`}, <time datetime=${campaign.at} title=${when(campaign.at)}>${ago(campaign.at)}</time></span></p>
+    ${state === 'waiting' && html`<p>So many players fit that a second operator has to agree${campaign.agree_until && ` until ${when(campaign.agree_until)}`}.${arrived + refused > 0 && ' It was begun when fewer did, and goes on where it stopped.'}</p>`}
     <p class="faint mono wrap">${id}</p>
   </section>`;
 }

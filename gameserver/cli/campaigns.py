@@ -13,6 +13,7 @@ from gameserver.commands import campaigns, command_ids
 from gameserver.commands.campaigns import CampaignOrder
 from gameserver.commands.results import CampaignRecord, ChangedBy
 from gameserver.terminal import show_json
+from gameserver.times import rfc3339
 from gameserver.transport import answers
 
 Campaign = Annotated[str, typer.Argument(help="The campaign's id.")]
@@ -110,6 +111,8 @@ def _line(core: application.Core, record: CampaignRecord) -> str:
         f" {slots} slots and {letters} letters wait for database {database}."
         for database, slots, letters in campaigns.waiting(core.commands.campaigns, record)
     )
+    if record.agree_until is not None:
+        waiting += f" So many fit that a second operator has to agree until {rfc3339(record.agree_until)}."
     return f"{record.id}  {record.state}: of {record.counted} players {ended}.{waiting} {record.reason}"
 
 

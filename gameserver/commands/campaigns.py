@@ -7,7 +7,7 @@ is its command id, so a request that is sent again starts nothing twice.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from gameserver.commands import player_changes
@@ -239,5 +239,4 @@ def _audited(campaigns: Campaigns, action: str, record: CampaignRecord, by: Chan
 
 def _shown_state(record: CampaignRecord) -> str:
     """For people."""
-    until = record.at + timedelta(seconds=AGREE_SECONDS)
-    return f"waiting, but only until {rfc3339(until)}" if record.state == WAITING else record.state
+    return f"waiting, but only until {rfc3339(until)}" if (until := record.agree_until) else record.state

@@ -18,7 +18,7 @@ from gameserver.rules.errors import Unavailable
 from gameserver.storage.ids import campaign_letter_id
 from gameserver.storage.mail.mailbag import SentLetter
 from gameserver.storage.mail.outbox import Ending
-from gameserver.storage.operators.campaigns import RUNNING, WAITING, CampaignRecord
+from gameserver.storage.operators.campaigns import RUNNING, WAITING, CampaignPage, CampaignRecord
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.telemetry import CAMPAIGN_AGE, CAMPAIGN_LEFT, CAMPAIGN_LETTERS, CAMPAIGNS
 from gameserver.upkeep.each import each_alone
@@ -109,9 +109,29 @@ async def _step(sending: Sending, record: CampaignRecord) -> bool:
             log.info("a campaign is done", campaign=record.id, arrived=record.arrived, refused=record.refused)
         return done
     page = await recipients.page(segment_of(record.filter), record, sending.page)
-    if page is None or not await records.begin(record, page):
+    if page is None:
+        return False
+    if (players := _for_two(sending, record, page)) is not None:
+        return await _hold(sending, record, players)
+    if not await records.begin(record, page):
         return False
     return not page.players or await _send(sending, record, [*(record.pending or ()), *page.players])
+
+
+def _for_two(sending: Sending, record: CampaignRecord, page: CampaignPage) -> int | None:
+    """How many players there are with this page, if one operator alone may not write to so many."""
+    players = record.arrived + record.refused + len(record.pending or ()) + len(page.players)
+    is_beyond = page.players and players > sending.campaigns.above
+    return players if record.agreed_by is None and is_beyond else None
+
+
+async def _hold(sending: Sending, record: CampaignRecord, at_least: int) -> bool:
+    """Lets a second operator decide about a segment that has grown, and is counted again; whether nobody was faster."""
+    segment = segment_of(record.filter)
+    players = max(await sending.campaigns.recipients.count_for(segment, record), at_least)
+    if held := await sending.campaigns.records.hold(record, players):
+        log.warning("a campaign waits for a second operator", campaign=record.id, players=players, was=record.counted)
+    return held
 
 
 async def _send(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> bool:

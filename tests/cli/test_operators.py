@@ -153,6 +153,7 @@ async def test_a_campaign_is_previewed_started_shown_and_revoked(
     assert waiting is not None
     other = replace(waiting, id=command_id(), admin="somebody else", state="waiting", arrived=0)
     await node.core.commands.campaigns.records.insert(other)
+    assert "So many fit that a second operator has to agree until" in " ".join((await campaigns("list")).split())
     reason = ("--reason", "as agreed")
     refused = await campaigns("agree", other.id, "--expected-count", "3", *reason, code=1)
     assert "There are 2 players in the segment, not 3." in refused

@@ -183,7 +183,7 @@ join players p on p.slot = n.slot and p.id = n.id and p.banned
 -- $1 since: on the control database, campaigns whose letters may have arrived since then.
 select c.id::text as id, c.state, c.at
 from campaigns c
-where c.changed_at >= $1 and c.state <> 'waiting' and (c.slot > 0 or c.after > 0 or c.pending is not null)
+where c.changed_at >= $1 and (c.slot > 0 or c.after > 0 or c.pending is not null)
 order by c.at, c.id
 
 -- name: has_week
@@ -192,13 +192,14 @@ select exists (select from pg_inherits where inhparent = 'ledger'::regclass and 
 
 -- name: campaign_again
 -- $1 campaign, $2 slots: those of them that it has read are read once more, from their first player on, behind all others.
+-- One that waits for a second operator does so still, and for a week from now.
 with again as (
     select c.id, s.slot from campaigns c
     join unnest($2::bigint[]) as s(slot) on s.slot < c.next_slot or (s.slot = c.next_slot and c.next_after > 0)
-    where c.id = $1::uuid and c.state in ('running', 'done')
+    where c.id = $1::uuid and c.state <> 'revoked'
 )
 update campaigns c
-set state = 'running', changed_at = clock_timestamp(), postponed = array(
+set state = case c.state when 'done' then 'running' else c.state end, changed_at = clock_timestamp(), postponed = array(
     select e.value
     from (
         select c.postponed[i] as slot, c.postponed[i + 1] as after from generate_series(1, cardinality(c.postponed), 2) as i

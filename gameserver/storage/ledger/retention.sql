@@ -11,9 +11,12 @@ select min(at) from item_ledger where not settled
 select to_timestamp(min("end")) from seasons where state <> 'closed'
 
 -- name: campaigns
--- On the control database: a campaign's letters have the time of its id, while it runs or has letters under way.
+-- On the control database: a campaign's letters have the time of its id, while it runs or has letters under way; and one that
+-- has begun and waits for a second operator may go on for a week (operators/campaigns.py, AGREE_SECONDS).
 select to_timestamp(('x' || replace(left(min(id::text), 13), '-', ''))::bit(48)::bigint / 1000.0)
-from campaigns where state = 'running' or pending is not null
+from campaigns
+where state = 'running' or pending is not null
+   or state = 'waiting' and (slot > 0 or after > 0) and changed_at > clock_timestamp() - interval '7 days'
 
 -- name: due
 -- $1 the time by the node's clock, $2 how long the ledger is kept: the moment before which weeks must have ended. Of two

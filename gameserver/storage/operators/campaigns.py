@@ -4,7 +4,8 @@ Law: players are written to page by page, in the order of slot and id. A page is
 letter leaves, and its players are under way until their letters have ended and are counted (`settle`). Each is a
 compare-and-set on what was stored before. So whoever takes over finishes what is under way, under the same mail ids,
 and every letter is counted once, or again after a restore (storage/crossings/campaigns.py). A campaign that is revoked
-begins no further page; what is under way is finished.
+begins no further page; what is under way is finished. Nor does one that waits for a second operator (`hold`), which a
+campaign of one operator does before a page that would be more letters than one may send.
 
 Slots whose database doesn't answer are postponed, and read behind the last slot: a campaign that has any isn't done
 (a constraint of the table keeps nodes from before control_0019, which don't know them, from finishing it). Letters that
@@ -14,7 +15,7 @@ a database doesn't take stay under way while further pages are begun for the oth
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
@@ -31,7 +32,8 @@ WAITING, RUNNING, DONE, REVOKED = "waiting", "running", "done", "revoked"
 BEGIN_SECONDS = 3.0
 """Nothing is sent before: every sign-up from before the start has committed by then (transactions end after 2 s)."""
 AGREE_SECONDS = 7 * 86_400.0
-"""How long a campaign waits for a second operator: its letters' ids are as old as its start, and deduplicated by it."""
+"""How long a campaign waits for a second operator: not longer than the ledger knows its letters, whose ids are as
+old as its start. One that has begun holds up the ledger for so long (ledger/retention.sql)."""
 MOST_DUE = 20
 
 
@@ -61,6 +63,11 @@ class CampaignRecord:
     refused: int
     is_tried: bool = True
     postponed: Sequence[int] = ()
+
+    @property
+    def agree_until(self) -> datetime | None:
+        """Until when a second operator may agree, if the campaign waits for one."""
+        return self.changed_at + timedelta(seconds=AGREE_SECONDS) if self.state == WAITING else None
 
     @property
     def waiting_slots(self) -> Sequence[int]:
@@ -148,6 +155,10 @@ class CampaignRecords:
     async def finish(self, record: CampaignRecord) -> bool:
         """Whether the campaign, behind whose last page nobody is left, is done now."""
         return await self._change("finish", record.id, record.slot, record.after)
+
+    async def hold(self, record: CampaignRecord, counted: int) -> bool:
+        """Whether the campaign, to which nobody has agreed, was running and waits now; it has been counted again."""
+        return await self._change("hold", record.id, counted, record.slot, record.after, record.pending)
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[bool]:

@@ -58,9 +58,16 @@ with recursive made as (
 select name from hands group by name having count(*) = 2 order by name = $1 desc, name = $2 desc, name limit 1
 
 -- name: agree
--- $1 id, $2 admin, $3 seconds since the start after which it is too late.
+-- $1 id, $2 admin, $3 seconds of waiting after which it is too late.
 update campaigns set state = 'running', agreed_by = $2, changed_at = clock_timestamp()
-where id = $1::uuid and state = 'waiting' and at > clock_timestamp() - $3::float8 * interval '1 second'
+where id = $1::uuid and state = 'waiting' and changed_at > clock_timestamp() - $3::float8 * interval '1 second'
+returning 1
+
+-- name: hold
+-- $1 id, $2 how many were counted now, $3 slot and $4 player at which the next page would begin, $5 who is under way.
+update campaigns set state = 'waiting', counted = $2, changed_at = clock_timestamp()
+where id = $1::uuid and state = 'running' and agreed_by is null and slot = $3 and after = $4
+  and pending is not distinct from $5::bigint[]
 returning 1
 
 -- name: revoke

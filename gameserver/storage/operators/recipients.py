@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
-from datetime import datetime
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -58,6 +57,10 @@ class Recipients:
 
         return await self._reports.over_all(work)
 
+    async def count_for(self, segment: Segment, record: CampaignRecord) -> int:
+        """How many of the segment's players now are from before the campaign's start."""
+        return await self.count(_begun(segment, record))
+
     def is_silent(self, player_id: int) -> bool:
         """Whether the player's database was just found silent."""
         return self._owner(slot_of(player_id)) in self._silent()
@@ -78,7 +81,7 @@ class Recipients:
 
     async def page(self, segment: Segment, record: CampaignRecord, limit: int) -> CampaignPage | None:
         """The next players, perhaps none, from before the campaign's start; None while nobody can be asked for them."""
-        size, chosen = self._slots.size("players"), replace(segment, created_until=_earlier(segment, record.at))
+        size, chosen = self._slots.size("players"), _begun(segment, record)
         avoided = self._silent() | {self._owner(slot_of(player_id)) for player_id in record.pending or ()}
         if record.slot >= size:
             return await self._postponed(chosen, record, avoided, limit)
@@ -137,5 +140,6 @@ class Recipients:
         return {name for name, until in self._silent_until.items() if until > now}
 
 
-def _earlier(segment: Segment, started: datetime) -> datetime:
-    return started if segment.created_until is None else min(segment.created_until, started)
+def _begun(segment: Segment, record: CampaignRecord) -> Segment:
+    """Without players that were created since the campaign's start."""
+    return replace(segment, created_until=min(segment.created_until or record.at, record.at))

@@ -18,7 +18,9 @@ class CampaignWaitingAnswer(TypedDict):
 
 
 class CampaignAnswer(TypedDict):
-    """`state`: waiting (for a second operator), running, done or revoked. `players` is the count at the start.
+    """`state`: waiting (for a second operator, `agree_until` then), running, done or revoked.
+
+    `players` is the count at the start, or when the campaign came to wait because more players had come to fit.
 
     `arrived` and `refused` are letters that have ended so, `under_way` are those of the page that is being sent.
     `waiting` says what waits for which database, if one didn't answer.
@@ -28,6 +30,7 @@ class CampaignAnswer(TypedDict):
     state: str
     admin: str
     agreed_by: str | None
+    agree_until: str | None
     reason: str
     filter: dict[str, Any]
     text: str
@@ -78,6 +81,7 @@ def campaign(record: CampaignRecord, waiting: Sequence[Waiting]) -> CampaignAnsw
         "state": record.state,
         "admin": record.admin,
         "agreed_by": record.agreed_by,
+        "agree_until": None if record.agree_until is None else rfc3339(record.agree_until),
         "reason": record.reason,
         "filter": dict(record.filter),
         "text": record.text,

@@ -11,6 +11,7 @@ from gameserver.commands import player_changes
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.player_changes import Gift
 from gameserver.config.settings import Settings
+from gameserver.storage.ids import slot_of
 from gameserver.storage.items.grants import Grants
 from gameserver.storage.operators import campaigns as records
 from gameserver.storage.operators.campaigns import CampaignRecord
@@ -87,6 +88,24 @@ async def test_a_campaign_writes_again_to_players_who_went_back_and_nobody_gets_
     async with working(settings) as core:
         await send(core, late)
         assert await potions(core, players) == [4] * 4
+
+
+async def test_a_campaign_that_waits_for_a_second_operator_will_write_again(
+    servers: Servers, settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_studio(settings, tmp_path)
+    async with working(settings) as core:
+        player = await enlist(core, database="two")
+        held = await store(core)
+        await send(core, held)
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute("update campaigns set state = 'waiting'")
+    found = await reconciled(settings, "two", datetime.now(UTC) - timedelta(minutes=1))
+    assert [row["campaign"] for row in found["campaigns_again"].listed] == [held]
+    async with working(settings) as core:
+        record = await core.rooms.operators.campaigns.find(held)
+        assert record is not None
+        assert (record.state, slot_of(player.id) in record.postponed[::2]) == ("waiting", True)
 
 
 async def test_a_campaign_that_was_revoked_or_is_older_than_the_ledger_is_listed(

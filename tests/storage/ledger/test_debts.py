@@ -130,19 +130,26 @@ async def told(core: Core, what: str) -> None:
     assert symptom.problem.startswith(what)
 
 
-@pytest.mark.parametrize(("state", "pending"), [("running", None), ("revoked", [5])])
-async def test_what_a_campaign_that_isnt_over_may_need_stays(core: Core, state: str, pending: list[int] | None) -> None:
+@pytest.mark.parametrize(
+    ("state", "slot", "pending"), [("running", 0, None), ("revoked", 0, [5]), ("waiting", 7, None)]
+)
+async def test_what_a_campaign_that_isnt_over_may_need_stays(
+    core: Core, state: str, slot: int, pending: list[int] | None
+) -> None:
     control = core.settings.control.database
     old = new_command_id(int((now() - timedelta(days=61)).timestamp() * 1000))
     await write(
         core, control,
-        "insert into campaigns (id, admin, reason, filter, text, items, counted, state, pending)"
-        " values ($1, 'ann', 'a test', '{}', 'Hello', '{}', 1, $2, $3)",
-        old, state, pending,
+        "insert into campaigns (id, admin, reason, filter, text, items, counted, state, slot, pending)"
+        " values ($1, 'ann', 'a test', '{}', 'Hello', '{}', 1, $2, $3, $4)",
+        old, state, slot, pending,
     )  # fmt: skip
     assert await drop(core) == 0
     await told(core, "a campaign that isn't over")
-    await write(core, control, "update campaigns set state = 'done', pending = null")
+    if state == "waiting":
+        await write(core, control, "update campaigns set changed_at = changed_at - interval '8 days'")
+    else:
+        await write(core, control, "update campaigns set state = 'done', pending = null")
     assert await drop(core) > 0
 
 

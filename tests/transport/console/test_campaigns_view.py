@@ -1,16 +1,19 @@
 """Letters to many players in the console, in Chromium."""
 
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, Request, Route, expect
 
 from gameserver.config.settings import Settings
 from gameserver.transport import wire
-from tests.support.client import ADMIN_KEY, Api
+from tests.support.client import ADMIN_KEY, Api, command_id
 from tests.support.nodes import InProcessNode, start_node
 from tests.transport.console.conftest import on_the_loop, sign_in, violations
 from tests.transport.http.test_campaigns import SECOND_KEY, TEXT, started, with_operators
@@ -26,7 +29,7 @@ async def test_a_letter_is_counted_confirmed_sent_and_followed(signed_in: Page, 
     dialog = page.get_by_role("dialog")
     await dialog.get_by_label("Text").fill("<img src=x onerror=alert(1)> 미안합니다")
     await dialog.get_by_label("Items").fill("potion=2")
-    await dialog.get_by_label("Class").fill("mage")
+    await dialog.get_by_label("Class").select_option("mage")
     await dialog.get_by_label("Reason").fill("the <b>outage</b>")
     await dialog.get_by_role("button", name="Preview").click()
     await expect(dialog.get_by_text("3 players fit now")).to_be_visible()
@@ -124,3 +127,88 @@ async def test_whoever_agrees_is_told_every_field_of_the_filter(page: Page, api:
 
 async def answer_with(campaign: dict[str, object], route: Route) -> None:
     await route.fulfill(json={"campaigns": [campaign]})
+
+
+def filter_of(request: Request) -> object:
+    return json.loads(request.post_data or "{}")["filter"]
+
+
+async def test_a_list_of_players_and_a_saved_query_become_the_filter_of_a_letter(signed_in: Page, api: Api) -> None:
+    page = signed_in
+    await api.sign_up("mage", "Merlin")
+    await api.sign_up("warrior", "Conan")
+    for name, query in (("warriors", {"class": "warrior", "min_level": "1"}), ("here", {"online": "true"})):
+        body = {"reason": "a test", "query": query}
+        assert (await api.ask("POST", f"/admin/v1/queries/{name}", token=ADMIN_KEY, body=body)).status == 200
+    since = "2021-03-04T12:00:00.123Z"
+    await page.goto(f"/console/players?class=mage&max_level=9&created_since={since}&by=level&banned=false")
+    await page.get_by_role("button", name="Send mail to these").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Text").fill("Hello.")
+    async with page.expect_request("**/campaigns?preview=true") as asked:
+        await dialog.get_by_role("button", name="Preview").click()
+    chosen = {"class": "mage", "max_level": 9, "created_since": since}
+    assert filter_of(await asked.value) == chosen, "nobody else's, to the millisecond"
+    await expect(dialog.get_by_text("1 player fits now; who is banned gets nothing.")).to_be_visible()
+    assert not await violations(page)
+    assert await dialog.get_by_role("option", name="here").is_disabled(), "a letter can't go by that"
+    await dialog.get_by_label("Saved query").select_option("warriors")
+    await expect(dialog.get_by_label("Text")).to_have_value("Hello.")
+    await dialog.get_by_label("Banned").select_option("yes, only these")
+    async with page.expect_request("**/campaigns?preview=true") as asked:
+        await dialog.get_by_role("button", name="Preview").click()
+    assert filter_of(await asked.value) == {"class": "warrior", "min_level": 1, "banned": True}
+    await expect(dialog.get_by_text("0 players fit now; nobody gets it who is not banned.")).to_be_visible()
+    await page.go_back()
+    await expect(page).to_have_url(re.compile("/console/players"))
+    await expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize("narrower", ["name_begins=A", "id=5", "online=true", "guild=red"])
+async def test_a_filter_that_a_letter_cant_have_isnt_left_out(signed_in: Page, narrower: str) -> None:
+    page, name = signed_in, narrower.partition("=")[0]
+    await page.goto(f"/console/players?class=mage&{narrower}")
+    button = page.get_by_role("button", name="Send mail to these")
+    await (expect(button).to_be_enabled() if name == "guild" else expect(button).to_be_disabled())
+    await page.goto(f"/console/campaigns/new?{narrower}")
+    await expect(page.get_by_role("alert")).to_contain_text(f"can't be filtered by {name}")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.goto("/console/campaigns/new?min_level=ten&banned=true")
+    await page.get_by_label("Text").fill("Hello.")
+    await page.get_by_role("button", name="Preview").click()
+    await expect(page.locator(".problem")).to_contain_text("“ten” isn't a whole number.")
+
+
+def test_a_letter_has_the_filters_of_a_list_but_for_who_is_online() -> None:
+    """Who is connected is known to Redis alone, and is somebody else before a page is read."""
+    of_lists, of_letters = wire.SegmentFilter.model_fields, wire.CampaignFilter.model_fields
+    assert of_lists.keys() - of_letters.keys() == {"by", "order", "online"}
+    assert of_letters.keys() <= of_lists.keys()
+
+
+async def test_a_campaign_has_an_address(signed_in: Page, api: Api, node: InProcessNode, tmp_path: Path) -> None:
+    page = signed_in
+    await api.sign_up("mage")
+    first, other = await started(api, 1), await started(api, 1, reason="another one")
+    await page.goto("/console/campaigns")
+    await page.get_by_role("link", name="a test").click()
+    await expect(page).to_have_url(re.compile(f"/console/campaigns/{first}$"))
+    await page.reload()
+    await expect(page.get_by_text(first)).to_be_visible()
+    await expect(page.get_by_text(other)).to_have_count(0)
+    await expect(page.get_by_text("1 arrived, 0 refused, of 1 counted")).to_be_visible()
+    assert not await violations(page)
+    held = await node.core.commands.campaigns.records.find(first)
+    assert held is not None
+    waits = replace(held, id=command_id(), state="waiting", reason="the outage")
+    await node.core.commands.campaigns.records.insert(waits)
+    await page.goto(f"/console/campaigns/{waits.id}")
+    await expect(page.get_by_text("a second operator has to agree until")).to_be_visible()
+    await page.get_by_role("button", name="Revoke").click()
+    await page.get_by_label("Reason").fill("a mistake")
+    await page.get_by_role("dialog").get_by_role("button", name="Revoke", exact=True).click()
+    await expect(page.get_by_role("region", name="Campaign: the outage")).to_contain_text("revoked")
+    await page.get_by_role("link", name="All campaigns").click()
+    await expect(page.get_by_role("region")).to_have_count(3)
+    await page.goto("/console/campaigns/nothing")
+    await expect(page.get_by_role("alert")).to_contain_text("There is no such campaign.")

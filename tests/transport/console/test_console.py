@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 from playwright.async_api import Page, expect
 
@@ -108,3 +109,25 @@ async def test_what_operators_wrote_is_text(signed_in: Page, node: InProcessNode
     await expect(page.get_by_role("dialog")).to_contain_text(SCRIPT)
     assert await page.locator("img").count() == 0
     assert not dialogs
+
+
+async def test_an_entry_of_the_audit_log_has_an_address(signed_in: Page, api: Api) -> None:
+    page, who = signed_in, await api.sign_up("mage")
+    for said in ("the first note", "the second note"):
+        body = {"text": said}
+        assert (await api.ask("POST", f"/admin/v1/players/{who.id}/notes", token=ADMIN_KEY, body=body)).status == 201
+    first = (await api.admin("audit", action="note")).body["entries"][1]["id"]
+    await page.goto("/console/audit?action=note")
+    await page.locator("tr[data-at]").nth(1).click()
+    await expect(page).to_have_url(re.compile(rf"/console/audit/{first}\?action=note$"))
+    await page.reload()
+    await expect(page.get_by_role("dialog", name=f"note of {who.id}")).to_be_visible()
+    await page.get_by_role("button", name="Close").click()
+    await expect(page).to_have_url(re.compile(r"/console/audit\?action=note$"))
+    await page.go_back()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.go_forward()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    for nothing in ("99999999999999999", "x", "0"):
+        await page.goto(f"/console/audit/{nothing}")
+        await expect(page.get_by_role("alert")).to_contain_text("There is no such entry.")

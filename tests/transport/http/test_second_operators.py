@@ -1,13 +1,20 @@
-"""Whose keys may be in one hand: such operators don't agree to each other's letters to many players."""
+"""Nobody alone writes to more players than the limit: whose keys may be in one hand, and segments that grow."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gameserver.config.settings import Settings
-from tests.support.client import ADMIN_KEY, Api
+from gameserver.storage.operators import campaigns as records
+from gameserver.storage.sessions import sightings
+from gameserver.storage.sessions.sightings import Sightings
+from gameserver.upkeep import campaigns as sending
+from tests.support.client import ADMIN_KEY, Api, Signed
 from tests.support.deployment import connected
-from tests.transport.http.test_campaigns import SECOND_KEY, change, node, started
+from tests.support.nodes import InProcessNode
+from tests.transport.http.test_campaigns import SECOND_KEY, at_rest, change, counts, node, shown, started
 
 __all__ = ["node"]
 LETTER: dict[str, Any] = {"reason": "a test", "text": "Hello.", "items": {}, "filter": {}, "expected_count": 2}
@@ -52,3 +59,44 @@ async def test_two_keys_that_may_be_in_one_hand_are_one_operator(api: Api, setti
     async with connected(settings.database_url("one")) as connection:
         await connection.execute("update admin_keys set made_at = made_at - interval '8 days'")
     assert (await agreed("bob", stolen))[0] == 200
+
+
+async def seen_in_2035(node: InProcessNode, players: Sequence[Signed]) -> None:
+    seen = Sightings(lambda: datetime(2035, 5, 5, 5, 5, tzinfo=UTC).timestamp())
+    for who in players:
+        seen.note(int(who.id))
+    for database in node.core.slots.databases("players"):
+        await sightings.write(node.core.slots, seen, database)
+
+
+@pytest.mark.parametrize("node", [{"second_operator_above": 2}], indirect=True)
+@pytest.mark.parametrize("page", [1, 100])
+async def test_a_segment_that_grows_beyond_the_limit_waits_for_a_second_operator(
+    api: Api, node: InProcessNode, settings: Settings, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    """Who was seen in this hour: few in its first minute, and then everybody who is online."""
+    monkeypatch.setattr(records, "BEGIN_SECONDS", 3600.0)
+    monkeypatch.setattr(sending, "PAGE", page)
+    players = [await api.sign_up() for _ in range(5)]
+    await seen_in_2035(node, players[:2])
+    campaign = await started(api, 2, filter={"seen_since": "2035-05-05T05:00:00Z"})
+    assert (await shown(api, campaign))["state"] == "running"
+    await seen_in_2035(node, players)
+    monkeypatch.setattr(records, "BEGIN_SECONDS", 0.0)
+    held = await at_rest(api, campaign, "waiting")
+    written = held["arrived"]
+    assert (held["players"], written == 2 if page == 1 else written < 3) == (5, True), "the count is a new one"
+    assert sum(letters for letters, _ in await counts(api, players)) == written
+    assert held["agree_until"] > held["changed_at"]
+    # A week runs from when it came to wait.
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute("update campaigns set changed_at = changed_at - interval '8 days'")
+        late = await change(api, campaign, "agreement", SECOND_KEY, expected_count=5)
+        assert (late.code, "waiting, but only until" in late.body["detail"]) == ("campaign_over", True), late.body
+        await connection.execute("update campaigns set changed_at = changed_at + interval '8 days'")
+    assert (await change(api, campaign, "agreement", expected_count=5)).code == "same_operator"
+    assert (await change(api, campaign, "agreement", SECOND_KEY, expected_count=2)).code == "segment_changed"
+    assert (await change(api, campaign, "agreement", SECOND_KEY, expected_count=5)).status == 200
+    done = await at_rest(api, campaign, "done")
+    assert (done["arrived"], done["refused"], done["agreed_by"]) == (5, 0, "second")
+    assert await counts(api, players) == [(1, 2)] * 5

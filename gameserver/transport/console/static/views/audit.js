@@ -1,12 +1,12 @@
 // The audit log: what operators have changed, with what was before and after.
 
 import { download } from '../lib/api.js';
-import { Dialog, Moment } from '../lib/dialog.js';
+import { Dialog, Fault, Moment } from '../lib/dialog.js';
 import { Folded, Typed } from '../lib/filters.js';
 import { ago, toLocal, toServer, when } from '../lib/format.js';
-import { html, useState } from '../lib/html.js';
-import { usePages } from '../lib/load.js';
-import { go, urlOf } from '../lib/router.js';
+import { html } from '../lib/html.js';
+import { usePages, useRead } from '../lib/load.js';
+import { current, go, urlOf } from '../lib/router.js';
 import { Table } from '../lib/table.js';
 
 const FILTERS = { admin: 'Key', action: 'Action', target: 'Target', text: 'Reason contains', command_id: 'Command id' };
@@ -42,12 +42,22 @@ function Entry({ entry, onClose }) {
   <//>`;
 }
 
+// The entry of the address, which is the first one before the number behind it.
+function useEntry(text) {
+  const id = /^[1-9]\d{0,16}$/.test(text ?? '') ? text : null;
+  const asked = useRead(id && '/audit', { limit: 1, cursor: id && String(BigInt(id) + 1n) });
+  const entry = asked.value?.entries.find((each) => String(each.id) === id);
+  const isMissing = text && (!id || (asked.value && !entry));
+  return { entry, error: isMissing ? { message: 'There is no such entry.' } : asked.error };
+}
+
 export default function Audit({ route }) {
-  const [open, setOpen] = useState(null);
+  const opened = useEntry(route.rest[0]);
   const known = [...Object.keys(FILTERS), 'since', 'until'];
   const query = Object.fromEntries(Object.entries(route.query).filter(([name]) => known.includes(name)));
   const pages = usePages('/audit', { ...query, limit: 100 });
   const set = (name, value) => go(urlOf('audit', [], { ...query, [name]: value }), { replace: true });
+  const close = () => current().rest[0] === route.rest[0] && go(urlOf('audit', [], query));
   const moment = (name, label) => html`<${Typed} as=${Moment} id=${name} label=${label} step="1" given=${query[name]}
     value=${toLocal(query[name])} set=${(text) => set(name, toServer(text))} />`;
   return html`
@@ -62,6 +72,7 @@ export default function Audit({ route }) {
         value=${query[name] ?? ''} set=${(text) => set(name, text.trim())} />`)}
       ${moment('since', 'Since')}${moment('until', 'Until')}<//>
     </form>
-    <${Table} label="Audit log" columns=${COLUMNS} pages=${pages} rowKey=${(entry) => entry.id} onOpen=${setOpen} />
-    ${open && html`<${Entry} entry=${open} onClose=${() => setOpen(null)} />`}`;
+    <${Table} label="Audit log" columns=${COLUMNS} pages=${pages} rowKey=${(entry) => entry.id} onOpen=${(entry) => go(urlOf('audit', [entry.id], query))} />
+    <${Fault} error=${opened.error} />
+    ${opened.entry && html`<${Entry} key=${opened.entry.id} entry=${opened.entry} onClose=${close} />`}`;
 }

@@ -1,22 +1,31 @@
 // Letters with items to many players: started, agreed to, followed and revoked.
 
 import { Change, Fault, Field, Line, Moment, notMoment, Told } from '../lib/dialog.js';
-import { ago, counted, languageOf, number, toServer, when } from '../lib/format.js';
+import { ago, counted, isMoment, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
-import { usePolled } from '../lib/load.js';
-import { itemsOf } from '../lib/typed.js';
+import { usePolled, useRead } from '../lib/load.js';
+import { current, go, Link, urlOf } from '../lib/router.js';
+import { LEVELS, MOMENTS, unfit } from '../lib/segments.js';
+import { itemsOf, numberOf } from '../lib/typed.js';
 
 const TAGS = { done: 'good', running: 'warn', waiting: 'warn', revoked: 'bad' };
 const FILTER = { class: 'Class', min_level: 'Level from', max_level: 'Level to', created_since: 'Created since', created_until: 'Created until', seen_since: 'Last seen since', seen_until: 'Last seen until' };
 const BANNED = { true: 'Banned players only', false: 'Players who are not banned' };
-const MOMENTS = ['created_since', 'created_until', 'seen_since', 'seen_until'];
-const EMPTY = { text: '', items: '', class: '', min_level: '', max_level: '', created_since: '', created_until: '', seen_since: '', seen_until: '' };
+const WHO = { '': 'who is banned gets nothing', true: 'nobody gets it who is not banned' };
+
+// The fields of the form, filled from the filters of a list of players; `given` keeps what fields have no room for.
+function valuesOf(query) {
+  const moments = MOMENTS.map((name) => [name, isMoment(query[name]) ? toLocal(query[name]) : query[name] ?? '']);
+  const levels = LEVELS.map((name) => [name, query[name] ?? '']);
+  return { class: query.class ?? '', banned: query.banned === 'true' ? 'true' : '', ...Object.fromEntries([...moments, ...levels]), given: query };
+}
 
 function filterOf(values) {
   const chosen = {};
-  if (values.class.trim()) chosen.class = values.class.trim();
-  for (const name of ['min_level', 'max_level']) if (values[name]) chosen[name] = Number(values[name]);
-  for (const name of MOMENTS) if (values[name]) chosen[name] = toServer(values[name]);
+  if (values.class) chosen.class = values.class;
+  if (values.banned) chosen.banned = true;
+  for (const name of LEVELS) if (values[name]) chosen[name] = numberOf(values[name]).value;
+  for (const name of MOMENTS) if (values[name]) chosen[name] = toServer(values[name], values.given[name]);
   return chosen;
 }
 
@@ -38,30 +47,47 @@ function whom({ filter, items }) {
 // As players read it, with its lines.
 const Text = ({ of: { text } }) => html`<p class="note" lang=${languageOf(text)} dir="auto">${text}</p>`;
 
-function Start({ onDone, onClose }) {
+function Start({ query, onDone, onClose }) {
   const counted = useRef(0);
-  const request = (values, preview) => ({
-    method: 'POST', path: '/campaigns', query: preview ? { preview: true } : {},
-    body: { text: values.text, items: itemsOf(values.items).items, filter: filterOf(values), expected_count: preview ? 0 : counted.current },
-  });
+  const who = useRef('');
+  const game = useRead('/classes', {}, '/v1');
+  const saved = useRead('/queries');
+  const queries = saved.value?.queries ?? [];
+  const request = (values, preview) => {
+    who.current = values.banned;
+    const body = { text: values.text, items: itemsOf(values.items).items, filter: filterOf(values), expected_count: preview ? 0 : counted.current };
+    return { method: 'POST', path: '/campaigns', query: preview ? { preview: true } : {}, body };
+  };
   const input = (name, label, values, set, more = {}) => html`<${Line} id=${name} label=${label} value=${values[name]}
     onInput=${(event) => set(name, event.target.value)} ...${more} />`;
+  const choice = (id, label, value, onChange, options) => html`<${Field} id=${id} label=${label}><select id=${id} value=${value}
+    onChange=${(event) => onChange(event.target.value)}>${options}</select><//>`;
+  const classes = (values) => [...new Set([...(game.value?.classes ?? []).map((each) => each.name), values.class])].filter(Boolean);
+  const take = (name, set) => {
+    const filled = valuesOf(queries.find((each) => each.name === name)?.query ?? {});
+    for (const [field, value] of Object.entries({ ...filled, saved: name })) set(field, value);
+  };
   const moment = (name, values, set) => html`<${Moment} id=${name} label=${FILTER[name]} given=${values[name]} value=${values[name]}
     onInput=${(event) => set(name, event.target.value)} />`;
   const check = (values) => ({
-    items: itemsOf(values.items).problem, ...Object.fromEntries(MOMENTS.map((name) => [name, notMoment(values[name])])),
+    items: itemsOf(values.items).problem, ...Object.fromEntries(LEVELS.map((name) => [name, numberOf(values[name]).problem])), ...Object.fromEntries(MOMENTS.map((name) => [name, notMoment(values[name])])),
   });
   const fields = (values, set, problems) => html`
     <${Field} id="text" label="Text"><textarea id="text" required maxlength="1000" rows="4" value=${values.text} lang=${languageOf(values.text)}
       onInput=${(event) => set('text', event.target.value)}></textarea><//>
     ${input('items', 'Items, such as potion=3, herb=1', values, set, { problem: problems.items })}
+    <${Fault} error=${game.error ?? saved.error} />
     <div class="filters">
-    ${input('class', 'Class', values, set)}
-    ${input('min_level', 'Level from', values, set, { type: 'number', min: 1 })}
-    ${input('max_level', 'Level to', values, set, { type: 'number', min: 1 })}
+    ${queries.length > 0 && choice('saved', 'Saved query', values.saved, (name) => take(name, set), html`<option value="">none</option>
+      ${queries.map((each) => html`<option value=${each.name} disabled=${unfit(each.query).length > 0}>${each.name}</option>`)}`)}
+    ${choice('class', 'Class', values.class, (name) => set('class', name), html`<option value="">all</option>
+      ${classes(values).map((name) => html`<option key=${name} value=${name}>${name}</option>`)}`)}
+    ${input('min_level', 'Level from', values, set, { inputmode: 'numeric', problem: problems.min_level })}
+    ${input('max_level', 'Level to', values, set, { inputmode: 'numeric', problem: problems.max_level })}
+    ${choice('banned', 'Banned', values.banned, (text) => set('banned', text), html`<option value="">no</option><option value="true">yes, only these</option>`)}
     ${MOMENTS.map((name) => moment(name, values, set))}</div>`;
-  return html`<${Change} title="Write to many players" verb="Send" danger initial=${EMPTY} request=${request} fields=${fields} check=${check}
-    show=${(answer) => html`<p><b>${number(answer.players)}</b> ${answer.players === 1 ? 'player fits' : 'players fit'} now; who is banned gets nothing.</p>
+  return html`<${Change} title="Write to many players" verb="Send" danger initial=${{ text: '', items: '', saved: '', ...valuesOf(query) }} request=${request} fields=${fields} check=${check}
+    show=${(answer) => html`<p><b>${number(answer.players)}</b> ${answer.players === 1 ? 'player fits' : 'players fit'} now; ${WHO[who.current]}.</p>
       ${answer.needs_second_operator && html`<p>These are so many that a second operator has to agree.</p>`}`}
     confirm=${(answer) => {
       counted.current = answer.players;
@@ -93,7 +119,7 @@ function Campaign({ campaign, admin, onAct }) {
   const mayChange = admin.role === 'operator';
   const label = `${number(arrived + refused)} of ${counted(players, 'letter has', 'letters have')} ended`;
   return html`<section class="card" aria-label=${`Campaign: ${campaign.reason}`}>
-    <div class="bar"><h2>${campaign.reason}</h2><span class=${`tag ${TAGS[state]}`}>${state}</span>
+    <div class="bar"><h2><${Link} to=${urlOf('campaigns', [id])}>${campaign.reason}<//></h2><span class=${`tag ${TAGS[state]}`}>${state}</span>
       ${mayChange && state === 'waiting' && campaign.admin !== admin.name && html`<button type="button" onClick=${() => onAct('agree', campaign)}>Agree</button>`}
       ${mayChange && ['waiting', 'running'].includes(state) && html`<button type="button" onClick=${() => onAct('revoke', campaign)}>Revoke</button>`}</div>
     <${Text} of=${campaign} />
@@ -101,29 +127,41 @@ function Campaign({ campaign, admin, onAct }) {
     <progress aria-label=${label} max=${Math.max(players, arrived + refused, 1)} value=${arrived + refused}></progress>
     <p>${number(arrived)} arrived, ${number(refused)} refused, of ${number(players)} counted${(campaign.waiting ?? []).map((one) => `; ${counted(one.slots, 'slot')} and ${counted(one.letters, 'letter')} wait for database ${one.database}`).join('')}
       <span class="faint"> · ${campaign.admin}${campaign.agreed_by && ` and ${campaign.agreed_by}`}, <time datetime=${campaign.at} title=${when(campaign.at)}>${ago(campaign.at)}</time></span></p>
+    ${state === 'waiting' && html`<p>So many players fit that a second operator has to agree${campaign.agree_until && ` until ${when(campaign.agree_until)}`}.${arrived + refused > 0 && ' It was begun when fewer did, and goes on where it stopped.'}</p>`}
     <p class="faint mono wrap">${id}</p>
   </section>`;
 }
 
-export default function Campaigns({ admin }) {
-  const asked = usePolled('/campaigns', { limit: 50 }, 2000);
+// All of them, or the one that the address names; /campaigns/new is the form, with the filters of the address.
+export default function Campaigns({ route, admin }) {
+  const isNew = route.rest[0] === 'new';
+  const id = isNew ? undefined : route.rest[0];
+  const asked = usePolled(id ? `/campaigns/${encodeURIComponent(id)}` : '/campaigns', id ? {} : { limit: 50 }, 2000);
   const [act, setAct] = useState(null);
   const [said, setSaid] = useState('');
-  const campaigns = asked.value?.campaigns ?? [];
-  const close = () => setAct(null);
+  const campaigns = asked.value?.campaigns ?? (asked.value ? [asked.value] : []);
+  const isOperator = admin.role === 'operator';
+  const missing = isNew ? unfit(route.query) : [];
+  const isFilled = isNew && !missing.length;
+  const close = () => {
+    setAct(null);
+    if (isNew && JSON.stringify(current()) === JSON.stringify(route)) go(urlOf('campaigns'), { replace: true });
+  };
   const done = (text) => {
     setSaid(text);
     asked.reload();
   };
   return html`
-    <div class="bar"><h1>Campaigns</h1>
-      ${admin.role === 'operator' && html`<button type="button" class="main" onClick=${() => setAct({ kind: 'start' })}>Write to many players</button>`}</div>
+    <div class="bar"><h1>${id ? 'Campaign' : 'Campaigns'}</h1>
+      ${id && html`<${Link} to=${urlOf('campaigns')}>All campaigns<//>`}
+      ${isOperator && !id && html`<button type="button" class="main" onClick=${() => setAct({ kind: 'start' })}>Write to many players</button>`}</div>
     <${Told} text=${said} onGone=${() => setSaid('')} />
     <${Fault} error=${asked.error} />
+    ${missing.length > 0 && html`<${Fault} error=${{ message: `A letter to many players can't be filtered by ${missing.join(', ')}: it would reach others, too.` }} />`}
     ${asked.value && !campaigns.length && html`<p class="faint">No letter has been sent to many players yet.</p>`}
     <div class="cards">${campaigns.map((campaign) => html`<${Campaign} key=${campaign.id} campaign=${campaign} admin=${admin}
       onAct=${(kind, of) => setAct({ kind, of })} />`)}</div>
-    ${act?.kind === 'start' && html`<${Start} onDone=${done} onClose=${close} />`}
+    ${isOperator && (isFilled || act?.kind === 'start') && html`<${Start} key=${JSON.stringify(route.query)} query=${isFilled ? route.query : {}} onDone=${done} onClose=${close} />`}
     ${act?.kind === 'agree' && html`<${Agree} campaign=${act.of} onDone=${done} onClose=${close} />`}
     ${act?.kind === 'revoke' && html`<${Revoke} campaign=${act.of} onDone=${done} onClose=${close} />`}`;
 }

@@ -8,6 +8,7 @@ import { counted, date, languageOf, number, toLocal, toServer, when } from '../l
 import { html, useEffect, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
 import { Link, current, go, urlOf } from '../lib/router.js';
+import { unfit } from '../lib/segments.js';
 import { Table } from '../lib/table.js';
 import { may } from './index.js';
 import { Saved } from './saved.js';
@@ -114,6 +115,14 @@ function Place({ player, filter }) {
   return html`<${Name} player=${player} />: ${place ?? error?.message ?? 'looking for its place…'}`;
 }
 
+// Leads to a letter to everyone whom the list shows, if a letter can go by these filters.
+function Mail({ query }) {
+  const { by, order, ...filter } = query;
+  const missing = unfit(filter);
+  return html`<button type="button" disabled=${missing.length > 0} title=${missing.length ? `A letter to many players can't be filtered by ${missing.join(', ')}` : undefined}
+    onClick=${() => go(urlOf('campaigns', ['new'], filter))}>Send mail to these</button>`;
+}
+
 export default function Players({ route, admin }) {
   const [spread, setSpread] = useState(false);
   const [placed, setPlaced] = useState(null);
@@ -139,6 +148,7 @@ export default function Players({ route, admin }) {
       <button type="button" onClick=${() => setSpread(true)}>Spread</button>
       ${finds && html`<a class="button" download href=${download('/rankings/export', { ...query, format: 'csv' })}>CSV</a>
         <a class="button" download href=${download('/rankings/export', { ...query, format: 'ndjson' })}>JSON lines</a>`}
+      ${may(admin.role, 'operator') && html`<${Mail} query=${query} />`}
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
     <${Filters} query=${query} search=${search} finds=${finds} classes=${Object.keys(game.value?.by_class ?? {})} />

@@ -28,6 +28,8 @@ from gameserver.storage.slots.scanned_pages import Scanned
 from gameserver.storage.social.blocks import Block
 
 LETTERS, REPLAYED = 20, 200
+NEWEST = 100
+"""Bans and notes that a page has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,8 @@ async def page(pages: PlayerPages, player_id: int) -> PlayerPage:
         asyncio.gather(
             _letters(pages, player_id),
             pages.play.players.items(player_id),
-            pages.bans.of(player_id),
-            pages.notes.of(player_id),
+            pages.bans.page(player_id, NEWEST),
+            pages.notes.page(player_id, NEWEST),
         ),
     )
     return PlayerPage(player, sessions, places, friends, blocks, letters, items, bans, notes)

@@ -211,9 +211,12 @@ def export_part(part: ExportPart, game: Game) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     if part.page is not None:
         page: dict[str, Any] = {**player_page(part.page, game)}
-        page.pop("mail")  # all of it comes in lines of its own
+        for several in ("mail", "bans", "notes"):  # all of them come in lines of their own
+            page.pop(several)
         lines.append({"part": "player", **page})
     lines += [{"part": "device", **device(each)} for each in part.devices]
+    lines += [{"part": "ban", **_ban(ban)} for ban in part.bans]
+    lines += [{"part": "note", **note(each)} for each in part.notes]
     lines += [{"part": "past_place", **_past_place(place)} for place in part.places]
     lines += [{"part": "letter", **shown(letter)} for letter in part.letters]
     lines += [{"part": "ledger", **_entry(row, undone=row in part.undone)} for row in part.history]

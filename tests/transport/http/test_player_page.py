@@ -6,8 +6,11 @@ from typing import Any
 import orjson
 import pytest
 
+from gameserver.commands import player_export
+from gameserver.storage.ids import slot_of
 from gameserver.times import rfc3339
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
+from tests.support.deployment import connected, owner
 from tests.support.everywhere import everywhere
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
@@ -162,7 +165,7 @@ async def test_an_export_is_everything_but_what_operators_say_among_themselves(a
     of_operators = await api.ask("GET", f"/admin/v1/players/{who.id}/export", token=ADMIN_KEY)
     own = await api.ask("GET", "/v1/players/me/export", token=who.token)
     everything, shown = lines_of(of_operators), lines_of(own)
-    assert set(everything) == {"player", "device", "letter", "ledger", "audit"}
+    assert set(everything) == {"player", "device", "note", "letter", "ledger", "audit"}
     assert set(shown) == {"player", "device", "letter", "ledger"}
     assert "a secret" in str(everything).lower()
     assert "a secret" not in str(shown).lower()
@@ -173,6 +176,52 @@ async def test_an_export_is_everything_but_what_operators_say_among_themselves(a
     assert shown["player"][0]["player"]["name"] == who.name
     assert (await api.ask("GET", "/v1/players/me/export")).status == 401
     assert (await api.ask("GET", "/admin/v1/players/5/export", token=ADMIN_KEY)).code == "player_not_found"
+
+
+MANY = """
+insert into player_notes (player_id, admin, text, command_id)
+select $1, 'ann', 'note ' || n, gen_random_uuid() from generate_series(1, $2::int) n;
+insert into season_standings (board, start, position, rank, player_id, score, reached_at, name, class, level)
+select case n % 2 when 0 then 'exp' else 'mage' end, n / 2, 1, 1, $1, n, now(), 'x', 'mage', 1
+from generate_series(1, $2::int) n;
+"""
+MANY_BANS = """
+insert into bans (slot, player_id, command_id, at, said, reason, banned_by, ended_at, ended_by, settled)
+select $1, $2, gen_random_uuid(), timestamptz '2020-01-01' + n / 3 * interval '1 day', 'ban ' || n, 'a test', 'ann',
+    now(), 'ann', true
+from generate_series(1, $3::int) n
+"""
+
+
+async def test_an_export_has_every_ban_note_and_past_place_and_so_does_the_preview_of_an_erasure(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(player_export, "PAGE", 10)
+    who, count = await api.sign_up("mage"), 123
+    player_id = int(who.id)
+    async with connected(node.core.databases[node.core.settings.control.database].url) as connection:
+        for statement in filter(str.strip, MANY.split(";")):
+            await connection.execute(statement, player_id, count)
+    async with connected(node.core.databases[owner(node.core, player_id)].url) as connection:
+        await connection.execute(MANY_BANS, slot_of(player_id), player_id, count)
+    everything = lines_of(await api.ask("GET", f"/admin/v1/players/{who.id}/export", token=ADMIN_KEY))
+    own = lines_of(await api.ask("GET", "/v1/players/me/export", token=who.token))
+    texts = [f"note {n}" for n in range(count, 0, -1)]
+    assert [line["text"] for line in everything["note"]] == texts
+    assert "note" not in own
+    for lines in (everything, own):
+        assert sorted(line["said"] for line in lines["ban"]) == sorted(f"ban {n}" for n in range(1, count + 1))
+        assert sorted(line["score"] for line in lines["past_place"]) == [*range(1, count + 1)]
+    assert {(line["reason"], line["banned_by"], line["ended_by"]) for line in own["ban"]} == {("", "", None)}
+    shown = (await admin(api, "GET", who.id)).body
+    assert [note["text"] for note in shown["notes"]] == texts[:100]
+    assert len(shown["bans"]) == 100
+    for deleted in (False, True):
+        if deleted:
+            await api.ask("DELETE", "/v1/players/me", token=who.token)
+        foreseen = await admin(api, "POST", f"{who.id}/erasure?preview=true", reason="a test")
+        changes = foreseen.body["changes"]
+        assert changes["notes"] == changes["bans"] == {"before": count, "after": 0}, deleted
 
 
 async def test_an_erased_player_is_nowhere_to_be_read(api: Api, node: InProcessNode) -> None:

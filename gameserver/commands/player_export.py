@@ -103,7 +103,7 @@ async def _rest(exports: PlayerExports, player_id: int) -> AsyncGenerator[Export
     yield ExportPart(devices=await exports.accounts.room.identities.devices_of(player_id))
     async for bans in _paged(lambda last: exports.pages.bans.page(player_id, PAGE, last)):
         yield ExportPart(bans=bans)
-    async for places in _paged(lambda last: exports.records.past_places(player_id, PAGE, last)):
+    async for places in _paged(lambda last: _places(exports, player_id, last)):
         yield ExportPart(places=places)
     cursor: str | None = None
     while True:
@@ -117,6 +117,11 @@ async def _rest(exports: PlayerExports, player_id: int) -> AsyncGenerator[Export
         yield ExportPart(history=history.rows, undone=undone)
         if (cursor := history.cursor) is None:
             break
+
+
+async def _places(exports: PlayerExports, player_id: int, last: PastPlace | None) -> list[PastPlace]:
+    behind = None if last is None else (last.start, last.board)
+    return await exports.records.past_places(player_id, PAGE, behind)
 
 
 async def _paged(read: Callable[[T | None], Awaitable[Sequence[T]]]) -> AsyncGenerator[Sequence[T], None]:

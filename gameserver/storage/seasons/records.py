@@ -190,18 +190,18 @@ class SeasonRecords:
         async with self._between_counts() as connection:
             await connection.exec_driver_sql(SQL["hide"], (player_id, hidden))
 
-    async def past_places(self, player_id: int, limit: int, last: PastPlace | None = None) -> list[PastPlace]:
+    async def past_places(self, player_id: int, limit: int, last: tuple[int, str] | None = None) -> list[PastPlace]:
         """At most `limit` of a player's places in the seasons that are over, from the newest season, then by board.
 
-        `last` is the last one of the page before.
+        `last` are the start and the board of the last one of the page before.
         """
         columns = STANDINGS.c
         chosen = select(
             columns.board, columns.start, columns.rank, columns.score, columns.reward, columns.rewarded
         ).where(columns.player_id == player_id)
         if last is not None:
-            beside = (columns.start == last.start) & (columns.board > last.board)
-            chosen = chosen.where((columns.start < last.start) | beside)
+            start, board = last
+            chosen = chosen.where((columns.start < start) | (columns.start == start) & (columns.board > board))
         async with self._control.snapshot() as connection:
             found = await connection.execute(chosen.order_by(columns.start.desc(), columns.board).limit(limit))
             return [PastPlace(*row) for row in found]

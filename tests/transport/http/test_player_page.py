@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -14,7 +15,7 @@ from tests.support.deployment import connected, owner
 from tests.support.everywhere import everywhere
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
-from tests.transport.doors import fields_of
+from tests.transport.doors import assert_problem, fields_of
 
 pytestmark = pytest.mark.own_node
 
@@ -222,6 +223,78 @@ async def test_an_export_has_every_ban_note_and_past_place_and_so_does_the_previ
         foreseen = await admin(api, "POST", f"{who.id}/erasure?preview=true", reason="a test")
         changes = foreseen.body["changes"]
         assert changes["notes"] == changes["bans"] == {"before": count, "after": 0}, deleted
+
+
+async def test_a_page_says_where_a_player_is_connected_when_it_was_seen_and_what_others_are_called(api: Api) -> None:
+    who, friend, blocked = [await api.sign_up("mage") for _ in range(3)]
+    await api.ask("PUT", f"/v1/players/me/friends/{friend.id}", token=who.token)
+    await api.ask("PUT", f"/v1/players/me/blocks/{blocked.id}", token=who.token)
+    body = (await admin(api, "GET", who.id)).body
+    assert body["names"] == {friend.id: friend.name, blocked.id: blocked.name}
+    assert body["nodes"] == []
+    [ranked] = (await api.admin("players", id=who.id)).body["entries"]
+    assert body["seen_at"] == ranked["player"]["seen_at"]
+    assert body["seen_at"].endswith(":00:00.000Z")
+    await api.socket(who.token)
+
+    async def is_connected() -> bool:
+        [node] = (await api.admin("nodes")).body["nodes"]
+        return bool((await admin(api, "GET", who.id)).body["nodes"] == [node["name"]])
+
+    await wait_until(is_connected, what="the player is connected")
+
+
+async def pages_of(api: Api, path: str, limit: int) -> list[dict[str, Any]]:
+    """All entries, by pages of at most so many."""
+    entries: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        answer = await admin(api, "GET", f"{path}?limit={limit}{cursor}")
+        assert answer.status == 200, answer.body
+        assert len(answer.body["entries"]) <= limit
+        entries += answer.body["entries"]
+        if answer.body["next_cursor"] is None:
+            return entries
+        cursor = f"&cursor={answer.body['next_cursor']}"
+
+
+async def test_letters_have_pages_and_the_names_of_their_senders(api: Api) -> None:
+    who, friend = await api.sign_up("mage"), await api.sign_up("priest")
+    for number in range(3):
+        sent = await admin(api, "POST", f"{who.id}/mail", text=f"Letter {number}", reason="a test")
+        assert sent.status == 200, sent.body
+    await admin(api, "POST", f"{who.id}/corrections", hp=1, reason="hurt, so that a spell heals it")
+    await api.act(friend, "heal_other", player=who.id)
+
+    async def has_all() -> bool:
+        return len((await admin(api, "GET", f"{who.id}/inbox")).body["entries"]) == 4
+
+    await wait_until(has_all, what="the letters have arrived")
+    own = (await api.ask("GET", "/v1/players/me/inbox", token=who.token)).body["entries"]
+    names = [friend.name, None, None, None]
+    for limit in (1, 2, 4, 5):
+        entries = await pages_of(api, f"{who.id}/inbox", limit)
+        assert [entry.pop("sender_name") for entry in entries] == names, limit
+        assert entries == own, limit
+    assert_problem(await admin(api, "GET", f"{who.id}/inbox?cursor=x"), "bad_input")
+    assert_problem(await admin(api, "GET", "5/inbox"), "player_not_found")
+
+
+async def test_past_places_have_pages(api: Api, node: InProcessNode) -> None:
+    who, count = await api.sign_up("mage"), 7
+    async with connected(node.core.databases[node.core.settings.control.database].url) as connection:
+        await connection.execute(MANY.split(";")[1], int(who.id), count)
+    expected = [(n // 2, ["exp", "mage"][n % 2], n) for n in range(1, count + 1)]
+    expected.sort(key=lambda place: (-place[0], place[1]))
+    for limit in (1, 2, 7, 8):
+        entries = await pages_of(api, f"{who.id}/places", limit)
+        assert [entry["score"] for entry in entries] == [score for *_, score in expected], limit
+    assert [entry["board"] for entry in entries] == [board for _, board, _ in expected]
+    assert {entry["start"][:4] for entry in entries} == {"1970"}
+    for cursor in ("x", "1", ":", "1:", "x:exp", f"{'9' * 30}:exp", "-1:exp", "1:\u0000"):
+        answer = await admin(api, "GET", f"{who.id}/places?cursor={quote(cursor)}")
+        assert (answer.code, fields_of(answer.body)) == ("bad_input", ["cursor"]), cursor
+    assert_problem(await admin(api, "GET", "5/places"), "player_not_found")
 
 
 async def test_an_erased_player_is_nowhere_to_be_read(api: Api, node: InProcessNode) -> None:

@@ -34,6 +34,8 @@ def player_pages_of(rooms: Rooms, play: Play, slots: Slots, leaderboards: Leader
         Rescoring(leaderboards.seasons.calendar, play.rules),
         rooms.operators.audit,
         window,
+        rooms.seasons.records,
+        rooms.live.presence,
     )
 
 

@@ -125,7 +125,10 @@ async def _rows_since(past: Past, version: int) -> list[PastRow]:
     """The rows of this version and all later ones, from the newest. Raises StateUnknown, NotUndoable."""
     count = past.player.version - version + 1
     if count > MOST_ROWS:
-        raise NotUndoable(f"The player has changed {count - 1} times since, of at most {MOST_ROWS - 1}.")
+        raise NotUndoable(
+            f"The player has changed {count - 1:,} times since, and undoing and rolling back reach {MOST_ROWS - 1:,}"
+            " changes back: roll back to a later moment, or correct its values."
+        )
     rows = await past.rows(version, past.player.version, count + 1)
     if [row.version for row in rows] != list(range(past.player.version, version - 1, -1)):
         raise StateUnknown("The ledger doesn't have everything since then any more.")

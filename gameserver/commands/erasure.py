@@ -116,9 +116,13 @@ async def foresee(erasures: Erasures, player_id: int) -> dict[str, int]:
     return {
         "names": len({*traces.names, *await erasures.records.names_of(player_id)}),
         "letters": len(traces.letters) + traces.on_its_way,
-        "bans": len(await erasures.bans.of(player_id)),
-        "notes": len(await erasures.notes.of(player_id)),
+        **await written_of(erasures, player_id),
     }
+
+
+async def written_of(erasures: Erasures, player_id: int) -> dict[str, int]:
+    """How much operators have written of a player. Raises PlayerNotFound for an id that none can have."""
+    return {"bans": await erasures.bans.count(player_id), "notes": await erasures.notes.count(player_id)}
 
 
 def _recorded(receipt: ErasureReceipt) -> dict[str, object]:
@@ -219,7 +223,7 @@ async def _left(
         "claims": len({*elsewhere.claims, *[key for key in known if await is_claimed(key)]}),
         "players": await erasures.erasure.left(player_id),
         "standings": len(await erasures.records.names_of(player_id)),
-        "notes": len(await erasures.notes.of(player_id)),
+        "notes": await erasures.notes.count(player_id),
         "sessions": len(await erasures.accounts.sessions.listed(player_id)),
         "boards": await _soon_none(lambda: _places(erasures, player_id), deadline),
         "letters": len(elsewhere.letters) + elsewhere.waiting,

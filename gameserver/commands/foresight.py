@@ -124,7 +124,8 @@ async def erasing(pages: PlayerPages, erasures: Erasures, player_id: int) -> Era
     except PlayerNotFound:
         remains = await erasure.foresee(erasures, player_id)
         return ErasureForeseen({what: (count, 0) for what, count in remains.items()})
-    changes = _gone(page) | {"notes": (len(page.notes), 0), "bans": (len(page.bans), 0)}
+    written = await erasure.written_of(erasures, player_id)
+    changes = _gone(page) | {what: (count, 0) for what, count in written.items()}
     return ErasureForeseen(changes, await rank_changes.of_leaving(pages.leaderboards, player_id))
 
 

@@ -22,11 +22,16 @@ class MailPage:
 
 async def inbox(play: Play, session: Session, limit: int, cursor: str | None) -> MailPage:
     """A page of the caller's inbox. Raises BadInput for a malformed cursor, RateLimited, DatabaseUnavailable."""
-    if cursor is not None and not is_ledger_id(cursor):
-        raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the inbox")])
+    require_cursor(cursor)
     async with play.turns.read(session.player_id, "inbox"):
         page = await play.inbox.page(session.player_id, limit, cursor)
     return MailPage(page.rows, page.cursor)
+
+
+def require_cursor(cursor: str | None) -> None:
+    """Raises BadInput for what is no cursor of an inbox."""
+    if cursor is not None and not is_ledger_id(cursor):
+        raise BadInput("The cursor can't be used.", errors=[FieldProblem("cursor", "isn't a cursor of the inbox")])
 
 
 async def forget(play: Play, session: Session, mail_id: str) -> None:

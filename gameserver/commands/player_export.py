@@ -5,23 +5,27 @@ what is about it, without what operators say among themselves: notes, their reas
 """
 
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from gameserver.commands import player_page
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.export_places import ExportPlaces
 from gameserver.commands.player_page import PlayerPage, PlayerPages
 from gameserver.rules.action_table import BY_OPERATORS
+from gameserver.storage.accounts.bans import Ban
 from gameserver.storage.accounts.player_keys import Device
 from gameserver.storage.ledger.history import History, HistoryEntry
 from gameserver.storage.ledger.past import Past, Undone
 from gameserver.storage.mail.inbox import Mail
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion
+from gameserver.storage.operators.notes import Note
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.seasons.records import PastPlace, SeasonRecords
 from gameserver.storage.sessions.sessions import Session
 
+T = TypeVar("T")
 PAGE = 100
 """Rows of a part: they hold up a node's other work for some 3 ms."""
 
@@ -43,6 +47,8 @@ class ExportPart:
 
     page: PlayerPage | None = None
     devices: Sequence[Device] = ()
+    bans: Sequence[Ban] = ()
+    notes: Sequence[Note] = ()
     places: Sequence[PastPlace] = ()
     letters: Sequence[Mail] = ()
     history: Sequence[HistoryEntry] = ()
@@ -53,7 +59,8 @@ class ExportPart:
     @property
     def rows(self) -> int:
         """How many were read for it, at least."""
-        return max(map(len, (self.devices, self.places, self.letters, self.history, self.audit)))
+        parts = (self.devices, self.bans, self.notes, self.places, self.letters, self.history, self.audit)
+        return max(map(len, parts))
 
 
 async def of_player(exports: PlayerExports, player_id: int) -> AsyncGenerator[ExportPart, None]:
@@ -61,6 +68,8 @@ async def of_player(exports: PlayerExports, player_id: int) -> AsyncGenerator[Ex
     yield ExportPart(page=await player_page.page(exports.pages, player_id))
     async for part in _rest(exports, player_id):
         yield part
+    async for notes in _paged(lambda last: exports.pages.notes.page(player_id, PAGE, last)):
+        yield ExportPart(notes=notes)
     question, more = AuditQuestion(PAGE, target=str(player_id)), True
     while more:
         entries, more = await exports.pages.audit.log.find(question)
@@ -75,11 +84,12 @@ async def own(exports: PlayerExports, session: Session) -> AsyncGenerator[Export
         await exports.places.turn()
         with using(Purpose.READS):
             page = await player_page.page(exports.pages, session.player_id)
-        bans = [ban._replace(reason="", banned_by="", ended_by=None) for ban in page.bans]
-        yield ExportPart(page=replace(page, notes=(), bans=bans))
+        yield ExportPart(page=replace(page, notes=()))
         async with contextlib.aclosing(_rest(exports, session.player_id)) as rest:
             while (part := await _in_turn(exports, rest)) is not None:
-                yield replace(part, history=[_without_reason(entry) for entry in part.history])
+                history = [_without_reason(entry) for entry in part.history]
+                bans = [ban._replace(reason="", banned_by="", ended_by=None) for ban in part.bans]
+                yield replace(part, history=history, bans=bans)
 
 
 async def _in_turn(exports: PlayerExports, parts: AsyncGenerator[ExportPart, None]) -> ExportPart | None:
@@ -91,7 +101,10 @@ async def _in_turn(exports: PlayerExports, parts: AsyncGenerator[ExportPart, Non
 
 async def _rest(exports: PlayerExports, player_id: int) -> AsyncGenerator[ExportPart, None]:
     yield ExportPart(devices=await exports.accounts.room.identities.devices_of(player_id))
-    yield ExportPart(places=await exports.records.past_places(player_id))
+    async for bans in _paged(lambda last: exports.pages.bans.page(player_id, PAGE, last)):
+        yield ExportPart(bans=bans)
+    async for places in _paged(lambda last: _places(exports, player_id, last)):
+        yield ExportPart(places=places)
     cursor: str | None = None
     while True:
         letters = await exports.pages.play.inbox.page(player_id, PAGE, cursor)
@@ -104,6 +117,20 @@ async def _rest(exports: PlayerExports, player_id: int) -> AsyncGenerator[Export
         yield ExportPart(history=history.rows, undone=undone)
         if (cursor := history.cursor) is None:
             break
+
+
+async def _places(exports: PlayerExports, player_id: int, last: PastPlace | None) -> list[PastPlace]:
+    behind = None if last is None else (last.start, last.board)
+    return await exports.records.past_places(player_id, PAGE, behind)
+
+
+async def _paged(read: Callable[[T | None], Awaitable[Sequence[T]]]) -> AsyncGenerator[Sequence[T], None]:
+    """Pages, each behind the last row of the one before, until one isn't full."""
+    rows = await read(None)
+    yield rows
+    while len(rows) == PAGE:
+        rows = await read(rows[-1])
+        yield rows
 
 
 def _without_reason(entry: HistoryEntry) -> HistoryEntry:

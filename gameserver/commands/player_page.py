@@ -1,8 +1,9 @@
 """What operators see of one player: everything at once, its ledger as a timeline, and its state at a past moment."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 
 from gameserver.commands import boards, play
@@ -10,7 +11,15 @@ from gameserver.commands.boards import Leaderboards, Ranked
 from gameserver.commands.moments import moment_of
 from gameserver.commands.play import Play
 from gameserver.rules.corrections import recorded_data
-from gameserver.rules.errors import BadInput, BoardUnavailable, FieldProblem, SessionsUnavailable, StateUnknown
+from gameserver.rules.errors import (
+    BadInput,
+    BoardUnavailable,
+    FieldProblem,
+    PresenceUnavailable,
+    SessionsUnavailable,
+    StateUnknown,
+    Unavailable,
+)
 from gameserver.rules.player import Player
 from gameserver.rules.player_data import PlayerData
 from gameserver.storage.accounts.bans import Ban, Bans
@@ -18,16 +27,20 @@ from gameserver.storage.ids import first_command_id, is_ledger_id
 from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.past import Past, PastRow, Pasts, TimelineFilter, Undone, id_near
 from gameserver.storage.ledger.window import Window
+from gameserver.storage.live.presence import Presence
 from gameserver.storage.mail.inbox import Mail
 from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.operators.notes import Note, Notes
 from gameserver.storage.rooms import SocialRoom
+from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.storage.seasons.rescoring import Rescoring
 from gameserver.storage.sessions.sessions import Listed, Sessions
 from gameserver.storage.slots.scanned_pages import Scanned
 from gameserver.storage.social.blocks import Block
 
 LETTERS, REPLAYED = 20, 200
+NEWEST = 100
+"""Bans and notes that a page has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +57,21 @@ class PlayerPages:
     rescoring: Rescoring
     audit: Audit
     window: Window
+    records: SeasonRecords
+    presence: Presence
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerPage:
-    """A player as it is; `sessions` is None, and boards are left out, while Redis is away."""
+    """A player as it is, and the names of the others that it has to do with, as far as these can be read.
+
+    `sessions` and `nodes`, those that it is connected to, are None, and boards are left out, while Redis is away.
+    `seen` is the beginning of the hour in which it was last seen.
+    """
 
     player: Player
+    seen: datetime
+    nodes: Sequence[str] | None
     sessions: Sequence[Listed] | None
     places: Sequence[Ranked]
     friends: Sequence[int]
@@ -59,6 +80,7 @@ class PlayerPage:
     items: Sequence[Stack]
     bans: Sequence[Ban]
     notes: Sequence[Note]
+    names: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +113,12 @@ class PastState:
 
 async def page(pages: PlayerPages, player_id: int) -> PlayerPage:
     """Raises PlayerNotFound, DatabaseUnavailable."""
-    player = await pages.pasts.look(player_id, _player)
+    player, seen = await pages.pasts.look(player_id, _player)
     epoch = await pages.play.players.epoch(player_id) or 0
-    (sessions, places, friends, blocks), (letters, items, bans, notes) = await asyncio.gather(
+    (sessions, nodes, places, friends, blocks), (letters, items, bans, notes) = await asyncio.gather(
         asyncio.gather(
             _sessions(pages, player_id, epoch),
+            _nodes(pages, player_id),
             _places(pages, player_id),
             pages.social.friends.of(player_id),
             pages.social.blocks.of(player_id),
@@ -103,11 +126,12 @@ async def page(pages: PlayerPages, player_id: int) -> PlayerPage:
         asyncio.gather(
             _letters(pages, player_id),
             pages.play.players.items(player_id),
-            pages.bans.of(player_id),
-            pages.notes.of(player_id),
+            pages.bans.page(player_id, NEWEST),
+            pages.notes.page(player_id, NEWEST),
         ),
     )
-    return PlayerPage(player, sessions, places, friends, blocks, letters, items, bans, notes)
+    names = await names_of(pages, [*friends, *[block.blocked_id for block in blocks]])
+    return PlayerPage(player, seen, nodes, sessions, places, friends, blocks, letters, items, bans, notes, names)
 
 
 async def timeline(pages: PlayerPages, player_id: int, wanted: TimelineFilter) -> Timeline:
@@ -163,8 +187,17 @@ async def note(pages: PlayerPages, player_id: int, admin: str, text: str, comman
     return added
 
 
-async def _player(past: Past) -> Player:
-    return past.player
+async def names_of(pages: PlayerPages, ids: Iterable[int]) -> dict[int, str]:
+    """What these players are called; none are known while a database of theirs is away."""
+    try:
+        found = await pages.play.players.read(ids)
+    except Unavailable:
+        return {}
+    return {player.id: player.name for player in found.values()}
+
+
+async def _player(past: Past) -> tuple[Player, datetime]:
+    return past.player, await past.seen()
 
 
 async def _letters(pages: PlayerPages, player_id: int) -> Sequence[Mail]:
@@ -175,6 +208,13 @@ async def _sessions(pages: PlayerPages, player_id: int, epoch: int) -> Sequence[
     try:
         return await pages.sessions.listed(player_id, epoch)
     except SessionsUnavailable:
+        return None
+
+
+async def _nodes(pages: PlayerPages, player_id: int) -> Sequence[str] | None:
+    try:
+        return [node.name for node in await pages.presence.nodes([player_id]) if node.here]
+    except PresenceUnavailable:
         return None
 
 

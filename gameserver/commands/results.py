@@ -12,6 +12,7 @@ from gameserver.commands.foresight import ErasureForeseen, Foreseen
 from gameserver.commands.mail import MailPage
 from gameserver.commands.play import HistoryPage
 from gameserver.commands.player_export import ExportPart
+from gameserver.commands.player_lists import Letters, PastPlaces
 from gameserver.commands.player_page import PastState, PlayerPage, Timeline
 from gameserver.commands.rank_changes import RankChange
 from gameserver.commands.rollouts import RolloutPlan, RulesOverview
@@ -77,6 +78,7 @@ __all__ = [
     "HistoryEntry",
     "HistoryPage",
     "Holding",
+    "Letters",
     "Listed",
     "LiveNode",
     "LoadProgress",
@@ -92,6 +94,7 @@ __all__ = [
     "Origin",
     "Page",
     "PastPlace",
+    "PastPlaces",
     "PastRow",
     "PastState",
     "PlannedMove",

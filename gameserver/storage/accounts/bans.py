@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.editions import RulesInForce
@@ -119,12 +119,26 @@ class Bans:
         work = on_owner(self._slots, change.player_id, lambda connection: self._change(connection, change))
         return await at_commit_point("it took effect", work)
 
-    async def of(self, player_id: int) -> list[Ban]:
-        """A player's bans, from the newest. Raises PlayerNotFound for an id that no player can have."""
+    async def page(self, player_id: int, limit: int, last: Ban | None = None) -> list[Ban]:
+        """At most `limit` of a player's bans, from the newest; `last` is the last one of the page before.
+
+        Raises PlayerNotFound for an id that no player can have.
+        """
+        chosen = select(*BAN).where(_bans_of(player_id)).order_by(BANS.c.at.desc(), BANS.c.command_id.desc())
+        if last is not None:
+            chosen = chosen.where(tuple_(BANS.c.at, BANS.c.command_id) < (last.at, last.command_id))
 
         async def read(connection: AsyncConnection) -> list[Ban]:
-            chosen = select(*BAN).where(_bans_of(player_id)).order_by(BANS.c.at.desc()).limit(100)
-            return [Ban(*row) for row in await connection.execute(chosen)]
+            return [Ban(*row) for row in await connection.execute(chosen.limit(limit))]
+
+        return await on_owner(self._slots, player_id, read, reads=True)
+
+    async def count(self, player_id: int) -> int:
+        """How many there are of a player, past and present. Raises PlayerNotFound as `page` does."""
+
+        async def read(connection: AsyncConnection) -> int:
+            counted = select(func.count()).select_from(BANS).where(_bans_of(player_id))
+            return (await connection.execute(counted)).scalar_one()
 
         return await on_owner(self._slots, player_id, read, reads=True)
 

@@ -180,6 +180,11 @@ class Past:
             row = (await self.connection.execute(SQL["data"], self._named(version=version))).first()
         return NO_DATA if row is None or row.data is None else accepted(NO_DATA, orjson.loads(row.data))
 
+    async def seen(self) -> datetime:
+        """The beginning of the hour in which the player was last seen."""
+        seen: datetime = (await self.connection.execute(SQL["seen"], self._named())).scalar_one()
+        return seen
+
     async def scores(self) -> Stored:
         """The scores that the player has on boards that store them."""
         rows = await self.connection.execute(SQL["scores"], self._named())

@@ -108,6 +108,11 @@ order by version desc limit 1
 select id, name, class, level, hp, exp, version, created_at, exp_reached_at, cast(data as text) as data, banned from players
 where slot = :slot and id = :id and not void
 
+-- name: seen
+-- The beginning of the hour in which the player was last seen; until one is noted, of that of its last EXP.
+select coalesce(seen, date_bin('1 hour', exp_reached_at, timestamptz 'epoch')) as seen from players
+where slot = :slot and id = :id
+
 -- name: scores
 -- The scores that the player has on boards that store them.
 select board, season, score from scores where slot = :slot and player_id = :id and score is not null

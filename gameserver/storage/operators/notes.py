@@ -6,7 +6,7 @@ Law: a note is written once per command id. Notes are never changed; those of a 
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gameserver.rules.errors import CommandMismatch
@@ -44,11 +44,19 @@ class Notes:
             raise CommandMismatch("The command id was used before, for another note.")
         return added
 
-    async def of(self, player_id: int) -> list[Note]:
-        """The newest 100, newest first."""
-        chosen = select(*NOTE).where(NOTES.c.player_id == player_id).order_by(NOTES.c.id.desc()).limit(100)
+    async def page(self, player_id: int, limit: int, last: Note | None = None) -> list[Note]:
+        """At most `limit`, newest first; `last` is the last one of the page before."""
+        chosen = select(*NOTE).where(NOTES.c.player_id == player_id).order_by(NOTES.c.id.desc()).limit(limit)
+        if last is not None:
+            chosen = chosen.where(NOTES.c.id < last.id)
         async with self._control.snapshot() as connection:
             return [Note(*row) for row in await connection.execute(chosen)]
+
+    async def count(self, player_id: int) -> int:
+        """How many there are of a player."""
+        counted = select(func.count()).where(NOTES.c.player_id == player_id)
+        async with self._control.snapshot() as connection:
+            return (await connection.execute(counted)).scalar_one()
 
     async def forget(self, player_id: int) -> int:
         """Deletes all notes of a player; how many."""

@@ -190,14 +190,20 @@ class SeasonRecords:
         async with self._between_counts() as connection:
             await connection.exec_driver_sql(SQL["hide"], (player_id, hidden))
 
-    async def past_places(self, player_id: int) -> list[PastPlace]:
-        """A player's places in the seasons that are over, by board and start; the newest 1,000."""
+    async def past_places(self, player_id: int, limit: int, last: tuple[int, str] | None = None) -> list[PastPlace]:
+        """At most `limit` of a player's places in the seasons that are over, from the newest season, then by board.
+
+        `last` are the start and the board of the last one of the page before.
+        """
         columns = STANDINGS.c
         chosen = select(
             columns.board, columns.start, columns.rank, columns.score, columns.reward, columns.rewarded
         ).where(columns.player_id == player_id)
+        if last is not None:
+            start, board = last
+            chosen = chosen.where((columns.start < start) | (columns.start == start) & (columns.board > board))
         async with self._control.snapshot() as connection:
-            found = await connection.execute(chosen.order_by(columns.start.desc(), columns.board).limit(1000))
+            found = await connection.execute(chosen.order_by(columns.start.desc(), columns.board).limit(limit))
             return [PastPlace(*row) for row in found]
 
     async def names_of(self, player_id: int) -> list[str]:

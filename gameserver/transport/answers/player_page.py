@@ -10,9 +10,11 @@ from gameserver.commands.results import (
     Block,
     ExportPart,
     HistoryEntry,
+    Letters,
     Listed,
     Note,
     PastPlace,
+    PastPlaces,
     PastRow,
     PastState,
     PlayerPage,
@@ -65,9 +67,15 @@ class BlockedPlayer(TypedDict):
 
 
 class PlayerPageAnswer(TypedDict):
-    """`sessions` is null, and places are left out, while Redis is away. `mail` are the newest letters."""
+    """`sessions` and `nodes`, those that it is connected to, are null, and places are left out, while Redis is away.
+
+    `seen_at` is the beginning of the hour in which it was last seen; `mail`, `bans` and `notes` are the newest ones.
+    `names` are those of the players that it is friends with or blocks, by their ids, as far as they can be read.
+    """
 
     player: PlayerAnswer
+    seen_at: str
+    nodes: list[str] | None
     data: dict[str, int | str | bool]
     banned: bool
     sessions: list[OpenSession] | None
@@ -78,6 +86,34 @@ class PlayerPageAnswer(TypedDict):
     items: list[StackAnswer]
     bans: list[BanEntry]
     notes: list[NoteAnswer]
+    names: dict[str, str]
+
+
+class ReceivedLetter(MailAnswer):
+    """A letter, and what its sender is called, if that is a player still."""
+
+    sender_name: str | None
+
+
+class ReceivedLettersAnswer(TypedDict):
+    entries: list[ReceivedLetter]
+    next_cursor: str | None
+
+
+class PastPlaceAnswer(TypedDict):
+    """A place in a season that is over; `rewarded` says how its reward ended."""
+
+    board: str
+    start: str
+    rank: int
+    score: int
+    reward: dict[str, Any] | None
+    rewarded: str | None
+
+
+class PastPlacesAnswer(TypedDict):
+    entries: list[PastPlaceAnswer]
+    next_cursor: str | None
 
 
 class TimelineEntry(TypedDict):
@@ -117,6 +153,8 @@ class PastStateAnswer(TypedDict):
 def player_page(page: PlayerPage, game: Game) -> PlayerPageAnswer:
     return {
         "player": player_now(page.player, game),
+        "seen_at": rfc3339(page.seen),
+        "nodes": None if page.nodes is None else list(page.nodes),
         "data": dict(page.player.data),
         "banned": any(ban.ended_at is None for ban in page.bans),
         "sessions": None if page.sessions is None else [_session(entry) for entry in page.sessions],
@@ -127,7 +165,17 @@ def player_page(page: PlayerPage, game: Game) -> PlayerPageAnswer:
         "items": items(page.items, game)["items"],
         "bans": [_ban(ban) for ban in page.bans],
         "notes": [note(each) for each in page.notes],
+        "names": {str(player_id): name for player_id, name in page.names.items()},
     }
+
+
+def received_letters(page: Letters) -> ReceivedLettersAnswer:
+    entries = [{**shown(letter), "sender_name": page.names.get(letter.sender)} for letter in page.rows]
+    return {"entries": entries, "next_cursor": page.cursor}  # type: ignore[typeddict-item]
+
+
+def past_places(page: PastPlaces) -> PastPlacesAnswer:
+    return {"entries": [_past_place(place) for place in page.rows], "next_cursor": page.cursor}
 
 
 def timeline(found: Timeline) -> TimelineAnswer:
@@ -211,14 +259,24 @@ def export_part(part: ExportPart, game: Game) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     if part.page is not None:
         page: dict[str, Any] = {**player_page(part.page, game)}
-        page.pop("mail")  # all of it comes in lines of its own
+        for several in ("mail", "bans", "notes"):  # all of them come in lines of their own
+            page.pop(several)
         lines.append({"part": "player", **page})
     lines += [{"part": "device", **device(each)} for each in part.devices]
+    lines += [{"part": "ban", **_ban(ban)} for ban in part.bans]
+    lines += [{"part": "note", **note(each)} for each in part.notes]
     lines += [{"part": "past_place", **_past_place(place)} for place in part.places]
     lines += [{"part": "letter", **shown(letter)} for letter in part.letters]
     lines += [{"part": "ledger", **_entry(row, undone=row in part.undone)} for row in part.history]
     return lines + [{"part": "audit", **audit_entry(entry)} for entry in part.audit]
 
 
-def _past_place(place: PastPlace) -> dict[str, Any]:
-    return {**place._asdict(), "start": rfc3339_of_seconds(place.start)}
+def _past_place(place: PastPlace) -> PastPlaceAnswer:
+    return {
+        "board": place.board,
+        "start": rfc3339_of_seconds(place.start),
+        "rank": place.rank,
+        "score": place.score,
+        "reward": place.reward,
+        "rewarded": place.rewarded,
+    }

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 from aiohttp import web
 
-from gameserver.commands import player_export, player_page
+from gameserver.commands import player_export, player_lists, player_page
 from gameserver.commands.moments import moment_of
 from gameserver.commands.results import ExportPart, Session, TimelineFilter
 from gameserver.exports import written
@@ -39,6 +39,18 @@ async def read_state(request: web.Request, _: str) -> web.Response:
     at = inputs.query(request, wire.MomentQuery).at
     found = await player_page.state_at(request.app[COMMANDS].player_pages, inputs.path_player(request), at)
     return json_response(answers.past_state(found))
+
+
+async def read_letters(request: web.Request, _: str) -> web.StreamResponse:
+    fields, context = inputs.query(request, wire.InboxQuery), request.app[COMMANDS].player_pages
+    found = await player_lists.letters(context, inputs.path_player(request), fields.limit, fields.cursor)
+    return large_json_response(request, answers.received_letters(found))
+
+
+async def read_places(request: web.Request, _: str) -> web.StreamResponse:
+    fields, context = inputs.query(request, wire.LedgerQuery), request.app[COMMANDS].player_pages
+    found = await player_lists.past_places(context, inputs.path_player(request), fields.limit, fields.cursor)
+    return large_json_response(request, answers.past_places(found))
 
 
 async def add_note(request: web.Request, name: str) -> web.Response:

@@ -8,6 +8,7 @@ from gameserver.commands import admins
 from gameserver.rules.roles import Role
 from gameserver.storage.operators.admin_keys import NewKey
 from tests.support.client import ADMIN_KEY, Api, Signed
+from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 from tests.transport.console.conftest import sign_in, violations
@@ -107,6 +108,61 @@ async def test_what_players_and_operators_write_is_shown_and_never_run(api: Api,
     await show(page, who, "access")
     await expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
     assert await page.evaluate("window.hurt") is None
+
+
+PAST = """
+insert into season_standings (board, start, position, rank, player_id, score, reached_at, name, class, level, reward)
+select 'weekly', n * 86400, 1, 1, $1, n, now(), 'x', 'mage', 1, '{"exp": 5, "text": "Well done"}'
+from generate_series(1, 60) n
+"""
+
+
+async def test_a_player_is_found_among_its_neighbours_and_friends_and_in_past_seasons(
+    api: Api, node: InProcessNode, signed_in: Page
+) -> None:
+    page = signed_in
+    who, friend = await api.sign_up("mage"), await api.sign_up("priest", name="한글 친구")
+    await api.ask("PUT", f"/v1/players/me/friends/{friend.id}", token=who.token)
+    await change(api, who, "corrections", hp=1, exp=5, reason="a test")
+    await api.act(friend, "heal_other", player=who.id)
+    async with connected(node.core.databases[node.core.settings.control.database].url) as connection:
+        await connection.execute(PAST, int(who.id))
+
+    async def is_complete() -> bool:
+        body = (await api.admin(f"players/{who.id}")).body
+        return bool(body["mail"] and len(body["places"]) == 2)
+
+    await wait_until(is_complete, what="the letter and the places have arrived")
+    await show(page, who)
+    await expect(page.locator("header.player")).to_contain_text("Last seen")
+    await api.socket(who.token)
+
+    async def is_connected() -> bool:
+        return bool((await api.admin(f"players/{who.id}")).body["nodes"])
+
+    await wait_until(is_connected, what="the player is connected")
+    await page.reload()
+    await expect(page.locator("header.player")).to_contain_text("Online")
+
+    await page.get_by_role("region", name="Places on boards").get_by_role("link", name="exp").click()
+    around = page.get_by_role("region", name="Around it on exp")
+    await expect(around.get_by_role("row")).to_have_count(3)
+    await expect(around.locator("[aria-current]")).to_contain_text(who.name)
+    past = page.get_by_role("region", name="Past seasons")
+    await expect(past.get_by_role("row")).to_have_count(51)
+    await expect(past).to_contain_text("5 EXP, Well done")
+    await page.get_by_role("button", name="Show more").click()
+    await expect(past.get_by_role("row")).to_have_count(61)
+    await expect(page.get_by_role("button", name="Show more")).to_have_count(0)
+    assert not await violations(page)
+
+    await page.get_by_role("link", name="Mail and friends").click()
+    for caption in ("Letters", "Friends"):
+        link = page.get_by_role("region", name=caption, exact=True).get_by_role("link", name=friend.name)
+        await expect(link).to_have_attribute("href", f"/console/player/{friend.id}")
+    assert not await violations(page)
+    await page.get_by_role("region", name="Friends", exact=True).get_by_role("link", name=friend.name).click()
+    await expect(page.get_by_role("heading", name=friend.name, level=1)).to_be_visible()
 
 
 async def test_an_erasure_is_confirmed_by_the_players_id_and_shows_its_receipt(

@@ -26,7 +26,8 @@ VIEWS = {
 }  # fmt: skip
 """Text of each view that is there once it has loaded."""
 PARTS = {
-    "overview": "Places on boards", "ledger": "hunt", "past": "The player as it was at", "mail": "The newest letters",
+    "overview": "Places on boards", "ledger": "hunt", "past": "The player as it was at",
+    "boards": "Past seasons", "mail": "Letters",
     "access": "Python", "moderation": "Bans, past and present",
 }  # fmt: skip
 

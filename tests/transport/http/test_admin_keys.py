@@ -14,9 +14,10 @@ from gameserver.storage.operators.admin_keys import AdminKeys, NewKey
 from gameserver.transport.routes import ROUTES
 from tests.support.client import ADMIN_KEY, Answer, Api
 from tests.support.deployment import connected
+from tests.support.everywhere import places
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
-from tests.transport.doors import fields_of
+from tests.transport.doors import assert_problem, fields_of, unchanged
 
 pytestmark = pytest.mark.own_node
 
@@ -27,6 +28,12 @@ ADMIN_ROUTES = [route for route in ROUTES if route.key == "admin"]
 async def key_of(node: InProcessNode, name: str, role: Role) -> str:
     _, secret = await admins.make(node.core.commands.admins, "tests", NewKey(name, role), "a test")
     return secret
+
+
+async def stored(node: InProcessNode) -> list[tuple[str, str]]:
+    """What operators' changes leave behind: the audit log, and all that the control database has of them."""
+    kept = ("audit", "admin_keys", "player_notes", "campaigns", "saved_queries", "rule_orders", "rulebooks", "bans")
+    return sorted(place for place in await places(node.core) if place[0].partition(": ")[2].startswith(kept))
 
 
 async def ask(
@@ -171,6 +178,44 @@ async def test_a_change_by_cookie_needs_the_header_and_a_page_of_this_server(api
     assert (await api.ask("GET", "/v1/players/me", token=who.token)).status == 200
     assert (await ask(api, "POST", path, Cookie=cookie, **own)).status == 200
     assert (await ask(api, "POST", path, Cookie=cookie, X_Console="1")).status == 200
+
+
+REFUSED = {
+    "without a key": ("not_authenticated", False, {}),
+    "with a player's token": ("forbidden", True, {}),
+    "from another site": ("forbidden", False, {"Origin": "https://evil.example", "X_Console": "1"}),
+    "from a site beside it": ("forbidden", False, {"Sec_Fetch_Site": "same-site", "X_Console": "1"}),
+}
+"""Why: the code that every route of operators answers, whether a player's token is sent, and headers with a cookie."""
+
+
+@pytest.mark.parametrize("why", REFUSED)
+async def test_every_route_of_operators_refuses_who_is_none_and_changes_nothing(
+    api: Api, node: InProcessNode, cookie: str, why: str
+) -> None:
+    code, has_token, headers = REFUSED[why]
+    who = await api.sign_up()
+    before = await stored(node)
+    async with unchanged(api, who):
+        for route in ADMIN_ROUTES:
+            path = re.sub(r"{\w+}", lambda part: who.id if part[0] == "{id}" else "exp", route.path)
+            given = {"Cookie": cookie, **headers} if headers else {}
+            answer = await ask(api, route.method, path, who.token if has_token else None, **given)
+            assert_problem(answer, code, (route.method, path))
+            assert "Set-Cookie" not in answer.headers, path
+    assert await stored(node) == before
+    assert (await ask(api, "GET", SESSION, Cookie=cookie)).status == 200, "the session has not ended"
+
+
+async def test_every_change_by_cookie_needs_the_consoles_header(api: Api, node: InProcessNode, cookie: str) -> None:
+    who = await api.sign_up()
+    before = await stored(node)
+    async with unchanged(api, who):
+        for route in (route for route in ADMIN_ROUTES if route.method != "GET"):
+            path = re.sub(r"{\w+}", lambda part: who.id if part[0] == "{id}" else "exp", route.path)
+            assert_problem(await ask(api, route.method, path, Cookie=cookie), "forbidden", (route.method, path))
+    assert await stored(node) == before
+    assert (await ask(api, "GET", SESSION, Cookie=cookie)).status == 200, "the session has not ended"
 
 
 async def test_no_foreign_page_is_granted_the_consoles_header(api: Api) -> None:

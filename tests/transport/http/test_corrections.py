@@ -292,3 +292,20 @@ async def test_what_cant_be_done_is_refused_and_changes_nothing(api: Api, node: 
     assert (await change(api, nobody, "corrections", exp=1)).code == "player_not_found"
     assert (await me(api, who))["exp"] == 0
     assert len(await assert_ledger_explains(node.core, int(who.id))) == 1
+
+
+async def test_how_far_back_a_rollback_and_an_undo_reach_is_said_with_what_to_do_instead(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = await api.sign_up("warrior")
+    deeds = [(await api.act(who)).body["command_id"] for _ in range(4)]
+    entries = (await api.admin(f"players/{who.id}/ledger")).body["entries"]
+    begin = entries[-1]["at"].replace("Z", "999Z")
+    monkeypatch.setattr("gameserver.commands.correction_plans.MOST_ROWS", 4)
+    for what, order in (("rollback", {"to": begin}), ("undo", {"command_id": deeds[0]})):
+        refused = await change(api, who, what, **order)
+        assert refused.code == "not_undoable", what
+        assert "4 times since" in refused.body["detail"], what
+        assert "3 changes back" in refused.body["detail"], what
+        assert "correct its values" in refused.body["detail"], what
+    assert (await change(api, who, "undo", preview=True, command_id=deeds[1])).status == 200

@@ -2,16 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
 
+from gameserver.commands import player_export
+from gameserver.storage.ids import slot_of
 from gameserver.times import rfc3339
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
+from tests.support.deployment import connected, owner
 from tests.support.everywhere import everywhere
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
-from tests.transport.doors import fields_of
+from tests.transport.doors import assert_problem, fields_of
 
 pytestmark = pytest.mark.own_node
 
@@ -162,7 +166,7 @@ async def test_an_export_is_everything_but_what_operators_say_among_themselves(a
     of_operators = await api.ask("GET", f"/admin/v1/players/{who.id}/export", token=ADMIN_KEY)
     own = await api.ask("GET", "/v1/players/me/export", token=who.token)
     everything, shown = lines_of(of_operators), lines_of(own)
-    assert set(everything) == {"player", "device", "letter", "ledger", "audit"}
+    assert set(everything) == {"player", "device", "note", "letter", "ledger", "audit"}
     assert set(shown) == {"player", "device", "letter", "ledger"}
     assert "a secret" in str(everything).lower()
     assert "a secret" not in str(shown).lower()
@@ -173,6 +177,124 @@ async def test_an_export_is_everything_but_what_operators_say_among_themselves(a
     assert shown["player"][0]["player"]["name"] == who.name
     assert (await api.ask("GET", "/v1/players/me/export")).status == 401
     assert (await api.ask("GET", "/admin/v1/players/5/export", token=ADMIN_KEY)).code == "player_not_found"
+
+
+MANY = """
+insert into player_notes (player_id, admin, text, command_id)
+select $1, 'ann', 'note ' || n, gen_random_uuid() from generate_series(1, $2::int) n;
+insert into season_standings (board, start, position, rank, player_id, score, reached_at, name, class, level)
+select case n % 2 when 0 then 'exp' else 'mage' end, n / 2, 1, 1, $1, n, now(), 'x', 'mage', 1
+from generate_series(1, $2::int) n;
+"""
+MANY_BANS = """
+insert into bans (slot, player_id, command_id, at, said, reason, banned_by, ended_at, ended_by, settled)
+select $1, $2, gen_random_uuid(), timestamptz '2020-01-01' + n / 3 * interval '1 day', 'ban ' || n, 'a test', 'ann',
+    now(), 'ann', true
+from generate_series(1, $3::int) n
+"""
+
+
+async def test_an_export_has_every_ban_note_and_past_place_and_so_does_the_preview_of_an_erasure(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(player_export, "PAGE", 10)
+    who, count = await api.sign_up("mage"), 123
+    player_id = int(who.id)
+    async with connected(node.core.databases[node.core.settings.control.database].url) as connection:
+        for statement in filter(str.strip, MANY.split(";")):
+            await connection.execute(statement, player_id, count)
+    async with connected(node.core.databases[owner(node.core, player_id)].url) as connection:
+        await connection.execute(MANY_BANS, slot_of(player_id), player_id, count)
+    everything = lines_of(await api.ask("GET", f"/admin/v1/players/{who.id}/export", token=ADMIN_KEY))
+    own = lines_of(await api.ask("GET", "/v1/players/me/export", token=who.token))
+    texts = [f"note {n}" for n in range(count, 0, -1)]
+    assert [line["text"] for line in everything["note"]] == texts
+    assert "note" not in own
+    for lines in (everything, own):
+        assert sorted(line["said"] for line in lines["ban"]) == sorted(f"ban {n}" for n in range(1, count + 1))
+        assert sorted(line["score"] for line in lines["past_place"]) == [*range(1, count + 1)]
+    assert {(line["reason"], line["banned_by"], line["ended_by"]) for line in own["ban"]} == {("", "", None)}
+    shown = (await admin(api, "GET", who.id)).body
+    assert [note["text"] for note in shown["notes"]] == texts[:100]
+    assert len(shown["bans"]) == 100
+    for deleted in (False, True):
+        if deleted:
+            await api.ask("DELETE", "/v1/players/me", token=who.token)
+        foreseen = await admin(api, "POST", f"{who.id}/erasure?preview=true", reason="a test")
+        changes = foreseen.body["changes"]
+        assert changes["notes"] == changes["bans"] == {"before": count, "after": 0}, deleted
+
+
+async def test_a_page_says_where_a_player_is_connected_when_it_was_seen_and_what_others_are_called(api: Api) -> None:
+    who, friend, blocked = [await api.sign_up("mage") for _ in range(3)]
+    await api.ask("PUT", f"/v1/players/me/friends/{friend.id}", token=who.token)
+    await api.ask("PUT", f"/v1/players/me/blocks/{blocked.id}", token=who.token)
+    body = (await admin(api, "GET", who.id)).body
+    assert body["names"] == {friend.id: friend.name, blocked.id: blocked.name}
+    assert body["nodes"] == []
+    [ranked] = (await api.admin("players", id=who.id)).body["entries"]
+    assert body["seen_at"] == ranked["player"]["seen_at"]
+    assert body["seen_at"].endswith(":00:00.000Z")
+    await api.socket(who.token)
+
+    async def is_connected() -> bool:
+        [node] = (await api.admin("nodes")).body["nodes"]
+        return bool((await admin(api, "GET", who.id)).body["nodes"] == [node["name"]])
+
+    await wait_until(is_connected, what="the player is connected")
+
+
+async def pages_of(api: Api, path: str, limit: int) -> list[dict[str, Any]]:
+    """All entries, by pages of at most so many."""
+    entries: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        answer = await admin(api, "GET", f"{path}?limit={limit}{cursor}")
+        assert answer.status == 200, answer.body
+        assert len(answer.body["entries"]) <= limit
+        entries += answer.body["entries"]
+        if answer.body["next_cursor"] is None:
+            return entries
+        cursor = f"&cursor={answer.body['next_cursor']}"
+
+
+async def test_letters_have_pages_and_the_names_of_their_senders(api: Api) -> None:
+    who, friend = await api.sign_up("mage"), await api.sign_up("priest")
+    for number in range(3):
+        sent = await admin(api, "POST", f"{who.id}/mail", text=f"Letter {number}", reason="a test")
+        assert sent.status == 200, sent.body
+    await admin(api, "POST", f"{who.id}/corrections", hp=1, reason="hurt, so that a spell heals it")
+    await api.act(friend, "heal_other", player=who.id)
+
+    async def has_all() -> bool:
+        return len((await admin(api, "GET", f"{who.id}/inbox")).body["entries"]) == 4
+
+    await wait_until(has_all, what="the letters have arrived")
+    own = (await api.ask("GET", "/v1/players/me/inbox", token=who.token)).body["entries"]
+    names = [friend.name, None, None, None]
+    for limit in (1, 2, 4, 5):
+        entries = await pages_of(api, f"{who.id}/inbox", limit)
+        assert [entry.pop("sender_name") for entry in entries] == names, limit
+        assert entries == own, limit
+    assert_problem(await admin(api, "GET", f"{who.id}/inbox?cursor=x"), "bad_input")
+    assert_problem(await admin(api, "GET", "5/inbox"), "player_not_found")
+
+
+async def test_past_places_have_pages(api: Api, node: InProcessNode) -> None:
+    who, count = await api.sign_up("mage"), 7
+    async with connected(node.core.databases[node.core.settings.control.database].url) as connection:
+        await connection.execute(MANY.split(";")[1], int(who.id), count)
+    expected = [(n // 2, ["exp", "mage"][n % 2], n) for n in range(1, count + 1)]
+    expected.sort(key=lambda place: (-place[0], place[1]))
+    for limit in (1, 2, 7, 8):
+        entries = await pages_of(api, f"{who.id}/places", limit)
+        assert [entry["score"] for entry in entries] == [score for *_, score in expected], limit
+    assert [entry["board"] for entry in entries] == [board for _, board, _ in expected]
+    assert {entry["start"][:4] for entry in entries} == {"1970"}
+    for cursor in ("x", "1", ":", "1:", "x:exp", f"{'9' * 30}:exp", "-1:exp", "1:\u0000"):
+        answer = await admin(api, "GET", f"{who.id}/places?cursor={quote(cursor)}")
+        assert (answer.code, fields_of(answer.body)) == ("bad_input", ["cursor"]), cursor
+    assert_problem(await admin(api, "GET", "5/places"), "player_not_found")
 
 
 async def test_an_erased_player_is_nowhere_to_be_read(api: Api, node: InProcessNode) -> None:

@@ -1,17 +1,22 @@
 // Everything about one player, and all that can be done to it: /console/player/<id>?tab=ledger&at=…
 
 import { Fault, Moment } from '../lib/dialog.js';
-import { ago, counted, date, languageOf, lengthOf, number, toLocal, toServer, when } from '../lib/format.js';
+import { counted, date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useState } from '../lib/html.js';
-import { useRead } from '../lib/load.js';
+import { usePages, useRead } from '../lib/load.js';
 import { go, Link, Tabs, urlOf } from '../lib/router.js';
 import { EraseAgain, PlayerActions } from './player_actions.js';
-import { textOf, Timeline } from './player_timeline.js';
+import { Boards, Places } from './player_boards.js';
+import { Args, At, PagedSheet, Sheet, Text, Who } from './player_parts.js';
+import { Timeline } from './player_timeline.js';
 
+const LETTERS = 50;
+const NEWEST = 100; // bans and notes that the page has
 const TABS = [
   ['overview', 'Overview'],
   ['ledger', 'Ledger'],
   ['past', 'Past state'],
+  ['boards', 'Boards'],
   ['mail', 'Mail and friends'],
   ['access', 'Sessions and devices'],
   ['moderation', 'Bans and notes'],
@@ -53,7 +58,8 @@ function One({ id, query, admin, onErased }) {
         ${tab === 'overview' && html`<${Overview} ...${shared} />`}
         ${tab === 'ledger' && html`<${Timeline} ...${shared} />`}
         ${tab === 'past' && html`<${Past} ...${shared} at=${query.at ?? ''} />`}
-        ${tab === 'mail' && html`<${MailAndFriends} page=${page} />`}
+        ${tab === 'boards' && html`<${Boards} ...${shared} />`}
+        ${tab === 'mail' && html`<${MailAndFriends} ...${shared} />`}
         ${tab === 'access' && html`<${Access} ...${shared} devices=${devices} />`}
         ${tab === 'moderation' && html`<${Moderation} ...${shared} />`}
       </section>
@@ -111,38 +117,20 @@ function Head({ page }) {
         <div><dt>EXP</dt><dd>${number(player.exp)}</dd></div>
         <div><dt>Version</dt><dd>${number(player.version)}</dd></div>
         <div><dt>Signed up</dt><dd><time datetime=${player.created_at}>${date(player.created_at)}</time></dd></div>
+        <div><dt>Last seen</dt><dd><${LastSeen} page=${page} /></dd></div>
         <div><dt>Id</dt><dd><code>${player.id}</code></dd></div>
       </dl>
     </header>
   `;
 }
 
-// A table with a caption; `rows` are arrays of cells, and `empty` is said in place of none.
-export function Sheet({ caption, heads, rows, empty }) {
-  if (!rows.length) return html`<h2>${caption}</h2><p class="faint">${empty}</p>`;
-  return html`
-    <div class="scroll sheet" tabindex="0" role="region" aria-label=${caption}>
-      <table>
-        <caption>${caption}</caption>
-        <thead><tr>${heads.map((head) => html`<th scope="col">${head || html`<span class="unseen">Do</span>`}</th>`)}</tr></thead>
-        <tbody>${rows.map((row, at) => html`<tr key=${at}>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
-      </table>
-    </div>
-  `;
+// By the hour, unless it is connected now.
+function LastSeen({ page }) {
+  if (page.nodes?.length) return html`<span class="tag good" title=${`connected to ${page.nodes.join(', ')}`}>Online</span>`;
+  return html`<time datetime=${page.seen_at} title=${`in the hour from ${when(page.seen_at)}`}>${date(page.seen_at)}</time>`;
 }
 
-const Text = ({ children }) => html`<span class=${lengthOf(children)} lang=${languageOf(String(children))} dir="auto">${children}</span>`;
-const At = ({ at }) => (at ? html`<time datetime=${at} title=${when(at)}>${ago(at)}</time>` : '–');
-
-function Overview({ page }) {
-  const places = page.places.map(({ board, season, total, stale, entry }) => [
-    html`<${Link} to=${urlOf('players')}>${board}<//>${stale ? ' (old)' : ''}`,
-    season === 'all-time' ? 'all time' : date(season),
-    number(entry.rank),
-    number(total),
-    number(entry.score),
-    html`<${At} at=${entry.reached_at} />`,
-  ]);
+function Overview({ id, page }) {
   const items = page.items.map((stack) => [
     html`<${Text}>${stack.title}<//> <code>${stack.item}</code>`,
     number(stack.count),
@@ -151,37 +139,29 @@ function Overview({ page }) {
   ]);
   const data = Object.entries(page.data).map(([name, value]) => [html`<code><${Text}>${name}<//></code>`, html`<${Text}>${String(value)}<//>`]);
   return html`
-    <${Sheet} caption="Places on boards" heads=${['Board', 'Season', 'Rank', 'Of', 'Score', 'Reached']} rows=${places}
-      empty="It is on no board, or boards can't be read just now." />
+    <${Places} id=${id} page=${page} />
     <${Sheet} caption="Items" heads=${['Item', 'Count', 'Fits', 'Lost']} rows=${items} empty="It has no items." />
     ${data.length > 0 && html`<${Sheet} caption="What the rules remember" heads=${['Name', 'Value']} rows=${data} />`}
   `;
 }
 
-function MailAndFriends({ page }) {
-  const link = (id) => (id === '0' ? 'the server' : html`<${Link} to=${urlOf('player', [id])}>${id}<//>`);
-  const letters = page.mail.map((letter) => [
-    html`<${At} at=${letter.at} />`,
-    letter.kind,
-    link(letter.sender),
-    html`<${Args} args=${letter.args} without=${['sender']} />`,
-  ]);
+function MailAndFriends({ id, page }) {
+  const letters = usePages(`/players/${id}/inbox`, { limit: LETTERS });
+  const letter = ({ at, kind, sender, sender_name: name, args }) => [
+    html`<${At} at=${at} />`,
+    kind,
+    html`<${Who} id=${sender} name=${name} />`,
+    html`<${Args} args=${args} without=${['sender']} />`,
+  ];
   return html`
-    <${Sheet} caption="The newest letters" heads=${['Sent', 'Kind', 'From', 'What it says']} rows=${letters}
+    <${PagedSheet} caption="Letters" heads=${['Sent', 'Kind', 'From', 'What it says']} pages=${letters} row=${letter}
       empty="Its inbox is empty." />
-    <${Sheet} caption="Friends" heads=${['Player']} rows=${page.friends.map((id) => [link(id)])}
-      empty="It has no friends." />
+    <${Sheet} caption="Friends" heads=${['Player']} empty="It has no friends."
+      rows=${page.friends.map((friend) => [html`<${Who} id=${friend} name=${page.names[friend]} />`])} />
     <${Sheet} caption="Whose letters it doesn't take" heads=${['Player', 'Since']}
-      rows=${page.blocks.map((block) => [link(block.id), html`<${At} at=${block.added_at} />`])}
+      rows=${page.blocks.map((block) => [html`<${Who} id=${block.id} name=${page.names[block.id]} />`, html`<${At} at=${block.added_at} />`])}
       empty="It blocks nobody." />
   `;
-}
-
-// Arguments or an event in words: name value, name value.
-export function Args({ args, without = [] }) {
-  const shown = Object.entries(args).filter(([name, value]) => value !== null && !without.includes(name));
-  if (!shown.length) return '–';
-  return shown.map(([name, value], at) => html`<span key=${name} class="arg"><i>${name}</i> <${Text}>${textOf(value)}<//></span>`);
 }
 
 function Access({ page, devices, setChange }) {
@@ -228,6 +208,7 @@ function Moderation({ page }) {
     <${Sheet} caption="Bans, past and present" heads=${['Since', 'By', 'Why (internal)', 'What it was told', 'Until', 'Ended']}
       rows=${bans} empty="It was never banned." />
     <${Sheet} caption="Notes of colleagues" heads=${['At', 'By', 'Note']} rows=${notes} empty="Nobody has noted anything." />
+    ${[bans, notes].some((rows) => rows.length >= NEWEST) && html`<p class="faint">These are the newest ${NEWEST}; an export has all.</p>`}
   `;
 }
 

@@ -31,10 +31,12 @@ from gameserver.storage.seasons.records import SeasonRecords
 
 ARRIVAL_SECONDS, PAUSE = 5.0, 0.1
 """How long letters on their way, and followers of boards, are waited for."""
-LEDGER_SECONDS, OWN_SECONDS, ALL_SECONDS = 5.2, 5.5, 9.0
-"""How long after its beginning an erasure has erased the player's ledger, has found what else is the player's, and has
-searched for what is left. Boards may take ARRIVAL_SECONDS then. A ledger that takes longer is erased until ALL_SECONDS,
-and the rest is the repetition's."""
+LEDGER_SECONDS, LONG_LEDGER_SECONDS = 5.2, 9.0
+"""How long after its beginning an erasure has to have erased the player's ledger, if it is to do all else; one that
+takes longer is erased until then, and all else is the repetition's."""
+OWN_SECONDS, ALL_SECONDS = 5.5, 9.0
+"""How long after its beginning an erasure has found what else is the player's, and has searched for what is left.
+Boards may take ARRIVAL_SECONDS then."""
 LONGEST_SECONDS = ALL_SECONDS + ARRIVAL_SECONDS
 """How long after its beginning it looks for anything: whoever asked still waits (HAProxy's `timeout server`)."""
 MENTIONS = "mentions"
@@ -69,11 +71,13 @@ class ErasureReceipt:
     mentions: dict[str, int] = field(default_factory=dict)
     """Where one of its names is still found as a word, which may be somebody else's; not a part of `complete`."""
     unsearched: Sequence[str] = ()
-    """Stores of others that couldn't be searched within their time, and MENTIONS; not a part of `complete` either."""
+    """Stores of others that couldn't be searched within their time, and MENTIONS."""
+    is_sure: bool = True
+    """Whether all stores were searched that may have letters or claims of the player."""
 
     @property
     def complete(self) -> bool:
-        return not any(self.left.values())
+        return self.is_sure and not any(self.left.values())
 
 
 async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureReceipt:
@@ -108,6 +112,7 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
             left,
             {store: count for store, count in mentions.items() if count},
             [*([] if known else [MENTIONS]), *elsewhere.unsearched, *unsearched],
+            elsewhere.is_sure,
         )
         end.after = _recorded(receipt)
     return receipt
@@ -166,7 +171,7 @@ async def _own_history(erasures: Erasures, player_id: int, traces: Traces, begun
     async def forget(letters: Sequence[ErasedLetter]) -> int:
         return await _forget_letters(erasures, player_id, letters)
 
-    own = OwnHistory(erasures.erasure.ledger, player_id, begun + ALL_SECONDS)
+    own = OwnHistory(erasures.erasure.ledger, player_id, begun + LONG_LEDGER_SECONDS)
     history = await own.erase(traces.progress, forget)
     if asyncio.get_running_loop().time() >= begun + LEDGER_SECONDS:
         problem = "The player's ledger is erased, but there is no time left for all else: send this again."

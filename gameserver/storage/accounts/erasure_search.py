@@ -11,6 +11,7 @@ mention: it may be another player's, or a word of the game.
 
 import asyncio
 import re
+import unicodedata
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,12 @@ STORE_SECONDS = 3.0
 """How long one store is searched at the most, so that the largest doesn't take all others' time; one that completeness
 needs has half of what is left, if that is more."""
 STORES = (*LETTERS, "outbox", "bans", "devices", "players")
+UNSEPARATED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc\U00020000-\U000323af"
+)
+"""Letters of scripts that write words without spaces, or particles at once behind them: Thai and Lao, Burmese, Khmer,
+Hangul, kana and Han, as ranges of a regular expression's brackets."""
 
 
 @dataclass(slots=True)
@@ -67,9 +74,22 @@ async def search_others(slots: Slots, player_id: int, names: Sequence[str], dead
 
 
 def words(names: Sequence[str]) -> str:
-    """A pattern, as Postgres reads it, of any of the names, not as a part of a longer word."""
-    escaped = "|".join(re.sub(r"([^\w ])", r"\\\1", name) for name in names)
-    return rf"(^|[^[:alnum:]])({escaped})($|[^[:alnum:]])"
+    """A pattern, as Postgres reads it, of any of the names, not as a part of a longer word.
+
+    That is told by letters of scripts that separate words: a Korean particle follows any name at once, and a name may
+    end with a full stop.
+    """
+    return "|".join(_edge("^", name[0]) + _escaped(name) + _edge("$", name[-1]) for name in names)
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([^\w ])", r"\\\1", name)
+
+
+def _edge(end: str, beside: str) -> str:
+    if re.match(rf"[{UNSEPARATED}]|[^\w]", beside) and not unicodedata.combining(beside):
+        return ""
+    return f"({end}|[^[:alnum:]]|[{UNSEPARATED}])"
 
 
 def _own(slots: Slots, search: "_Search") -> list[Coroutine[Any, Any, None]]:

@@ -1,8 +1,9 @@
 """Erasing a player for good, with a receipt: deleted first, then every name and text of it is erased in every store.
 
-Law: every step may be repeated, under any command id, until the receipt says that nothing is left. Figures stay, as
-others' ledgers and boards add up with them. The audit log says what each repetition has erased, until one says that
-nothing is left. Backups aren't touched: they have what they had until they expire.
+Law: every step may be repeated, under any command id, until the receipt says that nothing is left. What time was too
+short for is gone on with by the next repetition. Figures stay, as others' ledgers and boards add up with them. The
+audit log says what each repetition has erased, until one says that nothing is left. Backups aren't touched: they have
+what they had until they expire.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from gameserver.commands.accounts import Accounts
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.keys import name_keys
+from gameserver.commands.own_history import ErasedHistory, OwnHistory
 from gameserver.rules.errors import BoardUnavailable, Unavailable
 from gameserver.storage.accounts.bans import Bans
 from gameserver.storage.accounts.claims import Key
@@ -29,6 +31,9 @@ from gameserver.storage.seasons.records import SeasonRecords
 
 ARRIVAL_SECONDS, PAUSE = 5.0, 0.1
 """How long letters on their way, and followers of boards, are waited for."""
+LEDGER_SECONDS, LONG_LEDGER_SECONDS = 5.2, 9.0
+"""How long after its beginning an erasure has to have erased the player's ledger, if it is to do all else; one that
+takes longer is erased until then, and all else is the repetition's."""
 OWN_SECONDS, ALL_SECONDS = 5.5, 9.0
 """How long after its beginning an erasure has found what else is the player's, and has searched for what is left.
 Boards may take ARRIVAL_SECONDS then."""
@@ -66,11 +71,13 @@ class ErasureReceipt:
     mentions: dict[str, int] = field(default_factory=dict)
     """Where one of its names is still found as a word, which may be somebody else's; not a part of `complete`."""
     unsearched: Sequence[str] = ()
-    """Stores of others that couldn't be searched within their time, and MENTIONS; not a part of `complete` either."""
+    """Stores of others that couldn't be searched within their time, and MENTIONS."""
+    is_sure: bool = True
+    """Whether all stores were searched that may have letters or claims of the player."""
 
     @property
     def complete(self) -> bool:
-        return not any(self.left.values())
+        return self.is_sure and not any(self.left.values())
 
 
 async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureReceipt:
@@ -86,13 +93,16 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
         await identity.end(erasures.accounts, player_id, by.command_id)
         traces = await _arrived(erasures, player_id, begun + ARRIVAL_SECONDS)
         await _require_counted(erasures)
-        names = sorted({*traces.names, *await erasures.records.names_of(player_id)})
-        erased = await _erase(erasures, player_id, names, traces, begun + OWN_SECONDS)
+        history = await _own_history(erasures, player_id, traces, begun)
+        known = traces.names | history.names
+        names = sorted({*known, *await erasures.records.names_of(player_id)})
+        erased = await _erase(erasures, player_id, names, history, begun + OWN_SECONDS)
         elsewhere, (written, unsearched) = await asyncio.gather(
             erasures.erasure.elsewhere(player_id, names, begun + ALL_SECONDS),
             erasures.mentions.of(names, begun + ALL_SECONDS),
         )
         left = await _left(erasures, player_id, names, elsewhere, begun + LONGEST_SECONDS)
+        left["players"] += history.left
         mentions = elsewhere.mentions | written
         receipt = ErasureReceipt(
             player_id,
@@ -101,21 +111,25 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
             erased,
             left,
             {store: count for store, count in mentions.items() if count},
-            [*([] if traces.names else [MENTIONS]), *elsewhere.unsearched, *unsearched],
+            [*([] if known else [MENTIONS]), *elsewhere.unsearched, *unsearched],
+            elsewhere.is_sure,
         )
         end.after = _recorded(receipt)
     return receipt
 
 
-async def foresee(erasures: Erasures, player_id: int) -> dict[str, int]:
-    """How much there still is of a player that was deleted, by what it is.
+async def foresee(erasures: Erasures, player_id: int) -> dict[str, int | str]:
+    """How much there still is of a player that was deleted, by what it is; of a long ledger, how much at least.
 
     Raises PlayerNotFound for one that exists, or never did, DatabaseUnavailable.
     """
     traces = await erasures.erasure.traces(player_id)
+    own = OwnHistory(erasures.erasure.ledger, player_id, asyncio.get_running_loop().time() + OWN_SECONDS)
+    in_ledger, letters, are_all = await own.foresee(traces.progress)
+    names = {*traces.names, *in_ledger, *await erasures.records.names_of(player_id)}
+    counted = {"names": len(names), "letters": letters + traces.on_its_way}
     return {
-        "names": len({*traces.names, *await erasures.records.names_of(player_id)}),
-        "letters": len(traces.letters) + traces.on_its_way,
+        **(counted if are_all else {what: f"at least {count}" for what, count in counted.items()}),
         **await written_of(erasures, player_id),
     }
 
@@ -155,14 +169,27 @@ async def _require_counted(erasures: Erasures) -> None:
         raise Unavailable("The player is deleted, but a season is being counted: send this again.", retry_after=5)
 
 
+async def _own_history(erasures: Erasures, player_id: int, traces: Traces, begun: float) -> ErasedHistory:
+    """Raises Unavailable unless there is time for all that comes after it."""
+
+    async def forget(letters: Sequence[ErasedLetter]) -> int:
+        return await _forget_letters(erasures, player_id, letters)
+
+    own = OwnHistory(erasures.erasure.ledger, player_id, begun + LONG_LEDGER_SECONDS)
+    history = await own.erase(traces.progress, forget)
+    if asyncio.get_running_loop().time() >= begun + LEDGER_SECONDS:
+        problem = "The player's ledger is erased, but there is no time left for all else: send this again."
+        raise Unavailable(problem, retry_after=1)
+    return history
+
+
 async def _erase(
-    erasures: Erasures, player_id: int, names: Sequence[str], traces: Traces, deadline: float
+    erasures: Erasures, player_id: int, names: Sequence[str], history: ErasedHistory, deadline: float
 ) -> dict[str, int]:
     claims = [await _free(erasures, player_id, key) for name in names for key in name_keys(name)]
-    redis = [await _forget_letters(erasures, player_id, traces.letters)]
-    redis += [await _forget_addresses(erasures, name) for name in names]
+    redis = [history.redis, *[await _forget_addresses(erasures, name) for name in names]]
     # From here on its names aren't known any more to one who repeats it.
-    rows = await erasures.erasure.forget(player_id)
+    rows = history.rows | await erasures.erasure.forget(player_id)
     redis += [
         await erasures.social.feeds.forget(player_id),
         await erasures.social.friends.forget(player_id),
@@ -174,7 +201,7 @@ async def _erase(
     redis.append(await _forget_letters(erasures, player_id, own.letters))
     return {
         "claims": sum(claims),
-        "letters": len({*traces.letters, *own.letters}),
+        "letters": len({*history.letters, *own.letters}),
         **rows,
         "standings": await erasures.records.forget_name(player_id),
         "notes": await erasures.notes.forget(player_id),

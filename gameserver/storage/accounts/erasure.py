@@ -10,29 +10,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.storage.accounts.erased_letters import ErasedLetter, forget_letter
 from gameserver.storage.accounts.erasure_search import Elsewhere, search_others, search_own
+from gameserver.storage.accounts.own_ledger import BETWEEN_COPIES, ROWS, OwnLedger, Progress, read
 from gameserver.storage.ids import slot_of
 from gameserver.storage.postgres import statements
-from gameserver.storage.postgres.locks import KEEPING
 from gameserver.storage.slots.owner import can_exist, on_owner
 from gameserver.storage.slots.slot_map import Slots
 
 SQL = {name: text(statement) for name, statement in statements.load(__package__, "erasure.sql").items()}
-BETWEEN_COPIES = select(func.pg_advisory_xact_lock_shared(KEEPING))
-"""What is copied to `ledger_kept` is committed by then, or copied as it is erased."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What a deleted player has left; `on_its_way` counts its letters that haven't arrived yet."""
+    """What a deleted player has left beside its ledger; `on_its_way` counts its letters that haven't arrived yet."""
 
-    names: Sequence[str]
-    letters: Sequence[ErasedLetter]
+    names: frozenset[str]
+    progress: Progress
     on_its_way: int
 
 
@@ -41,19 +39,20 @@ class Erasure:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
+        self.ledger = OwnLedger(slots)
 
     async def traces(self, player_id: int) -> Traces:
         """Raises PlayerNotFound unless the player was deleted."""
 
         async def work(connection: AsyncConnection) -> Traces:
-            if not (await connection.execute(SQL["gone"], _named(player_id))).scalar():
+            player = (await connection.execute(SQL["gone"], _named(player_id))).first()
+            if player is None or not player.deleted:
                 raise PlayerNotFound("There is no such player that was deleted.")
-            names = (await connection.execute(SQL["names"], _named(player_id))).scalars().all()
-            letters = [ErasedLetter(*row) for row in await connection.execute(SQL["letters"], _named(player_id))]
+            progress = read(player.data)
             waiting = (await connection.execute(SQL["waiting"], _named(player_id))).scalar_one()
-            return Traces(names, letters, waiting)
+            return Traces(progress.names | ({player.name} - {""}), progress, waiting)
 
-        return await on_owner(self._slots, player_id, work)
+        return await on_owner(self._slots, player_id, work, reads=True)
 
     async def own_elsewhere(self, player_id: int, deadline: float) -> Elsewhere:
         """The player's letters that still say something, and its claims on names, as far as they are found in time."""
@@ -74,17 +73,18 @@ class Erasure:
         await on_owner(self._slots, letter.recipient, work)
 
     async def forget(self, player_id: int) -> dict[str, int]:
-        """Erases the player's own rows; how many of each table."""
+        """Erases the player's own rows but for its ledger, the names at last; how many of each table."""
+        erased = dict.fromkeys(("inbox", "bans", "players"), 0)
+        for step, table in (("refused", "inbox"), ("bans", "bans"), ("player", "players")):
 
-        async def work(connection: AsyncConnection) -> dict[str, int]:
-            await connection.execute(BETWEEN_COPIES)
-            steps = {"players": "player", "ledger": "ledger", "ledger_kept": "kept", "inbox": "refused", "bans": "bans"}
-            return {
-                table: (await connection.execute(SQL[step], _named(player_id))).rowcount
-                for table, step in steps.items()
-            }
+            async def work(connection: AsyncConnection, step: str = step) -> int:
+                return (await connection.execute(SQL[step], {**_named(player_id), "rows": ROWS})).rowcount
 
-        return await on_owner(self._slots, player_id, work)
+            count = ROWS
+            while count == ROWS:
+                count = await on_owner(self._slots, player_id, work)
+                erased[table] += count
+        return erased
 
     async def left(self, player_id: int) -> int:
         """How many rows of the player still have something that an erasure takes, or only players that exist have."""

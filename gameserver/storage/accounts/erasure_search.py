@@ -11,6 +11,7 @@ mention: it may be another player's, or a word of the game.
 
 import asyncio
 import re
+import unicodedata
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,8 +29,15 @@ SQL = {name: text(statement) for name, statement in statements.load(__package__,
 LETTERS = ("inbox", "ledger", "kept")
 """Stores that have letters of the player, which say something until they are erased."""
 STORE_SECONDS = 3.0
-"""How long one store is searched at the most, so that the largest doesn't take all others' time."""
+"""How long one store is searched at the most, so that the largest doesn't take all others' time; one that completeness
+needs has half of what is left, if that is more."""
 STORES = (*LETTERS, "outbox", "bans", "devices", "players")
+UNSEPARATED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc\U00020000-\U000323af"
+)
+"""Letters of scripts that write words without spaces, or particles at once behind them: Thai and Lao, Burmese, Khmer,
+Hangul, kana and Han, as ranges of a regular expression's brackets."""
 
 
 @dataclass(slots=True)
@@ -37,7 +45,7 @@ class Elsewhere:
     """What was found, and what wasn't searched.
 
     `letters` of the player still say something, `waiting` are on their way, `claims` are on names; `mentions` of its
-    names are by store.
+    names are by store. `is_sure` unless the player's letters or claims weren't searched for everywhere.
     """
 
     letters: list[ErasedLetter] = field(default_factory=list)
@@ -45,6 +53,7 @@ class Elsewhere:
     waiting: int = 0
     mentions: dict[str, int] = field(default_factory=dict)
     unsearched: list[str] = field(default_factory=list)
+    is_sure: bool = True
 
 
 async def search_own(slots: Slots, player_id: int, deadline: float) -> Elsewhere:
@@ -65,9 +74,22 @@ async def search_others(slots: Slots, player_id: int, names: Sequence[str], dead
 
 
 def words(names: Sequence[str]) -> str:
-    """A pattern, as Postgres reads it, of any of the names, not as a part of a longer word."""
-    escaped = "|".join(re.sub(r"([^\w ])", r"\\\1", name) for name in names)
-    return rf"(^|[^[:alnum:]])({escaped})($|[^[:alnum:]])"
+    """A pattern, as Postgres reads it, of any of the names, not as a part of a longer word.
+
+    That is told by letters of scripts that separate words: a Korean particle follows any name at once, and a name may
+    end with a full stop.
+    """
+    return "|".join(_edge("^", name[0]) + _escaped(name) + _edge("$", name[-1]) for name in names)
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([^\w ])", r"\\\1", name)
+
+
+def _edge(end: str, beside: str) -> str:
+    if re.match(rf"[{UNSEPARATED}]|[^\w]", beside) and not unicodedata.combining(beside):
+        return ""
+    return f"({end}|[^[:alnum:]]|[{UNSEPARATED}])"
 
 
 def _own(slots: Slots, search: "_Search") -> list[Coroutine[Any, Any, None]]:
@@ -87,15 +109,15 @@ class _Search:
         return self._found
 
     async def claims(self, database: Database) -> None:
-        rows = await self._ask(database, "names_claims")
+        rows = await self._ask(database, "names_claims", proves=True)
         self._found.claims += [Key(KeyKind.NAME, row.key) for row in rows]
 
     async def letters(self, database: Database, store: str) -> None:
-        rows = await self._ask(database, f"letters_{store}")
+        rows = await self._ask(database, f"letters_{store}", proves=True)
         self._found.letters += [ErasedLetter(row.mail_id, row.player_id) for row in rows]
 
     async def waiting(self, database: Database) -> None:
-        for row in await self._ask(database, "waiting_outbox"):
+        for row in await self._ask(database, "waiting_outbox", proves=True):
             self._found.waiting += int(row[0])
 
     async def mentions(self, database: Database, store: str, names: Sequence[str]) -> None:
@@ -103,12 +125,15 @@ class _Search:
             if row[0]:
                 self._found.mentions[store] = self._found.mentions.get(store, 0) + int(row[0])
 
-    async def _ask(self, database: Database, statement: str, **named: object) -> Sequence[Any]:
-        """No rows of a store that can't be searched, which is noted."""
+    async def _ask(self, database: Database, statement: str, *, proves: bool = False, **named: object) -> Sequence[Any]:
+        """No rows of a store that can't be searched, which is noted; one that `proves` is needed for completeness."""
         try:
             async with database.report(self._deadline) as report:
-                report.extend(min(self._deadline, asyncio.get_running_loop().time() + STORE_SECONDS))
+                now = asyncio.get_running_loop().time()
+                seconds = max(STORE_SECONDS, (self._deadline - now) / 2 if proves else 0)
+                report.extend(min(self._deadline, now + seconds))
                 return await report.ask(SQL[statement], {**self._named, **named})
         except Unavailable:
             self._found.unsearched.append(f"{database.name}: {statement.partition('_')[2]}")
+            self._found.is_sure &= not proves
             return ()

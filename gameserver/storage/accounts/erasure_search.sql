@@ -1,6 +1,7 @@
 -- Looking for what an erasure must not have left in rows of others. Tables: ledger, ledger_kept, inbox, outbox, bans,
 -- devices, players, claims, accounts_owned_slots.
--- :id the erased player; :words its names as a pattern of whole words. Each is a scan, bounded by the session's statement_timeout.
+-- :id the erased player; :words its names as a pattern of whole words, in any case. Each is a scan, bounded by
+-- the session's statement_timeout.
 
 -- name: names_claims
 -- The names that the player has claimed, in whatever state.
@@ -32,19 +33,19 @@ select count(*) from outbox where player_id = :id
 
 -- name: words_inbox
 -- Rows of others that have one of the names as a word.
-select count(*) from inbox where player_id <> :id and cast(payload as text) ~ :words
+select count(*) from inbox where player_id <> :id and cast(payload as text) ~* :words
 
 -- name: words_outbox
-select count(*) from outbox where player_id <> :id and cast(payload as text) ~ :words
+select count(*) from outbox where player_id <> :id and cast(payload as text) ~* :words
 
 -- name: words_ledger
 -- What another player was named itself doesn't count.
 select count(*) from ledger
-where player_id <> :id and (cast(args as text) ~ :words or cast(outcome -> 'events' as text) ~ :words)
+where player_id <> :id and (cast(args as text) ~* :words or cast(outcome -> 'events' as text) ~* :words)
 
 -- name: words_kept
 select count(*) from ledger_kept
-where player_id <> :id and (cast(args as text) ~ :words or cast(outcome -> 'events' as text) ~ :words)
+where player_id <> :id and (cast(args as text) ~* :words or cast(outcome -> 'events' as text) ~* :words)
 
 -- name: words_bans
 select count(*) from bans where player_id <> :id and concat_ws(' ', said, reason) ~* :words
@@ -54,4 +55,4 @@ select count(*) from devices where player_id <> :id and label ~* :words
 
 -- name: words_players
 -- What rules keep of a player.
-select count(*) from players where id <> :id and cast(data as text) ~ :words
+select count(*) from players where id <> :id and cast(data as text) ~* :words

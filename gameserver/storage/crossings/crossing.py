@@ -6,6 +6,7 @@ from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.crossings.campaigns import campaigns, operator_letters
 from gameserver.storage.crossings.claims import ClaimCheck
+from gameserver.storage.crossings.erasures import erasures
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.items import items_of_players, players_of_items
 from gameserver.storage.crossings.letters import letters
@@ -34,6 +35,7 @@ async def reconciled(
         findings += await players_of_items(back, members["players"])
     if back.players or database is control:
         findings += await seasons(slots, control, back)
+    findings += await erasures(control, back)
     if back.players:
         findings += await operator_letters(control, back)
         findings += await letters(back, members["players"])

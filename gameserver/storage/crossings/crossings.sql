@@ -225,3 +225,10 @@ from (
     left join audit_ends e on e.entry = a.id
 ) as l
 order by l.id
+
+-- name: erasures
+-- A key (id), $2 how many, $3 since: on the control database, erasures of players that ended since then, or didn't end.
+select a.id, a.target as player, a.at, a.action = 'erase' and coalesce(e.at, a.at) >= $3 as wanted
+from (select * from audit where id > $1::bigint order by id limit $2) as a
+left join audit_ends e on e.entry = a.id
+order by a.id

@@ -76,10 +76,10 @@ class ErasureAnswer(TypedDict):
     """What was erased of a player, in rows or keys by store, and what a search still finds: nothing, if complete.
 
     `mentions` are names found as words in what is others', by store: they may be somebody else's. `unsearched` are
-    stores of others that couldn't be searched in time, and `mentions` where its names had been erased before and nobody
-    knows what to look for. Backups have what they had until they expire. A preview has erased nothing and has no
-    `command_id`: it says in `changes` and `ranks` what would be gone; of a player that was deleted before, how much
-    there still is.
+    stores of others that couldn't be searched in time (not complete, if letters or claims of the player may be there),
+    and `mentions` where its names had been erased before and nobody knows what to look for. Backups have what they had
+    until they expire. A preview has erased nothing and has no `command_id`: it says in `changes` and `ranks` what would
+    be gone; of a player that was deleted before, how much there still is.
     """
 
     preview: bool

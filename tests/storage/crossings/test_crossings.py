@@ -9,6 +9,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from gameserver.app import Core, restoring
+from gameserver.app.restoring import CLOCKS_APART
+from gameserver.commands import erasure
+from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.items.grants import Grants
@@ -110,6 +113,26 @@ async def test_letters_with_one_end_in_the_undone_past_are_listed_and_one_that_i
     async with working(settings) as core, carrying(core):
         await drained(core)
         assert await held(core, here.id) == {"potion": 4}
+
+
+async def test_players_that_were_erased_since_are_listed_also_those_of_other_databases(
+    servers: Servers, settings: Settings
+) -> None:
+    async with served(settings) as (api, core):
+        earlier, *players = await asyncio.gather(*(api.sign_up() for _ in range(8)))
+        await erase(core, int(earlier.id))
+    since = datetime.now(UTC)
+    async with undone(servers, settings, "two"), served(settings) as (api, core):
+        for player in players[:3]:
+            await erase(core, int(player.id))
+        await erase(core, int(players[0].id))
+    found = await reconciled(settings, "two", since + CLOCKS_APART)
+    listed = [row["player"] for row in found["erasures_undone"].listed]
+    assert listed == [player.id for player in players[:3]]
+
+
+async def erase(core: Core, player_id: int) -> None:
+    await erasure.erase(core.commands.erasures, player_id, ChangedBy("a", "a test", command_id()))
 
 
 async def test_what_players_paid_elsewhere_for_what_is_undone_comes_back(

@@ -6,11 +6,12 @@ from sqlalchemy import text
 
 from gameserver.commands import admins
 from gameserver.rules.roles import Role
-from gameserver.storage.accounts import erasure
+from gameserver.storage.accounts import erasure, erasure_search
 from gameserver.storage.operators.admin_keys import NewKey
 from tests.support.client import ADMIN_KEY, Api, Signed
 from tests.support.nodes import InProcessNode
 from tests.transport.console.conftest import sign_in, violations
+from tests.transport.http.test_erasure import CANCELLED
 
 
 async def erase(page: Page, who: Signed, shown: str) -> None:
@@ -41,8 +42,13 @@ async def test_a_player_that_has_deleted_itself_is_erased_until_its_receipt_is_c
         await erase(page, who, "names")
         await expect(page.get_by_text("A search still finds something")).to_be_visible()
     assert not await violations(page)
+    with monkeypatch.context() as faulty:
+        faulty.setitem(erasure_search.SQL, "letters_kept", text(CANCELLED))
+        await erase(page, who, "Nothing will change.")
+        await expect(page.get_by_text("Letters or claims of it may be left")).to_be_visible()
+        await expect(page.get_by_text("one: kept")).to_be_visible()
     await erase(page, who, "Nothing will change.")
     await expect(page.get_by_text("a search finds nothing of it any more")).to_be_visible()
     await expect(page.get_by_role("button", name="Erase…")).to_have_count(0)
     await page.get_by_role("link", name="audit log").click()
-    await expect(page.get_by_role("row").filter(has_text="article 17")).to_have_count(2)
+    await expect(page.get_by_role("row").filter(has_text="article 17")).to_have_count(3)

@@ -1,6 +1,7 @@
 """An erasure takes every text of a player from every store, also what the ledger's weeks have outlived."""
 
 import asyncio
+import itertools
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -10,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from gameserver.commands.own_history import OwnHistory
 from gameserver.config.settings import Settings
-from gameserver.rules.errors import NameTaken
+from gameserver.rules.errors import DatabaseUnavailable, NameTaken
+from gameserver.storage.accounts import own_ledger
 from gameserver.storage.accounts.claims import Key, KeyKind
+from gameserver.storage.accounts.own_ledger import OwnLedger
 from gameserver.storage.ids import LARGEST_ID, slot_of
 from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.partitions import ensure_partitions
@@ -255,7 +259,44 @@ async def test_nothing_is_erased_while_a_letter_is_on_its_way(api: Api, node: In
     assert await found(node, "zyxwvut", "xanadu") == []
 
 
-async def test_a_deleted_player_can_be_looked_at_before_it_is_erased(api: Api, node: InProcessNode) -> None:
+@pytest.mark.parametrize("fault", ["time is over", "answers are lost"])
+async def test_an_erasure_of_a_long_ledger_goes_on_where_it_was(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    who, other, third = await api.sign_up("mage", name=FIRST), await api.sign_up("mage"), await api.sign_up("mage")
+    await whisper(api, other, third, f"Have you seen {FIRST}?")
+    await ask(api, who, "POST", "/name", name=SECOND)
+    for number in range(4):
+        await whisper(api, who, other, f"letter Xanadu {number}")
+        await api.act(who)
+    monkeypatch.setattr(own_ledger, "ROWS", 2)
+    advance, over = OwnLedger.advance, itertools.cycle([False, False, False, True])
+
+    async def then_is_lost(*args: Any) -> Any:
+        advanced = await advance(*args)
+        if next(over):
+            raise DatabaseUnavailable
+        return advanced
+
+    if fault == "time is over":
+        monkeypatch.setattr(OwnHistory, "_is_over", lambda _: next(over))
+    else:
+        monkeypatch.setattr(OwnLedger, "advance", then_is_lost)
+    waits = []
+    while (answer := await change(api, "POST", who, "/erasure")).status == 503:
+        waits.append(answer.body["detail"])
+        assert len(waits) < 20, waits
+    assert len(waits) > 1
+    receipt = answer.body
+    assert (receipt["complete"], receipt["names"], receipt["unsearched"]) == (True, 2, []), receipt
+    assert receipt["mentions"] == {"inbox": 1, "ledger": 2}, "names of rows that were erased before are known still"
+    assert receipt["erased"]["ledger"] < 10, "what was erased before isn't erased again"
+    assert await found(node, "xanadu", "abracadab") == []
+
+
+async def test_a_deleted_player_can_be_looked_at_before_it_is_erased(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     who, other = await api.sign_up("mage", name=FIRST), await api.sign_up("mage")
     await whisper(api, who, other, "a letter")
     await note(api, who, "A regular.")
@@ -266,6 +307,10 @@ async def test_a_deleted_player_can_be_looked_at_before_it_is_erased(api: Api, n
         "names": 1, "letters": 1, "bans": 0, "notes": 1
     }  # fmt: skip
     assert await found(node, "zyxwvut")
+    with monkeypatch.context() as slow:
+        slow.setattr(OwnHistory, "_is_over", lambda _: True)
+        shown = (await change(api, "POST", who, "/erasure", preview=True)).body["changes"]
+        assert (shown["names"]["before"], shown["letters"]["before"]) == ("at least 1", "at least 0")
     assert (await erase(api, who))["complete"] is True
     shown = (await change(api, "POST", who, "/erasure", preview=True)).body
     assert shown["changes"]["names"] == {"before": 0, "after": 0}

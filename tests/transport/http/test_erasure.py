@@ -40,7 +40,12 @@ NAME = "Zyxwvut Qponm"
 
 @pytest.fixture
 async def node(settings: Settings, tmp_path: Path) -> AsyncIterator[InProcessNode]:
-    chatty = with_rules(settings, tmp_path, {"whisper": f"{RULES}:whisper"}, {"whispered": f"{RULES}:whispered"})
+    chatty = with_rules(
+        settings,
+        tmp_path,
+        {name: f"{RULES}:{name}" for name in ("whisper", "remember")},
+        {"whispered": f"{RULES}:whispered"},
+    )
     async with AsyncExitStack() as stack:
         yield await start_node(stack, chatty)
 
@@ -84,6 +89,33 @@ async def test_a_receipt_says_where_others_still_mention_a_name(api: Api) -> Non
     assert receipt["complete"] is True
     # The sender's row of the action, the letter's in the ledger and in the inbox; a part of a longer name isn't one.
     assert receipt["mentions"] == {"audit": 1, "inbox": 1, "ledger": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("철수", "철수가 왔다."),
+        ("Zyxwvut", "zYXWVUT가 왔다."),
+        ("ÉMILIE", "émilie!"),
+        ("太郎", "山田太郎さん"),
+        ("ด๋าริน", "คุณด๋ารินมา"),
+    ],
+)
+async def test_a_name_is_found_as_its_script_writes_words(
+    api: Api, node: InProcessNode, name: str, written: str
+) -> None:
+    who, other, third = await api.sign_up("mage", name=name), await api.sign_up("mage"), await api.sign_up("mage")
+    await whisper(api, other, third, written)
+    assert (await api.act(other, "remember", text=written)).status == 200
+    async with connected(node.core.slots.owner("players", slot_of(int(other.id))).url) as connection:
+        await connection.execute(
+            "insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)"
+            " values ($1, $2, $3, 0, 'mail:of_another_game', $2, json_build_object('text', $4::text), now())",
+            slot_of(int(other.id)), int(other.id), command_id(), written,
+        )  # fmt: skip
+        receipt = (await change(api, "POST", who, "/erasure")).body
+        await connection.execute("delete from outbox")
+    assert receipt["mentions"] == {"inbox": 1, "ledger": 3, "outbox": 1, "players": 1}
 
 
 async def test_a_receipt_says_what_operators_have_written_of_a_name(api: Api) -> None:
@@ -176,12 +208,34 @@ async def test_a_receipt_says_that_nobody_has_looked_for_names_that_arent_known_
     assert (again["complete"], again["mentions"], again["unsearched"]) == (True, {}, ["mentions"])
 
 
+CANCELLED = "select cast(pg_cancel_backend(pg_backend_pid()) as int) from pg_sleep(0) where cast(:id as bigint) > 0"
+
+
 async def test_a_store_that_cant_be_searched_in_time_is_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    who = await api.sign_up("mage")
-    cancelled = "select cast(pg_cancel_backend(pg_backend_pid()) as int) from pg_sleep(0) where cast(:id as bigint) > 0"
-    monkeypatch.setitem(erasure_search.SQL, "letters_inbox", text(cancelled))
-    receipt = (await change(api, "POST", who, "/erasure")).body
-    assert (receipt["complete"], receipt["unsearched"]) == (True, ["one: inbox", "two: inbox"])
+    """A receipt isn't complete then, if what it needs for that wasn't searched."""
+    receipts = {}
+    for statement in (
+        "words_ledger",
+        "letters_inbox",
+        "letters_ledger",
+        "letters_kept",
+        "names_claims",
+        "waiting_outbox",
+    ):
+        who = await api.sign_up("mage")
+        with monkeypatch.context() as slow:
+            slow.setitem(erasure_search.SQL, statement, text(CANCELLED))
+            receipt = (await change(api, "POST", who, "/erasure")).body
+        assert not any(receipt["left"].values())
+        receipts[statement] = (receipt["complete"], receipt["unsearched"])
+    assert receipts == {
+        "words_ledger": (True, ["one: ledger", "two: ledger"]),
+        "letters_inbox": (False, ["one: inbox", "two: inbox"]),
+        "letters_ledger": (False, ["one: ledger", "two: ledger"]),
+        "letters_kept": (False, ["one: kept", "two: kept"]),
+        "names_claims": (False, ["one: claims", "two: claims"]),
+        "waiting_outbox": (False, ["one: outbox", "two: outbox"]),
+    }
 
 
 async def test_a_receipt_comes_in_time_however_long_the_stores_take(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

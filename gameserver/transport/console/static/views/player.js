@@ -83,9 +83,7 @@ function Receipt({ receipt, admin, onErased }) {
   const rows = (counts) => Object.entries(counts).map(([store, count]) => [store, number(count)]);
   return html`
     <h1>Receipt of an erasure</h1>
-    <p role="status">${receipt.complete
-      ? 'The player is deleted, and a search finds nothing of it any more.'
-      : 'A search still finds something: erase the player again.'} The
+    <p role="status">${told(receipt)} The
       <${Link} to=${urlOf('audit', [], { target: receipt.player, action: 'erase' })}>audit log<//> keeps these figures.</p>
     ${!receipt.complete && html`<${EraseAgain} id=${receipt.player} admin=${admin} onErased=${onErased} />`}
     <dl class="tiles">
@@ -99,6 +97,12 @@ function Receipt({ receipt, admin, onErased }) {
       empty="Nowhere that was searched. Backups have what they had until they expire." /></div>
     ${receipt.unsearched.length > 0 && html`<p class="fault">Not searched: ${receipt.unsearched.join(', ')}.</p>`}
   `;
+}
+
+function told({ complete, left }) {
+  if (complete) return 'The player is deleted, and a search finds nothing of it any more.';
+  if (Object.values(left).some((count) => count > 0)) return 'A search still finds something: erase the player again.';
+  return 'Letters or claims of it may be left where time was too short to search: erase the player again.';
 }
 
 function Head({ page }) {

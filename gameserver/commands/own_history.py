@@ -1,0 +1,104 @@
+"""Erasing the ledger of a deleted player in pieces, with the letters that its rows have sent, as far as there is time.
+
+Law: a row is erased after the letters it names, and every row is searched once more when all are erased. What one
+attempt has done the next one doesn't do again, however long the ledger is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from gameserver.rules.errors import Unavailable
+from gameserver.storage.accounts import own_ledger
+from gameserver.storage.accounts.erased_letters import ErasedLetter
+from gameserver.storage.accounts.own_ledger import FIRST, OwnLedger, OwnRow, Progress
+
+ForgetLetters = Callable[[Sequence[ErasedLetter]], Awaitable[int]]
+"""How many keys of Redis had them, too."""
+
+
+@dataclass(slots=True)
+class ErasedHistory:
+    """What was erased this time, the names that were found up to now, and how many rows a search finds still."""
+
+    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(own_ledger.TABLES, 0))
+    letters: set[ErasedLetter] = field(default_factory=set)
+    redis: int = 0
+    names: frozenset[str] = frozenset()
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHistory:
+    """One player's, until a moment of the event loop's clock."""
+
+    ledger: OwnLedger
+    player_id: int
+    deadline: float
+
+    async def erase(self, progress: Progress, forget: ForgetLetters) -> ErasedHistory:
+        """Raises Unavailable when the time is over, with what was done until then kept."""
+        history = ErasedHistory()
+        while True:
+            self._require_time()
+            rows = await self.ledger.look(self.player_id, progress.after)
+            if progress.searching:
+                then = _searched(progress, rows)
+            elif rows:
+                then = _erased(progress, await self._without_letters(rows, history, forget))
+            else:
+                then = progress._replace(searching=True, after=FIRST)
+            if progress.searching and len(rows) < own_ledger.ROWS:
+                history.names, history.left = then.names, then.left
+                return history
+            progress = await self._advanced(progress, then, history)
+
+    async def foresee(self, progress: Progress) -> tuple[frozenset[str], int, bool]:
+        """The names and the number of letters that would be erased, and whether these are all."""
+        names, letters = progress.names, 0
+        while not progress.searching and not self._is_over():
+            rows = await self.ledger.look(self.player_id, progress.after)
+            names, letters = names.union(*(row.names for row in rows)), letters + sum(len(row.letters) for row in rows)
+            if len(rows) < own_ledger.ROWS:
+                return names, letters, True
+            progress = _erased(progress, rows)
+        return names, letters, progress.searching
+
+    async def _without_letters(
+        self, rows: Sequence[OwnRow], history: ErasedHistory, forget: ForgetLetters
+    ) -> list[OwnRow]:
+        """The first rows, as many as there is time for, whose letters are erased."""
+        done = list[OwnRow]()
+        for row in rows:
+            if row.letters:
+                if self._is_over():
+                    break
+                history.redis += await forget(row.letters)
+                history.letters.update(row.letters)
+            done.append(row)
+        return done
+
+    async def _advanced(self, progress: Progress, then: Progress, history: ErasedHistory) -> Progress:
+        then, erased = await self.ledger.advance(self.player_id, progress, then)
+        for table, count in erased.items():
+            history.rows[table] += count
+        return then
+
+    def _is_over(self) -> bool:
+        return asyncio.get_running_loop().time() >= self.deadline
+
+    def _require_time(self) -> None:
+        if self._is_over():
+            problem = "The player is deleted, and its ledger is being erased: send this again to go on."
+            raise Unavailable(problem, retry_after=1)
+
+
+def _erased(progress: Progress, rows: Sequence[OwnRow]) -> Progress:
+    if not rows:
+        return progress
+    return progress._replace(after=rows[-1].command_id, names=progress.names.union(*(row.names for row in rows)))
+
+
+def _searched(progress: Progress, rows: Sequence[OwnRow]) -> Progress:
+    after = rows[-1].command_id if rows else progress.after
+    return progress._replace(after=after, left=progress.left + sum(row.speaks for row in rows))

@@ -18,17 +18,20 @@ RETRYABLE = frozenset(
         "outcome_unknown",
         "board_unavailable",
         "sessions_unavailable",
+        "presence_unavailable",
+        "friends_unavailable",
+        "rules_changing",
+        "class_missing",
         "internal",
         "too_many_messages",
         "rate_limited",
+        "too_many_changes",
     }
 )
 # The documentation says of these that nothing took effect; after any other retryable error the fate is open.
 NO_EFFECT = frozenset(
     {"overloaded", "database_unavailable", "sessions_unavailable", "board_unavailable", "rate_limited"}
 )
-# Refused by a rule for so many seconds: the command's answer is final, another one may be sent after them.
-REFUSED_FOR_NOW = frozenset({"cooling_down"})
 NOT_A_RULE = frozenset(
     {
         "bad_input",
@@ -116,18 +119,17 @@ def lost(code: str, *, arrived: bool) -> LostError:
 
 
 def kind_of(code: str, status: int | None, retry_after: float | None) -> AnswerKind:
-    """Sort an error by its code, then by its HTTP status, which is None on a socket."""
+    """Sort an error by its code, then by its HTTP status, which is None on a socket.
+
+    A rule's refusal is the command's final answer, also with a time: another command may be sent after it.
+    """
     if code in NEEDS_LOGIN:
         return AnswerKind.LOGIN
-    if code in REFUSED_FOR_NOW:
-        return AnswerKind.REFUSED
-    if code in RETRYABLE or retry_after is not None or status == 429 or (status or 0) >= 500:
+    if code in RETRYABLE or status == 429 or (status or 0) >= 500:
         return AnswerKind.RETRY
-    if code in NOT_A_RULE:
-        return AnswerKind.FAILED
-    if status in (None, 409) or code == "not_on_board":
+    if code not in NOT_A_RULE and (status in (None, 409) or code == "not_on_board"):
         return AnswerKind.REFUSED
-    return AnswerKind.FAILED
+    return AnswerKind.FAILED if retry_after is None else AnswerKind.RETRY
 
 
 def refusal(error: Mapping[str, Any], status: int | None, retry_after: float | None, node: str = "") -> Answer:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from gameserver.commands import boards, play
 from gameserver.commands.boards import Leaderboards, Ranked
 from gameserver.commands.play import Play
-from gameserver.rules.errors import BadInput, FieldProblem
+from gameserver.rules.errors import BadInput, FieldProblem, TooManyFriends
 from gameserver.rules.player import Player
 from gameserver.storage.rooms import SocialRoom
 from gameserver.storage.sessions.sessions import Session
@@ -24,7 +24,7 @@ class Friendships:
 
 
 async def befriend(social: Friendships, session: Session, friend_id: int) -> None:
-    """Adds a friend to the caller's; a repeat changes nothing.
+    """Adds a friend to the caller's; a repeat changes nothing. Friends that were deleted make room for it.
 
     Raises BadInput for the caller itself, PlayerNotFound, TooManyFriends, TooManyChanges, SessionRevoked and
     what is unavailable.
@@ -32,8 +32,24 @@ async def befriend(social: Friendships, session: Session, friend_id: int) -> Non
     if friend_id == session.player_id:
         raise BadInput("You can't be your own friend.", errors=[FieldProblem("id", "is your own")])
     await play.read(social.play, friend_id)
+    change = FriendChange(session.player_id, session.epoch, friend_id)
     async with social.play.turns.change(session.player_id):
-        await social.room.friends.add(FriendChange(session.player_id, session.epoch, friend_id))
+        try:
+            await social.room.friends.add(change)
+        except TooManyFriends:
+            if not await _remove_deleted(social, session):
+                raise
+            await social.room.friends.add(change)
+
+
+async def _remove_deleted(social: Friendships, session: Session) -> bool:
+    """Removes the caller's friends that don't exist any more: nobody is shown them. Whether there were any."""
+    ids = await social.room.friends.of(session.player_id)
+    players = await social.play.players.read(ids)  # raises where a database is silent
+    deleted = [friend_id for friend_id in ids if friend_id not in players]
+    for friend_id in deleted:
+        await social.room.friends.remove(FriendChange(session.player_id, session.epoch, friend_id))
+    return bool(deleted)
 
 
 async def unfriend(social: Friendships, session: Session, friend_id: int) -> None:

@@ -33,7 +33,10 @@ async def enter(live: LivePlayers, player_id: int, seen: Seen) -> Opened:
 
 
 async def proclaim(live: LivePlayers, text: str, player_id: int | None) -> int:
-    """Sends a notice to one player, or to all, also to those that resume while it is stored; the notice's number.
+    """Sends a notice to one player, or to all; the notice's number.
+
+    One player gets it when it comes, within hours. All are those that are connected, and those that resume a stream
+    while the notice is stored.
 
     Raises PresenceUnavailable.
     """

@@ -78,9 +78,9 @@ async def of_player(exports: PlayerExports, player_id: int) -> AsyncGenerator[Ex
             question = replace(question, before=entries[-1].id)
 
 
-async def own(exports: PlayerExports, session: Session) -> AsyncGenerator[ExportPart, None]:
+async def own(exports: PlayerExports, session: Session, address: str | None) -> AsyncGenerator[ExportPart, None]:
     """For the player itself. Raises RateLimited, Overloaded, PlayerNotFound, DatabaseUnavailable."""
-    async with exports.places.place(session.player_id):
+    async with exports.places.place(session.player_id, address):
         await exports.places.turn()
         with using(Purpose.READS):
             page = await player_page.page(exports.pages, session.player_id)

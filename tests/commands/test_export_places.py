@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from gameserver.commands import export_places
-from gameserver.commands.export_places import PARTS_A_SECOND, PLACES, ExportPlaces
+from gameserver.commands.export_places import PARTS_A_SECOND, PER_ADDRESS, PLACES, ExportPlaces
 from gameserver.rules.errors import Overloaded, RateLimited
 
 
@@ -14,22 +14,34 @@ async def test_a_player_has_one_export_under_way_and_a_node_a_bounded_number() -
     places = ExportPlaces()
     async with AsyncExitStack() as stack:
         for player_id in range(1, PLACES):
-            await stack.enter_async_context(places.place(player_id))
+            await stack.enter_async_context(places.place(player_id, None))
         with pytest.raises(RateLimited):
-            await stack.enter_async_context(places.place(1))
-        async with places.place(PLACES):
+            await stack.enter_async_context(places.place(1, None))
+        async with places.place(PLACES, None):
             with pytest.raises(Overloaded):
-                await stack.enter_async_context(places.place(PLACES + 1))
-        await stack.enter_async_context(places.place(PLACES + 1))
+                await stack.enter_async_context(places.place(PLACES + 1, None))
+        await stack.enter_async_context(places.place(PLACES + 1, None))
+
+
+async def test_an_address_has_few_of_the_places_however_many_players_it_has() -> None:
+    places = ExportPlaces()
+    async with AsyncExitStack() as stack:
+        for player_id in range(PER_ADDRESS):
+            await stack.enter_async_context(places.place(player_id, "203.0.113.7"))
+        with pytest.raises(RateLimited):
+            await stack.enter_async_context(places.place(PLACES, "203.0.113.7"))
+        await stack.enter_async_context(places.place(PLACES, "203.0.113.8"))
+    async with places.place(PLACES, "203.0.113.7"):
+        pass
 
 
 async def test_an_export_that_takes_too_long_ends_and_its_place_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_places, "LONGEST_SECONDS", 0.01)
     places = ExportPlaces()
     with pytest.raises(TimeoutError):
-        async with places.place(1):
+        async with places.place(1, None):
             await asyncio.Event().wait()
-    async with places.place(1):
+    async with places.place(1, None):
         pass
 
 

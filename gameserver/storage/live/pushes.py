@@ -59,6 +59,8 @@ class StoredPush:
 class Opened:
     """A stream's last number; with `resumed`, `missed` is everything after what the client has seen.
 
+    Without it, `missed` is what waited for the player since before any client knew of the stream.
+
     With `mail_skipped`, letters of a sender that sent many are missing from it; they are in the inbox.
     """
 

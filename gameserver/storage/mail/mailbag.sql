@@ -35,18 +35,18 @@ on conflict (slot, player_id, other_id) do update set rest = excluded.rest, arri
 
 -- name: trim
 -- $1 slots, $2 players, $3 how many letters to leave, $4 how many of them of one sender: deletes the least important
--- letters of inboxes. The server's (rewards) stay longest, then each sender's newest, the oldest go first.
+-- letters of inboxes. The server's (rewards) stay longest, then each sender's newest, the first to arrive go first.
 -- They are found once, or a plan may find them anew for each row that the player has.
 with gone as materialized (
     select wanted.slot, wanted.player_id, surplus.mail_id
     from unnest($1::smallint[], $2::bigint[]) as wanted(slot, player_id),
          lateral (
              select r.mail_id
-             from (select l.mail_id, l.sender,
-                          row_number() over (partition by l.sender order by l.mail_id desc) as nth
+             from (select l.mail_id, l.sender, l.at,
+                          row_number() over (partition by l.sender order by l.at desc) as nth
                    from inbox l
                    where l.slot = wanted.slot and l.player_id = wanted.player_id and l.refused is null) as r
-             order by r.sender = 0 desc, r.nth <= $4 desc, r.mail_id desc
+             order by r.sender = 0 desc, r.nth <= $4 desc, r.at desc
              offset $3
          ) as surplus
 )

@@ -118,7 +118,7 @@ class Committer:
         return player_id in self._waiting or player_id in self._busy
 
     async def run(self) -> None:
-        """Works until cancelled; then whatever is still queued is answered as overloaded."""
+        """Works until cancelled; then whatever is still queued is answered as overloaded, or unknown."""
         QUEUED.labels(self._database.name).set_function(lambda: self._queued)
         try:
             async with asyncio.TaskGroup() as group:
@@ -129,7 +129,7 @@ class Committer:
             self._closed = True
             for queue in list(self._waiting.values()):
                 for pending in queue:
-                    self._answer(pending, stopping())
+                    self._answer(pending, stopping(pending))
             self._waiting.clear()
             self._quiet.announce_all()
 

@@ -43,11 +43,16 @@ class Pending:
             self.future.set_exception(answer)
 
 
-def too_late(pending: Pending) -> GameError:
-    """The answer at the command's deadline, or when nothing will try it again."""
+def ended(pending: Pending, error: GameError) -> GameError:
+    """The answer to a command that nothing will try again: the error, unless it may have taken effect."""
     if pending.unsure:
         return OutcomeUnknown("Whether the command took effect isn't known yet: send it again.", retry_after=1)
-    return DatabaseUnavailable("The command could not be committed in time.", retry_after=1)
+    return error
+
+
+def too_late(pending: Pending) -> GameError:
+    """The answer at the command's deadline, or when its transaction is given up."""
+    return ended(pending, DatabaseUnavailable("The command could not be committed in time.", retry_after=1))
 
 
 def queue_full() -> GameError:
@@ -55,6 +60,6 @@ def queue_full() -> GameError:
     return Overloaded("Too many commands are waiting.", retry_after=1)
 
 
-def stopping() -> GameError:
-    """The answer to commands that are still queued when the node stops."""
-    return Overloaded("The node is stopping.", retry_after=1)
+def stopping(pending: Pending) -> GameError:
+    """The answer to a command that is still queued when the node stops."""
+    return ended(pending, Overloaded("The node is stopping.", retry_after=1))

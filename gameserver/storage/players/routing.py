@@ -13,7 +13,7 @@ from gameserver.rules.errors import Overloaded
 from gameserver.storage.ids import slot_of
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.committer import EXPIRY_SECONDS, Committer, GiveBack
-from gameserver.storage.players.pending import CommitLimits, Pending, queue_full, stopping, too_late
+from gameserver.storage.players.pending import CommitLimits, Pending, ended, queue_full, stopping, too_late
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import LOOK_SECONDS, Slots
 from gameserver.waiting import Bell
@@ -70,7 +70,7 @@ class Router:
                 return
 
     async def run(self) -> None:
-        """Works until cancelled; then whatever is still parked is answered as overloaded."""
+        """Works until cancelled; then whatever is still parked is answered as overloaded, or unknown."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 # Committers made so far start here, later ones as they are made.
@@ -89,7 +89,7 @@ class Router:
         finally:
             for parked in self._parked.values():
                 for pending in parked:
-                    pending.answer(stopping())
+                    pending.answer(stopping(pending))
             self._parked.clear()
 
     def _owner(self, player_id: int) -> Database:
@@ -140,4 +140,4 @@ class Router:
                 try:
                     committer.submit(pending)
                 except Overloaded as error:
-                    pending.answer(error)
+                    pending.answer(ended(pending, error))

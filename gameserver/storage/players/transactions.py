@@ -18,7 +18,7 @@ from gameserver.rules.errors import Internal
 from gameserver.storage.players.batch import Batch
 from gameserver.storage.players.command import Answer, Command, LeftOver, LockedElsewhere, Verdict
 from gameserver.storage.players.gathering import SQL
-from gameserver.storage.players.pending import CommitLimits, Pending, too_late
+from gameserver.storage.players.pending import CommitLimits, Pending, ended, too_late
 from gameserver.storage.players.rule_time import RuleTime
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import CommitUnsure
@@ -200,7 +200,7 @@ class Transactions:
             request_id=command.request_id,
             exc_info=error,
         )
-        self._answer(batch[0], Internal("The action could not be carried out."))
+        self._answer(batch[0], ended(batch[0], Internal("The action could not be carried out.")))
         return []
 
     async def _lost(self, link: Link, batch: Sequence[Pending], error: BaseException) -> None:

@@ -69,7 +69,7 @@ async def export_player(request: web.Request, _: str) -> web.StreamResponse:
 async def export_me(request: web.Request, session: Session) -> web.StreamResponse:
     callers.count_read(request, session)
     callers.count_export(request, session)
-    parts = player_export.own(request.app[COMMANDS].player_exports, session)
+    parts = player_export.own(request.app[COMMANDS].player_exports, session, callers.address(request))
     return await _exported(request, _paced(request, session, parts))
 
 

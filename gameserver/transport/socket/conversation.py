@@ -178,7 +178,8 @@ async def _greet(conversation: Conversation, pacing: FramePacing) -> bool:
     except Exception:
         log.exception("a hello failed")
         fault = Internal()
-    channel.fail(fault, wire.close_code_of(type(fault)), frame_id=_id_of(frame))
+    # A player that says hello too often pays for it alone, not its address.
+    channel.turn_away(fault, wire.close_code_of(type(fault)), frame_id=_id_of(frame))
     return False
 
 

@@ -35,10 +35,34 @@ async def test_a_stream_lives_for_minutes_after_it_was_read_whatever_is_sent(red
     assert STREAM_MS - 5000 < await redis.pttl("gs:pushes:{7}") <= STREAM_MS
 
 
-async def test_a_notice_to_one_player_waits_for_it(redis: Redis) -> None:
+@pytest.mark.parametrize("seen", [Seen(), Seen("expired", 3)], ids=["a new client", "one that was away for long"])
+async def test_a_notice_to_one_player_waits_for_it(redis: Redis, seen: Seen) -> None:
     pushes = Pushes(redis)
+    await pushes.add_notice({"text": "to all, before"})
+    await pushes.load_notices()
     assert await pushes.keep(7, "notice", {"text": "hello"}) == 1
     assert await redis.pttl("gs:stream:{7}") > STREAM_MS
+    opened = await pushes.open(7, seen)
+    assert (opened.resumed, opened.before_missed) == (False, 0)
+    assert [(push.seq, push.data["text"]) for push in opened.missed] == [(1, "hello")]
+    # Whoever comes next begins from now, as with any stream; a client that lost its connection resumes.
+    another = await pushes.open(7, seen)
+    assert (another.resumed, another.seq, another.missed) == (False, 1, [])
+    again = await pushes.open(7, Seen(opened.stream, 0))
+    assert (again.resumed, len(again.missed)) == (True, 1)
+    assert await redis.pttl("gs:pushes:{7}") <= STREAM_MS
+
+
+async def test_a_waiting_notice_that_a_node_of_an_older_version_passed_over_is_no_gap_for_its_client(
+    redis: Redis,
+) -> None:
+    pushes = Pushes(redis)
+    await pushes.keep(7, "notice", {"text": "hello"})
+    opened = await pushes.open(7, Seen())
+    await redis.hset("gs:stream:{7}", "unopened", 1)  # which such a node leaves
+    again = await pushes.open(7, Seen(opened.stream, 1))
+    assert (again.resumed, again.missed) == (True, [])
+    assert (await pushes.open(7, Seen())).missed == []
 
 
 async def test_a_stream_that_was_evicted_without_its_tail_begins_anew_with_nothing_of_the_old_one(redis: Redis) -> None:

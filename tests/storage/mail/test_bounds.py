@@ -130,9 +130,11 @@ async def test_answers_and_the_servers_letters_are_never_refused(settings: Setti
 REWARD = '{"sender": "0", "board": "exp", "season": "1", "rank": 1, "exp": 1, "text": "well done"}'
 
 
-async def deliver(core: Core, recipient: Player, sender: int, kind: str, number: int, payload: str) -> Mail | None:
-    """Delivers a letter by the postman; what is in the inbox of it."""
-    key = command_id()
+async def deliver(
+    core: Core, recipient: Player, sender: int, kind: str, number: int, payload: str, hours: int = 0
+) -> Mail | None:
+    """Delivers a letter of a command dated so many hours ago, by the postman; what is in the inbox of it."""
+    key = command_id(3600 * hours)
     at = core.commands.accounts.policy.now()
     letter = SentLetter(sender, key, number, kind, recipient.id, payload, at, mail_id(sender, key, number))
     (ending,) = await postman_of(core).deliver([letter])
@@ -140,9 +142,9 @@ async def deliver(core: Core, recipient: Player, sender: int, kind: str, number:
     return next((mail for mail in await letters_of(core, recipient) if mail.mail_id == letter.mail_id), None)
 
 
-async def heal(core: Core, recipient: Player, sender: int) -> Mail | None:
+async def heal(core: Core, recipient: Player, sender: int, hours: int = 0) -> Mail | None:
     payload = f'{{"sender": "{sender}", "points": 1}}'
-    return await deliver(core, recipient, sender, "mail:healed", 0, payload)
+    return await deliver(core, recipient, sender, "mail:healed", 0, payload, hours)
 
 
 def change(player: Player, blocked: Player | int) -> BlockChange:
@@ -214,6 +216,21 @@ async def test_an_inbox_holds_what_matters_and_no_more(settings: Settings) -> No
         assert (senders[0], senders[7], senders[8]) == (3, 1, 1), "one sender's flood takes no other's place"
         await core.commands.play.inbox.forget(Forgotten(player.id, 0))
         assert await letters_of(core, player) == []
+
+
+async def test_an_inbox_loses_what_arrived_first_whenever_its_sender_says_that_it_was_sent(settings: Settings) -> None:
+    wide = widely_limited(settings)
+    async with working(wide.model_copy(update={"mail": MailSettings(inbox=20)})) as core:
+        player = await enlist(core)
+        for sender in range(10, 25):
+            assert await heal(core, player, sender) is not None
+        for hours in (1, 3, 2):
+            assert await heal(core, player, 7, hours) is not None
+        for sender in range(30, 42):
+            await heal(core, player, sender)
+        senders = [mail.sender for mail in await letters_of(core, player)]
+        assert set(senders) & {10, 11, 12, 13, 14, 15} == set()
+        assert senders.count(7) == 3
 
 
 async def test_an_inbox_from_before_there_was_a_bound_is_trimmed_by_its_next_letter(settings: Settings) -> None:

@@ -99,6 +99,21 @@ async def test_a_row_that_the_database_refuses_fails_its_own_command_alone(core:
     assert (await present(core, bad.id)).version == 1
 
 
+@pytest.mark.usefixtures("no_rest")
+async def test_a_row_that_the_database_refuses_isnt_final_for_a_command_that_may_have_committed(core: Core) -> None:
+    """Who knows of what it failed: what was reserved for it, if anything, has to stay until the ledger is asked."""
+    player = await enlist(core, database="one")
+    await wound(core, player.id)
+    async with connected(core.databases["one"].url) as other, connected(core.databases["one"].url) as watcher:
+        async with other.transaction():
+            await other.execute(HOLD, player.id)
+            waiting = asyncio.create_task(settled(core, [order(core, player.id, "rest")]))
+            while not await watcher.fetchval(TRIED_AGAIN, 0):
+                pass
+        (outcome,) = await waiting
+    assert isinstance(outcome, OutcomeUnknown)
+
+
 SLOW_REFUSAL = """
 create function refuse() returns trigger language plpgsql as $$
 begin perform pg_sleep(0.3); raise exception 'no rest'; end $$;

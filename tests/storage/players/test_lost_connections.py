@@ -1,7 +1,8 @@
 """What a command comes to when its transaction is lost: applied once, or not at all, and the caller is told which."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -13,10 +14,27 @@ from gameserver import app as application
 from gameserver.app import Core
 from gameserver.config.sections import WriteSettings
 from gameserver.config.settings import Settings
-from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, Unavailable
+from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, Overloaded, Unavailable
+from gameserver.storage.players.batch import Batch
+from gameserver.storage.players.command import Command, Receipt
+from gameserver.storage.players.committer import Committer, GiveBack
+from gameserver.storage.players.pending import CommitLimits, Pending
+from gameserver.storage.players.routing import Router
 from gameserver.storage.postgres import patience
+from gameserver.storage.postgres.database import Database
+from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
-from tests.support.deployment import FENCE, act, assert_ledger_explains, connected, enlist, ledger, superuser, working
+from tests.support.deployment import (
+    FENCE,
+    act,
+    assert_ledger_explains,
+    connected,
+    enlist,
+    ledger,
+    order,
+    superuser,
+    working,
+)
 from tests.support.servers import Servers
 from tests.support.standby import backend_in, missing_standby
 from tests.support.wait import wait_until
@@ -151,3 +169,40 @@ async def freeze_while(core: Core, other: Awaitable[object]) -> None:
         except asyncpg.LockNotAvailableError:
             pytest.fail("the fence is still held")
         await frozen.execute(text("select 1"))
+
+
+@pytest.mark.parametrize("place", ["queued", "parked", "sent on to a full queue"])
+@pytest.mark.parametrize("unsure", [True, False])
+async def test_a_command_that_may_have_committed_is_never_answered_as_one_without_effect(
+    core: Core, place: str, unsure: bool
+) -> None:
+    """Its transaction was lost at the commit, and nothing tries it again: the node stops, or the next queue is full."""
+    full = place == "sent on to a full queue"
+    limits = CommitLimits(players=1, in_flight=0, queue=0 if full else 1, deadline=60, transaction=1)
+    committers: list[tuple[Committer, GiveBack]] = []
+
+    def make(database: Database, give_back: GiveBack) -> Committer:
+        committers.append((Committer(database, no_batch, limits, give_back), give_back))
+        return committers[-1][0]
+
+    router = Router(core.slots, limits, make)
+    router.posted(core.databases["one"])  # makes its committer
+    ((committer, give_back),) = committers
+    command = order(core, (await enlist(core, database="one")).id)
+    future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    pending = Pending(command, future, time.monotonic() + 60, unsure=unsure)
+    if place == "queued":
+        committer.submit(pending)
+    else:
+        give_back([pending])
+    run = asyncio.create_task((committer if place == "queued" else router).run())
+    await asyncio.sleep(0)  # a task that hasn't begun ends without its end
+    done, _ = await asyncio.wait([future], timeout=20 if full else 0)
+    assert bool(done) is full
+    await cancel_and_wait([run])
+    assert isinstance(future.exception(), OutcomeUnknown if unsure else Overloaded)
+
+
+def no_batch(commands: Sequence[Command]) -> Batch:
+    """There are no workers."""
+    raise AssertionError

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 import aiohttp
 import pytest
 
+from gameserver.commands import export_places
 from gameserver.config.limits import PerMinute, PerSecond
 from gameserver.config.settings import Settings
 from tests.support.client import Api
@@ -33,6 +34,16 @@ async def test_an_export_and_each_page_of_it_counts(settings: Settings) -> None:
             left += 1
         assert 0 < left <= BURST - PARTS
         assert (await api.ask("GET", "/v1/players/me/items", token=other.token)).status == 200
+
+
+async def test_exports_of_an_address_are_counted_together(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with AsyncExitStack() as stack:
+        strict = settings.model_copy(update={"limits": settings.limits.model_copy(update={"exempt": ()})})
+        api = await stack.enter_async_context(Api((await start_node(stack, strict)).url))
+        who = await api.sign_up()
+        assert (await api.ask("GET", EXPORT, token=who.token)).status == 200
+        monkeypatch.setattr(export_places, "PER_ADDRESS", 0)
+        assert (await api.ask("GET", EXPORT, token=who.token)).code == "rate_limited"
 
 
 async def test_an_export_waits_for_its_next_page_and_breaks_off_where_that_takes_too_long(settings: Settings) -> None:

@@ -179,21 +179,38 @@ async def test_the_sockets_that_a_player_opens_are_limited_and_those_that_are_op
 async def test_an_address_whose_sockets_have_to_be_ended_gets_no_more_for_a_while_and_plays_on_over_http(
     settings: Settings, start: Start
 ) -> None:
-    once = PerMinute(per_minute=1, burst=1)
-    limits = {"hellos_per_player": once, "ended_sockets_per_address": PerMinute(per_minute=1, burst=2)}
+    few = PerSecond(per_second=0.01, burst=3)
+    limits = {"frames_per_socket": few, "ended_sockets_per_address": PerMinute(per_minute=1, burst=2)}
     api = await start(limited(settings, ("127.0.0.1",), **limits))
     hostile, honest = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
     who = await api.sign_up()
     open_before = await api.socket(who.token)
     for _ in range(3):
-        refused = Socket(await api.raw_socket(**hostile))
-        assert (await refused.ask("hello", token=who.token))["error"]["code"] == "rate_limited"
+        flood = await api.raw_socket(**hostile)
+        await flood.send_json({"id": 0, "op": "hello", "token": who.token})
+        for number in range(1, 4):
+            await flood.send_json({"id": number, "op": "ping"})
+        assert (await closing_of(flood))[1] == Close.TOO_MANY
     with pytest.raises(WSServerHandshakeError) as caught:
         await api.raw_socket(**hostile)
     assert caught.value.status == 429
     assert (await api.act(who)).status == 200
     assert "ok" in await open_before.ask("read")
     await api.raw_socket(**honest)
+
+
+async def test_a_client_that_opens_socket_after_socket_bars_nobody_else_at_its_address(
+    settings: Settings, start: Start
+) -> None:
+    once = PerMinute(per_minute=1, burst=1)
+    api = await start(limited(settings, hellos_per_player=once, ended_sockets_per_address=once))
+    careless, other = await api.sign_up(), await api.sign_up()
+    await api.socket(careless.token)
+    for _ in range(3):
+        refused = Socket(await api.raw_socket())
+        assert (await refused.ask("hello", token=careless.token))["error"]["code"] == "rate_limited"
+        assert (await refused.connection.receive(timeout=10)).data == Close.TOO_MANY
+    assert "ok" in await (await api.socket(other.token)).ask("read")
 
 
 async def test_what_a_player_does_over_a_long_time_is_limited_too(settings: Settings, start: Start) -> None:

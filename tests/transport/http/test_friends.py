@@ -77,6 +77,19 @@ async def test_no_player_has_more_friends_than_the_settings_allow(settings: Sett
         await befriend(api, who, next(other for other in others if other.id not in kept))
 
 
+async def test_friends_that_deleted_themselves_make_room_for_others(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        few = settings.model_copy(update={"friends": FriendSettings(per_player=3)})
+        api = await stack.enter_async_context(Api((await start_node(stack, few)).url))
+        who, gone, friend, another, fourth = [await api.sign_up() for _ in range(5)]
+        await befriend(api, who, gone, friend, another)
+        assert (await api.ask("DELETE", "/v1/players/me", token=gone.token)).status == 204
+        assert len(await listed(api, who)) == 2
+        await befriend(api, who, fourth)
+        assert await listed(api, who) == by_name(friend, another, fourth)
+        assert_problem(await change(api, who, await api.sign_up()), "too_many_friends")
+
+
 @pytest.mark.own_node
 async def test_the_board_of_friends_has_the_player_and_its_friends_in_the_boards_order(api: Api) -> None:
     who, *others = [await api.sign_up() for _ in range(5)]

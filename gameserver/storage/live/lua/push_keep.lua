@@ -1,5 +1,5 @@
 -- Stores a push for a player, numbered in its stream.
--- KEYS stream: the player's: its name, its last number, the last notice in it
+-- KEYS stream: the player's: its name, its last number, the last notice in it, whether no client has been told of it
 -- KEYS tail: number, space, push
 -- ARGV name: for the stream if it is new
 -- ARGV most: pushes stored, at the most
@@ -17,7 +17,7 @@ if redis.call('EXISTS', stream) == 0 then
   if is_for_all == '0' then return 0 end
   -- What may be left of a stream that Redis has evicted has numbers of that one.
   redis.call('UNLINK', tail)
-  redis.call('HSET', stream, 'stream', name, 'seq', 0, 'notice', 0)
+  redis.call('HSET', stream, 'stream', name, 'seq', 0, 'notice', 0, 'unopened', 1)
   redis.call('PEXPIRE', stream, lifetime_ms)
 end
 local seq = redis.call('HINCRBY', stream, 'seq', 1)

@@ -1,12 +1,12 @@
 -- Where a player's stream stands, and what it got since a number that a client has seen.
--- KEYS stream: the player's: its name, its last number, the last notice in it
+-- KEYS stream: the player's: its name, its last number, the last notice in it, whether no client has been told of it
 -- KEYS tail: number, space, push
 -- ARGV name: for the stream if it is new
 -- ARGV most: pushes stored, at the most
 -- ARGV lifetime_ms: for how long
 -- ARGV known: the stream that the client knows, or ''
 -- ARGV seen_seq: the last number that it has seen
--- ARGV is_whole: 1: return what there is also when something is missing
+-- ARGV is_whole: 1: return what there is also when something is missing, as to the first that opens a waiting stream
 -- ARGV newest: the newest notice's number
 -- ARGV notices...: the latest, a number and a push each, the oldest first
 -- Returns the stream's name, its last number, whether nothing is missing since `seen_seq`, what came since, and whether
@@ -29,6 +29,11 @@ if redis.call('HSETNX', stream, 'stream', name) == 1 then
   redis.call('HSET', stream, 'seq', 0, 'notice', known == '' and newest or 0)
 end
 
+-- A stream that began with a push to a player that wasn't connected: no client can know it, so the first one that comes
+-- gets what waits in it. Notices to all don't wait for it there: one that says hello anew begins without them.
+local is_first = redis.call('HDEL', stream, 'unopened') == 1 and redis.call('HGET', stream, 'stream') ~= known
+if is_first and is_whole == '0' then redis.call('HSET', stream, 'notice', newest) end
+
 -- Notices that the stream doesn't have yet join it.
 local last = tonumber(redis.call('HGET', stream, 'notice'))
 for at = 1, #notices, 2 do
@@ -49,7 +54,7 @@ local skipped, seen = tonumber(redis.call('HGET', stream, 'skipped') or 0), tonu
 local lost = tonumber(redis.call('HGET', stream, 'lost') or 0)
 if skipped == 0 then lost = seq - redis.call('LLEN', tail) end
 if current ~= known or seen > seq or lost > seen then
-  return { current, seq, 0, is_whole == '1' and redis.call('LRANGE', tail, 0, -1) or {}, 0 }
+  return { current, seq, 0, (is_whole == '1' or is_first) and redis.call('LRANGE', tail, 0, -1) or {}, 0 }
 end
 local missed = {}
 if seen < seq then

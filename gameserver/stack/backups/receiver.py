@@ -41,8 +41,8 @@ _BEGIN = """
 """
 """The segment from which on the slot keeps the log: a new slot's may be of the timeline before a promotion."""
 _ADVANCE = """
-    select pg_replication_slot_advance(s.slot_name, '0/0'::pg_lsn + $2::numeric) from pg_replication_slots s
-    where s.slot_name = $1 and s.wal_status <> 'lost' and s.restart_lsn < '0/0'::pg_lsn + $2::numeric
+    select pg_replication_slot_advance(s.slot_name, greatest(s.restart_lsn, '0/0'::pg_lsn + $2::numeric)) is not null
+    from pg_replication_slots s where s.slot_name = $1 and s.wal_status <> 'lost'
       and exists (select from pg_stat_replication where application_name = $1 and state = 'streaming')
 """
 """Only where the receiver streams from: on another server the same position may be of another past."""
@@ -126,12 +126,15 @@ class WalReceiver(ManagedServer):
 
     async def _advance_for_ever(self, folder: Path, segment: int) -> None:
         """Lets the database delete what is whole here, again and again; what fails is tried again."""
+        advanced: int | None = None
         while True:
             await asyncio.sleep(ADVANCE_SECONDS)
             try:
-                if (end := await asyncio.to_thread(whole_until, folder, segment)) is not None:
+                end = await asyncio.to_thread(whole_until, folder, segment)
+                if end is not None and end != advanced:
                     async with connected(self.database, self.url) as connection:
-                        await connection.execute(_ADVANCE, ARCHIVE_SLOT, Decimal(end))
+                        done = await connection.fetchval(_ADVANCE, ARCHIVE_SLOT, Decimal(end))
+                    advanced = end if done else None
             except Exception as error:  # the database would keep its log until it may keep no more
                 _log.warning("the slot of the log can't be advanced", database=self.database, error=str(error))
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from gameserver.stack.backups import making, retention
+from gameserver.stack.backups.log_archive import whole_until
 from gameserver.stack.backups.programs import conninfo
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.errors import StackError
@@ -95,6 +96,26 @@ async def test_doctor_takes_no_copy_of_the_log_for_a_standby(kept: Kept, tmp_pat
         await server.close()
         reader.terminate()
         await reader.wait()
+
+
+async def test_log_that_was_written_while_the_receiver_was_dead_is_kept_for_it(kept: Kept) -> None:
+    system = (await kept.back_up()).system
+    server = await asyncpg.connect(kept.server.superuser_url, command_timeout=30)
+    try:
+        await server.execute("select pg_switch_wal()")
+        (log,) = kept.catalog.log_folders(system)
+        ends = "select restart_lsn = '0/0'::pg_lsn + $1::numeric from pg_replication_slots"
+        await wait_until(lambda: server.fetchval(ends, whole_until(log, 16 << 20)), what="what is whole is let go")
+        kept.receiver.kill()
+        for value in range(3):
+            await kept.write(value)
+            await server.execute("select pg_switch_wal()")
+            await server.execute("checkpoint")
+        await kept.receiver.start()
+    finally:
+        await server.close()
+    assert await received("one", kept.receiver.url, 30)
+    assert kept.catalog.log_folders(system) == [log]
 
 
 async def test_the_log_goes_on_in_a_new_folder_when_the_slot_was_lost(kept: Kept) -> None:

@@ -52,7 +52,16 @@ REPLICA_AGE = Gauge(
     "How old what a replica shows may be; Inf if it can't be used",
     ["database", "replica"],
 )
-REPLICA_BEHIND = Gauge("gameserver_replica_behind_bytes", "Log that a replica hasn't replayed", ["database", "replica"])
+REPLICA_BEHIND = Gauge(
+    "gameserver_replica_behind_bytes",
+    "Log of the primary that a replica hasn't replayed as far as is known; NaN if it isn't known to be one of it",
+    ["database", "replica"],
+)
+REPLICA_POSITION = Gauge(
+    "gameserver_replica_position_bytes",
+    "The position in the log up to which a replica has replayed it when it answered last; NaN as above",
+    ["database", "replica"],
+)
 RECONCILED = Counter(
     "gameserver_reconciled_total", "Comparisons of failed-over databases with the slot map", ["database", "end"]
 )

@@ -5,6 +5,7 @@ bounds of `buckets` are FAST, and one bucket more for what took longer.
 """
 
 import time
+from math import isnan
 from typing import TypedDict
 
 from prometheus_client.metrics import MetricWrapperBase
@@ -19,12 +20,12 @@ class FollowerFigures(TypedDict):
 
 
 class ReplicaFigures(TypedDict):
-    """`age_seconds` is null while the replica can't be used."""
+    """`age_seconds` is null while the replica can't be used, `behind_bytes` while it isn't known to be a replica."""
 
     database: str
     replica: str
     age_seconds: float | None
-    behind_bytes: int
+    behind_bytes: int | None
 
 
 class NodeFigures(TypedDict):
@@ -66,11 +67,15 @@ def figures() -> NodeFigures:
                 "database": of["database"],
                 "replica": of["replica"],
                 "age_seconds": None if value == float("inf") else round(value, 3),
-                "behind_bytes": int(behind.get((of["database"], of["replica"]), 0)),
+                "behind_bytes": _whole(behind[of["database"], of["replica"]]),
             }
             for of, value in _samples(telemetry.REPLICA_AGE)
         ],
     }
+
+
+def _whole(value: float) -> int | None:
+    return None if isnan(value) else int(value)
 
 
 def _samples(metric: MetricWrapperBase) -> list[tuple[dict[str, str], float]]:

@@ -46,7 +46,7 @@ save ""
 maxmemory-policy noeviction
 repl-diskless-sync-delay 0
 min-replicas-to-write 1
-min-replicas-max-lag 10
+min-replicas-max-lag 3
 SETTINGS
         if [ "$leader" != "$ADDRESS" ]; then echo "replicaof $leader $PORT"; fi
     } >"$DATA/valkey.conf"

@@ -16,6 +16,7 @@ from gameserver.rules.errors import Unavailable
 from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import CLOCKS_APART, BaseBackup
 from gameserver.stack.backups.plan import has_gap
+from gameserver.stack.backups.receiver import FOLLOWED
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 from gameserver.storage.operators.condition import Symptom
@@ -37,10 +38,10 @@ BEHIND_BYTES = 256 << 20
 REMAINS = ("restoring", "restoring.new", "restored.dropped")
 """What the names of folders end with that a restore makes beside the data, each as large as the database."""
 _SLOT = """
-    select s.active, s.wal_status, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), s.restart_lsn)::bigint as behind
+    select exists (select from pg_stat_replication where application_name = $1) as followed, s.wal_status,
+           pg_wal_lsn_diff(pg_current_wal_flush_lsn(), s.restart_lsn)::bigint as behind
     from pg_replication_slots s where s.slot_name = $1
 """
-_FOLLOWED = "select exists (select from pg_replication_slots where slot_name = $1 and active)"
 _TABLESPACES = """
     select string_agg(spcname, ', ' order by spcname) from pg_tablespace
     where spcname not in ('pg_default', 'pg_global')
@@ -68,7 +69,7 @@ async def _measure_receiver(database: Database) -> None:
         return
     followed = False
     try:
-        ((followed,),) = await database.ask(_FOLLOWED, ARCHIVE_SLOT)
+        ((followed,),) = await database.ask(FOLLOWED, ARCHIVE_SLOT)
     except Unavailable:
         pass
     except Exception as error:  # what can't be measured must not end a node
@@ -122,7 +123,7 @@ def _of_log(slot: Any) -> Sequence[Symptom]:
     remedy = "run `gameserver up` or `gameserver backups follow`, and look at the log of pg_receivewal"
     if slot is not None and slot["wal_status"] == "lost":
         return [Symptom("warning", "its log for backups has a gap", f"{remedy}; then `gameserver backup`")]
-    if slot is None or not slot["active"]:
+    if slot is None or not slot["followed"]:
         return [Symptom("warning", "nothing keeps its log for backups", remedy)]
     if slot["behind"] > BEHIND_BYTES:
         return [Symptom("warning", f"{decimal(slot['behind'])} of its log aren't kept yet", remedy)]

@@ -15,7 +15,7 @@ from gameserver.stack.servers.patroni import PatroniServer
 from gameserver.stack.servers.patroni_api import PatroniApi
 from gameserver.stack.servers.patroni_settings import API_USER, REPLICATOR, MemberPasswords
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
-from gameserver.stack.servers.sentinel import SentinelPlaces, SentinelServer, WatchedRedis
+from gameserver.stack.servers.sentinel import FILE, SentinelPlaces, SentinelServer, WatchedRedis
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,13 @@ def _watched(settings: Settings) -> tuple[list[Child], list[Child]]:
     section = settings.redis.sentinels
     if section is None:
         return [], []
-    places = SentinelPlaces(REDIS_MASTER, section.ports, settings.server_password("redis", "sentinel"))
+    names = [f"sentinel-{number}" for number, _ in enumerate(section.ports, 1)]
+    files = [settings.data / name / FILE for name in names]
+    places = SentinelPlaces(REDIS_MASTER, section.ports, settings.server_password("redis", "sentinel"), files)
     password, first = settings.server_password("redis", "default"), section.servers[0]
     sentinels: list[Child] = [
         SentinelServer(
-            name=(own := f"sentinel-{number}"),
+            name=own,
             data=settings.data / own,
             port=port,
             first_master=first,
@@ -118,7 +120,7 @@ def _watched(settings: Settings) -> tuple[list[Child], list[Child]]:
             sentinels=places,
             log=_log(settings, own),
         )
-        for number, port in enumerate(section.ports, 1)
+        for own, port in zip(names, section.ports, strict=True)
     ]
     servers: list[Child] = [
         WatchedRedis(

@@ -176,8 +176,8 @@ def test_each_fault_of_its_parameters_is_one_finding_with_a_remedy(fact: dict[st
     assert symptom.remedy
 
 
-STANDBY = {"name": "b", "state": "streaming", "sync_state": "quorum", "logical": False, "behind": 0}
-COPY = {**STANDBY, "name": "gs_1_move_1", "logical": True}
+STANDBY = {"name": "b", "state": "streaming", "sync_state": "quorum", "copies": False, "behind": 0}
+COPY = {**STANDBY, "name": "gs_1_move_1", "copies": True}
 SLOT = {"name": "b", "kind": "physical", "active": True, "status": "reserved", "kept": 0}
 FOLLOWED = {
     "synchronous": 'ANY 1 ("b", "c")', "synchronized": "b, c", "keeps": "8GB", "sees": True,

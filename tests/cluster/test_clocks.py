@@ -7,10 +7,14 @@ from email.utils import formatdate, parsedate_to_datetime
 import pytest
 from aiohttp import web_response
 from prometheus_client import REGISTRY
+from pydantic import SecretStr
 
 from gameserver.config.settings import Settings
+from gameserver.stack.processes.ports import free_port
 from gameserver.storage.postgres import clocks
 from gameserver.storage.postgres.clocks import NodeClock, difference
+from gameserver.storage.postgres.databases import Databases
+from gameserver.telemetry import CLOCK_DIFFERENCE
 from tests.support.client import Api, command_id
 from tests.support.nodes import start_node
 from tests.support.wait import wait_until
@@ -45,6 +49,27 @@ async def test_a_node_whose_clock_is_off_accepts_commands_and_has_the_others_sea
         assert abs(node.core.rooms.clock.seconds() - time.time()) < clocks.CLOSE_SECONDS
         measured = REGISTRY.get_sample_value("gameserver_clock_difference_seconds", {"database": "one"})
         assert measured == pytest.approx(-off, abs=clocks.CLOSE_SECONDS)
+
+
+async def test_of_a_database_that_is_removed_or_away_no_clock_is_told(settings: Settings) -> None:
+    def told(name: str) -> float | None:
+        return REGISTRY.get_sample_value("gameserver_clock_difference_seconds", {"database": name})
+
+    away = f"postgresql://nobody:word@127.0.0.1:{free_port()}/nothing"
+    databases = Databases({**{name: settings.database_url(name) for name in ("one", "two")}, "away": SecretStr(away)})
+    databases.assign({"control": ["one"], "players": ["one", "two", "away"]})
+    try:
+        CLOCK_DIFFERENCE.labels("away").set(7)
+        clock = NodeClock(databases, "one")
+        await clock.look()
+        assert told("two") is not None
+        assert told("away") is None
+        databases.assign({"control": ["one"], "players": ["one"]})
+        await clock.look()
+        assert told("two") is None
+        assert told("one") is not None
+    finally:
+        await databases.close()
 
 
 async def test_every_answer_is_dated_by_the_clock_that_the_node_goes_by(

@@ -129,7 +129,7 @@ def redis_pid(cluster: RunningCluster, name: str) -> int:
 async def redis_master(cluster: RunningCluster) -> str:
     """The name of the port of the server that the Sentinels name."""
     ports = [cluster.ports[f"sentinel_{number}"] for number in (1, 2, 3)]
-    places = SentinelPlaces(REDIS_MASTER, ports, cluster.settings.server_password("redis", "sentinel"))
+    places = SentinelPlaces(REDIS_MASTER, ports, cluster.settings.server_password("redis", "sentinel"), ())
     port = await places.master_port()
     return next(name for name in ("redis", "redis_2") if cluster.ports[name] == port)
 

@@ -16,7 +16,9 @@ import pytest
 from pydantic import SecretStr
 
 from gameserver.config.redis_url import parse
+from gameserver.stack.servers import sentinel
 from gameserver.stack.servers.postgres import DURABLE
+from gameserver.storage.operators import redis_condition
 from gameserver.storage.postgres.connections import MOVING, per_node
 from tests.docker import files, manifests
 from tests.support.repository import ROOT
@@ -152,11 +154,12 @@ def test_a_database_is_set_up_as_the_embedded_ones_are_and_waits_for_a_standby(n
     spec = manifests.one("Cluster", name)["spec"]
     parameters = spec["postgresql"]["parameters"]
     assert not FIXED & set(parameters)
-    own = {"max_connections", "shared_buffers", "max_slot_wal_keep_size"}
+    own = {"max_connections", "shared_buffers", "max_slot_wal_keep_size", "wal_keep_size"}
     assert set(parameters) == {*DURABLE, *own} - FIXED
     assert {key: value for key, value in parameters.items() if key not in own} == {
         key: value for key, value in DURABLE.items() if key not in own | FIXED
     }
+    assert parameters["wal_keep_size"] == parameters["max_wal_size"]
     assert spec["postgresql"]["synchronous"]["dataDurability"] == "required"
     assert spec["instances"] >= 3
     assert spec["affinity"]["podAntiAffinityType"] == "required"
@@ -196,8 +199,19 @@ def test_valkey_keeps_what_a_failover_needs() -> None:
     told = set(files.compose()["services"]["valkey"]["command"][-1].split("\n"))
     shared = {line.strip() for line in told if re.match(r"\s*(append|aof|save|maxmemory)", line)}
     assert len(shared) == 5
-    assert {*shared, "min-replicas-to-write 1", "min-replicas-max-lag 10"} <= set(script.splitlines())
+    assert {*shared, "min-replicas-to-write 1"} <= set(script.splitlines())
     assert "sentinel monitor gameserver $(leader) $PORT 2" in script
+
+
+def test_a_master_that_was_cut_off_takes_no_changes_before_another_one_is_elected() -> None:
+    script = manifests.VALKEY.read_text("utf-8")
+    (lag,) = re.findall(r"^min-replicas-max-lag (\d+)$", script, re.MULTILINE)
+    (down,) = re.findall(r"^sentinel down-after-milliseconds gameserver \$\{DOWN_AFTER:-(\d+)\}$", script, re.MULTILINE)
+    # The server looks at its replicas once a second.
+    assert int(lag) + 1 < int(down) / 1000
+    assert sentinel.LAG_SECONDS < sentinel.DOWN_MS / 1000
+    (symptom,) = redis_condition.symptoms({"aof_enabled": 1, "role": "master", "connected_slaves": 1})
+    assert f"min-replicas-max-lag to {lag}," in symptom.remedy
 
 
 def test_a_sentinel_outlasts_the_hand_over_of_its_server_and_both_end_in_time() -> None:

@@ -310,3 +310,9 @@ async def test_errors_are_promised_and_fit_the_problems_schema(api: Api) -> None
         assert_fits(answer, method, path)
         promised = DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status)]["description"]
         assert answer.code in promised.split(", ") or "the rule's own" in promised, (answer.code, promised)
+
+
+@pytest.mark.parametrize("path", ["/admin/v1/rankings", "/admin/v1/stats"])
+def test_answers_of_replicas_say_what_order_they_may_show(path: str) -> None:
+    schema = DOCUMENT["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert "in another order than the primary did" in " ".join(resolved(schema["$ref"])["description"].split())

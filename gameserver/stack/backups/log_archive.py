@@ -114,8 +114,16 @@ class LogArchive:
             begin = 0 if last is None else last
 
     def _number(self, name: str) -> int | None:
-        match = SEGMENT.fullmatch(name)
-        return match and int(match["high"], 16) * (_LOG_BYTES // self.segment) + int(match["low"], 16)
+        return _number_of(name, self.segment) if SEGMENT.fullmatch(name) else None
+
+
+def whole_until(folder: Path, segment: int) -> int | None:
+    """The position where the newest segment ends that a receiver has completed in a folder; None if there is none.
+
+    Raises OSError.
+    """
+    whole = max((path.name for path in folder.iterdir() if SEGMENT.fullmatch(path.name)), default=None)
+    return None if whole is None else (_number_of(whole, segment) + 1) * segment
 
 
 def current(path: Path) -> Path:
@@ -135,6 +143,10 @@ def spans_of(history: str) -> Iterator[Span]:
         if line.strip() and not line.lstrip().startswith("#"):
             timeline, end, *_ = line.split()
             yield Span(int(timeline), position_of(end))
+
+
+def _number_of(name: str, segment: int) -> int:
+    return int(name[8:16], 16) * (_LOG_BYTES // segment) + int(name[16:], 16)
 
 
 def _rank(path: Path) -> tuple[bool, float]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,25 +93,39 @@ async def back_up(
     half = catalog.half(identifier)
     half.mkdir(mode=0o700)
     datafolder.give_to(half, programs.account)
-    address, env = conninfo(database.url)
+    address, env = conninfo(database.url, "pg_basebackup")
     argv = (
         "pg_basebackup",
         f"--pgdata={half / 'data'}",
         f"--dbname={address}",
         f"--label=gameserver {database.name} {identifier}",
         "--wal-method=stream",
+        "--no-slot",
         "--checkpoint=fast",
         f"--manifest-checksums={manifests.CHECKSUMS}",
         "--no-password",
         *([f"--incremental={catalog.data(parent) / manifests.FILE}"] if parent is not None else []),
     )
-    await programs.run(f"The backup of {database.name}", argv, lock, env)
+    async with _log_kept(database):
+        await programs.run(f"The backup of {database.name}", argv, lock, env)
     manifest = await _checked(f"The new backup of {database.name}", half / "data", programs, lock)
     after = await facts_of(database)
     backup = _described(database.name, identifier, manifest, before, after["now"])
     backup = replace(backup, parent=None if parent is None else parent.id)
     catalog.complete(backup)
     return backup
+
+
+@contextlib.asynccontextmanager
+async def _log_kept(database: BackedUp) -> AsyncIterator[None]:
+    """The database keeps its log meanwhile, for what reads it without a slot of its own.
+
+    The reader of a slot acknowledges commits where any standby will do. Raises StackError.
+    """
+    async with connected(database.name, database.url) as connection:
+        name = f"gameserver_backup_{connection.get_server_pid()}"
+        await connection.execute("select pg_create_physical_replication_slot($1, true, true)", name)
+        yield
 
 
 def _parent(database: BackedUp, catalog: BackupCatalog, facts: dict[str, Any]) -> BaseBackup:

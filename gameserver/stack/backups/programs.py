@@ -54,8 +54,8 @@ class BackupPrograms:
             process.kill()
 
 
-def conninfo(url: SecretStr) -> tuple[str, Mapping[str, str]]:
-    """A URL for libpq without its password, and the environment that has it.
+def conninfo(url: SecretStr, application: str) -> tuple[str, Mapping[str, str]]:
+    """A URL for libpq without its password, and the environment that has it; `application` is what it calls itself.
 
     Of several addresses libpq takes the primary's. Raises StackError for a passphrase, which no environment can hold.
     """
@@ -69,5 +69,6 @@ def conninfo(url: SecretStr) -> tuple[str, Mapping[str, str]]:
     role, _, password = user.partition(":")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     password = query.pop("password", unquote(password))
+    query["application_name"] = application
     bare = urlunsplit(parts._replace(netloc=f"{role}{at}{hosts}", query=urlencode(query, quote_via=quote)))
     return bare, {"PGCONNECT_TIMEOUT": "10", **({"PGPASSWORD": password} if password else {})}

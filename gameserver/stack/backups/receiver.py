@@ -2,13 +2,17 @@
 
 Law: the database keeps what this one hasn't got yet, in a replication slot, also while this one doesn't run, but no
 more than its `max_slot_wal_keep_size`. Where the log can't be continued (the slot is gone, or the server went back in
-time), a new folder is begun, and the log says so.
+time), a new folder is begun, and the log says so. It never stands in for a standby: the reader of a slot tells the
+primary what it has on disk, and where any standby will do (`*`) that acknowledges commits. So it streams without the
+slot, which is advanced by a connection of its own, to the end of what is whole on this disk (decision 0166).
 """
 
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import asyncpg
@@ -16,15 +20,32 @@ import structlog
 from pydantic import SecretStr
 
 from gameserver.stack.backups.connecting import connected
-from gameserver.stack.backups.log_archive import PARTIAL
+from gameserver.stack.backups.log_archive import PARTIAL, whole_until
 from gameserver.stack.backups.making import make_log_folder, opened_catalog
 from gameserver.stack.backups.programs import BackupPrograms, conninfo
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.process import Launch
+from gameserver.stack.servers import datafolder
 from gameserver.stack.servers.managed import ManagedServer
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
+from gameserver.waiting import cancel_and_wait
 
 READY_SECONDS = 60
+ADVANCE_SECONDS = 2.0
+FOLLOWED = "select exists (select from pg_stat_replication where application_name = $1)"
+"""Whether a receiver reads the log; they all call themselves as the slot is called."""
+_BEGIN = """
+    select case when s.restart_lsn = c.redo_lsn then lpad(upper(to_hex(c.timeline_id)), 8, '0')
+                else substr(pg_walfile_name(s.restart_lsn), 1, 8) end || substr(pg_walfile_name(s.restart_lsn), 9)
+    from pg_replication_slots s cross join pg_control_checkpoint() c where s.slot_name = $1
+"""
+"""The segment from which on the slot keeps the log: a new slot's may be of the timeline before a promotion."""
+_ADVANCE = """
+    select pg_replication_slot_advance(s.slot_name, greatest(s.restart_lsn, '0/0'::pg_lsn + $2::numeric)) is not null
+    from pg_replication_slots s where s.slot_name = $1 and s.wal_status <> 'lost'
+      and exists (select from pg_stat_replication where application_name = $1 and state = 'streaming')
+"""
+"""Only where the receiver streams from: on another server the same position may be of another past."""
 _CANT_CONTINUE = ("is not in this server's history", "has already been removed", "ahead of the WAL flush position",
                   "can no longer", "is not present in the server")  # fmt: skip
 """What Postgres says to a receiver whose folder ends where this server's log doesn't go on."""
@@ -41,6 +62,8 @@ class WalReceiver(ManagedServer):
     """Of all backups."""
     stop_seconds: float = 15
     what: str = field(default="pg_receivewal", init=False)
+    _advancing: Sequence[asyncio.Task[None]] = field(default=(), init=False, repr=False)
+    """What advances the slot while it runs."""
 
     def __post_init__(self) -> None:
         self._manage(f"The archive of the log of {self.database}", self.folder / f"{self.database}.receiver.lock")
@@ -58,22 +81,62 @@ class WalReceiver(ManagedServer):
         except OSError as error:
             raise StackError(f"The folder {self.folder / self.database} can't be used: {error}.") from None
 
+    async def stop(self) -> None:
+        """End it in its own orderly way."""
+        await cancel_and_wait(self._advancing)
+        await super().stop()
+
+    def kill(self) -> None:
+        """SIGKILL to it."""
+        for task in self._advancing:
+            task.cancel()
+        super().kill()
+
     async def _start_process(self) -> None:
+        await cancel_and_wait(self._advancing)
         await self.check()
         async with connected(self.database, self.url) as connection:
-            system = await connection.fetchval("select system_identifier::text from pg_control_system()")
-            made = await self._provide_slot(connection)
-            folders = self._catalog.log_folders(system)
-            if folders and not made:
-                segment = await connection.fetchval("select pg_size_bytes(current_setting('wal_segment_size'))")
-                await asyncio.to_thread(_fill, folders[-1], segment)
-                if await self._continues(connection, folders[-1]):
-                    return
-            folder = self._catalog.next_log_folder(system)
-            if folders:
-                _log.warning("the archive of the log begins anew: make a base backup", database=self.database)
-            await asyncio.to_thread(make_log_folder, folder, self._programs.account)
+            if await connection.fetchval(FOLLOWED, ARCHIVE_SLOT):
+                raise StackError(f"Something else keeps the log of {self.database}, or did until now: end it.")
+            segment = await connection.fetchval("select pg_size_bytes(current_setting('wal_segment_size'))")
+            folder = await self._folder_received(connection, segment)
+        self._advancing = [asyncio.create_task(self._advance_for_ever(folder, segment))]
+
+    async def _folder_received(self, connection: asyncpg.Connection, segment: int) -> Path:
+        """Begins to receive, where the log was received last if that can be continued."""
+        system = await connection.fetchval("select system_identifier::text from pg_control_system()")
+        made = await self._provide_slot(connection)
+        folders = self._catalog.log_folders(system)
+        if folders and not made:
+            await asyncio.to_thread(_fill, folders[-1], segment)
+            if await self._continues(connection, folders[-1]):
+                return folders[-1]
+        folder = self._catalog.next_log_folder(system)
+        if folders:
+            _log.warning("the archive of the log begins anew: make a base backup", database=self.database)
+        await asyncio.to_thread(make_log_folder, folder, self._programs.account)
+        # It goes on with a segment of which it has a part, be it nothing; without any it would begin at the end.
+        begin = folder / f"{await connection.fetchval(_BEGIN, ARCHIVE_SLOT)}{PARTIAL}"
+        await asyncio.to_thread(begin.touch, 0o600)
+        await asyncio.to_thread(datafolder.give_to, begin, self._programs.account)
+        if not await self._continues(connection, folder):
+            await asyncio.to_thread(begin.unlink, missing_ok=True)
             await self._receive(connection, folder)
+        return folder
+
+    async def _advance_for_ever(self, folder: Path, segment: int) -> None:
+        """Lets the database delete what is whole here, again and again; what fails is tried again."""
+        advanced: int | None = None
+        while True:
+            await asyncio.sleep(ADVANCE_SECONDS)
+            try:
+                end = await asyncio.to_thread(whole_until, folder, segment)
+                if end is not None and end != advanced:
+                    async with connected(self.database, self.url) as connection:
+                        done = await connection.fetchval(_ADVANCE, ARCHIVE_SLOT, Decimal(end))
+                    advanced = end if done else None
+            except Exception as error:  # the database would keep its log until it may keep no more
+                _log.warning("the slot of the log can't be advanced", database=self.database, error=str(error))
 
     async def _continues(self, connection: asyncpg.Connection, folder: Path) -> bool:
         """Receives into the folder; False if this server's log doesn't go on where it ends."""
@@ -97,11 +160,11 @@ class WalReceiver(ManagedServer):
         return True
 
     async def _receive(self, connection: asyncpg.Connection, folder: Path) -> None:
-        address, env = conninfo(self.url)
+        address, env = conninfo(self.url, ARCHIVE_SLOT)
         program = str(self._programs.folder / "pg_receivewal")
         launch = Launch(
-            argv=(program, f"--directory={folder}", f"--slot={ARCHIVE_SLOT}", f"--dbname={address}", "--no-loop",
-                  "--no-password", "--status-interval=1"),
+            argv=(program, f"--directory={folder}", f"--dbname={address}", "--no-loop", "--no-password",
+                  "--status-interval=1"),
             cwd=folder,
             env={"PATH": os.defpath, "LC_ALL": "C", **env},
             lock=self._lock,
@@ -110,8 +173,8 @@ class WalReceiver(ManagedServer):
         )  # fmt: skip
         self.process.start(launch)
         receiving = (
-            "select exists (select from pg_replication_slots s join pg_stat_replication r on r.pid = s.active_pid "
-            "where s.slot_name = $1 and r.state in ('catchup', 'streaming'))"
+            "select count(*) = 1 and bool_and(state in ('catchup', 'streaming')) from pg_stat_replication "
+            "where application_name = $1"
         )
 
         async def ready() -> bool:
@@ -132,14 +195,13 @@ async def received(database: str, url: SecretStr, seconds: float) -> bool:
     So a moment before now is followed by a commit, which Postgres needs to stop at it. Raises StackError.
     """
     async with connected(database, url) as connection:
-        following = "select exists (select from pg_replication_slots where slot_name = $1 and active)"
-        if not await connection.fetchval(following, ARCHIVE_SLOT):
+        if not await connection.fetchval(FOLLOWED, ARCHIVE_SLOT):
             return False
         await connection.execute("select pg_logical_emit_message(true, 'gameserver', 'a backup ends here')")
         position = await connection.fetchval("select pg_current_wal_flush_lsn()::text")
         written = (
-            "select exists (select from pg_replication_slots s join pg_stat_replication r on r.pid = s.active_pid "
-            "where s.slot_name = $1 and r.write_lsn >= $2::text::pg_lsn)"
+            "select exists (select from pg_stat_replication "
+            "where application_name = $1 and write_lsn >= $2::text::pg_lsn)"
         )
         end = asyncio.get_running_loop().time() + seconds
         while not await connection.fetchval(written, ARCHIVE_SLOT, position):

@@ -147,6 +147,7 @@ class RestoredPostgres(PostgresServer):
             await roles.set_passwords(connection, self.passwords)
             if not self.elsewhere:
                 # So that the receiver gets what is written before it begins.
+                await connection.execute("checkpoint")  # so that it keeps that of the new timeline
                 await connection.execute(_KEEP_LOG, ARCHIVE_SLOT)
         finally:
             await connection.close()

@@ -137,7 +137,8 @@ def patroni_settings(
                 "unix_socket_directories": "",
                 "synchronized_standby_slots": ", ".join(map(slot_of, place.others)),
             },
-            "basebackup": [{"checkpoint": "fast"}],
+            # Reading with a slot it would acknowledge commits before it is a standby; the member's own keeps the log.
+            "basebackup": [{"checkpoint": "fast"}, "no-slot"],
             # Patroni looks once a second whether Postgres has stopped, and then waits for another (decision 0124).
             "before_stop": _stopping(programs, place.data),
             # A former primary whose data went another way than its successor's is made anew: it is a copy by then.

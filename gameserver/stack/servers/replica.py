@@ -38,11 +38,11 @@ class PostgresReplica(PostgresServer):
         return f"{HOST}:{self.primary.port}:*:{SUPERUSER}:{password}"
 
     def _making_command(self, folder: Path, secret: Path) -> tuple[str, ...]:
-        """A base backup, with the WAL that it needs."""
+        """A base backup, with the WAL that it needs; commits that wait for the replica don't wait for its making."""
         return (
             str(self._programs / "pg_basebackup"),
             f"--pgdata={folder}",
-            f"--dbname={self._conninfo(secret)}",
+            f"--dbname={self._conninfo(secret, 'pg_basebackup')}",
             f"--slot={standbys.slot_of(self.name)}",
             "--wal-method=stream",
             "--checkpoint=fast",
@@ -52,7 +52,7 @@ class PostgresReplica(PostgresServer):
 
     def _replication(self) -> Mapping[str, str]:
         return {
-            "primary_conninfo": self._conninfo(self._passfile),
+            "primary_conninfo": self._conninfo(self._passfile, self.name),
             "primary_slot_name": standbys.slot_of(self.name),
             "hot_standby": "on",
         }
@@ -96,10 +96,10 @@ class PostgresReplica(PostgresServer):
         """The system identifier of its data."""
         return datafolder.control_values(self._programs, self._folder, self._account).get("Database system identifier")
 
-    def _conninfo(self, passfile: Path) -> str:
+    def _conninfo(self, passfile: Path, application: str) -> str:
         return (
             f"host={HOST} port={self.primary.port} user={SUPERUSER} passfile='{passfile}' "
-            f"application_name={self.name} sslmode=disable gssencmode=disable"
+            f"application_name={application} sslmode=disable gssencmode=disable"
         )
 
     @property

@@ -7,6 +7,7 @@ the losing side of a cut takes no sessions that would be gone.
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,11 +22,12 @@ from gameserver.stack.servers import binaries, folders
 from gameserver.stack.servers.managed import ManagedServer
 from gameserver.stack.servers.redis import HOST, RedisServer, quoted
 
+FILE = "sentinel.conf"
 _READY_SECONDS = 30
 _ANSWER_SECONDS = 2
-_LAG_SECONDS = 3
+LAG_SECONDS = 3
 """How long a master goes on taking writes when its replicas are silent."""
-_DOWN_MS = 4000
+DOWN_MS = 4000
 """After how much silence a Sentinel takes a server for lost: longer than a lost master goes on taking writes."""
 _FAILOVER_MS = 10000
 
@@ -37,6 +39,20 @@ class SentinelPlaces:
     master: str
     ports: Sequence[int]
     password: SecretStr
+    files: Sequence[Path]
+    """Where each keeps what it knows."""
+
+    def written_port(self) -> int | None:
+        """The port of the server that they wrote down last, by the election that they counted; None before that.
+
+        Raises OSError.
+        """
+        texts = [file.read_text("utf-8") for file in self.files if file.exists()]
+        found = [
+            (_number(text, f"config-epoch {self.master} "), _number(text, f"monitor {self.master} {HOST} "))
+            for text in texts
+        ]
+        return max(found, default=(0, 0))[1] or None
 
     async def master_port(self) -> int | None:
         """The port of the server that most of them name; None while they don't agree or don't answer."""
@@ -60,22 +76,30 @@ class SentinelPlaces:
         return int(lines[5]) if lines[1].startswith(b"*2") and lines[5].strip().isdigit() else None
 
 
+def _number(text: str, setting: str) -> int:
+    """The number behind a setting in the file of a Sentinel, 0 if it isn't there."""
+    match = re.search(rf"^sentinel {re.escape(setting)}(\d+)", text, re.MULTILINE)
+    return int(match[1]) if match else 0
+
+
 @dataclass(eq=False, kw_only=True)
 class WatchedRedis(RedisServer):
     """One of the servers that Sentinels watch."""
 
     first_master: int
-    """The port of the server that is the master while the Sentinels haven't said otherwise."""
+    """The port of the server that is the master while the Sentinels have neither said nor written otherwise."""
     sentinels: SentinelPlaces
     _port_setting: ClassVar[str] = "redis.sentinels.servers"
 
     async def _role(self) -> tuple[str, ...]:
-        master = await self.sentinels.master_port() or self.first_master
+        # While no majority of them answers, as after all were killed, what they wrote down still holds.
+        written = await asyncio.to_thread(self.sentinels.written_port)
+        master = await self.sentinels.master_port() or written or self.first_master
         return (
             f"masterauth {quoted(self.password.get_secret_value())}",
             "repl-diskless-sync-delay 0",
             "min-replicas-to-write 1",
-            f"min-replicas-max-lag {_LAG_SECONDS}",
+            f"min-replicas-max-lag {LAG_SECONDS}",
             *([] if master == self.port else [f"replicaof {HOST} {master}"]),
         )
 
@@ -107,7 +131,7 @@ class SentinelServer(ManagedServer):
 
     async def _start_process(self) -> None:
         await self.check()
-        file = self.data / "sentinel.conf"
+        file = self.data / FILE
         if not file.exists():
             file.touch(mode=0o600)
             file.write_text(self._configuration())
@@ -133,7 +157,7 @@ class SentinelServer(ManagedServer):
             f"sentinel sentinel-pass {password}",
             f"sentinel monitor {name} {HOST} {self.first_master} {majority}",
             f"sentinel auth-pass {name} {quoted(self.master_password.get_secret_value())}",
-            f"sentinel down-after-milliseconds {name} {_DOWN_MS}",
+            f"sentinel down-after-milliseconds {name} {DOWN_MS}",
             f"sentinel failover-timeout {name} {_FAILOVER_MS}",
             f"sentinel parallel-syncs {name} 1",
         )

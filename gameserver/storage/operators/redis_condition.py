@@ -65,7 +65,10 @@ def _replicated(facts: Mapping[str, Any]) -> Iterator[Symptom]:
         yield Symptom("error", "it is a replica, or was demoted", "correct the URL: it must lead to the master")
     elif good is None and facts.get("connected_slaves"):
         problem = "min-replicas-to-write is 0: sessions opened at a master that was cut off vanish in a failover"
-        yield Symptom("warning", problem, "set min-replicas-to-write to 1, and min-replicas-max-lag to 10")
+        remedy = (
+            "set min-replicas-to-write to 1, and min-replicas-max-lag to 3, below Sentinel's down-after-milliseconds"
+        )
+        yield Symptom("warning", problem, remedy)
     elif good == 0:
         problem = "none of the replicas that it demands is there (min-replicas-to-write): it takes no changes"
         yield Symptom("error", problem, "start its replicas, or look at their logs")

@@ -42,7 +42,7 @@ def _waiting(facts: dict[str, Any]) -> Iterator[Symptom]:
     chosen = facts["synchronous"]
     needed = int(match[1]) if (match := _NUMBER.match(chosen)) else 1
     counting = [row for row in facts["standbys"] if row["sync_state"] in ("sync", "quorum")]
-    copies = [row["name"] for row in counting if row["logical"]]
+    copies = [row["name"] for row in counting if row["copies"]]
     if copies:
         problem = f"commits wait for {', '.join(copies)}, which is no standby: what is acknowledged is on one disk"
         yield Symptom("error", problem, "write the standbys' names into synchronous_standby_names, and no `*`")
@@ -52,7 +52,7 @@ def _waiting(facts: dict[str, Any]) -> Iterator[Symptom]:
     if not facts["synchronized"]:
         problem = "synchronized_standby_slots is empty: moves of slots from here may send what the standbys lack"
         yield Symptom("warning", problem, "name the standbys' slots there; until then move nothing while one is away")
-    there = sum(row["state"] == "streaming" and not row["logical"] for row in counting)
+    there = sum(row["state"] == "streaming" and not row["copies"] for row in counting)
     if facts["sees"] and there < needed:
         problem = f"commits wait for {needed} of the standbys {chosen}, and {there} are there: nothing is written"
         yield Symptom("error", problem, "start them, or look at their logs and application_name")

@@ -10,9 +10,12 @@ select current_setting('synchronous_standby_names') as synchronous,
            or pg_has_role('pg_read_all_stats', 'usage') as sees
 
 -- name: standbys
--- Connections for replication; `logical` is the copy of a move, or another subscription. `behind` is in bytes.
+-- Connections for replication; `copies` is the copy of a move, another subscription, or what keeps the log or a base backup:
+-- no standby takes over from there. `behind` is in bytes.
 select r.application_name as name, coalesce(r.state, '') as state, coalesce(r.sync_state, '') as sync_state,
-       exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical') as logical,
+       r.application_name in ('gameserver_archive', 'pg_receivewal', 'pg_basebackup')
+           or exists (select from pg_replication_slots s where s.active_pid = r.pid
+                          and (s.slot_type = 'logical' or s.slot_name = 'gameserver_archive')) as copies,
        case when not pg_is_in_recovery()
            then pg_wal_lsn_diff(pg_current_wal_lsn(), r.flush_lsn)::bigint end as behind
 from pg_stat_replication r

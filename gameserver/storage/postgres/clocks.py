@@ -80,9 +80,15 @@ class NodeClock:
         """Measures every database every 10 seconds, until cancelled."""
         while True:
             with using(Purpose.UPKEEP):
-                names = [name for name in self._databases.names() if self._databases[name].groups]
-                await asyncio.gather(*map(self._look, names))
+                await self.look()
             await asyncio.sleep(EVERY_SECONDS)
+
+    async def look(self) -> None:
+        """Measures every database; of one that no group has any more, nothing is told."""
+        names = [name for name in self._databases.names() if self._databases[name].groups]
+        for name in set(self._databases.names()).difference(names):
+            CLOCK_DIFFERENCE.remove(name)
+        await asyncio.gather(*map(self._look, names))
 
     async def adjust(self) -> None:
         """Measures the control database. Raises DatabaseUnavailable."""
@@ -107,6 +113,7 @@ class NodeClock:
                 return
             measured = await difference(self._databases[name], self._wall)
         except DatabaseUnavailable:
+            CLOCK_DIFFERENCE.remove(name)
             return  # the database's outage is told elsewhere
         CLOCK_DIFFERENCE.labels(name).set(measured.seconds)
         apart = ClockDifference(measured.seconds - self._offset, measured.bound)

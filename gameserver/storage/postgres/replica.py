@@ -8,10 +8,11 @@ server answers, the watch goes on. A server of a database that fails over is one
 
 import asyncio
 import itertools
+import math
 import time
 from collections import deque
 from collections.abc import Collection, Mapping
-from math import inf
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.shares import Purpose, using
-from gameserver.telemetry import REPLICA_AGE, REPLICA_BEHIND
+from gameserver.telemetry import REPLICA_AGE, REPLICA_BEHIND, REPLICA_POSITION
 
 LOOK_SECONDS = 0.5
 MARKS = 600
@@ -50,11 +51,21 @@ class Replica:
         """The primary's system and timeline."""
         self._marks: deque[tuple[int, float]] = deque(maxlen=MARKS)
         self._outage = Outage("a replica can't be used", "a replica can be used again", database=primary, replica=name)
+        self._newest = 0
+        """The position that the primary named last."""
+        self.position = nan
+        """Up to where it has replayed the log of this primary, when it answered last; NaN while that isn't known."""
         REPLICA_AGE.labels(primary, name).set_function(self.age)
+        REPLICA_BEHIND.labels(primary, name).set_function(self.behind)
+        REPLICA_POSITION.labels(primary, name).set_function(lambda: self.position)
 
     def age(self) -> float:
         """Seconds: what it shows is at the most so old. Infinite while that isn't known."""
         return time.monotonic() - self._fresh_at
+
+    def behind(self) -> float:
+        """Bytes of its primary's log that it hasn't replayed, as far as is known; one that is silent falls behind."""
+        return self.position if math.isnan(self.position) else max(self._newest - self.position, 0)
 
     @property
     def problem(self) -> str | None:
@@ -88,6 +99,8 @@ class Replica:
         if line != self._line:
             self._line = line
             self._marks.clear()
+            self.position = nan
+        self._newest = position
         self._marks.append((position, asked_at))
 
     async def look(self) -> None:
@@ -99,6 +112,8 @@ class Replica:
             return
         system, timeline = self._line
         self.leads = self._may_lead and not row.replays
+        follows = row.replays and row.system == system and row.timeline in (None, timeline)
+        self.position = row.position if follows and row.position is not None else nan
         if self.leads:
             self._fresh_at = -inf
             self._outage.answered()
@@ -124,8 +139,6 @@ class Replica:
     def _reached(self, position: int) -> None:
         while self._marks and self._marks[0][0] <= position:
             self._fresh_at = self._marks.popleft()[1]
-        behind = self._marks[-1][0] - position if self._marks else 0
-        REPLICA_BEHIND.labels(self.primary, self.name).set(behind)
 
 
 class Replicas:

@@ -66,6 +66,11 @@ FINISHED = (
     " where s.subname = $1 and r.srsubstate = 'f'"
 )
 """Tables that are copied and have to catch up, and the replication slot of each, as Postgres names it."""
+STANDS_IN = """
+    select current_setting('synchronous_standby_names') like '%*%' as anybody,
+           coalesce(current_setting('synchronized_standby_slots', true), '') <> '' as behind
+"""
+"""Whether commits wait for whoever reads the log, and whether a move's slot can be held behind the standbys."""
 _SUBSCRIPTION = re.compile(r", (\d+) \w+, subscription (\d+)$")
 """In the text of `Copy.servers`: the target's system identifier and the subscription's number."""
 
@@ -99,9 +104,17 @@ async def require_fit(source: Database, target: Database) -> None:
             "select rolreplication or rolsuper from pg_roles where rolname = current_user"
         ):
             raise Conflict(f"The role of {source.name} may not replicate: alter role … replication.")
+        waits = await connection.fetchrow(STANDS_IN)
+        behind = waits["behind"] and _can_wait_for_standbys(connection)
     async with opened(target) as connection:
         if not await connection.fetchval("select pg_has_role('pg_create_subscription', 'member')"):
             raise Conflict(f"The role of {target.name} may not subscribe: grant pg_create_subscription to it.")
+        if waits["anybody"] and not (behind and _can_wait_for_standbys(connection)):
+            raise Conflict(
+                f"Commits of {source.name} wait for any standby (`*` in synchronous_standby_names), and the copy "
+                "of a move would count as one: start its standbys, and write their names there, or their slots into "
+                "synchronized_standby_slots (Postgres 17 or newer on both sides)."
+            )
 
 
 def _can_wait_for_standbys(connection: asyncpg.Connection) -> bool:

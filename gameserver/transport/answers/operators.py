@@ -32,12 +32,18 @@ class RankedPlayerAnswer(PlayerAnswer):
 
 
 class RankingAnswer(TypedDict):
+    """Nothing that was acknowledged before `as_of` is missing. A replica may have answered, and it may show what came
+    after that in another order than the primary did."""
+
     entries: list[dict[str, RankedPlayerAnswer]]
     as_of: str
     next_cursor: str | None
 
 
 class CountAnswer(TypedDict):
+    """Nothing that was acknowledged before `as_of` is missing. A replica may have answered, and it may show what came
+    after that in another order than the primary did."""
+
     players: int
     by_class: dict[str, int]
     by_level: dict[str, int]

@@ -10,7 +10,11 @@ from gameserver.times import rfc3339, rfc3339_of_microseconds
 
 
 class RankedPlaceAnswer(TypedDict):
-    """`rank` is null for a player that isn't among those asked for; `below` is the share of them that come after it."""
+    """`rank` is null for a player that isn't among those asked for; `below` is the share of them that come after it.
+
+    Nothing that was acknowledged before `as_of` is missing. A replica may have answered, and it may show what came
+    after that in another order than the primary did.
+    """
 
     rank: int | None
     of: int
@@ -33,6 +37,9 @@ class BarAnswer(TypedDict):
 
 
 class SpreadAnswer(TypedDict):
+    """Nothing that was acknowledged before `as_of` is missing. A replica may have answered, and it may show what came
+    after that in another order than the primary did."""
+
     players: int
     least: int | str | None
     most: int | str | None

@@ -1,5 +1,6 @@
 """Base backups are made whole or not at all, and deleted when nothing needs them."""
 
+import asyncio
 import os
 import shutil
 from datetime import datetime, timedelta, tzinfo
@@ -10,10 +11,14 @@ import pytest
 from pydantic import SecretStr
 
 from gameserver.stack.backups import making, retention
+from gameserver.stack.backups.log_archive import whole_until
 from gameserver.stack.backups.programs import conninfo
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.errors import StackError
+from gameserver.stack.servers.standbys import ARCHIVE_SLOT
+from gameserver.storage.operators import standby_condition
 from tests.stack.backups.conftest import Kept
+from tests.support.wait import wait_until
 
 
 async def test_two_backups_at_once_are_refused(kept: Kept) -> None:
@@ -42,10 +47,75 @@ async def test_old_backups_and_their_log_go_and_what_a_kept_moment_needs_stays(k
 async def test_a_password_is_on_no_command_line(kept: Kept) -> None:
     assert kept.receiver.process.pid is not None
     words = Path(f"/proc/{kept.receiver.process.pid}/cmdline").read_bytes()
-    address, env = conninfo(kept.receiver.url)
+    address, env = conninfo(kept.receiver.url, ARCHIVE_SLOT)
     assert address.encode() in words
     assert env["PGPASSWORD"] == kept.server.password.get_secret_value()
     assert kept.receiver.url.get_secret_value().encode() not in words
+
+
+async def test_what_keeps_the_log_acknowledges_nothing_in_place_of_a_standby(kept: Kept) -> None:
+    server = await asyncpg.connect(kept.server.superuser_url, command_timeout=30)
+    try:
+        await server.execute("alter system set synchronous_standby_names = '*'")
+        await server.execute("select pg_reload_conf()")
+        await wait_until(lambda: kept.ask("select current_setting('synchronous_standby_names') = '*'"), what="it waits")
+        commit = asyncio.create_task(kept.write(1))
+        waiting = "select pg_current_wal_flush_lsn()::text from pg_stat_activity where wait_event = 'SyncRep'"
+        await wait_until(lambda: server.fetchval(waiting), what="the commit waits")
+        position = await server.fetchval(waiting)
+        await server.execute("select pg_switch_wal()")
+        kept_to = "select restart_lsn >= $1::text::pg_lsn from pg_replication_slots"
+        await wait_until(lambda: server.fetchval(kept_to, position), what="the segment is kept, the slot advanced")
+        # A base backup reads the log, too, and ends with a segment.
+        await kept.back_up()
+        done, _ = await asyncio.wait([commit], timeout=0.3)
+        assert not done
+        await server.execute("alter system reset synchronous_standby_names")
+        await server.execute("select pg_reload_conf()")
+        await commit
+    finally:
+        await server.close()
+
+
+async def test_doctor_takes_no_copy_of_the_log_for_a_standby(kept: Kept, tmp_path: Path) -> None:
+    address, env = conninfo(kept.receiver.url, "pg_receivewal")
+    reading = ("--directory", str(tmp_path), "--dbname", address, "--slot=another", "--create-slot", "--if-not-exists")
+    program = kept.programs.folder / "pg_receivewal"
+    make = await asyncio.create_subprocess_exec(program, *reading, env={"PATH": os.defpath, **env})
+    assert await make.wait() == 0
+    reader = await asyncio.create_subprocess_exec(program, *reading[:-2], env={"PATH": os.defpath, **env})
+    server = await asyncpg.connect(kept.server.superuser_url, command_timeout=30)
+    try:
+
+        async def are_copies() -> bool:
+            rows = (await standby_condition.read(server))["standbys"]
+            return {row["name"] for row in rows if row["copies"]} == {"gameserver_archive", "pg_receivewal"}
+
+        await wait_until(are_copies, what="neither is taken for a standby")
+    finally:
+        await server.close()
+        reader.terminate()
+        await reader.wait()
+
+
+async def test_log_that_was_written_while_the_receiver_was_dead_is_kept_for_it(kept: Kept) -> None:
+    system = (await kept.back_up()).system
+    server = await asyncpg.connect(kept.server.superuser_url, command_timeout=30)
+    try:
+        await server.execute("select pg_switch_wal()")
+        (log,) = kept.catalog.log_folders(system)
+        ends = "select restart_lsn = '0/0'::pg_lsn + $1::numeric from pg_replication_slots"
+        await wait_until(lambda: server.fetchval(ends, whole_until(log, 16 << 20)), what="what is whole is let go")
+        kept.receiver.kill()
+        for value in range(3):
+            await kept.write(value)
+            await server.execute("select pg_switch_wal()")
+            await server.execute("checkpoint")
+        await kept.receiver.start()
+    finally:
+        await server.close()
+    assert await received("one", kept.receiver.url, 30)
+    assert kept.catalog.log_folders(system) == [log]
 
 
 async def test_the_log_goes_on_in_a_new_folder_when_the_slot_was_lost(kept: Kept) -> None:
@@ -107,5 +177,5 @@ async def test_tablespaces_are_refused_before_a_backup_and_in_one(kept: Kept) ->
 @pytest.mark.parametrize("parameter", ["?sslpassword=unseen", "?sslmode=require&sslp%61ssword=unseen"])
 def test_a_passphrase_comes_on_no_command_line(parameter: str) -> None:
     with pytest.raises(StackError, match="Leave sslpassword out") as refused:
-        conninfo(SecretStr(f"postgresql://gameserver:word@db.example:5432/game{parameter}"))
+        conninfo(SecretStr(f"postgresql://gameserver:word@db.example:5432/game{parameter}"), "a backup")
     assert "unseen" not in str(refused.value)

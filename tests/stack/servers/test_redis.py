@@ -1,18 +1,23 @@
 """Valkey as a child: what was written is there after every kind of end."""
 
 import os
+import re
 import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from redis.asyncio import Redis as Client
 from redis.exceptions import AuthenticationError
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import process_table
+from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.redis import RedisServer
+from gameserver.stack.servers.sentinel import FILE, SentinelPlaces, SentinelServer, WatchedRedis
 from tests.support.wait import wait_until
 
 
@@ -80,3 +85,36 @@ async def test_a_death_is_noticed_with_its_signal(valkey: RedisServer) -> None:
     os.kill(valkey.process.pid or 0, signal.SIGKILL)
     await wait_until(lambda: valkey.process.pid is None)
     assert valkey.process.status_text == "signal SIGKILL"
+
+
+async def test_a_server_that_starts_before_the_sentinels_agree_follows_whom_they_wrote_down(folder: Path) -> None:
+    port, leader, word = free_port(), free_port(), SecretStr("a-word")
+    files = [folder / f"sentinel-{number}" / FILE for number in (1, 2, 3)]
+    places = SentinelPlaces("game", [free_port() for _ in files], word, files)
+    assert places.written_port() is None
+    for file, written, epoch in ((files[1], port, 2), (files[2], free_port(), 0)):
+        file.parent.mkdir()
+        file.write_text(
+            f"port 1\nsentinel monitor game 127.0.0.1 {written} 2\nsentinel config-epoch game {epoch}\n", "utf-8"
+        )
+    assert places.written_port() == port
+    # A real one, whose election was the last.
+    sentinel = SentinelServer(
+        name="sentinel-1", data=files[0].parent, port=places.ports[0], first_master=leader, master_password=word,
+        sentinels=places, log=folder / "sentinel.log",
+    )  # fmt: skip
+    await sentinel.start()
+    sentinel.kill()
+    kept = files[0].read_text("utf-8")
+    files[0].write_text(f"{re.sub('sentinel config-epoch .*', '', kept)}\nsentinel config-epoch game 3\n", "utf-8")
+    server = WatchedRedis(
+        name="redis-1", data=folder / "redis-1", port=port, password=word, first_master=port, sentinels=places,
+        log=folder / "redis.log",
+    )  # fmt: skip
+    await server.start()
+    try:
+        async with client_of(server.url) as client:
+            told = await client.info("replication")
+            assert (told["role"], told["master_port"]) == ("slave", leader)
+    finally:
+        await server.stop()

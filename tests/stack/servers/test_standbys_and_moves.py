@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
+from gameserver.rules.errors import Conflict
 from gameserver.stack.servers.postgres import PostgresServer
-from gameserver.storage.sharding.copying import CREATE_SLOT
+from gameserver.storage.postgres.database import Database
+from gameserver.storage.sharding.copying import CREATE_SLOT, require_fit
 from gameserver.storage.sharding.subscribing import subscribe
 from tests.support.wait import wait_until
 
@@ -96,3 +99,26 @@ async def test_a_move_acknowledges_nothing_in_place_of_a_standby(source: Source,
     await source.connection.execute("alter system set synchronized_standby_slots = ''")
     await source.connection.execute("select pg_reload_conf()")
     await source.connection.execute("insert into written values (2)", timeout=20)
+
+
+async def test_no_move_begins_whose_copy_would_stand_in_for_a_standby(source: Source) -> None:
+    database = Database("one", SecretStr(source.url))
+    await require_fit(database, database)
+    await source.connection.execute("alter system set synchronized_standby_slots = ''")
+    await source.connection.execute("select pg_reload_conf()")
+
+    async def is_refused() -> bool:
+        try:
+            await require_fit(database, database)
+        except Conflict as conflict:
+            return "a move would count as one" in conflict.detail
+        return False
+
+    await wait_until(is_refused, what="the move is refused")
+    await source.connection.execute("alter system set synchronous_standby_names = 'one_2'")
+    await source.connection.execute("select pg_reload_conf()")
+
+    async def fits() -> bool:
+        return not await is_refused()
+
+    await wait_until(fits, what="a move is allowed that commits don't wait for")

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from math import inf
+from math import inf, isnan
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from gameserver.app import Core
@@ -45,6 +46,13 @@ def age(core: Core) -> float:
     return core.replicas.all()[0].age()
 
 
+def figure(name: str) -> float:
+    """What is told of the replica to whoever watches it."""
+    value = REGISTRY.get_sample_value(f"gameserver_replica_{name}", {"database": "one", "replica": "one-replica-1"})
+    assert value is not None
+    return value
+
+
 async def counted(core: Core) -> int:
     counts, _ = await core.rooms.operators.reports.count()
     return sum(count.players for count in counts)
@@ -76,10 +84,14 @@ async def test_a_frozen_replica_ages_and_counts_go_on(settings: Settings, replic
     async with watched(settings, url_of(replica, settings)) as core:
         await wait_until(lambda: age(core) < OLDEST, 20, "the replica is fresh")
         with frozen(replica):
+            position = figure("position_bytes")
             await enlist(core)
             await wait_until(lambda: age(core) > OLDEST, 20, "the replica is too old")
+            await wait_until(lambda: figure("behind_bytes") > 0, 20, "the replica is behind, though it is silent")
+            assert figure("position_bytes") == position
             assert await counted(core) == 1
         await wait_until(lambda: age(core) < OLDEST, 20, "the replica is fresh again")
+        assert figure("position_bytes") > position
 
 
 @pytest.mark.parametrize("wrong", ["one", "two"])
@@ -92,6 +104,8 @@ async def test_what_is_no_replica_of_this_primary_is_never_asked(
         await wait_until(lambda: other.problem is not None, 20, "the fault is told")
         assert "it is no replica" in str(other.problem)
         assert other.age() == inf
+        assert isnan(figure("behind_bytes"))
+        assert isnan(figure("position_bytes"))
         assert await counted(core) == 0
 
 
@@ -103,6 +117,7 @@ async def test_a_replica_of_another_timeline_is_never_asked(settings: Settings, 
         follower.mark((system, timeline + 1), 0, 0.0)
         await follower.look()
         assert follower.age() == inf
+        assert isnan(follower.behind())
         assert "timeline" in str(follower.problem)
 
 

@@ -45,11 +45,12 @@ where exists (select from ledger l where l.slot = n.slot and l.player_id = n.pla
    or exists (select from inbox i where i.slot = n.slot and i.player_id = n.player_id and i.mail_id = n.mail_id)
 
 -- name: received
--- $3 since, $4 slots of senders: letters of other players that arrived here since then.
+-- $3 since, $4 slots of senders: letters of other players that arrived here since then. In words that suit no index,
+-- which would be read whole for each piece.
 select i.sender, i.player_id as recipient, i.kind, i.mail_id::text as mail_id, i.at
 from {table} i
 join players_owned_slots o on o.slot = i.slot and o.owned
-where i.ctid >= $1::tid and i.ctid < $2::tid and i.at >= $3 and i.refused is null and i.sender <> 0
+where i.ctid >= $1::tid and i.ctid < $2::tid and i.at >= $3 and (i.refused is null)::int = 1 and i.sender <> 0
   and ((i.sender >> 10) & 4095) = any($4::int[])
 
 -- name: posted

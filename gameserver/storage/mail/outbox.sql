@@ -1,5 +1,5 @@
 -- What a courier asks of one database. Tables: outbox, players_owned_slots. Rows of a slot that the database doesn't
--- own are a copy under way, or left by a move, and are skipped.
+-- own are a copy under way, left by a move, or of slots in conflict, and are skipped: they take nobody's place.
 
 -- name: read
 -- $1 kinds, $2 the group's last slot, $3 slots of recipients, $4 limit: the oldest letters of each slot of recipients and
@@ -17,9 +17,15 @@ with recursive waiting(slot, kind, at) as (
     ) as further
 ), wanted as (
     select w.slot, w.kind, greatest($4::int / count(*) over (), 1) as share
-    from waiting w
+    from waiting w, lateral (
+        select o.at from outbox o
+        where (o.recipient >> 10) & 4095 = w.slot and o.kind = w.kind
+          and (select p.owned from players_owned_slots p where p.slot = o.slot)
+        order by o.at
+        limit 1
+    ) as first
     where w.kind = any($1::text[]) and (least(w.slot, $2::int) in (select unnest($3::int[]))) is true
-    order by w.at
+    order by first.at
     limit $4
 )
 select oldest.*

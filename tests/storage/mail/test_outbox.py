@@ -96,6 +96,17 @@ async def test_a_read_of_many_slots_and_kinds_is_no_longer_and_begins_with_the_o
     assert len(letters) == CHUNK
 
 
+async def test_rows_of_slots_that_the_database_doesnt_own_take_no_place_of_a_read(courier: asyncpg.Connection) -> None:
+    own, foreign = 0, SLOTS - 1
+    kinds = [f"mail:{number}" for number in range(1 + CHUNK // len(LIVE))]
+    for kind in kinds:  # they are the oldest
+        await courier.fetch(FILL, foreign, kind, LIVE[0], len(LIVE), len(LIVE))
+    await courier.fetch(FILL, own, "mail:healed", LIVE[0], 1, 2)
+    await courier.fetch(FILL, own, kinds[0], LIVE[1], 1, 1)
+    letters = await Outbox(courier).read([*kinds, "mail:healed"], SLOTS - 1, LIVE)
+    assert [letter.kind for letter in letters] == ["mail:healed"] * 2 + kinds[:1]
+
+
 FEW = 10
 
 
@@ -145,6 +156,8 @@ async def test_the_bound_is_of_what_waits_for_the_owner_of_a_slot(
     assert await looked() == []
     await courier.fetch(FILL, 0, kind, last + beyond, 1, 1)
     assert await looked() == full
+    await courier.execute("update outbox set slot = $1", last)
+    assert await looked() == [], "what the database doesn't own is never delivered by it"
     await courier.execute("delete from outbox")
     assert await looked() == []
 

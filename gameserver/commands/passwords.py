@@ -107,9 +107,9 @@ class Passwords:
             fits = text != typed and process.matches(form, typed) and hashed is not None
             return Checked(fits, outdated=fits)
 
-        return await self._run(work, address)
+        return await self._run(work, address, form)
 
-    async def _run(self, work: Callable[[HashingProcess], T], address: str | None) -> T:
+    async def _run(self, work: Callable[[HashingProcess], T], address: str | None, hashed: str = "") -> T:
         """The turn ends with the work and the rest after it, also when the caller has left."""
         source, loop = source_of(address), asyncio.get_running_loop()
         loop.call_soon(self._make_room, source)  # as soon as it waits
@@ -117,16 +117,16 @@ class Passwords:
         if self._closed:
             raise Overloaded("The node is stopping.", retry_after=1)
         begun = loop.run_in_executor(self._threads, self._timed, work)
-        begun.add_done_callback(lambda done: loop.call_later(self._rest(done), self._rested, source, done))
+        begun.add_done_callback(lambda done: loop.call_later(self._rest(done), self._rested, source, hashed, done))
         return (await asyncio.shield(begun)).result
 
-    def _rested(self, source: Source, done: "asyncio.Future[_Timed[Any]]") -> None:
+    def _rested(self, source: Source, hashed: str, done: "asyncio.Future[_Timed[Any]]") -> None:
         """Ends the turn; that of a wrong password only a while later, unless a network that guesses less waits."""
         timed = None if done.cancelled() or done.exception() is not None else done.result()
         if timed is None or timed.was_wrong is None or source == OF_NO_ADDRESS:
             self._turns.end(source)
             return
-        self._guesses.note(source, wrong=timed.was_wrong)
+        self._guesses.note(source, hashed, wrong=timed.was_wrong)
         present = self._guesses.of(source)
         if not timed.was_wrong or any(self._guesses.of(other) < present for other in self._turns.waiting()):
             self._turns.end(source)

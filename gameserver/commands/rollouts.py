@@ -18,9 +18,9 @@ from gameserver.commands.accounts import Policy
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.rulebooks import Library, require_loaded, text_of
 from gameserver.rules.differences import RuleChange, differences
-from gameserver.rules.editions import RulesInForce
+from gameserver.rules.editions import FIRST, RulesInForce
 from gameserver.rules.errors import BadInput, CommandMismatch, Conflict, DatabaseUnavailable, FieldProblem
-from gameserver.rules.game import GameFault
+from gameserver.rules.game import Game, GameFault
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.operators.audit_log import AuditQuestion
@@ -63,10 +63,10 @@ IN_FORCE = "This rulebook is in force already."
 
 @dataclass(frozen=True, slots=True)
 class RolloutPlan:
-    """What would change, from the rulebook and edition in force on this node, and why it can't be, if it can't."""
+    """What would change, from the rulebook and edition in force, and why it can't be, if it can't."""
 
     edition: int
-    present: int | None
+    present: int
     differences: Sequence[RuleChange]
     problems: Sequence[str]
 
@@ -96,18 +96,19 @@ async def compare(rollouts: Rollouts, first: int, second: int) -> tuple[list[Rul
 
 async def preview(rollouts: Rollouts, game: Mapping[str, Any], at: When | None = None) -> RolloutPlan:
     """What would change, and what stands in the way, also of the moment if there is one. Raises DatabaseUnavailable."""
-    edition, _, present = rollouts.rules.edition
+    edition, number = await _in_force(rollouts)
     try:
         require_loaded(game)
         wanted = Rulebook.parse(game)
     except GameFault as fault:
-        return RolloutPlan(edition, present.number, (), fault.problems)
-    problems = list(await game_names.needed(rollouts.names, present.game, wanted.game))
-    if not (changes := differences(await _present(rollouts), _as_stored(game))):
+        return RolloutPlan(edition, number, (), fault.problems)
+    present = await rollouts.library.mapping(number)
+    problems = list(await game_names.needed(rollouts.names, Game.parse(present), wanted.game))
+    if not (changes := differences(present, _as_stored(game))):
         problems.append(IN_FORCE)
     if isinstance(at, datetime) and at <= rollouts.policy.now():
         problems.append("Its moment has come already.")
-    return RolloutPlan(edition, present.number, changes, problems)
+    return RolloutPlan(edition, number, changes, problems)
 
 
 async def publish(
@@ -115,7 +116,7 @@ async def publish(
 ) -> RuleOrder:
     """Orders a content of game.toml to be in force from a moment of the control database's clock on.
 
-    Only while the edition that this node knows is in force, which is also `expected` if that is given.
+    Only while `expected` is in force, if it is given, and no other edition than what was judged by.
     Raises BadInput with every reason why it can't be, Conflict, CommandExpired, CommandMismatch, DatabaseUnavailable,
     OutcomeUnknown.
     """
@@ -200,7 +201,6 @@ async def _ordered(
         raise BadInput("These rules can't be published.", errors=[FieldProblem("game", each) for each in plan.problems])
     rulebook = await rollouts.library.loaded(game)
     assert rulebook.number is not None
-    assert plan.present is not None
     at = _moment(chosen if isinstance(chosen, datetime) else rollouts.policy.now() + chosen)
     changed = {each.value: [each.old, each.new] for each in plan.differences}
     details = {"at": rfc3339(at), "changes": changed}
@@ -277,10 +277,14 @@ async def _prior(rollouts: Rollouts) -> Mapping[str, Any]:
     raise Conflict("No rulebook has been published, so there is none to go back to.")
 
 
-async def _present(rollouts: Rollouts) -> Mapping[str, Any]:
-    number = rollouts.rules.rulebook.number
+async def _in_force(rollouts: Rollouts) -> tuple[int, int]:
+    """The edition in force and its rulebook, also where this node lacks them. Raises DatabaseUnavailable."""
+    for order in await rollouts.orders.newest(1):
+        if order.in_force:
+            return order.edition, order.rulebook
+    number = rollouts.rules.rulebook.number  # nothing was published, so each node goes by the game.toml of its start
     assert number is not None
-    return await rollouts.library.mapping(number)
+    return FIRST, number
 
 
 def _as_stored(game: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -201,7 +201,8 @@ def details_of(plan: PlannedMove) -> dict[str, str]:
 
 
 class MovesUnderWay:
-    """The moves that a process carries out at the same time: those that wait for a server, and one other.
+    """The moves that a process carries out at the same time: those that wait for a server, or whose copy fails, and one
+    other.
 
     A server that is away may be so for days. Once it is back those that waited for it copy in turn (`attempt`).
     """

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gameserver.commands import guesses, hashing_process
+from gameserver.commands.fair_turns import Source
 from gameserver.commands.hashing_process import NICENESS
 from gameserver.commands.passwords import Checked, HashingLimits, Passwords, _Timed, source_of
 from gameserver.config.settings import Settings
@@ -84,7 +85,7 @@ async def test_a_network_that_guesses_holds_up_its_own_next_guess_and_no_other_o
         hashed = await passwords.hash(PASSWORD)
         for fewer, guesser in enumerate(reversed(guessers)):  # those of another network guess most, and rest first
             for _ in range(guesses.MOST - fewer):
-                passwords._guesses.note(source_of(guesser), wrong=True)
+                passwords._guesses.note(source_of(guesser), "a hash", wrong=True)
             assert not await passwords.verify(hashed, "a guess", guesser)
         with pytest.raises(Overloaded):
             await passwords.verify(hashed, PASSWORD, GUESSER)
@@ -102,7 +103,7 @@ async def test_the_rests_of_one_source_end_each_by_itself() -> None:
             await passwords._turns.take(source)
             done: asyncio.Future[_Timed[Checked]] = loop.create_future()
             done.set_result(_Timed(Checked(fits=False), worked, worked, was_wrong=True))
-            passwords._rested(source, done)
+            passwords._rested(source, "a hash", done)
         assert len(passwords._resting) == 2
 
         async def ended() -> bool:
@@ -122,24 +123,50 @@ def test_wrong_passwords_are_forgotten_for_right_ones_and_after_a_minute(monkeyp
     monkeypatch.setattr(time, "monotonic", lambda: now)
     known, source = guesses.Guesses(), source_of(GUESSER)
     for count in (1, 2, 3, 4, 4):
-        known.note(source, wrong=True)
+        known.note(source, "ann's", wrong=True)
         assert known.of(source) == known.of(source_of("203.0.113.2")) == count
         assert known.of(source_of("192.0.2.9")) == 0
-    for count in (3, 2, 1, 0, 0):
-        known.note(source, wrong=False)
+    known.note(source, "ben's", wrong=True)
+    for hashed, count in (("carl's", 4), ("ann's", 1), ("ben's", 0), ("ben's", 0)):
+        known.note(source, hashed, wrong=False)
         assert known.of(source) == count
-    known.note(source, wrong=True)
+    for count in (1, 2):
+        known.note(source, "ann's", wrong=True)
+        assert known.of(source) == count
+        now += guesses.FORGOTTEN_SECONDS * 0.6
+    assert known.of(source) == 1
     now += guesses.FORGOTTEN_SECONDS
     assert known.of(source) == 0
-    known.note(source, wrong=True)
-    assert known.of(source) == 1
+
+
+async def test_who_guesses_at_anothers_password_is_not_forgiven_for_its_own(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anns, own = await passwords.hash(PASSWORD), await passwords.hash("the guesser's")
+    note, noted = passwords._guesses.note, asyncio.Queue[int]()
+
+    def note_and_tell(source: Source, hashed: str, *, wrong: bool) -> None:
+        note(source, hashed, wrong=wrong)
+        noted.put_nowait(passwords._guesses.of(source))
+
+    async def counted(hashed: str, password: str) -> int:
+        await passwords.verify(hashed, password, GUESSER)
+        return await noted.get()
+
+    monkeypatch.setattr(passwords._guesses, "note", note_and_tell)
+
+    assert await counted(anns, "a guess") == 1
+    assert await counted(own, "the guesser's") == 1
+    assert await counted(anns, "a guess") == 2
+    assert await counted(own, "the guesser's") == 2
+    assert await counted(anns, PASSWORD) == 0
 
 
 def test_how_many_are_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guesses, "MOST_KNOWN", 10)
     known = guesses.Guesses()
     for number in range(100):
-        known.note((f"network {number}", f"address {number}"), wrong=True)
+        known.note((f"network {number}", f"address {number}"), "a hash", wrong=True)
         assert len(known._wrong) <= guesses.MOST_KNOWN
 
 

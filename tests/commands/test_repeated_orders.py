@@ -22,7 +22,7 @@ def short_leads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_reversal_isnt_answered_with_a_publication_nor_the_other_way_round(core: Core) -> None:
     context, key, next_key = core.commands.rollouts, command_id(), command_id()
-    present = await rollouts._present(context)
+    _, number = await rollouts._in_force(context)
     first = await rollouts.publish(context, read(EASIER), SOON, by(key))
     with pytest.raises(CommandMismatch):
         await rollouts.revert(context, SOON, by(key))
@@ -31,7 +31,7 @@ async def test_a_reversal_isnt_answered_with_a_publication_nor_the_other_way_rou
     reverted = await rollouts.revert(context, LATER, by(next_key))
     assert await rollouts.revert(context, LATER, by(next_key)) == reverted
     with pytest.raises(CommandMismatch):
-        await rollouts.publish(context, present, LATER, by(next_key))
+        await rollouts.publish(context, await context.library.mapping(number), LATER, by(next_key))
 
 
 async def test_an_order_that_is_sent_again_for_another_moment_is_another_order(core: Core) -> None:

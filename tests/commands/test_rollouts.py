@@ -103,12 +103,21 @@ async def test_a_node_that_never_heard_of_the_order_judges_nothing_from_its_mome
     assert (await enlist(other)).version == 1
 
 
-async def test_a_node_that_never_heard_of_an_order_makes_none_of_what_was_in_force_before(
-    core: Core, other: Core
-) -> None:
-    await passed(core, await published(other))
+async def test_a_node_without_the_edition_in_force_publishes_what_follows_it(core: Core, other: Core) -> None:
+    """As one that lacks a module of that edition, or that never heard of it."""
+    first = await published(other)
+    await passed(core, first)
+    text = TEXT.replace("exp = 5\n", "exp = 7\n")
+    plan = await rollouts.preview(core.commands.rollouts, read(text))
+    assert (plan.edition, plan.present) == (first.edition, first.rulebook)
+    assert {(change.old, change.new) for change in plan.differences} == {(6, 7)}
     with pytest.raises(Conflict, match="Meanwhile edition 1 is in force, not 0"):
-        await published(core, TEXT.replace("exp = 5\n", "exp = 7\n"))
+        await rollouts.publish(core.commands.rollouts, read(text), SOON, by(), expected=0)
+    found = await published(core, text)
+    assert (found.edition, found.prior) == (first.edition + 1, first.rulebook)
+    await passed(core, found)
+    with pytest.raises(Conflict, match="in force already"):
+        await published(core, text)
 
 
 async def test_what_was_decided_before_is_answered_so_where_the_rules_are_missing(core: Core, other: Core) -> None:

@@ -2,7 +2,8 @@
 
 Law: nothing is called a difference before the board has followed the database's ledger past the moment at which the
 database was read, and the same player was then read again on both sides. Entries newer than the row read are skipped.
-Nothing is repaired by what was read longer ago than OLDEST_READ_SECONDS: it is compared again.
+Nothing is repaired by what was read longer ago than OLDEST_READ_SECONDS: it is compared again,
+a few times, and then the check ends.
 Both sides are gone through: players who are missing, and members that belong to no player.
 """
 
@@ -37,6 +38,8 @@ PATIENCE_SECONDS = 15.0
 PAUSE_SECONDS = 0.2
 ROUNDS = 2
 """How often a player that differs is read again on both sides."""
+MOST_ROUNDS = ROUNDS + 2
+"""How often at the most, because what was read last is old already."""
 SHOWN = 20
 """Differences that a report lists, at the most."""
 OnProgress = Callable[[int], None]
@@ -144,6 +147,8 @@ class BoardCheck:
         # Those that differ are read again, once the board has followed what the databases had.
         rounds = 0
         while differing and (rounds < ROUNDS or _is_old(truth)):
+            if rounds == MOST_ROUNDS:
+                raise BoardUnavailable("The databases are read too slowly to be compared.", retry_after=60)
             truth = await read_truth(self._slots, check.contest, differing)
             await self._until_passed(check.contest, truth)
             differing = await self._differing(check.contest, truth, differing)

@@ -25,10 +25,10 @@ select g.slot, g.player_id, g.command_id, $5::smallint, $6::text, g.player_id, g
 from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::json[]) as g(slot, player_id, command_id, items)
 
 -- name: waiting
--- $1 a number of rows, $2 the kind of grants: how many rows of the outbox go to each slot, letters and grants apart;
--- nothing while the outbox has fewer rows in all. Table: outbox (players).
+-- $1 a number of rows, $2 the kind of grants: how many rows of the outbox go to each slot, letters and grants apart, of
+-- senders whose slots are owned here; nothing while the outbox has fewer rows in all. Tables: outbox, players_owned_slots.
 select ((recipient >> 10) & 4095)::int as slot, kind = $2::text as are_grants, count(*) as waiting
-from outbox
+from outbox o join players_owned_slots p on p.slot = o.slot and p.owned
 where (select count(*) from (select from outbox limit $1::int) as these) >= $1::int
 group by 1, 2
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import asyncpg
 
 from gameserver.storage.ledger import partitions
-from gameserver.storage.postgres.locks import COPYING
-from gameserver.storage.postgres.sole_locks import SoleLock
 from gameserver.storage.sharding import copying, cutover
+from gameserver.storage.sharding.copy_turn import CopyTurn
 from gameserver.storage.sharding.copying import Copy, CopyProgress
 from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed, SlotStays
 from gameserver.storage.sharding.lease import MoveLease
@@ -26,6 +25,13 @@ from gameserver.telemetry import MOVE_PAUSES
 LOOK_SECONDS = 0.2
 TRIES = 20
 """How often in a row the cut-over of one slot may be delayed before the attempt ends."""
+
+FAILURES = 5
+"""How often a copy may fail before it gives up its turn; Postgres tries again every 5 s."""
+
+
+class CopyFailed(Exception):
+    """The copy fails again and again. It is paused until it has its turn again; the text says where to look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ Tell = Callable[[MoveProgress], None]
 
 
 class Attempt:
-    """Raises LeaseLost, CutoverDelayed, and what the servers raise."""
+    """Raises LeaseLost, CutoverDelayed, CopyFailed, and what the servers raise."""
 
     def __init__(
         self, lease: MoveLease, copy: Copy, source: asyncpg.Connection, target: asyncpg.Connection, tell: Tell
@@ -64,12 +70,16 @@ class Attempt:
         self._source, self._target = source, target
         self._cutover = Cutover(lease.slots, source, target)
 
-    async def carry_out(self) -> MoveRecord:
-        """Goes through the steps that are left; returns the move's record at its end."""
+    async def carry_out(self, when_on: Callable[[], None]) -> MoveRecord:
+        """Goes through the steps that are left; returns the move's record at its end.
+
+        `when_on` is called once nothing is waited for any more, neither a server nor the turn to copy.
+        """
         lease = self._lease
         await self._recover()
         if lease.move.step in (Step.PLANNED, Step.COPYING):
             await self._await_turn()
+        when_on()
         if lease.move.step is Step.PLANNED:
             await self._begin_copy()
         if lease.move.step is Step.COPYING:
@@ -95,7 +105,7 @@ class Attempt:
     async def _await_turn(self) -> None:
         """Returns once the target is copied to for no other move, which stays so until the attempt ends; or when this
         move is cancelled, and needs no copy."""
-        turn, problem = SoleLock(COPYING), f"another move is copied to {self._copy.target.name} first"
+        turn, problem = CopyTurn(self._lease), f"another move is copied to {self._copy.target.name} first"
         noted = False
         while not self._lease.cancelled and not await turn.take(self._target):
             self._lease.require()
@@ -115,7 +125,8 @@ class Attempt:
         await self._lease.advance(Step.COPYING, servers=await self._servers(), problem=None)
 
     async def _await_copy(self) -> None:
-        errors, lost = 0, set[str]()
+        await self._copy.go_on(self._target)
+        errors, failures, lost = 0, 0, set[str]()
         while not self._lease.cancelled:
             if not await self._has_same_servers():
                 await self._begin_anew()
@@ -126,15 +137,21 @@ class Attempt:
                 return
             self._lease.require()
             if copied.errors > errors:
-                errors = copied.errors
-                target = self._copy.target.name
-                await self._lease.note(
-                    f"the copy has failed {errors} times and is tried again: see the log of {target}"
-                )
-                await self._make_partitions()
+                errors, failures = copied.errors, failures + 1
+                await self._mind(errors, failures)
             lost = await self._still_without_slots(lost)
             await asyncio.sleep(LOOK_SECONDS)
         await self._lease.begin_cleaning()
+
+    async def _mind(self, errors: int, failures: int) -> None:
+        """Notes that the copy has failed, and gives it what it may lack. Raises CopyFailed if it fails too often."""
+        target = self._copy.target.name
+        problem = f"the copy has failed {errors} times and is tried again: see the log of {target}"
+        if failures == FAILURES:
+            await self._copy.pause(self._target)
+            raise CopyFailed(problem)
+        await self._lease.note(problem)
+        await self._make_partitions()
 
     async def _still_without_slots(self, before: set[str]) -> set[str]:
         """Tables whose copy can't go on, as it seems. Raises CutoverDelayed if that was so at the look before, too."""

@@ -54,6 +54,9 @@ EVICT = (
     " where application_name = $1 and usename = current_user and pid <> pg_backend_pid()"
 )
 HAS_SLOT = "select exists(select from pg_replication_slots where slot_name = $1 and wal_status <> 'lost')"
+IS_PAUSED = (
+    "select exists(select from pg_subscription where subname = $1 and not subenabled and subslotname is not null)"
+)
 CREATE_SLOT = {
     False: "select pg_create_logical_replication_slot($1, 'pgoutput')",
     True: "select pg_create_logical_replication_slot($1, 'pgoutput', failover => true)",
@@ -180,6 +183,15 @@ class Copy:
         ]
         parts.append(f"{self._group}_marks where (slot in ({slots}))")
         return f"create publication {self.name} for table {', '.join(parts)} with (publish_via_partition_root = true)"
+
+    async def pause(self, target: asyncpg.Connection) -> None:
+        """Has the target apply nothing more, and need no worker, until `go_on`; the source keeps what is left."""
+        await target.execute(f"alter subscription {self.name} disable", timeout=STATEMENT_SECONDS)
+
+    async def go_on(self, target: asyncpg.Connection) -> None:
+        """Ends a pause, if there is one."""
+        if await target.fetchval(IS_PAUSED, self.name, timeout=STATEMENT_SECONDS):
+            await target.execute(f"alter subscription {self.name} enable", timeout=STATEMENT_SECONDS)
 
     async def end(self, source: asyncpg.Connection, target: asyncpg.Connection, servers: str) -> None:
         """Ends the copy for good; nothing may be erased on the source before. Both servers have to answer."""

@@ -53,6 +53,10 @@ class MoveLease:
         if self._lost:
             raise LeaseLost
 
+    async def is_held(self, move_id: int) -> bool:
+        """Whether some mover has the lease of another move. Raises DatabaseUnavailable."""
+        return await self._records.is_leased(move_id)
+
     async def refresh(self) -> None:
         """Reads the record again, and renews the lease. Raises LeaseLost."""
         self.move = await self._records.renew(self.move)

@@ -16,7 +16,7 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import LOST, translated
 from gameserver.storage.sharding import copying, cutover
-from gameserver.storage.sharding.attempt import Attempt, MoveProgress, Tell
+from gameserver.storage.sharding.attempt import Attempt, CopyFailed, MoveProgress, Tell
 from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.cutover import CutoverDelayed
 from gameserver.storage.sharding.lease import RETRY_SECONDS, MoveLease
@@ -81,7 +81,8 @@ class LeasedMove:
         slots = [record.slot for record in move.slots]
         self.copy = Copy(move.id, move.group, slots, databases[move.source], databases[move.target])
         self.waits = False
-        """Whether the last attempt has lost a server, and the next one hasn't reached both."""
+        """Whether the last attempt has lost a server, and the next one hasn't reached both; or its copy has failed, and
+        the next one hasn't its turn."""
 
     async def close(self) -> None:
         """Stops renewing the lease."""
@@ -92,19 +93,23 @@ class LeasedMove:
 
         Raises LeaseLost when another mover has taken over.
         """
-        copy, lease = self.copy, self._lease
+        copy, lease, failed = self.copy, self._lease, False
         while True:
             try:
                 await self._require_no_objection()
                 async with copy.opened(copy.source) as source, copy.opened(copy.target) as target:
-                    self.waits = False
-                    return await Attempt(lease, copy, source, target, self._tell).carry_out()
-            except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed) as error:
-                self.waits = isinstance(error, (*LOST, DatabaseUnavailable))
+                    self.waits = failed
+                    return await Attempt(lease, copy, source, target, self._tell).carry_out(self._stop_waiting)
+            except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed, CopyFailed) as error:
+                failed = isinstance(error, CopyFailed)
+                self.waits = failed or isinstance(error, (*LOST, DatabaseUnavailable))
                 await self._rescue()
                 if lease.move.step is Step.DONE:
                     return lease.move
                 await self._wait(error)
+
+    def _stop_waiting(self) -> None:
+        self.waits = False
 
     async def _require_no_objection(self) -> None:
         """Before a copy begins. Raises Conflict."""

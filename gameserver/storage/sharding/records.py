@@ -103,6 +103,12 @@ class MoveRecords:
         async with self._control.snapshot() as connection:
             return [(row[0], row[1]) for row in await connection.execute(query.order_by(MOVES.c.id))]
 
+    async def is_leased(self, move_id: int) -> bool:
+        """Whether a mover has the lease of a move that isn't over."""
+        leased = (MOVES.c.id == move_id, MOVES.c.ended_at.is_(None), MOVES.c.lease >= func.clock_timestamp())
+        async with self._control.snapshot() as connection:
+            return (await connection.execute(select(MOVES.c.id).where(*leased))).first() is not None
+
     async def take(self, move_id: int, mover: str) -> MoveRecord:
         """Takes the move's next lease. Raises LeaseLost while another mover holds one, or when the move is over."""
         free = or_(MOVES.c.lease < func.clock_timestamp(), MOVES.c.mover == mover)

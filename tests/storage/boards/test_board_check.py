@@ -213,6 +213,26 @@ async def test_nothing_is_put_right_by_what_was_read_too_long_ago(core: Core, mo
     assert (report.found, report.repaired, len(reads)) == (1, 1, 1 + board_check.ROUNDS + once_more + members)
 
 
+async def test_a_check_ends_where_every_read_takes_too_long(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, _ = await enlist_many(core, 2, "one")
+    contest, generation = await live(core, "exp")
+    assert await check(core, "exp") == set()
+    await core.redis.commands.hdel(contest.key(generation, "members"), pack_id(ann.id))
+    reads: list[Truth] = []
+
+    async def read(*args: Any) -> Truth:
+        assert len(reads) < 20, "a check without end"
+        reads.append(await read_truth(*args))
+        reads[-1].began -= OLDEST_READ_SECONDS + 1
+        return reads[-1]
+
+    monkeypatch.setattr(board_check, "read_truth", read)
+    checks = BoardCheck(core.redis.commands, core.slots, BoardWriter(core.redis.commands))
+    with pytest.raises(BoardUnavailable, match="read too slowly"):
+        await checks.full(contest, board_check.ignore, repair=True)
+    assert len(reads) == 1 + board_check.MOST_ROUNDS
+
+
 async def test_the_wait_for_a_board_that_nobody_builds_ends(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "PATIENCE_SECONDS", 0.1)
     with pytest.raises(BoardUnavailable):

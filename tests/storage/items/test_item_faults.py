@@ -281,14 +281,14 @@ async def _forgets(core: Core) -> bool:
 
 
 FILL = """insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)
-          select 0, -1, gen_random_uuid(), 0, 'items', -1, '{}', now() from generate_series(1, $1::int)"""
+          select $2, -1, gen_random_uuid(), 0, 'items', -1, '{}', now() from generate_series(1, $1::int)"""
 
 
 async def test_so_much_may_wait_for_a_database_of_items_and_then_what_grants_is_refused_until_there_is_room(
     core: Core, brewer: Player
 ) -> None:
     async with connected(core.slots.owner("players", slot_of(brewer.id)).url) as connection:
-        await connection.execute(FILL, MOST)
+        await connection.execute(FILL, MOST, slot_of(brewer.id))
         await wait_until(lambda: _is_refused(core, brewer), what="what grants is refused")
         await act(core, brewer.id, "burn", item="herb")
         await connection.execute("delete from outbox where player_id = -1")

@@ -39,20 +39,23 @@ async def courier(core: Core) -> AsyncIterator[asyncpg.Connection]:
     await link.close()
 
 
-@pytest.mark.parametrize("planned", ["by statistics of an empty outbox", "by statistics of a full one"])
+@pytest.mark.parametrize("planned", ["of an empty outbox", "of a full one", "of another one"])
 @pytest.mark.parametrize("most", ["to other slots", "of other kinds", "to the destination"])
 async def test_a_read_costs_no_more_however_many_letters_wait(
     courier: asyncpg.Connection, planned: str, most: str
 ) -> None:
     kind = "items" if most == "of other kinds" else "mail:healed"
     slots = DEAD if most == "to other slots" else LIVE
+    if planned == "of another one":
+        await courier.fetch(FILL, 0, "mail:healed", LIVE[0], 1, 2_000)
     await courier.execute("vacuum analyze outbox")
+    await courier.execute("delete from outbox")
     await courier.execute("set plan_cache_mode = force_generic_plan")
     await courier.fetch(FILL, 0, "mail:healed", LIVE[0], 1, 3)
     blocks = []
     for more in (2_000, 18_000):
         await courier.fetch(FILL, 0, kind, slots[0], len(slots), more)
-        if planned == "by statistics of a full one":
+        if planned == "of a full one":
             await courier.execute("analyze outbox")
         read = await Outbox(courier).read(["mail:healed"], SLOTS - 1, LIVE)
         assert len(read) == (CHUNK if most == "to the destination" else 3)
@@ -94,6 +97,17 @@ async def test_a_read_of_many_slots_and_kinds_is_no_longer_and_begins_with_the_o
     letters = await Outbox(courier).read(kinds, SLOTS - 1, LIVE)
     assert Counter(letter.kind for letter in letters) == dict.fromkeys(kinds[2:], len(LIVE))
     assert len(letters) == CHUNK
+
+
+async def test_rows_of_slots_that_the_database_doesnt_own_take_no_place_of_a_read(courier: asyncpg.Connection) -> None:
+    own, foreign = 0, SLOTS - 1
+    kinds = [f"mail:{number}" for number in range(1 + CHUNK // len(LIVE))]
+    for kind in kinds:  # they are the oldest
+        await courier.fetch(FILL, foreign, kind, LIVE[0], len(LIVE), len(LIVE))
+    await courier.fetch(FILL, own, "mail:healed", LIVE[0], 1, 2)
+    await courier.fetch(FILL, own, kinds[0], LIVE[1], 1, 1)
+    letters = await Outbox(courier).read([*kinds, "mail:healed"], SLOTS - 1, LIVE)
+    assert [letter.kind for letter in letters] == ["mail:healed"] * 2 + kinds[:1]
 
 
 FEW = 10
@@ -145,6 +159,8 @@ async def test_the_bound_is_of_what_waits_for_the_owner_of_a_slot(
     assert await looked() == []
     await courier.fetch(FILL, 0, kind, last + beyond, 1, 1)
     assert await looked() == full
+    await courier.execute("update outbox set slot = $1", last)
+    assert await looked() == [], "what the database doesn't own is never delivered by it"
     await courier.execute("delete from outbox")
     assert await looked() == []
 

@@ -1,8 +1,10 @@
 """Moves that wait: for a server, while others go on; and for each other, since a server copies one at a time."""
 
 import asyncio
+import itertools
 from collections.abc import Collection, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,8 +14,8 @@ from gameserver.commands import sharding
 from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
-from gameserver.storage.sharding import mover
-from gameserver.storage.sharding.attempt import Attempt, MoveProgress
+from gameserver.storage.sharding import attempt, copy_turn, mover
+from gameserver.storage.sharding.attempt import Attempt, CopyFailed, MoveProgress
 from gameserver.storage.sharding.copying import Copy, CopyProgress
 from gameserver.storage.sharding.cutover import CutoverDelayed
 from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep, Step
@@ -155,19 +157,20 @@ async def test_a_move_that_waits_for_another_ones_copy_can_be_cancelled(
     [
         (ConnectionRefusedError("no"), True),
         (DatabaseUnavailable("no", retry_after=1), True),
+        (CopyFailed("no"), True),
         (CutoverDelayed("no"), False),
         (Conflict("no"), False),
         (asyncpg.LockNotAvailableError("no"), False),
     ],
     ids=lambda value: type(value).__name__,
 )
-async def test_only_a_move_whose_server_is_lost_leaves_room_for_another_one(
+async def test_only_a_move_whose_server_is_lost_or_whose_copy_fails_leaves_room_for_another_one(
     core: Core, monkeypatch: pytest.MonkeyPatch, error: Exception, *, waits: bool
 ) -> None:
     (move_id,) = await ordered(core, 1)
     failed = asyncio.Event()
 
-    async def fail(_: Attempt) -> MoveRecord:
+    async def fail(*_: object) -> MoveRecord:
         raise error
 
     def note(progress: MoveProgress) -> None:
@@ -183,3 +186,65 @@ async def test_only_a_move_whose_server_is_lost_leaves_room_for_another_one(
     finally:
         await cancel_and_wait([going_on])
         await leased.close()
+
+
+async def test_a_copy_that_fails_again_and_again_holds_up_no_other_one(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, errors, copied = await ordered(core, 3), itertools.count(1), Copy.copied
+    failing, enabled = ids[:2], set[int]()
+
+    async def fail_or_look(self: Copy, source: asyncpg.Connection, target: asyncpg.Connection) -> CopyProgress:
+        enabled.add(await target.fetchval("select count(*) from pg_subscription where subenabled"))
+        if int(self.name.rpartition("_")[2]) in failing:
+            return CopyProgress(0, 1, ready=False, errors=next(errors))
+        return await copied(self, source, target)
+
+    async def the_others_are_left() -> bool:
+        return [move.id for move in await core.sharding.moves.unfinished()] == ids[:2]
+
+    monkeypatch.setattr(attempt, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(Copy, "copied", fail_or_look)
+    task = asyncio.create_task(takeover.take_over_for_ever(core.sharding))
+    try:
+        await wait_until(the_others_are_left, moving.STANDSTILL_SECONDS, "the move whose copy doesn't fail is over")
+        failing.clear()
+        await wait_until(lambda: all_moved(core, ids), moving.STANDSTILL_SECONDS, "all are over")
+    finally:
+        await cancel_and_wait([task])
+    assert enabled == {1}, "one copy goes on at a time"
+    await moving.assert_settled(core)
+
+
+async def test_a_mover_that_freezes_while_it_copies_loses_its_turn_to_one_that_waits(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await ordered(core, 2)
+    moves, frozen, copied = core.sharding.moves, asyncio.Event(), Copy.copied
+
+    async def freeze_or_look(self: Copy, *args: asyncpg.Connection) -> CopyProgress:
+        if self.name.endswith(f"_{first}"):
+            frozen.set()
+            await asyncio.Event().wait()
+        return await copied(self, *args)
+
+    async def second_waits() -> bool:
+        return (await moves.find(second)).problem == "another move is copied to two first"
+
+    monkeypatch.setattr(copy_turn, "LOOK_SECONDS", 0.1)
+    holder = await core.sharding.mover.take(first, lambda _: None)
+    with monkeypatch.context() as freezing:
+        freezing.setattr(Copy, "copied", freeze_or_look)
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(holder.go_on())]
+        try:
+            await asyncio.wait_for(frozen.wait(), moving.STANDSTILL_SECONDS)
+            tasks.append(asyncio.create_task(sharding.carry_out(core.sharding, [second], lambda _: None)))
+            await wait_until(second_waits, moving.STANDSTILL_SECONDS, "the second waits while the first is leased")
+            await holder.close()  # a frozen mover renews no lease
+            await asyncio.wait_for(tasks[1], moving.STANDSTILL_SECONDS)
+        finally:
+            await cancel_and_wait(tasks)
+    assert await slots_at(core, [second]) == {SlotStep.MOVED}
+    await sharding.carry_out(core.sharding, [first], lambda _: None)
+    assert await all_moved(core, [first, second])
+    await moving.assert_settled(core)

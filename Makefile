@@ -44,7 +44,7 @@ test-fast: $(VENV)/ready ## the tests that need no server, in under 30 seconds
 	$(BIN)/pytest $(FAST)
 
 soak: $(VENV)/ready ## races by the thousand, and fuzzers: DURATION=3600 (seconds), COUNT=1000000 (bad requests), SEED=1
-	DURATION=$(DURATION) COUNT=$(COUNT) SEED=$(SEED) $(BIN)/pytest -m soak --timeout 900
+	DURATION=$(DURATION) COUNT=$(COUNT) SEED=$(SEED) $(BIN)/pytest -m "soak or family" --timeout 900
 
 mutants: $(VENV)/ready ## plant faults in copies of the server; the swarm must catch each: MUTANTS="no-dedupe ban-leaks"
 	$(BIN)/python -m tests.mutants $(MUTANTS)

@@ -23,7 +23,7 @@ from gameserver.logs.setup import console_lines
 from gameserver.stack.processes import ports
 from gameserver.storage.postgres import patience
 from gameserver.waiting import cancel_and_wait
-from tests.support import other_postgres
+from tests.support import families, other_postgres
 from tests.support.client import Api
 from tests.support.command_line import WARM, CommandLine
 from tests.support.lanes import Lanes
@@ -83,6 +83,13 @@ def pytest_configure() -> None:
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The tests run on the loop that the nodes run on."""
     return {"uvloop": EndingLoop}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of families of tests a part is run, unless they are asked for."""
+    if families.MARK not in config.option.markexpr:
+        items[:], left_out = families.drawn(items, config.getoption("randomly_seed", 0))
+        config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_collection_finish() -> None:

@@ -15,6 +15,7 @@ def run(arguments: str, closed: str) -> int:
     return subprocess.run(["sh", "-c", f"exec {sys.executable} {arguments} {closed}"], check=False).returncode
 
 
+@pytest.mark.family(1)
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 def test_a_command_works_without_the_streams_that_were_closed(closed: str) -> None:
     assert run("-m gameserver openapi", f"> /dev/null {closed}") == 0

@@ -49,6 +49,7 @@ def test_in_the_repository_the_local_settings_are_the_default() -> None:
     assert settings_file(ROOT) == ROOT / "config/local.toml"
 
 
+@pytest.mark.family(1)
 @pytest.mark.parametrize("place", ["beside the settings", "beside game.toml"])
 @pytest.mark.parametrize("command", ["serve", "rank"])
 def test_a_games_modules_are_found_by_every_command(tmp_path: Path, command: str, place: str) -> None:

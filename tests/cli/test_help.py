@@ -24,6 +24,7 @@ def paths(command: Any) -> Iterator[tuple[str, ...]]:
 COMMANDS = [(name, path) for name, app in APPS.items() for path in paths(get_command(app))]
 
 
+@pytest.mark.family(25)
 @pytest.mark.parametrize(("name", "path"), COMMANDS, ids=[" ".join((name, *path)) for name, path in COMMANDS])
 def test_help_shows_no_python(name: str, path: tuple[str, ...]) -> None:
     app: typer.Typer = APPS[name]

@@ -65,6 +65,7 @@ def test_every_command_that_changes_something_takes_a_reason() -> None:
     assert {" ".join(words[:2]) for words in CHANGES if words[0] in ("slots", "databases", "nodes")} <= takes
 
 
+@pytest.mark.family(6)
 @pytest.mark.parametrize("words", CHANGES, ids=" ".join)
 async def test_a_change_without_a_reason_is_refused(settings: Settings, tmp_path: Path, words: tuple[str, ...]) -> None:
     done = await invoked(settings, tmp_path, words)

@@ -141,6 +141,7 @@ MEMBERS = "gs:{board:exp}:*:*:members"
 in the order until the board's next check, which tests/storage/boards/test_board_check.py holds."""
 
 
+@pytest.mark.family(1)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", range(len(PART_BY_PART)))
 async def test_keys_that_hold_junk_count_as_lost(doors: tuple[Server, WiderDoors], part: int) -> None:

@@ -119,6 +119,7 @@ async def answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
 OUTAGES: list[Callable[[Wire], None]] = [Wire.silence, Wire.refuse]
 
 
+@pytest.mark.family(1)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("outage", OUTAGES, ids=["silent", "refusing"])
 async def test_what_a_player_asks_of_a_database_that_is_away_is_answered_as_not_done(

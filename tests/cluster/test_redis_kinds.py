@@ -33,6 +33,7 @@ def cluster_and_tls(folder: Path) -> AbstractAsyncContextManager[Running]:
     return cluster(folder, secured=True)
 
 
+@pytest.mark.family(2)
 @pytest.mark.parametrize("kind", [alone, with_tls, sentinel_and_tls, cluster_and_tls])
 async def test_everything_works_on_every_kind(settings: Settings, tmp_path: Path, kind: Kind) -> None:
     async with kind(tmp_path) as redis, AsyncExitStack() as stack:

@@ -197,6 +197,7 @@ TURNS = {
 }
 
 
+@pytest.mark.family(1)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("command", "turns"),

@@ -218,6 +218,7 @@ WITHOUT = (
 )
 
 
+@pytest.mark.family(1)
 @pytest.mark.parametrize("command", [["check", "--offline"], ["check", "--offline", "--json"], ["serve"]], ids=" ".join)
 async def test_without_the_extra_a_node_says_what_to_install(
     settings: Settings, tmp_path: Path, command: list[str]

@@ -40,6 +40,7 @@ async def _unknown_device(api: Api, player: Signed) -> int:
     return (await api.ask("POST", "/v1/sessions", body={"device": os.urandom(16).hex()})).status
 
 
+@pytest.mark.family(2)
 @pytest.mark.parametrize(
     ("refused", "status"),
     [

@@ -97,6 +97,7 @@ async def test_a_door_that_says_when_to_come_back_holds() -> None:
     assert [node.before for node in result.memory] == [1_500_000]
 
 
+@pytest.mark.family(2)
 @pytest.mark.parametrize(
     ("turn_away", "told"),
     [

@@ -53,6 +53,7 @@ async def _read(kept: Kept) -> None:
         await kept_log.read_records(newest(kept.catalog), kept.programs, lock)
 
 
+@pytest.mark.family(2)
 @pytest.mark.parametrize(
     ("number", "damage", "said"),
     [

@@ -72,6 +72,7 @@ async def whole(past: Past, statement: str, **named: object) -> list[tuple[objec
     return [tuple(row) for row in await past.connection.execute(PAST[statement], named)]
 
 
+@pytest.mark.family(2)
 @pytest.mark.parametrize("data_every", [None, 1, 400, 6000])
 async def test_what_is_near_a_moment_is_what_the_whole_ledger_says(
     core: Core, one: asyncpg.Connection, data_every: int | None

@@ -17,6 +17,7 @@ BEFORE = ["moving", "fence", "flip", "erase"]
 AFTER = ["copying", "fencing", "grant", "end"]
 
 
+@pytest.mark.family(1)
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("when", "steps"), [("before", BEFORE), ("after", AFTER)])
 async def test_a_mover_killed_at_a_step_is_followed_by_another_one_that_ends_the_move(

@@ -41,6 +41,7 @@ async def apart(own_servers: Servers) -> AsyncIterator[Core]:
     own_servers.drop(database)
 
 
+@pytest.mark.family(2)
 @pytest.mark.parametrize("step", list(moving.STEPS))
 @pytest.mark.parametrize("killed", ["one", "two"], ids=["source and control database", "target"])
 async def test_a_server_killed_under_a_move_delays_it_and_nothing_acknowledged_is_lost(

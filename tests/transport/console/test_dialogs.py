@@ -123,6 +123,7 @@ async def answer_with(json: object, route: Route) -> None:
     await route.fulfill(json=json)
 
 
+@pytest.mark.family(10)
 @pytest.mark.parametrize("opening", OPENINGS, ids=lambda opening: f"{opening.path} {opening.opens}")
 async def test_a_dialog_opens_by_keyboard_fits_offends_nobody_and_gives_the_focus_back(
     operator: Page, players: dict[str, str], opening: Opening

@@ -8,6 +8,7 @@ from tests.transport.console.conftest import violations
 from tests.transport.console.test_player_view import tab_to
 
 
+@pytest.mark.family(3)
 @pytest.mark.parametrize(
     ("address", "question", "shown"),
     [

@@ -32,6 +32,7 @@ PARTS = {
 }  # fmt: skip
 
 
+@pytest.mark.family(1)
 @pytest.mark.parametrize(
     ("role", "views", "offered", "withheld"),
     [

@@ -38,6 +38,7 @@ def said(page: Page, text: str) -> Locator:
     return page.get_by_role("status").filter(has_text=text)
 
 
+@pytest.mark.family(2)
 @pytest.mark.parametrize(
     ("view", "field", "typed", "late"),
     [
@@ -101,6 +102,7 @@ async def test_back_and_forward_close_the_dialog_that_is_open_and_open_none(sign
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+@pytest.mark.family(2)
 @pytest.mark.parametrize(
     ("view", "opener"),
     [

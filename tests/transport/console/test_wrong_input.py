@@ -30,6 +30,7 @@ async def navigates(page: Page) -> None:
         await expect(page.get_by_role("heading", name=view, level=1)).to_be_visible()
 
 
+@pytest.mark.family(3)
 @pytest.mark.parametrize(
     ("address", "named"),
     [
@@ -84,6 +85,7 @@ async def test_a_script_that_fails_beside_a_view_is_told(signed_in: Page) -> Non
     await expect(told).to_have_count(0)
 
 
+@pytest.mark.family(1)
 @pytest.mark.parametrize("way", ["Cancel", "Close", "Escape"])
 async def test_a_year_of_five_digits_is_an_error_of_its_field_and_the_dialog_closes(
     api: Api, signed_in: Page, way: str
@@ -150,6 +152,7 @@ async def test_a_letter_to_many_players_with_a_year_of_five_digits_isnt_counted(
     await expect(dialog.get_by_text("1 player fits now")).to_be_visible()
 
 
+@pytest.mark.family(3)
 @pytest.mark.parametrize(
     ("field", "typed", "problem"),
     [

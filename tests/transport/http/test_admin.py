@@ -35,6 +35,7 @@ async def populate(api: Api) -> None:
             await api.act(who)
 
 
+@pytest.mark.family(3)
 @pytest.mark.parametrize("by", ["exp", "level", "hp", "created_at"])
 @pytest.mark.parametrize("order", ["asc", "desc"])
 async def test_the_pages_of_a_ranking_are_its_exact_order_over_both_databases(api: Api, by: str, order: str) -> None:

@@ -62,6 +62,7 @@ def parts(sent: bytes) -> tuple[set[bytes], bytes]:
     return {line for line in head.split(b"\r\n") if not line.startswith(b"Date:")}, body
 
 
+@pytest.mark.family(5)
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"POST"])
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
 @pytest.mark.parametrize("connection", [b"", b"Connection: keep-alive\r\n", b"Connection: close\r\n"])

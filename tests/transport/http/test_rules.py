@@ -86,6 +86,7 @@ async def test_bad_orders_name_their_fields_and_change_nothing(api: Api, setting
     assert (await api.admin("rules")).body["orders"] == []
 
 
+@pytest.mark.family(1)
 @pytest.mark.parametrize("path", ["", "/revert", "/cancel"])
 async def test_an_order_is_of_the_edition_that_its_operator_saw_or_refused(
     api: Api, settings: Settings, path: str, monkeypatch: pytest.MonkeyPatch

@@ -112,6 +112,7 @@ CHANGES = (revoked_key, revoked_campaign, deleted_query, saved_query, ban, lifte
            ended_device, note, notice, rebuild, letter, deletion)  # fmt: skip
 
 
+@pytest.mark.family(5)
 @pytest.mark.parametrize("made_of", CHANGES)
 async def test_copies_of_a_change_at_one_instant_have_one_effect_and_one_answer(
     api: Api, made_of: Callable[[Api, Signed], Awaitable[Change]]

@@ -130,6 +130,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.family(6)
 @pytest.mark.parametrize("greeted", [False, True])
 @pytest.mark.parametrize("endless", ENDLESS)
 async def test_a_message_that_isnt_whole_in_time_ends_the_socket(

@@ -18,7 +18,6 @@ from gameserver.storage.postgres import causes, clocks, durability
 from gameserver.storage.postgres.connections import per_node
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding import provision
-from gameserver.storage.tables import migrations
 
 Question = Callable[[Settings, Database, asyncpg.Connection, Examined], Awaitable[None]]
 
@@ -80,7 +79,7 @@ async def _promises(settings: Settings, database: Database, connection: asyncpg.
 
 
 async def _tables(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
-    faults = await migrations.faults(connection, database.name, database.groups)
+    faults = await provision.faults_of_tables(database, connection)
     for fault in faults:
         if "this code needs" in fault:
             examined.fail(fault, "run `gameserver migrate`")

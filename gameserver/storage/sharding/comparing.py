@@ -181,6 +181,7 @@ async def _ask(
             patient = database.estranged or groups is None
             connection = await _connected(stack, database, None if patient else ANSWER_SECONDS)
         if wrong := identity.mismatch(database.name, await identity.read(connection), deployment):
+            database.dialer.forget()
             return f"{wrong}."
         present = await lineage.present(connection)
         compared = Compared(database, connection, sorted(present if groups is None else groups))

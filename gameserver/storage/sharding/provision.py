@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from gameserver.config import postgres_url
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage import tables
@@ -55,8 +56,14 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
 def open_replicas(settings: Settings, databases: Databases) -> Replicas:
     """The replicas that the settings name, and the members of databases that fail over. Raises ConfigFault."""
     urls = {name: settings.replica_urls(name) for name in settings.databases}
-    failing_over = [name for name, database in settings.databases.items() if database.members]
-    return Replicas(databases, urls, settings.passfile, failing_over)
+    may_lead = [replica for name, own in urls.items() for replica, url in own.items() if _may_lead(settings, name, url)]
+    return Replicas(databases, urls, settings.passfile, may_lead)
+
+
+def _may_lead(settings: Settings, name: str, replica: SecretStr) -> bool:
+    """Whether a replica of the database is one of the servers that may be its primary."""
+    own = {place.address for place in postgres_url.places(settings.database_url(name))}
+    return len(own) > 1 and {place.address for place in postgres_url.places(replica)} <= own
 
 
 async def require_ready(settings: Settings, databases: Databases) -> None:

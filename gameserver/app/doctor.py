@@ -28,6 +28,7 @@ from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import LOST as REDIS_LOST
 from gameserver.storage.redis.faults import described
 from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.slots.slot_map import IncompleteMap
 
 log = structlog.get_logger()
@@ -49,6 +50,7 @@ async def examine(settings: Settings, nodes: int) -> list[Examined]:
         groups = {name: list(group.databases) for name, group in settings.groups.items()}
         try:
             members = await provision.members(settings, databases)
+            await PrimaryMemory(databases[settings.control.database], databases).recall()
             groups = {group: [database.name for database in rows] for group, rows in members.items()}
         except (DatabaseUnavailable, IncompleteMap, DBAPIError):
             pass  # the control database's own examination says why, or the comparison of slots does

@@ -17,10 +17,10 @@ from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres import causes, clocks, durability
 from gameserver.storage.postgres.connections import per_node
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.sharding import provision
-from gameserver.storage.tables import migrations
 
-Question = Callable[[Settings, Database, asyncpg.Connection, Examined], Awaitable[None]]
+Question = Callable[[Settings, Database, DriverConnection, Examined], Awaitable[None]]
 
 
 async def examine_database(settings: Settings, database: Database, nodes: int) -> Examined:
@@ -43,7 +43,7 @@ async def examine_database(settings: Settings, database: Database, nodes: int) -
 
 
 async def _answered(
-    question: Question, settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined
+    question: Question, settings: Settings, database: Database, connection: DriverConnection, examined: Examined
 ) -> bool:
     """Whether more can be asked; what prevented an answer is a finding."""
     try:
@@ -80,7 +80,7 @@ async def _promises(settings: Settings, database: Database, connection: asyncpg.
 
 
 async def _tables(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
-    faults = await migrations.faults(connection, database.name, database.groups)
+    faults = await provision.faults_of_tables(database, connection)
     for fault in faults:
         if "this code needs" in fault:
             examined.fail(fault, "run `gameserver migrate`")
@@ -123,6 +123,26 @@ async def _standbys(_: Settings, __: Database, connection: asyncpg.Connection, e
     examined.symptoms += standby_condition.symptoms(facts)
 
 
+async def _addresses(_: Settings, database: Database, connection: DriverConnection, examined: Examined) -> None:
+    """Of a URL with several addresses each is asked, else a wrong one is noticed when it is needed."""
+    if database.dialer.is_of_one:
+        return
+    system = connection.lineage.system if connection.lineage is not None else None
+    for address, answer in (await database.ask_each_address()).items():
+        if isinstance(answer, BaseException):
+            problem, remedy = causes.told(database.name, answer)
+            problem = f"its address {address} {problem.removeprefix(f'The database {database.name} ')}"
+            examined.symptoms.append(Symptom("warning" if causes.is_away(answer) else "error", problem, remedy))
+        elif answer is None:
+            problem = f"its address {address} doesn't say its system, so whether it is of this database isn't known"
+            examined.symptoms.append(
+                Symptom("warning", problem, "grant execute on pg_control_system to the role there")
+            )
+        elif system is not None and answer.system != system:
+            problem = f"its address {address} is of another system, {answer.system}, than the primary, {system}"
+            examined.fail(problem, "correct the URL: no standby of this database is there")
+
+
 QUESTIONS: tuple[Question, ...] = (
-    _clock, _promises, _tables, _backups, _patroni, _condition, _parameters, _standbys,
+    _clock, _addresses, _promises, _tables, _backups, _patroni, _condition, _parameters, _standbys,
 )  # fmt: skip

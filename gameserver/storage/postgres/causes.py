@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import asyncpg
 
-from gameserver.storage.postgres.driver import CommitUnsure
+from gameserver.storage.postgres.driver import CommitUnsure, Lineage
 from gameserver.storage.postgres.passfile import PassfileFault
 
 
 class Unfit(ConnectionError):
     """A database answers, but must not be used; the text is a sentence for operators that says why."""
+
+    lineage: Lineage | None = None
+    """That of what has answered, if it has said that."""
 
 
 class Unreconciled(Unfit):
@@ -158,3 +161,11 @@ def _said(error: BaseException) -> str:
 def is_silent(error: BaseException) -> bool:
     """Whether the server said nothing, rather than that it refuses something."""
     return not isinstance(root(error), asyncpg.PostgresError | Unfit)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a server may answer later without anything being corrected: it is silent, or is starting."""
+    cause = root(error)
+    return not isinstance(cause, PassfileFault) and (
+        is_silent(cause) or isinstance(cause, asyncpg.CannotConnectNowError)
+    )

@@ -20,7 +20,7 @@ from gameserver.storage.postgres import causes, own_settings, passfile, patience
 from gameserver.storage.postgres.causes import NoPrimary, Unfit, Unreconciled
 from gameserver.storage.postgres.dialing import CONNECT_SECONDS as CONNECT_SECONDS
 from gameserver.storage.postgres.dialing import Dialer
-from gameserver.storage.postgres.driver import LEAVE_A_MARK, DriverConnection
+from gameserver.storage.postgres.driver import LEAVE_A_MARK, DriverConnection, Lineage
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.report import Report
@@ -154,6 +154,10 @@ class Database:
                 raise
         return await self.dialer.undemanding().dial(own_settings.EVERYWHERE, self._query_seconds)
 
+    async def ask_each_address(self) -> Mapping[str, Lineage | BaseException | None]:
+        """What is at each address of its URL: a lineage, None if it doesn't say that, or why it can't be used."""
+        return await self.dialer.each(own_settings.EVERYWHERE)
+
     @contextlib.asynccontextmanager
     async def vetting(self) -> AsyncIterator[DriverConnection]:
         """A connection to a database that may be unfit; after `found_fit` it becomes the pool's first.
@@ -193,8 +197,11 @@ class Database:
             if isinstance(error, Unfit):
                 self._outage.failed(str(error))
             self.estranged = isinstance(error, Unreconciled)
+            self.dialer.is_judged = self.dialer.is_judged or self.estranged
+            if isinstance(error, Unfit):
+                self.dialer.forget()
             raise
-        self.estranged = False
+        self.estranged, self.dialer.is_judged = False, True
 
     @contextlib.asynccontextmanager
     async def _opened(self, **options: Any) -> AsyncIterator[AsyncConnection]:

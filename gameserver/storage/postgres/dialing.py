@@ -2,15 +2,15 @@
 
 Law: a connection is given out only to a server that takes writes, whose data descend from the same system as before,
 and which isn't an earlier primary than one that was seen, by this process or by an earlier one (sharding/primaries.py).
-All addresses are asked at once; of those that fit and answer within a moment of each other the newest primary is taken,
-so an address that is silent holds up nobody, and a primary that has a successor without knowing it isn't kept. What is
+All addresses are asked at once (racing.py), so an address that is silent holds up nobody, and a primary that has a
+successor without knowing it isn't kept. What is
 learned of the servers holds for the connections that there are: those to a server that is no primary any more, or that
 isn't at these addresses, are cut at once. A replica's URL leads to whatever it names.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,20 @@ from pydantic import SecretStr
 from gameserver.config import postgres_url
 from gameserver.config.postgres_url import Place
 from gameserver.storage.postgres import array_types, passfile, patience
-from gameserver.storage.postgres.causes import NoPrimary, Unfit, explained
+from gameserver.storage.postgres.causes import NoPrimary, Unfit
 from gameserver.storage.postgres.driver import DriverConnection, Lineage
+from gameserver.storage.postgres.racing import (
+    ANSWER_SECONDS,
+    Attempts,
+    Race,
+    end_all,
+    has_succeeded,
+    number,
+    timeline_by,
+)
 from gameserver.telemetry import PRIMARY
 
 CONNECT_SECONDS = 3.0
-NEWER_SECONDS = 0.25
-"""How long the others are waited for once a primary has answered: it may be one that hung, and has a successor."""
-ANSWER_SECONDS = 0.7
-"""How long the others are waited for once one has answered that it isn't the primary."""
 _LINEAGE = """
 select system_identifier::text as system, pg_is_in_recovery() as replays,
        case when not pg_is_in_recovery()
@@ -39,7 +44,6 @@ select system_identifier::text as system, pg_is_in_recovery() as replays,
 from pg_control_system()
 """
 Attempt = Callable[[Place], Coroutine[Any, Any, DriverConnection]]
-Attempts = dict[Place, "asyncio.Task[DriverConnection]"]
 log = structlog.get_logger()
 
 
@@ -55,6 +59,8 @@ class Dialer:
         self._remembered: Lineage | None = None
         self.lineage: Lineage | None = None
         """That of the primary seen last."""
+        self.is_judged = False
+        """Whether a primary that was seen is the right database: before, the next one may be of any system."""
 
     @property
     def primary(self) -> str | None:
@@ -72,16 +78,26 @@ class Dialer:
         return self._places.index(self._last) + 1 if self._last and len(self._places) > 1 else None
 
     def remember(self, lineage: Lineage) -> None:
-        """What an earlier process has seen: no earlier primary of this system is taken; another system may be."""
+        """What an earlier process has seen: no earlier primary of this system is taken; another system may be, where
+        every address answers and none is of this one."""
         self._remembered = lineage
+
+    def forget(self) -> None:
+        """The primary seen last isn't the right database: unless one was, nothing is known of it."""
+        if not self.is_judged:
+            self.lineage = None
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._last is not None:
+            PRIMARY.remove(self._name, self._last.address)
+            self._last = None
 
     def lead_to(self, url: SecretStr) -> None:
         """Gives it other addresses, and cuts what leads to the former ones. What was seen of the primary counts on."""
         self._url = url
         self._places, self._fault = _places(url)
-        if self._last is not None:
-            PRIMARY.remove(self._name, self._last.address)
-            self._last = None
+        self._leave()
         for connection in list(self._connections):
             self._connections.discard(connection)
             connection.terminate()
@@ -128,13 +144,30 @@ class Dialer:
         try:
             if attempts:
                 await asyncio.wait(attempts.values(), timeout=ANSWER_SECONDS)
-            found = [place for place in others if _has_succeeded(attempts[place])]
-            newest = max(found, key=_timeline_by(attempts), default=None)
-            is_newer = newest is not None and _timeline_by(attempts)(newest) > _number(self.lineage)
+            found = [place for place in others if has_succeeded(attempts[place])]
+            newest = max(found, key=timeline_by(attempts), default=None)
+            is_newer = newest is not None and timeline_by(attempts)(newest) > number(self.lineage)
             if newest is not None and is_newer and places is self._places:
                 self._accept(newest, attempts[newest].result())
         finally:
-            await _end(attempts.values())
+            await end_all(attempts.values())
+
+    async def each(self, settings: Mapping[str, str]) -> dict[str, Lineage | BaseException | None]:
+        """What is at each address, by itself: its lineage, if it says that, or why it can't be used."""
+        asker, found = self.undemanding(), dict[str, Lineage | BaseException | None]()
+
+        async def ask(place: Place) -> None:
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    connection = await asker._attempt(place, settings=settings, query_seconds=CONNECT_SECONDS)
+            except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+                found[place.address] = error
+            else:
+                found[place.address] = connection.lineage
+                connection.terminate()
+
+        await asyncio.gather(*map(ask, self._places))
+        return {place.address: found[place.address] for place in self._places}
 
     def doubt(self) -> None:
         """Lets no connection that there is be used again: their server may be no primary any more."""
@@ -159,8 +192,10 @@ class Dialer:
             array_types.introduce(connection)
             await connection.bound(settings.get(patience.TRANSACTION, "0"))
             await self._examine(connection)
-        except BaseException:
+        except BaseException as error:
             connection.terminate()
+            if isinstance(error, Unfit):
+                error.lineage = connection.lineage
             raise
         return connection
 
@@ -189,13 +224,13 @@ class Dialer:
         if known is None or lineage is None:
             return
         if lineage.system != known.system and self.lineage is None:
-            return  # another one since: whether it may be used its own tables say
+            return  # another one since: the other addresses, and its own tables, say whether it may be used
         if lineage.system != known.system:
             raise Unfit(
                 f"The database {self._name} is another one now, of the system {lineage.system}, not {known.system}: "
                 "correct the URL, or start again what is to use it."
             )
-        if lineage.timeline is not None and _number(lineage) < _number(known):
+        if lineage.timeline is not None and number(lineage) < number(known):
             raise NoPrimary(
                 f"The database {self._name} has another primary since: this one is of an old timeline (or was restored "
                 "by hand: then run `gameserver slots reconcile --reason …`, and start the nodes again)."
@@ -221,41 +256,11 @@ class Dialer:
         attempts: Attempts = {place: asyncio.create_task(attempt(place)) for place in self._places}
         winner: Place | None = None
         try:
-            winner = await self._first(attempts)
+            race = Race(self._name, attempts, self.lineage or self._remembered, replica=self._replica)
+            winner = await race.winner()
             return winner, attempts[winner].result()
         finally:
-            await _end([attempt for place, attempt in attempts.items() if place is not winner])
-
-    async def _first(self, attempts: Attempts) -> Place:
-        """Raises what is most worth knowing when no address can be used."""
-        while True:
-            waiting = [attempt for attempt in attempts.values() if not attempt.done()]
-            if any(map(_has_succeeded, attempts.values())):
-                if waiting:
-                    # An earlier primary that doesn't know it yet, as one that hung, may have answered first.
-                    await asyncio.wait(waiting, timeout=NEWER_SECONDS)
-                return max((place for place in attempts if _has_succeeded(attempts[place])), key=_timeline_by(attempts))
-            refused = any(attempt.done() and isinstance(attempt.exception(), Unfit) for attempt in attempts.values())
-            patience = ANSWER_SECONDS if refused else None
-            if not waiting or not (await asyncio.wait(waiting, timeout=patience, return_when="FIRST_COMPLETED"))[0]:
-                raise self._failure(attempts)
-
-    def _failure(self, attempts: Attempts) -> BaseException:
-        errors: dict[Place, BaseException] = {
-            place: (attempt.exception() if attempt.done() else None) or TimeoutError()
-            for place, attempt in attempts.items()
-        }
-        for error in errors.values():
-            if _is_refusal(error):
-                return error
-        if not any(isinstance(error, Unfit) for error in errors.values()):
-            return next(iter(errors.values()))
-        prefix = f"The database {self._name} "
-        each = "; ".join(
-            f"{place.address} {explained(self._name, error).removeprefix(prefix).rstrip('.')}"
-            for place, error in errors.items()
-        )
-        return NoPrimary(f"{prefix}has no primary among its {len(errors)} addresses ({each})")
+            await end_all([attempt for place, attempt in attempts.items() if place is not winner])
 
 
 def _places(url: SecretStr) -> tuple[list[Place], str]:
@@ -264,32 +269,3 @@ def _places(url: SecretStr) -> tuple[list[Place], str]:
         return postgres_url.places(url), ""
     except ValueError as error:
         return [], str(error)
-
-
-def _is_refusal(error: BaseException) -> bool:
-    """Whether a server refuses what the URL asks for, rather than that it isn't ready."""
-    return isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.CannotConnectNowError)
-
-
-def _has_succeeded(attempt: "asyncio.Task[DriverConnection]") -> bool:
-    return attempt.done() and not attempt.cancelled() and attempt.exception() is None
-
-
-def _timeline_by(attempts: Attempts) -> Callable[[Place], int]:
-    """The timeline of the server at an address, as the connection there tells it; 0 where it doesn't."""
-
-    return lambda place: _number(attempts[place].result().lineage)
-
-
-def _number(lineage: Lineage | None) -> int:
-    """The number of a timeline; 0 if it isn't known."""
-    return (lineage.timeline or 0) if lineage else 0
-
-
-async def _end(attempts: Iterable["asyncio.Task[DriverConnection]"]) -> None:
-    """Ends attempts that aren't needed, and the connections of those that have succeeded."""
-    for attempt in attempts:
-        attempt.cancel()
-    for result in await asyncio.gather(*attempts, return_exceptions=True):
-        if isinstance(result, DriverConnection):
-            result.terminate()

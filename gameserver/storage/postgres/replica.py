@@ -111,16 +111,16 @@ class Replica:
             self.distrust(str(error))
             return
         system, timeline = self._line
-        self.leads = self._may_lead and not row.replays
+        self.leads = self._may_lead and not row.replays and row.system == system
         follows = row.replays and row.system == system and row.timeline in (None, timeline)
         self.position = row.position if follows and row.position is not None else nan
         if self.leads:
             self._fresh_at = -inf
             self._outage.answered()
-        elif not row.replays:
+        elif not row.replays and not self._may_lead:
             self.distrust("it is no replica: it takes writes")
         elif row.system != system:
-            self.distrust(f"it is a replica of the system {row.system}, and {self.primary} is {system}")
+            self.distrust(f"it is of the system {row.system}, and {self.primary} is {system}")
         elif row.timeline is not None and row.timeline != timeline:
             self.distrust(f"it follows the timeline {row.timeline}, and {self.primary} is on {timeline}")
         else:
@@ -153,12 +153,12 @@ class Replicas:
     ) -> None:
         """`urls` are those of each database's replicas, by their names.
 
-        `may_lead` names the databases whose replicas may become the primary.
+        `may_lead` names the replicas that may become the primary.
         """
         self._databases = databases
         self._by_database = {
             name: [
-                Replica(replica, name, Database(replica, url, passfile, replica=True), may_lead=name in may_lead)
+                Replica(replica, name, Database(replica, url, passfile, replica=True), may_lead=replica in may_lead)
                 for replica, url in own.items()
             ]
             for name, own in urls.items()

@@ -18,6 +18,8 @@ from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.copying import opened, require_fit
 from gameserver.storage.sharding.membership import Membership
+from gameserver.storage.sharding.recognizing import recognized, settled, tell
+from gameserver.storage.tables.migrations import OutdatedDatabase
 
 _STARTED = "select system_identifier::text || ' ' || pg_postmaster_start_time()::text from pg_control_system()"
 """Tells one server from another, also from a copy of it."""
@@ -43,13 +45,18 @@ async def admit(
         control = databases[settings.control.database]
         membership = Membership(control)
         try:
+            deployment = await recognized(control, await _all(control, databases, name), joining=name)
+            deployment = await settled(control, deployment)
             await _make_fit(settings, database, groups)
+            await tell(database, groups, deployment, anew=True)
             if url is not None and (former := await membership.address(name)) not in (None, url):
                 for place in postgres_url.places(former):
                     # One by one: that one is a replica says nothing of the others.
                     await _require_left(Database(name, place.url, settings.passfile), database)
         except (*LOST, asyncpg.PostgresError) as error:
             raise Conflict(f"The database {name} can't be used: {error}.") from error
+        except OutdatedDatabase as error:
+            raise Conflict(f"The database {name} can't be added: {error}") from error
         async with recorded(control):
             for group in groups:
                 await membership.join(group, name, url)
@@ -86,6 +93,14 @@ def _named(
     if name not in databases:
         raise Conflict(f"The settings name no database {name!r}: give its address, postgresql://…, by --url.")
     return databases[name]
+
+
+async def _all(control: Database, databases: Databases, name: str) -> list[Database]:
+    """Also those that joined earlier; the named one is where it is to be."""
+    for other, address in await control.ask("select name, url from databases where url is not null"):
+        if other != name:
+            databases.join(other, SecretStr(address))
+    return [databases[other] for other in databases.names()]
 
 
 async def _require_left(former: Database, database: Database) -> None:

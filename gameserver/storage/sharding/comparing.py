@@ -19,7 +19,7 @@ from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.patience import TRANSACTION
-from gameserver.storage.sharding import lineage
+from gameserver.storage.sharding import identity, lineage
 from gameserver.storage.sharding.judging import NEVER, Circumstances, MovingSlot, Ownership, SlotView
 from gameserver.storage.sharding.move import SlotStep, Step
 from gameserver.storage.sharding.records import LEASE
@@ -115,6 +115,7 @@ async def compare(
     # A control database that went back may have forgotten that a database joined.
     forgetful = bool(unseen or await lineage.stale(control, ["control"]))
     groups = await _members(control, databases, name, everyone=forgetful)
+    deployment = next((own.deployment for own in await identity.read(control)), None)
     async with control.transaction():
         if takes_moves:
             await control.execute(_TAKE_MOVES, MOVER, LEASE)
@@ -125,7 +126,7 @@ async def compare(
     connections = {**{member: each.connection for member, each in known.items()}, name: control}
     told = await asyncio.gather(
         *(
-            _ask(stack, database, None if forgetful else own, takes_moves, connections.get(database.name))
+            _ask(stack, database, None if forgetful else own, takes_moves, connections.get(database.name), deployment)
             for database, own in asked
         )
     )
@@ -167,8 +168,10 @@ async def _ask(
     groups: Iterable[str] | None,
     takes_moves: bool,  # noqa: FBT001
     connection: DriverConnection | None,
+    deployment: str | None,
 ) -> Compared | str:
-    """What the database has of these groups, or of all whose tables are there; a sentence if it can't be asked.
+    """What the database has of these groups, or of all whose tables are there; a sentence if it can't be asked, or is
+    another one.
 
     `connection` is one that is there already.
     """
@@ -177,6 +180,9 @@ async def _ask(
             # One that has just refused a connection is there; and where all have to be seen, all are waited for.
             patient = database.estranged or groups is None
             connection = await _connected(stack, database, None if patient else ANSWER_SECONDS)
+        if wrong := identity.mismatch(database.name, await identity.read(connection), deployment):
+            database.dialer.forget()
+            return f"{wrong}."
         present = await lineage.present(connection)
         compared = Compared(database, connection, sorted(present if groups is None else groups))
         if takes_moves:

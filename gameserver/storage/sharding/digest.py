@@ -67,7 +67,8 @@ class Base:
 
 def moved_tables(group: str) -> list[Table]:
     """The tables whose rows move with a slot of the group."""
-    local = {f"{group}_owned_slots", f"{group}_marks", f"{group}_lineage", f"{group}_editions", "traced_actions"}
+    own = {f"{group}_{what}" for what in ("owned_slots", "marks", "lineage", "identity", "editions")}
+    local = {*own, "traced_actions"}
     return [table for table in tables.METADATA[group].sorted_tables if table.name not in local]
 
 

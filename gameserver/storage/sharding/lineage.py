@@ -15,21 +15,28 @@ import asyncpg
 from gameserver.storage.postgres.causes import Unfit, Unreconciled
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
+from gameserver.storage.sharding import identity
+from gameserver.storage.sharding.identity import Deployment
 
-GROUPS = ("accounts", "control", "items", "players")
 _PRESENT = "select g from unnest($1::text[]) as g where to_regclass('public.' || g || '_lineage') is not null"
 
 
-async def gate(database: Database, connection: DriverConnection) -> None:
-    """Refuses a connection to a database that has to be compared with the slot map first. Raises Unreconciled, Unfit.
+async def gate(deployment: Deployment, database: Database, connection: DriverConnection) -> None:
+    """Refuses a connection to another database than is meant, and to one that has to be compared with the map first.
 
-    `database` says which groups it is to have; one that is in none is let in.
+    `database` says which groups it is to have; one that is in none is let in. Raises Unreconciled, Unfit.
     """
+    if not (names := sorted(database.groups)):
+        return
     try:
-        former = await stale(connection, database.groups)
+        *identities, recorded = await connection.fetchrow(
+            f"select {', '.join(map(identity.recorded, names))}, array[{_recorded(names)}]"
+        )
     except asyncpg.UndefinedTableError as error:
         raise Unfit(f"The database {database.name} lacks tables ({error}): run `gameserver migrate`.") from error
-    if former:
+    if wrong := deployment.mismatch(database, identity.parsed(identities)):
+        raise Unfit(f"{wrong[0].upper()}{wrong[1:]}.")
+    if former := _former(connection, names, recorded):
         raise Unreconciled(
             f"The database {database.name} was failed over or restored: it is closed until its slots have been "
             "compared with the map, which a node does by itself, or `gameserver slots reconcile --reason …` (system "
@@ -39,7 +46,7 @@ async def gate(database: Database, connection: DriverConnection) -> None:
 
 async def present(connection: DriverConnection) -> list[str]:
     """The groups whose lineage the database has a table for."""
-    return [row["g"] for row in await connection.fetch(_PRESENT, GROUPS)]
+    return [row["g"] for row in await connection.fetch(_PRESENT, identity.GROUPS)]
 
 
 async def stale(connection: DriverConnection, groups: Iterable[str]) -> dict[str, str]:
@@ -49,10 +56,16 @@ async def stale(connection: DriverConnection, groups: Iterable[str]) -> dict[str
     """
     if not (names := sorted(groups)):
         return {}
+    return _former(connection, names, await connection.fetchval(f"select array[{_recorded(names)}]"))
+
+
+def _recorded(groups: Iterable[str]) -> str:
+    return ", ".join(f"(select system || ' ' || timeline from {group}_lineage)" for group in groups)  # noqa: S608
+
+
+def _former(connection: DriverConnection, groups: Iterable[str], recorded: Iterable[str | None]) -> dict[str, str]:
     here = _here(connection)
-    recorded = ", ".join(f"(select system || ' ' || timeline from {group}_lineage)" for group in names)  # noqa: S608
-    former = await connection.fetchval(f"select array[{recorded}]")
-    return {group: was or "" for group, was in zip(names, former, strict=True) if was != here}
+    return {group: was or "" for group, was in zip(groups, recorded, strict=True) if was != here}
 
 
 def _here(connection: DriverConnection) -> str:

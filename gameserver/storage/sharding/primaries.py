@@ -43,7 +43,8 @@ class PrimaryMemory:
     async def note(self) -> None:
         """Records what has been seen since the last time. Raises DatabaseUnavailable."""
         for name in self._databases.names():
-            seen = self._databases[name].dialer.lineage
+            dialer = self._databases[name].dialer
+            seen = dialer.lineage if dialer.is_judged else None
             if seen is None or seen.timeline is None or seen == self._noted.get(name):
                 continue
             await self._control.ask(_NOTE, name, *seen)

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import asyncpg
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from gameserver.config import postgres_url
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage import tables
@@ -24,8 +26,10 @@ from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.durability import Durability
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.replica import Replicas
-from gameserver.storage.sharding import lineage, placing
+from gameserver.storage.sharding import identity, lineage, placing
+from gameserver.storage.sharding.identity import Deployment
 from gameserver.storage.sharding.primaries import PrimaryMemory
+from gameserver.storage.sharding.recognizing import introduce, recognized
 from gameserver.storage.sharding.reconciling import Reconciler, reconciled
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots import slot_map
@@ -43,7 +47,7 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
             raise Unfit(_sentence(faults))
 
     urls = {name: settings.database_url(name) for name in settings.databases}
-    judges = None if patient else Judges(vet, lineage.gate)
+    judges = None if patient else Judges(vet, partial(lineage.gate, Deployment(settings.control.database)))
     databases = Databases(urls, settings.passfile, patient=patient, judges=judges)
     databases.assign({"control": [settings.control.database]})
     return databases
@@ -52,8 +56,14 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
 def open_replicas(settings: Settings, databases: Databases) -> Replicas:
     """The replicas that the settings name, and the members of databases that fail over. Raises ConfigFault."""
     urls = {name: settings.replica_urls(name) for name in settings.databases}
-    failing_over = [name for name, database in settings.databases.items() if database.members]
-    return Replicas(databases, urls, settings.passfile, failing_over)
+    may_lead = [replica for name, own in urls.items() for replica, url in own.items() if _may_lead(settings, name, url)]
+    return Replicas(databases, urls, settings.passfile, may_lead)
+
+
+def _may_lead(settings: Settings, name: str, replica: SecretStr) -> bool:
+    """Whether a replica of the database is one of the servers that may be its primary."""
+    own = {place.address for place in postgres_url.places(settings.database_url(name))}
+    return len(own) > 1 and {place.address for place in postgres_url.places(replica)} <= own
 
 
 async def require_ready(settings: Settings, databases: Databases) -> None:
@@ -111,11 +121,19 @@ async def _judged(settings: Settings, database: Database) -> Sequence[str]:
 
 async def faults_of(settings: Settings, database: Database, connection: asyncpg.Connection) -> Sequence[str]:
     """What makes the database of this connection unfit for nodes. Raises what the driver does."""
-    faults = await migrations.faults(connection, database.name, database.groups)
+    faults = await faults_of_tables(database, connection)
     held = await durability.read(connection)
     if held.overridden:
         log.info("synchronous_commit is off and overridden", database=database.name, off_by=held.overridden)
     return [*faults, *broken_promises(settings, database, held)]
+
+
+async def faults_of_tables(database: Database, connection: asyncpg.Connection) -> Sequence[str]:
+    """That the tables are those of another database, or else what they lack. Raises what the driver does."""
+    faults = await migrations.faults(connection, database.name, database.groups)
+    said = await identity.read(connection, None if faults else database.groups)
+    wrong = identity.mismatch(database.name, said, None)
+    return faults if wrong is None else [wrong]
 
 
 def broken_promises(settings: Settings, database: Database, held: Durability) -> Sequence[str]:
@@ -211,6 +229,7 @@ async def migrate(settings: Settings, done: Migrated | None = None) -> Migrated:
                 if group in moving and await migrations.current(database, group) != migrations.head(group):
                     raise Conflict(f"Slots of {group} are being moved: wait, or cancel that, before its tables change.")
                 await _step(settings, database, group, done)
+        await introduce(control, groups)
         done.assigned.update(await placing.assign(control, groups, sizes(settings)))
         await reconciler_of(settings, databases).insist()
         return done
@@ -236,6 +255,7 @@ async def _require_possible(settings: Settings, databases: Databases) -> None:
     for outcome in outcomes:
         if isinstance(outcome, BaseException) and not isinstance(outcome, DatabaseUnavailable):
             raise outcome
+    await recognized(control, [databases[name] for name in named])
 
 
 async def _members_before(settings: Settings, databases: Databases) -> Mapping[str, Sequence[Database]]:

@@ -4,13 +4,20 @@ Door: the tables themselves (as `tables.claims`), `METADATA`, `TXID`, `player_of
 `migrations` (`OutdatedDatabase`) brings a database to its head.
 """
 
-from gameserver.storage.tables.accounts_group import accounts_lineage, accounts_marks, accounts_owned_slots, claims
+from gameserver.storage.tables.accounts_group import (
+    accounts_identity,
+    accounts_lineage,
+    accounts_marks,
+    accounts_owned_slots,
+    claims,
+)
 from gameserver.storage.tables.control_group import (
     admin_keys,
     admin_sessions,
     audit,
     audit_ends,
     campaigns,
+    control_identity,
     control_lineage,
     databases,
     game_names,
@@ -27,7 +34,14 @@ from gameserver.storage.tables.control_group import (
     slots,
 )
 from gameserver.storage.tables.groups import METADATA, TXID
-from gameserver.storage.tables.items_group import item_ledger, items_lineage, items_marks, items_owned_slots, stacks
+from gameserver.storage.tables.items_group import (
+    item_ledger,
+    items_identity,
+    items_lineage,
+    items_marks,
+    items_owned_slots,
+    stacks,
+)
 from gameserver.storage.tables.players_group import (
     PLAYER,
     bans,
@@ -45,6 +59,7 @@ from gameserver.storage.tables.players_group import (
     player_rows,
     player_with_data_of,
     players_editions,
+    players_identity,
     players_lineage,
     players_marks,
     players_owned_slots,
@@ -57,6 +72,7 @@ __all__ = [
     "METADATA",
     "PLAYER",
     "TXID",
+    "accounts_identity",
     "accounts_lineage",
     "accounts_marks",
     "accounts_owned_slots",
@@ -68,6 +84,7 @@ __all__ = [
     "blocks",
     "campaigns",
     "claims",
+    "control_identity",
     "control_lineage",
     "credentials",
     "databases",
@@ -76,6 +93,7 @@ __all__ = [
     "game_names",
     "inbox",
     "item_ledger",
+    "items_identity",
     "items_lineage",
     "items_marks",
     "items_owned_slots",
@@ -92,6 +110,7 @@ __all__ = [
     "player_rows",
     "player_with_data_of",
     "players_editions",
+    "players_identity",
     "players_lineage",
     "players_marks",
     "players_owned_slots",

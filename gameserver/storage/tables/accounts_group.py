@@ -12,13 +12,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import UUID
 
-from gameserver.storage.tables.groups import Time, accounts, lineage, marks, owned_slots
+from gameserver.storage.tables.groups import Time, accounts, identity, lineage, marks, owned_slots
 
 accounts_owned_slots = owned_slots("accounts", accounts)
 
 accounts_marks = marks("accounts", accounts)
 
 accounts_lineage = lineage("accounts", accounts)
+accounts_identity = identity("accounts", accounts)
 
 claims = Table(
     "claims",

@@ -19,9 +19,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, UUID
 
-from gameserver.storage.tables.groups import Time, control, lineage
+from gameserver.storage.tables.groups import Time, control, identity, lineage
 
 control_lineage = lineage("control", control)
+control_identity = identity("control", control)
 
 slots = Table(
     "slots",

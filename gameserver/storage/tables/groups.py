@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     SmallInteger,
+    String,
     Table,
     Text,
     text,
@@ -70,4 +71,15 @@ def lineage(group: str, metadata: MetaData) -> Table:
         Column("system", BigInteger, nullable=False),
         Column("timeline", BigInteger, nullable=False),
         Column("unseen", Text, nullable=False),
+    )
+
+
+def identity(group: str, metadata: MetaData) -> Table:
+    """One row: the deployment that the database is of, and its name there (`sharding/identity`)."""
+    return Table(
+        f"{group}_identity",
+        metadata,
+        Column("id", SmallInteger, primary_key=True, autoincrement=False),
+        Column("deployment", String(36), nullable=False),
+        Column("name", String(64), nullable=False),
     )

@@ -13,13 +13,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON, UUID
 
-from gameserver.storage.tables.groups import Time, items, lineage, marks, owned_slots
+from gameserver.storage.tables.groups import Time, identity, items, lineage, marks, owned_slots
 
 items_owned_slots = owned_slots("items", items)
 
 items_marks = marks("items", items)
 
 items_lineage = lineage("items", items)
+items_identity = identity("items", items)
 
 stacks = Table(
     "stacks",

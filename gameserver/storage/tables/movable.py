@@ -31,3 +31,13 @@ def have_lineage(group: str) -> None:
         sa.Column("timeline", sa.BigInteger, nullable=False),
         sa.Column("unseen", sa.Text, nullable=False),
     )
+
+
+def have_identity(group: str) -> None:
+    """Adds the table of whose deployment the group is, and under which name, empty: `migrate` fills it."""
+    op.create_table(
+        f"{group}_identity",
+        sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("deployment", sa.String(36), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
+    )

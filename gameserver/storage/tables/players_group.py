@@ -25,13 +25,13 @@ from sqlalchemy.dialects.postgresql import JSON, UUID
 
 from gameserver.rules import player_data
 from gameserver.rules.player import Player
-from gameserver.storage.tables.groups import TXID, Time, lineage, marks, owned_slots, players
+from gameserver.storage.tables.groups import TXID, Time, identity, lineage, marks, owned_slots, players
 
 players_owned_slots = owned_slots("players", players, Index("players_owned_slots_txid", "txid"))
 
 players_marks = marks("players", players)
-
 players_lineage = lineage("players", players)
+players_identity = identity("players", players)
 
 player_rows = Table(
     "players",

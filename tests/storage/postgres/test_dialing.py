@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import asyncpg
 import pytest
@@ -12,15 +13,17 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from gameserver.app import examine
-from gameserver.config.servers import DatabaseSettings
+from gameserver.config.servers import DatabaseSettings, ReplicaSettings
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
-from gameserver.storage.postgres import databases, dialing
-from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres import databases, racing
+from gameserver.storage.postgres.causes import Unfit
+from gameserver.storage.postgres.database import Database, Judges
 from gameserver.storage.postgres.databases import Databases
+from gameserver.storage.postgres.driver import DriverConnection, Lineage
 from gameserver.storage.postgres.link import Link
 from gameserver.storage.sharding.primaries import PrimaryMemory, record
 from gameserver.waiting import cancel_and_wait
@@ -28,7 +31,7 @@ from tests.support.client import Api
 from tests.support.deployment import connected
 from tests.support.freezing import frozen
 from tests.support.nodes import start_node
-from tests.support.replicas import replica_of
+from tests.support.replicas import replica_of, url_of
 from tests.support.servers import Servers
 from tests.support.switches import switched
 from tests.support.wait import wait_until
@@ -206,7 +209,7 @@ async def test_a_promoted_replica_is_found_and_what_leads_to_the_former_primary_
 async def test_a_newer_primary_is_noticed_though_the_former_one_goes_on_serving(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialing, "NEWER_SECONDS", 2.5)
+    monkeypatch.setattr(racing, "NEWER_SECONDS", 2.5)
     one = servers.postgres["one"].port
     async with running_replica(servers, "newer") as replica, database_at(one, replica.port) as database:
         watched = Databases({"one": SecretStr(url_at(one, replica.port))})
@@ -293,3 +296,88 @@ async def test_a_node_and_doctor_say_which_address_is_the_primary(servers: Serve
         facts = {server.name: server.facts for server in await examine(settings, 1)}
         assert facts["one"]["primary"] == f"127.0.0.1:{servers.postgres['one'].port}"
         assert "primary" not in facts["two"]
+
+
+async def lineage_of(port: int) -> Lineage:
+    async with database_at(port) as database:
+        await port_of(database)
+        assert database.dialer.lineage is not None
+        return database.dialer.lineage
+
+
+@pytest.mark.parametrize("first", ["one", "two"])
+async def test_the_system_that_was_seen_last_is_taken_among_primaries_of_several(servers: Servers, first: str) -> None:
+    ports = [servers.postgres[name].port for name in (first, "two" if first == "one" else "one")]
+    for port in ports:
+        async with database_at(*ports) as database:
+            database.dialer.remember(await lineage_of(port))
+            assert await port_of(database) == port
+    async with database_at(*ports) as database:
+        assert "has primaries of several systems" in await problem_of(database)
+
+
+async def test_another_system_than_was_seen_is_taken_only_if_all_answer_and_none_is_that(servers: Servers) -> None:
+    one, two = (servers.postgres[name].port for name in ("one", "two"))
+    last, former = await lineage_of(two), Lineage("7", 3)
+    async with running_replica(servers, "strange") as replica:
+        async with database_at(one, replica.port) as database:
+            database.dialer.remember(former)
+            assert await port_of(database) == one
+        async with database_at(one, free_port()) as database:
+            database.dialer.remember(former)
+            assert "was of the system 7, and what takes writes" in await problem_of(database)
+        async with database_at(two, replica.port) as database:
+            # Its standby says of which system it is, and that isn't the primary's.
+            database.dialer.remember(await lineage_of(one))
+            assert f"is of {last.system}: correct the URL" in await problem_of(database)
+
+
+async def test_a_database_that_was_judged_to_be_another_one_is_forgotten(servers: Servers) -> None:
+    one, two = (servers.postgres[name].port for name in ("one", "two"))
+
+    async def judge(_: Database, connection: DriverConnection) -> None:
+        if await connection.fetchval(WHERE) == two:
+            raise Unfit("It is another one.")
+
+    async with switched(two) as switch:
+        for judges in (Judges(judge, AsyncMock()), Judges(AsyncMock(), judge)):
+            switch.to = two
+            database = Database("one", SecretStr(url_at(switch.port)), judges=judges)
+            assert "It is another one" in await problem_of(database)
+            assert database.dialer.primary is None
+            switch.to = one
+            assert await port_of(database) == one
+            switch.to = two
+            database.dialer.doubt()
+            assert "is another one now, of the system" in await problem_of(database)
+            await database.dispose()
+
+
+def with_more(settings: Settings, name: str, *ports: int) -> str:
+    """The URL of a database with more addresses."""
+    host, slash, rest = settings.database_url(name).get_secret_value().rpartition("/")
+    return "".join([host, *(f",127.0.0.1:{port}" for port in ports), slash, rest])
+
+
+async def test_doctor_asks_every_address_and_a_replica_that_may_lead_is_none_while_it_does(
+    servers: Servers, settings: Settings
+) -> None:
+    silent = free_port()
+    async with running_replica(servers, "asked") as replica:
+        one, two = with_more(settings, "one", replica.port), with_more(settings, "two", replica.port, silent)
+        both = [settings.database_url("one"), SecretStr(url_of(replica, settings))]
+        made = {
+            "one": DatabaseSettings(
+                url=SecretStr(one), allow_unsafe=True, replicas=tuple(ReplicaSettings(url=url) for url in both)
+            ),
+            "two": DatabaseSettings(url=SecretStr(two), allow_unsafe=True),
+        }
+        examined = await examine(settings.model_copy(update={"databases": made}), 1)
+        found = {server.name: server.symptoms for server in examined}
+    said = [(each.level, each.problem) for each in found["two"] if "its address" in each.problem]
+    assert [level for level, _ in said] == ["error", "warning"]
+    assert f"its address 127.0.0.1:{replica.port} is of another system" in said[0][1]
+    assert f"its address 127.0.0.1:{silent} refuses connections" in said[1][1]
+    assert not [each for each in found["one"] if "its address" in each.problem]
+    assert not [each for each in found["one-replica-2"] if each.level == "error"]
+    assert "one-replica-1" not in found, "it leads"

@@ -15,7 +15,9 @@ from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict
 from gameserver.storage.postgres.causes import NoPrimary, Unfit
+from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.passfile import PassfileFault
+from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.admission import admit, is_gone
 from gameserver.storage.sharding.move import PlannedMove, Step
 from gameserver.storage.sharding.records import MoveRecords
@@ -128,6 +130,9 @@ async def test_an_address_isnt_changed_while_another_server_takes_writes_at_the_
     passwords.write_text("*:*:*:gameserver:test\n")
     passwords.chmod(0o600)
     settings = settings.model_copy(update={"control": settings.control.model_copy(update={"passfile": passwords})})
+    copy = Database("three", SecretStr(stored % ports["one"]), passwords, patient=True)
+    await provision.upgrade(settings, copy, "players")
+    await copy.dispose()
     async with switched(ports["two"]) as first, switched(ports["two"]) as second:
         await admit(settings, "three", SecretStr(stored % first.port), ["players"])
         async with connected(settings.database_url("one")) as control:

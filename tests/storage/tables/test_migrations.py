@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from alembic import command as alembic_command
@@ -77,6 +78,15 @@ BEFORE = {"control": "head", "accounts": "head", "items": "head", "players": "pl
 
 def group_of(config: Config) -> str:
     return str(config.attributes["group"])
+
+
+async def earlier(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brings the databases to BEFORE; they weren't told who they are then."""
+    upgrade_to = alembic_command.upgrade
+    with monkeypatch.context() as before:
+        before.setattr(alembic_command, "upgrade", lambda config, _: upgrade_to(config, BEFORE[group_of(config)]))
+        before.setattr(provision, "introduce", AsyncMock())
+        await provision.migrate(settings)
 
 
 async def create_all(database: Database) -> None:
@@ -171,10 +181,7 @@ async def test_migrating_twice_at_a_time_and_again_leads_to_the_same(
 async def test_play_goes_on_while_a_migration_waits_for_a_table_that_an_export_reads(
     empty: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upgrade_to = alembic_command.upgrade
-    with monkeypatch.context() as before:
-        before.setattr(alembic_command, "upgrade", lambda config, _: upgrade_to(config, BEFORE[group_of(config)]))
-        await provision.migrate(empty)
+    await earlier(empty, monkeypatch)
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "50ms")
     monkeypatch.setattr(migrations, "REST_SECONDS", 0.05)
     async with connected(empty.database_url("one")) as export, connected(empty.database_url("one")) as play:

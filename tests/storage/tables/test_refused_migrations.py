@@ -5,7 +5,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from alembic import command as alembic_command
 from pydantic import SecretStr
 
 from gameserver.config.settings import Settings
@@ -13,7 +12,7 @@ from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.sharding import provision
 from gameserver.storage.tables import migrations
 from gameserver.storage.tables.migrations import OutdatedDatabase
-from tests.storage.tables.test_migrations import BEFORE, command, group_of
+from tests.storage.tables.test_migrations import command, earlier
 from tests.support.command_line import CommandLine
 from tests.support.deployment import connected
 from tests.support.servers import Servers, database_of
@@ -45,14 +44,6 @@ async def make(servers: Servers, settings: Settings, *, one: str, two: str) -> N
 async def has_tables(settings: Settings, name: str) -> bool:
     async with connected(settings.database_url(name)) as connection:
         return bool(await connection.fetchval("select to_regclass('slots') is not null"))
-
-
-async def earlier(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Brings the databases to BEFORE."""
-    upgrade_to = alembic_command.upgrade
-    with monkeypatch.context() as before:
-        before.setattr(alembic_command, "upgrade", lambda config, _: upgrade_to(config, BEFORE[group_of(config)]))
-        await provision.migrate(settings)
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,8 @@ async def test_a_receipt_says_what_operators_have_written_of_a_name(api: Api) ->
 def test_every_text_of_operators_is_searched() -> None:
     """A column of the control database that people write texts into is one of these."""
     others = {
-        "admin_keys", "admin_sessions", "control_lineage", "databases", "game_names", "members", "move_slots", "moves",
-        "primaries", "rulebooks", "season_standings", "seasons", "slots",
+        "admin_keys", "admin_sessions", "control_identity", "control_lineage", "databases", "game_names", "members",
+        "move_slots", "moves", "primaries", "rulebooks", "season_standings", "seasons", "slots",
     }  # fmt: skip
     held = {
         table.name

@@ -1,0 +1,10 @@
+"""Of which deployment these tables are, and the name of their database there."""
+
+from gameserver.storage.tables.movable import have_identity
+
+revision = "accounts_0004"
+down_revision = "accounts_0003"
+
+
+def upgrade() -> None:
+    have_identity("accounts")

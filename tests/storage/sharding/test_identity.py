@@ -1,0 +1,205 @@
+"""Databases know who they are: a wrong address changes nothing, and to correct it suffices."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from gameserver import app as application
+from gameserver.config.deployment import ControlSettings, GroupSettings
+from gameserver.config.servers import DatabaseSettings
+from gameserver.config.settings import Settings
+from gameserver.rules.errors import Conflict, DatabaseUnavailable
+from gameserver.storage.sharding import provision
+from gameserver.storage.sharding.admission import admit
+from gameserver.storage.tables.migrations import OutdatedDatabase
+from tests.support.deployment import connected, enlist, working
+from tests.support.servers import NAMES, SLOTS, Servers, database_of
+
+GROUPS = ("accounts", "control", "players")
+TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1"
+ROWS = (
+    "select json_agg(o order by o.slot) from accounts_owned_slots o",
+    "select json_agg(o order by o.slot) from players_owned_slots o",
+)
+FORGET = "do $$ begin delete from {group}_identity; exception when undefined_table then end $$"
+WRONG = {
+    "swapped": ({"one": "two", "two": "one"}, "one"),
+    "the same twice": ({"two": "one"}, "one"),
+    "another control database": ({}, "two"),
+    "a new control database": ({"one": "three"}, "one"),
+    "an empty database": ({"two": "three"}, "one"),
+}
+"""By what was done: where which name leads, and the name of the control database."""
+
+
+@pytest.fixture
+async def third(servers: Servers, settings: Settings) -> AsyncIterator[SecretStr]:
+    """The address of an empty database."""
+    name = await servers.bare()
+    yield servers.settings(name).database_url("two")
+    servers.drop(name)
+
+
+def led(settings: Settings, urls: Mapping[str, SecretStr], control: str = "one") -> Settings:
+    """The settings with other addresses."""
+    databases = {name: DatabaseSettings(url=url, allow_unsafe=True) for name, url in urls.items()}
+    return settings.model_copy(update={"databases": databases, "control": ControlSettings(database=control)})
+
+
+def urls_of(settings: Settings) -> dict[str, SecretStr]:
+    return {name: settings.database_url(name) for name in settings.databases}
+
+
+def mistaken(settings: Settings, third: SecretStr, mistake: str) -> Settings:
+    where, control = WRONG[mistake]
+    urls = urls_of(settings)
+    return led(settings, {name: {**urls, "three": third}[where.get(name, name)] for name in urls}, control)
+
+
+async def state(urls: Mapping[str, SecretStr]) -> list[Any]:
+    """What must not change: which tables there are, and who owns which slot."""
+    told: list[Any] = []
+    for url in urls.values():
+        async with connected(url) as connection:
+            names = [row["relname"] for row in await connection.fetch(TABLES)]
+            told += [names, *([await connection.fetchval(rows) for rows in ROWS] if names else [])]
+    return told
+
+
+async def forget(urls: Mapping[str, SecretStr], *groups: str) -> None:
+    """The databases are as those of an earlier version, which didn't say who they are."""
+    for url in urls.values():
+        async with connected(url) as connection:
+            for group in groups:
+                await connection.execute(FORGET.format(group=group))
+
+
+async def identities(urls: Mapping[str, SecretStr]) -> dict[str, set[tuple[str, str]]]:
+    said = {}
+    for name, url in urls.items():
+        async with connected(url) as connection:
+            groups = GROUPS if name == "one" else ("accounts", "players")
+            rows = [await connection.fetchrow(f"select deployment, name from {group}_identity") for group in groups]
+            said[name] = {tuple(row) for row in rows if row is not None}
+    return said
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["known", "of an earlier version"])
+@pytest.mark.parametrize("mistake", WRONG)
+async def test_migrate_refuses_a_wrong_address_and_changes_nothing(
+    settings: Settings, third: SecretStr, mistake: str, knows: bool
+) -> None:
+    urls = urls_of(settings)
+    if not knows:
+        await forget(urls, *GROUPS)
+    before = await state({**urls, "three": third})
+    with pytest.raises(OutdatedDatabase, match="correct"):
+        await provision.migrate(mistaken(settings, third, mistake))
+    assert await state({**urls, "three": third}) == before
+    done = await provision.migrate(settings)
+    assert not done.changes
+    async with working(settings) as right:
+        for name in NAMES:
+            await enlist(right, database=name)
+    said = await identities(urls)
+    (deployment,) = {identity for rows in said.values() for identity, _ in rows}
+    assert said == {name: {(deployment, name)} for name in NAMES}
+
+
+@pytest.mark.parametrize("mistake", ["swapped", "the same twice"])
+async def test_a_node_doesnt_start_with_a_wrong_address_and_says_which(
+    settings: Settings, third: SecretStr, mistake: str
+) -> None:
+    wrong = mistaken(settings, third, mistake)
+    with pytest.raises(OutdatedDatabase, match="at the address of the database two is one") as raised:
+        async with application.open_core(wrong):
+            pass
+    assert "gameserver migrate" not in str(raised.value)
+
+
+async def reconcile(settings: Settings) -> None:
+    databases = provision.open_databases(settings, patient=True)
+    try:
+        await provision.reconciler_of(settings, databases).insist(force=True)
+    finally:
+        await databases.close()
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["known", "of an earlier version"])
+async def test_two_databases_that_have_only_players_arent_taken_for_each_other(
+    servers: Servers, third: SecretStr, knows: bool
+) -> None:
+    name, group = await servers.bare(), GroupSettings(databases=("two", "three"), slots=SLOTS)
+    settings = servers.settings(name)
+    settings = settings.model_copy(update={"groups": {"accounts": group, "players": group}})
+    urls = {**urls_of(settings), "three": third}
+    right, wrong = led(settings, urls), led(settings, {**urls, "two": third, "three": urls["two"]})
+    await provision.migrate(right)
+    played = {"two": urls["two"], "three": third}
+    before = await state(played)
+    if knows:
+        await reconcile(wrong)  # as a node does after any failover
+        assert await state(played) == before
+    else:
+        await forget(urls, *GROUPS)
+    with pytest.raises(OutdatedDatabase, match="at the address of"):
+        await provision.migrate(wrong)
+    assert await state(played) == before
+    async with working(right) as core:
+        await enlist(core, database="two")
+    servers.drop(name)
+
+
+@pytest.fixture
+async def other(servers: Servers) -> AsyncIterator[Settings]:
+    """Another deployment, whose databases have the same names."""
+    settings = servers.settings(await servers.bare())
+    await provision.migrate(settings)
+    yield settings
+    servers.drop(database_of(settings.database_url("one")))
+
+
+async def test_a_database_of_another_deployment_isnt_used_although_it_has_the_same_name(
+    settings: Settings, other: Settings
+) -> None:
+    wrong = led(settings, {"one": settings.database_url("one"), "two": other.database_url("two")})
+    with pytest.raises(OutdatedDatabase, match="one of another deployment"):
+        await provision.migrate(wrong)
+    async with application.open_core(wrong) as core:
+        with pytest.raises(DatabaseUnavailable):
+            await core.databases["two"].ask("select 1")
+        assert "one of another deployment" in str(core.databases["two"].problem)
+
+
+async def test_a_control_database_that_went_back_to_an_earlier_version_learns_who_it_is(settings: Settings) -> None:
+    urls = urls_of(settings)
+    before = await identities(urls)
+    await forget({"one": urls["one"]}, *GROUPS)
+    await provision.migrate(settings)
+    assert await identities(urls) == before
+
+
+@pytest.mark.parametrize("where", ["one", "another deployment"])
+async def test_no_database_is_added_that_owns_slots_under_another_name(
+    settings: Settings, other: Settings, where: str
+) -> None:
+    url = settings.database_url("one") if where == "one" else other.database_url("two")
+    before = await state(urls_of(other))
+    adding = led(settings, {**urls_of(settings), "more": url})
+    with pytest.raises(Conflict, match="same database" if where == "one" else "is two of another deployment"):
+        await admit(adding, "more", None, ["players"])
+    assert await state(urls_of(other)) == before
+
+
+async def test_a_database_that_owns_nothing_any_more_is_added_under_another_name(
+    settings: Settings, third: SecretStr
+) -> None:
+    for name in ("more", "other"):
+        adding = led(settings, {**urls_of(settings), name: third})
+        await admit(adding, name, None, ["players"])
+        async with connected(third) as connection:
+            assert await connection.fetchval("select name from players_identity") == name
+        async with connected(settings.database_url("one")) as connection:
+            await connection.execute("delete from members where database = $1", name)

@@ -146,7 +146,9 @@ async def open_core(
         stack.push_async_callback(databases.close)
         replicas = provision.open_replicas(settings, databases)
         stack.push_async_callback(replicas.close)
-        redis = RedisClients(*(clients.connect(settings.redis_url(), settings.redis_access()) for _ in range(3)))
+        redis = RedisClients(
+            *(clients.connect(settings.redis_url(), settings.redis_access()) for _ in range(clients.OF_A_NODE))
+        )
         for client in (redis.commands, redis.following, redis.revoking):
             stack.push_async_callback(client.aclose)
         await provision.require_ready(settings, databases)

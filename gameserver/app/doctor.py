@@ -2,26 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from typing import Any, TypeVar
 
 import asyncpg
-import structlog
 from redis.asyncio import Redis
 from sqlalchemy.exc import DBAPIError
 
-from gameserver.app import patroni_watch
 from gameserver.app.examined import ASKING, Examined
 from gameserver.app.examining import examine_database
 from gameserver.config.settings import Settings
 from gameserver.rules import ranges
 from gameserver.rules.errors import Conflict, DatabaseUnavailable, GameError
-from gameserver.storage.operators import condition, redis_condition, standby_condition
+from gameserver.storage.operators import redis_condition, standby_condition
 from gameserver.storage.operators.condition import Symptom
+from gameserver.storage.operators.redis_condition import OutdatedRedis
 from gameserver.storage.postgres import causes, clocks
 from gameserver.storage.postgres.clocks import CLOSE_SECONDS, ClockDifference
-from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.replica import Replica
 from gameserver.storage.redis import clients
@@ -31,7 +29,6 @@ from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.slots.slot_map import IncompleteMap
 
-log = structlog.get_logger()
 CATCHING_UP_SECONDS = 2.0
 """Within which a replica should come to where its primary was."""
 LOOKS = 10
@@ -60,39 +57,9 @@ async def examine(settings: Settings, nodes: int) -> list[Examined]:
         _compare_clocks(examined, settings.control.database)
         await _compare_slots(settings, databases, examined)
         replicas = await _replicas(settings, databases)
-        return [*examined, *replicas, await _redis(settings)]
+        return [*examined, *replicas, await _redis(settings, nodes)]
     finally:
         await databases.close()
-
-
-async def warn(settings: Settings, databases: Databases, redis: Redis) -> None:
-    """Logs what a node that starts may run into: databases with few connections left or a Patroni that drops slots,
-    a Redis that loses data."""
-    used = [databases[name] for name in databases.names() if databases[name].groups and not databases[name].problem]
-    await asyncio.gather(*(_warn_of(database, settings) for database in used))
-    try:
-        servers = await redis_condition.read(redis)
-    except REDIS_LOST as error:
-        log.info("Redis' settings can't be read: its user lacks +info", error=described(error))
-        return
-    for symptom in {symptom for server in servers for symptom in redis_condition.symptoms(server)}:
-        log.warning("Redis may lose what it has", what=f"{symptom.problem}: {symptom.remedy}")
-
-
-async def _warn_of(database: Database, settings: Settings) -> None:
-    try:
-        connection = await database.connect({})
-        try:
-            facts = await condition.read(connection)
-            found = await patroni_watch.symptoms(settings, database.name, connection)
-        finally:
-            connection.terminate()
-    except ASKING:
-        return  # its outage is logged
-    if sentence := condition.missing(database, facts, settings.writes.in_flight):
-        log.warning("a database may run out of connections", what=sentence)
-    for symptom in found:
-        log.warning("Patroni may drop slots", database=database.name, what=f"{symptom.problem}: {symptom.remedy}")
 
 
 async def _replicas(settings: Settings, databases: Databases) -> list[Examined]:
@@ -136,8 +103,8 @@ async def _replica(replica: Replica) -> Examined:
 async def _compare_slots(settings: Settings, databases: Databases, examined: list[Examined]) -> None:
     """What the databases own is compared with the control database's map."""
     known = {server.name: server for server in examined}
-    if any(server.symptoms and "version" not in server.facts for server in examined):
-        return  # a database is away: its own examination says why
+    if any(server.away for server in examined):
+        return  # its own examination says why
     try:
         found = await provision.reconciler_of(settings, databases).check()
     except (*ASKING, DatabaseUnavailable, Conflict) as error:
@@ -198,11 +165,17 @@ def _compare_clocks(examined: list[Examined], control: str) -> None:
             server.symptoms.append(Symptom("error", problem, "set both by NTP"))
 
 
-async def _redis(settings: Settings) -> Examined:
+async def _redis(settings: Settings, nodes: int) -> Examined:
     examined = Examined("redis", "redis")
     client = clients.connect(settings.redis_url(), settings.redis_access())
     try:
-        await _ask_redis(client, examined)
+        for server in await _ask_redis(client, examined):
+            examined.symptoms += redis_condition.symptoms(server)
+            examined.symptoms += redis_condition.crowded(server, clients.per_node(client), nodes)
+        if not any(symptom.remedy == redis_condition.NEWER for symptom in examined.symptoms):
+            examined.symptoms += redis_condition.lacking(await redis_condition.denied(client))
+    except OutdatedRedis as error:
+        examined.fail(str(error), redis_condition.NEWER)
     except REDIS_LOST as error:
         examined.fail(f"can't be used: {described(error)}", "look at its URL, its user and whether it runs")
     finally:
@@ -210,16 +183,15 @@ async def _redis(settings: Settings) -> Examined:
     return examined
 
 
-async def _ask_redis(client: Redis, examined: Examined) -> None:
+async def _ask_redis(client: Redis, examined: Examined) -> Sequence[dict[str, Any]]:
+    """What each of its servers says of itself, as far as the user may ask. Raises one of REDIS_LOST."""
+
     async def ask() -> float:
         answer: Any = await client.time()
         seconds, microseconds = next(iter(answer.values())) if isinstance(answer, dict) else answer  # of a cluster
         return float(seconds) + float(microseconds) / 1e6
 
     examined.facts["clock"] = await clocks.measure(ask, time.time)
-    if denied := await redis_condition.denied(client):
-        problem = f"the user may not use {', '.join(denied)} on gs:*"
-        examined.fail(problem, "give it the rights of config/redis.acl")
     if examined.facts["clock"].matters:
         problem = f"its clock is {examined.facts['clock'].seconds:+.3f} s from this machine's: sessions end by it"
         examined.symptoms.append(Symptom("warning", problem, "set both by NTP"))
@@ -228,7 +200,6 @@ async def _ask_redis(client: Redis, examined: Examined) -> None:
     except REDIS_LOST as error:
         problem = f"its settings can't be read: {described(error)}"
         examined.symptoms.append(Symptom("warning", problem, "allow +info to the user, as config/redis.acl does"))
-        return
+        return ()
     examined.facts["servers"] = [redis_condition.shown(server) for server in servers]
-    for server in servers:
-        examined.symptoms += redis_condition.symptoms(server)
+    return servers

@@ -18,6 +18,8 @@ class Examined:
     name: str
     facts: dict[str, Any] = field(default_factory=dict)
     symptoms: list[Symptom] = field(default_factory=list)
+    away: bool = False
+    """Whether it was, or became, silent."""
 
     def fail(self, problem: str, remedy: str) -> None:
         """It has an error, which is told once."""

@@ -14,7 +14,7 @@ from gameserver.app.examined import ASKING, Examined
 from gameserver.config.settings import Settings
 from gameserver.storage.operators import condition, old_weeks, parameters, standby_condition
 from gameserver.storage.operators.condition import Symptom
-from gameserver.storage.postgres import causes, clocks, durability
+from gameserver.storage.postgres import causes, clocks, durability, versions
 from gameserver.storage.postgres.connections import per_node
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
@@ -30,14 +30,16 @@ async def examine_database(settings: Settings, database: Database, nodes: int) -
         connection = await database.connect_to_examine()
     except ASKING as error:
         examined.fail(*causes.told(database.name, error))
+        examined.away = True
         return examined
     try:
         for question in QUESTIONS:
             if not await _answered(question, settings, database, connection, examined):
+                examined.away = True
                 break
     finally:
         connection.terminate()
-    if "version" in examined.facts:
+    if "connections" in examined.facts:
         examined.symptoms += condition.symptoms(database, examined.facts, settings.writes.in_flight, nodes)
     return examined
 
@@ -49,9 +51,15 @@ async def _answered(
     try:
         await question(settings, database, connection, examined)
     except ASKING as error:
-        examined.fail(*causes.told(database.name, error))
+        told = causes.told if question in OF_TABLES else causes.told_of_server
+        examined.fail(*told(database.name, error))
         return not (connection.is_closed() or causes.is_silent(error))
     return True
+
+
+async def _version(_: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
+    if (fault := versions.fault(connection, database.name)) is not None:
+        _fail(examined, fault)
 
 
 async def _clock(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
@@ -144,5 +152,7 @@ async def _addresses(_: Settings, database: Database, connection: DriverConnecti
 
 
 QUESTIONS: tuple[Question, ...] = (
-    _clock, _addresses, _promises, _tables, _backups, _patroni, _condition, _parameters, _standbys,
+    _version, _clock, _addresses, _promises, _tables, _backups, _patroni, _condition, _parameters, _standbys,
 )  # fmt: skip
+OF_TABLES = (_tables,)
+"""Those that a migration may answer."""

@@ -8,7 +8,7 @@ from aiohttp import web
 
 import gameserver
 from gameserver import garbage, vitals
-from gameserver.app import backup_watch, doctor, open_files
+from gameserver.app import backup_watch, open_files, starting
 from gameserver.app.bounds import pace_in_windows, pace_of
 from gameserver.app.core import Core, open_core
 from gameserver.app.rollouts import warn_of_file
@@ -237,14 +237,14 @@ def courier(core: Core, database: Database, deliverers: Sequence[Deliverer]) -> 
 async def serve(settings: Settings, ready_file: Path | None = None) -> None:
     """Runs a node until SIGTERM or SIGINT; makes `ready_file` when it listens.
 
-    Raises what `open_core` does, and GameFault if players hold what the game doesn't have.
+    Raises what `open_core` does, OutdatedRedis, and GameFault if players hold what the game doesn't have.
     """
     stop = Stop()
     stop.on_signals()
     open_files.allow(settings.sockets.per_node)
     async with opened(settings.tracing, settings.node.title) as tracer, open_core(settings, tracer=tracer) as core:
         await game_names.require(core.rooms.operators.names, core.rulebook.game)
-        await doctor.warn(settings, core.databases, core.redis.commands)
+        await starting.look(settings, core.databases, core.redis.commands)
         await warn_of_file(settings, core.commands.rollouts)
         app = build_app(core)
         node = settings.node.model_copy(update={"operators_listen": settings.operators_listen()})

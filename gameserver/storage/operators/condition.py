@@ -10,8 +10,6 @@ from gameserver.storage.postgres.connections import MOVING, per_node
 from gameserver.storage.postgres.database import Database
 
 SQL = statements.load(__package__, "condition.sql")
-OLDEST = 160000
-"""The oldest version of Postgres, as its `server_version_num`."""
 ENOUGH_WAL = "logical"
 CHECKPOINT_SECONDS, CHECKPOINT_BYTES = 900, 4 << 30
 """After a checkpoint an action logs some 7 kB, the next ones of the same player some 0.6 kB (docs/capacity.md)."""
@@ -34,12 +32,10 @@ async def read(connection: asyncpg.Connection) -> dict[str, Any]:
 
 def symptoms(database: Database, facts: dict[str, Any], in_flight: int, nodes: int) -> Iterator[Symptom]:
     """What of the facts isn't as `nodes` nodes need it."""
-    if facts["number"] < OLDEST:
-        yield Symptom("error", f"its version is {facts['version']}", "use Postgres 16 or later")
     if facts["replica"]:
         yield Symptom("error", "it is a replica, or was demoted", "correct the URL: it must lead to the primary")
     yield from _connections(facts, per_node(database.groups, in_flight), nodes)
-    yield from _rights(facts)
+    yield from rights(facts)
     if facts["checkpoint_seconds"] < CHECKPOINT_SECONDS or facts["checkpoint_bytes"] < CHECKPOINT_BYTES:
         problem = "checkpoints are frequent (checkpoint_timeout, max_wal_size): actions write several times the log"
         yield Symptom("warning", problem, "set checkpoint_timeout to 15min and max_wal_size to 4GB, or more")
@@ -71,7 +67,8 @@ def missing(database: Database, facts: dict[str, Any], in_flight: int) -> str | 
     )
 
 
-def _rights(facts: dict[str, Any]) -> Iterator[Symptom]:
+def rights(facts: dict[str, Any]) -> Iterator[Symptom]:
+    """What the role may not do, or may do without need."""
     if facts["closed"]:
         names = ", ".join(facts["closed"][:5])
         yield Symptom("error", f"the role may not read and write {names}", "give it the tables, or their rights")

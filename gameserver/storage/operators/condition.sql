@@ -2,7 +2,6 @@
 
 -- name: condition
 select current_setting('server_version') as version,
-       current_setting('server_version_num')::int as number,
        pg_is_in_recovery() as replica,
        current_setting('wal_level') as wal_level,
        current_setting('max_connections')::int
@@ -21,7 +20,8 @@ select current_setting('server_version') as version,
            as may_create,
        has_database_privilege(current_database(), 'create') as may_publish,
        (select rolreplication or rolsuper from pg_roles where rolname = current_user) as may_replicate,
-       pg_has_role('pg_create_subscription', 'member') as may_subscribe,
+       coalesce((select pg_has_role(oid, 'member') from pg_roles where rolname = 'pg_create_subscription'), false)
+           as may_subscribe,
        (select rolsuper from pg_roles where rolname = current_user) as superuser,
        has_function_privilege('pg_control_system()', 'execute') as may_identify,
        (select coalesce(array_agg(c.relname::text order by c.relname), '{}') from pg_class c

@@ -1,6 +1,6 @@
 """The condition of Redis for the nodes that use it: eviction, persistence, memory, replicas, and the user's rights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -10,6 +10,9 @@ from gameserver.storage.operators.condition import Symptom
 FULL = 0.9
 """The part of maxmemory from which on it is nearly full."""
 OLDEST = "7.0"
+NEWER = f"use Redis {OLDEST} or later, or Valkey"
+SPARE = 32
+"""Connections for operators, replicas and Sentinels."""
 COMMANDS = """
 exists get hdel hexists hget hgetall hincrby hkeys hlen hmget hrandfield hscan hset hsetnx hvals lindex llen lpos
 lpush lrange lrem lset ltrim pexpire pexpireat pexpiretime rename rpush sadd scard set smembers smismember srem sscan
@@ -18,12 +21,17 @@ zscore
 """
 """What scripts call on keys, as config/redis.acl allows it."""
 _TRY = """
+if not redis.acl_check_cmd then return false end
 local denied = {}
 for _, name in ipairs(ARGV) do
   if not redis.acl_check_cmd(name, KEYS[1], KEYS[1], KEYS[1], KEYS[1]) then denied[#denied + 1] = name end
 end
 return denied
 """
+
+
+class OutdatedRedis(Exception):
+    """Redis is too old for nodes; the text says so."""
 
 
 async def read(redis: Redis) -> list[dict[str, Any]]:
@@ -34,9 +42,8 @@ async def read(redis: Redis) -> list[dict[str, Any]]:
 
 def symptoms(facts: Mapping[str, Any]) -> Iterator[Symptom]:
     """What of a server's facts isn't as nodes need it."""
-    version = str(facts.get("redis_version", OLDEST))
-    if int(version.partition(".")[0]) < int(OLDEST.partition(".")[0]):
-        yield Symptom("error", f"its version is {version}", f"use Redis {OLDEST} or later, or Valkey")
+    if (old := outdated(facts)) is not None:
+        yield old
     if facts.get("maxmemory_policy", "noeviction") != "noeviction":
         problem = f"maxmemory-policy is {facts['maxmemory_policy']}: it drops sessions and parts of boards"
         yield Symptom("warning", problem, "set maxmemory-policy to noeviction")
@@ -45,6 +52,38 @@ def symptoms(facts: Mapping[str, Any]) -> Iterator[Symptom]:
         yield Symptom("error", f"{used / most:.0%} of maxmemory are in use", "raise maxmemory")
     yield from _kept(facts)
     yield from _replicated(facts)
+
+
+def outdated(facts: Mapping[str, Any]) -> Symptom | None:
+    """Whether its version is too old."""
+    version = str(facts.get("redis_version", OLDEST))
+    if int(version.partition(".")[0]) >= int(OLDEST.partition(".")[0]):
+        return None
+    return Symptom("error", f"its version is {version}", NEWER)
+
+
+def crowded(facts: Mapping[str, Any], per_node: int, nodes: int) -> Iterator[Symptom]:
+    """Whether all nodes get the connections that they take; who has some now may be one of them."""
+    most, needed = facts.get("maxclients"), nodes * per_node
+    if most is None or most >= needed:
+        return
+    remedy = f"set maxclients to {needed + SPARE} or more"
+    if most < per_node:
+        yield Symptom("error", f"its maxclients is {most}, and a node takes up to {per_node} connections", remedy)
+    else:
+        problem = f"its maxclients is {most}, and {nodes} nodes take up to {needed} connections"
+        yield Symptom("warning", problem, f"{remedy}, or run fewer nodes")
+
+
+def missing(facts: Mapping[str, Any], per_node: int) -> str | None:
+    """A sentence if one more node may not get all connections that it takes."""
+    most = facts.get("maxclients")
+    if most is None or (free := most - facts.get("connected_clients", 0)) >= per_node:
+        return None
+    return (
+        f"Redis has {max(free, 0)} connections left, and a node takes up to {per_node}: "
+        "raise maxclients there, or run fewer nodes"
+    )
 
 
 def _kept(facts: Mapping[str, Any]) -> Iterator[Symptom]:
@@ -75,13 +114,22 @@ def _replicated(facts: Mapping[str, Any]) -> Iterator[Symptom]:
 
 
 async def denied(redis: Redis) -> list[str]:
-    """The commands of scripts that the user may not use. Raises RedisError."""
-    names: list[Any] = await redis.eval(_TRY, 1, "gs:{doctor}", *COMMANDS.split())
+    """The commands of scripts that the user may not use. Raises OutdatedRedis, RedisError."""
+    names: list[Any] | None = await redis.eval(_TRY, 1, "gs:{doctor}", *COMMANDS.split())
+    if names is None:
+        raise OutdatedRedis(f"its version is older than {OLDEST}: it has no redis.acl_check_cmd")
     return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def lacking(commands: Sequence[str]) -> Iterator[Symptom]:
+    """What it means that the user may not use these."""
+    if commands:
+        problem = f"the user may not use {', '.join(commands)} on gs:*"
+        yield Symptom("error", problem, "give it the rights of config/redis.acl")
 
 
 def shown(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that operators see."""
     names = ("redis_version", "valkey_version", "redis_mode", "role", "maxmemory", "maxmemory_policy", "used_memory",
              "connected_slaves", "min_slaves_good_slaves")  # fmt: skip
-    return {name: facts[name] for name in (*names, "aof_enabled", "connected_clients") if name in facts}
+    return {name: facts[name] for name in (*names, "aof_enabled", "connected_clients", "maxclients") if name in facts}

@@ -5,5 +5,5 @@ Door: `database` (`Database`, `one_by_one`), `databases` (`Databases`), `replica
 `faults` (`LOST`, `BUSY`, `translated`), `commit_points` (`at_commit_point`, `before_commit_point`), `causes` (`Unfit`,
 `NoPrimary`), `durability`, `clocks` (`NodeClock`), `connections`, `reading` (`fetch`), `shares` (`Purpose`, `using`),
 `passfile` (`has_password`), `patience`, `locks`, `sole_locks` (`SoleLock`, `fenced_alone`, `end_frozen`),
-`frozen_sessions` (`FrozenSessions`), `statements` and `coalescing` (`DatabaseCoalescer`, `overloaded`).
+`frozen_sessions` (`FrozenSessions`), `versions`, `statements` and `coalescing` (`DatabaseCoalescer`, `overloaded`).
 """

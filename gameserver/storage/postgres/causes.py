@@ -36,6 +36,13 @@ class Cause(NamedTuple):
     remedy: str
 
 
+_UNDEFINED = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.UndefinedObjectError,
+    asyncpg.InvalidSchemaNameError,
+)
 _CAUSES = (
     Cause(
         (asyncpg.InvalidPasswordError,),
@@ -65,13 +72,7 @@ _CAUSES = (
     ),
     Cause((asyncpg.InsufficientPrivilegeError,), "denies this role what it needs", "look at its rights there"),
     Cause(
-        (
-            asyncpg.UndefinedTableError,
-            asyncpg.UndefinedColumnError,
-            asyncpg.UndefinedFunctionError,
-            asyncpg.UndefinedObjectError,
-            asyncpg.InvalidSchemaNameError,
-        ),
+        _UNDEFINED,
         "lacks a part of its tables",
         "run `gameserver migrate`",
     ),
@@ -116,6 +117,7 @@ _CAUSES = (
     Cause((BaseException,), "has lost the connection", "look whether it runs, and at its log"),
 )
 _LONGEST = 200
+REAL_POSTGRES = "look whether it is Postgres itself, in a version that nodes work on"
 
 
 def root(error: BaseException) -> BaseException:
@@ -148,6 +150,14 @@ def told(database: str, error: BaseException) -> tuple[str, str]:
         return explained(database, error), "correct the password file"
     _, what, remedy = _cause_of(cause)
     return f"The database {database} {what}{_said(cause)}", remedy
+
+
+def told_of_server(database: str, error: BaseException) -> tuple[str, str]:
+    """The same where the server itself was asked, and none of the product's tables: no migration helps there."""
+    cause = root(error)
+    if not isinstance(cause, _UNDEFINED):
+        return told(database, error)
+    return f"The database {database} doesn't know what it is asked for{_said(cause)}", REAL_POSTGRES
 
 
 def _cause_of(error: BaseException) -> Cause:

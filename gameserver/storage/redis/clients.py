@@ -35,6 +35,10 @@ from gameserver.storage.redis import lost_keys
 from gameserver.storage.redis.lean_connection import LeanConnection
 
 CONNECTIONS = 64
+OF_A_NODE = 3
+"""Clients that a node has."""
+IN_CLUSTERS = 2 * CONNECTIONS
+"""To each of its servers: subscriptions and pipelines take some beside the calls."""
 WAIT_SECONDS = 2
 """How long a call may wait for one of them."""
 CALL_SECONDS = 5
@@ -104,7 +108,7 @@ class _Cluster(RedisCluster):
 
     def __init__(self, connection: Mapping[str, Any], **options: Any) -> None:
         """`connection` is what `_connection` gives."""
-        super().__init__(max_connections=2 * CONNECTIONS, **options)  # subscriptions and pipelines take some, too
+        super().__init__(max_connections=IN_CLUSTERS, **options)
         self._free = asyncio.Semaphore(CONNECTIONS)
         self.connection_kwargs.update(connection)  # of nodes that join later
         for node in self.nodes_manager.startup_nodes.values():
@@ -222,6 +226,11 @@ def client_of(url: RedisUrl, access: RedisAccess) -> Redis:
             return _of_sentinels(url, access, context, options)
         case "cluster":
             return _of_cluster(url, context, options)
+
+
+def per_node(redis: Redis) -> int:
+    """How many connections a node with such clients takes from each server at the most."""
+    return OF_A_NODE * (IN_CLUSTERS if isinstance(redis, RedisCluster) else CONNECTIONS)
 
 
 def _of_server(url: RedisUrl, context: ssl.SSLContext | None, options: dict[str, Any]) -> Redis:

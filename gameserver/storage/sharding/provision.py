@@ -19,7 +19,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage import tables
 from gameserver.storage.ledger.partitions import ensure_partitions
-from gameserver.storage.postgres import causes, durability
+from gameserver.storage.postgres import causes, durability, versions
 from gameserver.storage.postgres.causes import Unfit
 from gameserver.storage.postgres.database import Database, Judges
 from gameserver.storage.postgres.databases import Databases
@@ -121,6 +121,8 @@ async def _judged(settings: Settings, database: Database) -> Sequence[str]:
 
 async def faults_of(settings: Settings, database: Database, connection: asyncpg.Connection) -> Sequence[str]:
     """What makes the database of this connection unfit for nodes. Raises what the driver does."""
+    if (old := versions.fault(connection, database.name)) is not None:
+        return [old]
     faults = await faults_of_tables(database, connection)
     held = await durability.read(connection)
     if held.overridden:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import gameserver
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.storage.postgres import causes
+from gameserver.storage.postgres import causes, versions
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import translated
@@ -78,6 +78,8 @@ async def require_possible(database: Database, groups: Iterable[str]) -> None:
     with translated(database.name):
         connection = await database.connect_unjudged({})
         try:
+            if (too_old := versions.fault(connection, database.name)) is not None:
+                raise OutdatedDatabase(f"{too_old}.")
             revisions = await _revisions(connection, sorted(groups))
             old = {group: revision for group, revision in revisions.items() if revision != head(group)}
             unknown = [_isnt_head(database.name, *each) for each in old.items() if not _leads_to_head(*each)]

@@ -16,8 +16,10 @@ from redis.exceptions import AuthenticationError
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import process_table
 from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers import binaries
 from gameserver.stack.servers.redis import RedisServer
 from gameserver.stack.servers.sentinel import FILE, SentinelPlaces, SentinelServer, WatchedRedis
+from gameserver.storage.operators import redis_condition
 from tests.support.wait import wait_until
 
 
@@ -118,3 +120,25 @@ async def test_a_server_that_starts_before_the_sentinels_agree_follows_whom_they
             assert (told["role"], told["master_port"]) == ("slave", leader)
     finally:
         await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("says", "fault"),
+    [
+        (
+            "Redis server v=6.2.14 sha=00000000:0 malloc=jemalloc-5.2.1 bits=64 build=0",
+            f"is Redis 6.2.14; Redis {redis_condition.OLDEST} or later",
+        ),
+        ("something else", "doesn't say its version"),
+    ],
+)
+async def test_a_program_that_is_too_old_is_refused_before_it_is_started(
+    valkey: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, fault: str
+) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text(f"#!/bin/sh\necho '{says}'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(binaries, "_wheel", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StackError, match=fault):
+        await valkey.check()

@@ -42,7 +42,7 @@ def document(result: RunResult, plan: SwarmPlan, target: Target, recorded: RunFa
         started=started.isoformat(timespec="milliseconds"),
         seconds=round(min(swarm.played, plan.seconds), 3),
         warm_up_seconds=min(plan.warm_up, swarm.played),
-        arguments=without_secrets(recorded.arguments),
+        arguments=tuple(recorded.arguments),
     )
     health = swarm.tally.health
     ends = setup.seconds
@@ -54,17 +54,6 @@ def document(result: RunResult, plan: SwarmPlan, target: Target, recorded: RunFa
         sometimes=list(result.sightings),
         void=health.fault(plan.warm_up),
     )
-
-
-def without_secrets(arguments: Sequence[str]) -> tuple[str, ...]:
-    """Return a command's arguments with a mask in place of an admin key."""
-    masked, secret_follows = list[str](), False
-    for word in arguments:
-        name, equals, _ = word.partition("=")
-        is_key = name == "--admin-key"
-        masked.append("…" if secret_follows else f"{name}=…" if is_key and equals else word)
-        secret_follows = is_key and not equals
-    return tuple(masked)
 
 
 def versions(server: str) -> dict[str, str]:

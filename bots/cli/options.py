@@ -45,6 +45,14 @@ def _prefix(value: str) -> str:
     return value
 
 
+def _of_environment(context: typer.Context, value: str | None) -> str | None:
+    """End the command if a key is on its line, where every account of the machine can read it."""
+    source = context.get_parameter_source("admin_key")
+    if source is not None and source.name == "COMMANDLINE":
+        give_up("--admin-key is read by all accounts: give it in a file (--admin-key-file FILE) or in BOTS_ADMIN_KEY")
+    return value
+
+
 Given = TypeVar("Given", str, Path)
 
 
@@ -91,10 +99,11 @@ UrlsOrNone = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the bots' choices.")]
 Patience = Annotated[float, typer.Option(min=1, max=LONGEST, metavar="SECONDS", help="How long a request is retried.")]
-AdminKey = Annotated[
-    str | None, typer.Option(envvar="BOTS_ADMIN_KEY", metavar="KEY", help="An admin key, to prove the boards.")
+AdminKey = Annotated[str | None, typer.Option(envvar="BOTS_ADMIN_KEY", callback=_of_environment, hidden=True)]
+AdminKeyFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A file that holds an admin key, to prove the boards; else BOTS_ADMIN_KEY does."),
 ]
-AdminKeyFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A file that holds the admin key.")]
 AdminUrl = Annotated[
     str | None,
     typer.Option(callback=url_or_none, metavar="URL", help="Where the admin key is valid, if not at --url."),

@@ -1,11 +1,11 @@
 """The settings of a command: which file they are in, and the game's own modules beside it."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gameserver.config.game_modules import let_import
 from gameserver.config.settings import Settings, load
 from gameserver.logs.setup import set_up_logs
 
@@ -43,12 +43,5 @@ def settings_of(config: Path) -> Settings:
     """The settings of a file; sets up the logs, and lets game.toml name modules beside it. Raises ConfigFault."""
     settings = load(config)
     set_up_logs(settings.log)
-    let_import(settings.game_file.parent)
-    let_import(config.resolve().parent)
+    let_import(settings.game_file, config)
     return settings
-
-
-def let_import(folder: Path) -> None:
-    """Puts a folder first on the import path, as Python does with that of a script."""
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))

@@ -9,12 +9,13 @@ import typer
 from gameserver import app as application
 from gameserver.app.looking_back import periods_of
 from gameserver.cli import replay_report
-from gameserver.cli.config_file import DEFAULT, Config, let_import
+from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, faults, with_core
 from gameserver.commands import what_if
 from gameserver.commands.moments import moment_of
 from gameserver.commands.what_if import Supposition
 from gameserver.config.files import read_toml
+from gameserver.config.game_modules import let_import
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ledger.periods import Period
@@ -48,7 +49,7 @@ def replay(  # noqa: PLR0913 (one for each option)
                 console.print()
 
     with faults():
-        let_import(game.resolve().parent)
+        let_import(config, game)
         period = _period(since, until)
         rulebook = Rulebook.parse(read_toml(game))
     with_core(config, work)

@@ -78,7 +78,7 @@ class LimitSettings(SettingsSection):
     actions_per_player: PerSecond = PerSecond(per_second=60, burst=120)
     """On each node; a refused action costs as much as one that takes effect."""
     steady_actions_per_player: PerMinute = PerMinute(per_minute=240, burst=200_000)
-    """The same over hours and days: what a player may add to the ledger, a row of some 600 bytes each."""
+    """The same over hours and days: what a player may add to the ledger, a row of 345 bytes each (docs/capacity.md)."""
     hellos_per_player: PerMinute = PerMinute(per_minute=30, burst=20)
     """Sockets that a player opens, on each node."""
     reads_per_player: PerSecond = PerSecond(per_second=20, burst=100)

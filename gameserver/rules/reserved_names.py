@@ -1,9 +1,10 @@
 """Names that no player can have: they would pass for the server, or for the people who run it.
 
-Law: words are compared by what they look like (looks.py), with or without accents, in small capitals, and with digits
-and pairs of letters that stand for letters (`5upport`, `acImin`). So whoever can be taken for staff by a word that is
-reserved is refused, however it is written, and a name that only contains the letters of such a word isn't. Scripts
-that put no spaces between words are searched for the words of STAFF anywhere.
+Law: words are compared by what they look like (looks.py), with or without accents, struck through, in small capitals,
+turned around or with tails, and with digits and pairs of letters that stand for letters (`5upport`, `acImin`). So
+whoever can be taken for staff by a word that is reserved is refused, however it is written, and a name that only
+contains the letters of such a word isn't. Scripts that put no spaces between words are searched for the words of STAFF
+anywhere.
 """
 
 import re
@@ -28,7 +29,17 @@ _NO_LETTERS = re.compile(_BETWEEN)
 _DIGITS = "0123456789"
 _ORNAMENTS = "xX"
 """Letters that players put around a name, as in `xXAnnXx`."""
-_SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "
+_STYLED = re.compile(
+    "LATIN (?P<case>CAPITAL LETTER|SMALL LETTER|LETTER SMALL CAPITAL|SMALL CAPITAL LETTER) "
+    "(?:[A-Z-]+ )*(?P<letter>[A-Z])(?: BAR| WITH .+)?"
+)
+"""Unicode's names of letters that are read as a plain one: small capitals, turned ones, those with strokes or tails."""
+_READ_AS = {"ʍ": "m", "ʌ": "a", "ŋ": "n", "Ŋ": "N", "ə": "e", "Ə": "E", "ƨ": "s", "Ƨ": "S"}
+"""Letters whose names don't tell as what they are read."""
+_OVERLAY = 1
+"""Unicode's combining class of marks that strike a letter through."""
+_UPSIDE_DOWN = str.maketrans("unpdqbʍʌɟƃɔ", "nudpbqwvfgc")
+"""What letters are in a text that is turned around, besides those whose names say so."""
 _STAND_FOR = str.maketrans("23456789", "zeasgtbg")
 """Digits that are read as letters; 0 and 1 look like theirs (UTS 39)."""
 _SHORTEST_READ = 4
@@ -51,14 +62,14 @@ class ReservedNames:
         It is judged as it is written, and as it is read where that isn't the same.
         """
         plain = with_plain_medials(text)
-        return any(map(self._has, dict.fromkeys((plain, as_read(plain)))))
+        return any(map(self._has, dict.fromkeys((plain, as_read(plain), _upright(plain)))))
 
     def _has(self, text: str) -> bool:
         bare = _without_accents(text)
         words = {word for breaks in _BREAKS for word in _words(breaks, bare)}
         if not self._staff_forms.isdisjoint(form for word in words for form in _read(word)):
             return True
-        whole = {form for part in _without_digits(_NO_LETTERS.sub("", text)) for form in _read(part)}
+        whole = {form for part in _without_digits(_NO_LETTERS.sub("", _without_styles(text))) for form in _read(part)}
         bared = {form for part in _without_digits(_NO_LETTERS.sub("", bare)) for form in _read(part)}
         return (
             not self._name_forms.isdisjoint(whole)
@@ -73,7 +84,7 @@ class ReservedNames:
     @cached_property
     def _name_forms(self) -> frozenset[str]:
         """With their accents: `Mé` isn't `me`."""
-        return frozenset(form for word in self._names for form in _read(word))
+        return frozenset(form for word in self._names for form in _read(_without_styles(word)))
 
     @cached_property
     def _anywhere(self) -> frozenset[str]:
@@ -103,29 +114,50 @@ def _without_digits(text: str) -> Iterator[str]:
 def _without_accents(text: str) -> str:
     if text.isascii():
         return text
-    return "".join(_without_style(character) for character in normalize("NFD", text) if not _is_accent(character))
+    return "".join(character for character in _without_styles(text) if not _is_accent(character))
 
 
 def _is_accent(character: str) -> bool:
-    """Whether it is a mark that may be left out: accents, and the vowel points of Hebrew and Arabic."""
-    return category(character) == "Mn" and (combining(character) >= 200 or 10 <= combining(character) < 40)
+    """Whether it is a mark that may be left out: accents, overlays, and the vowel points of Hebrew and Arabic."""
+    place = combining(character)
+    return category(character) == "Mn" and (place >= 200 or 10 <= place < 40 or place == _OVERLAY)
+
+
+def _without_styles(text: str) -> str:
+    """A text with its accents, of plain letters as far as its letters are read as these."""
+    return text if text.isascii() else "".join(map(_without_style, normalize("NFD", text)))
 
 
 def _without_style(character: str) -> str:
-    """The plain letter of a small capital, which no language writes; other characters stay."""
-    letter = name(character, "").removeprefix(_SMALL_CAPITAL)
-    return letter.lower() if len(letter) == 1 else character
+    if character in _READ_AS:
+        return _READ_AS[character]
+    styled = _STYLED.fullmatch(name(character, ""))
+    if styled is None:
+        return character
+    return styled["letter"] if styled["case"] == "CAPITAL LETTER" else styled["letter"].lower()
+
+
+def _upright(text: str) -> str:
+    """A text that is written upside down, as it is read: one that has turned letters."""
+    if text.isascii() or not any(" TURNED " in name(character, "") for character in text):
+        return text
+    return text[::-1].translate(_UPSIDE_DOWN)
 
 
 def _read(text: str) -> Iterator[str]:
-    """What a text may be read as, but for accents: its looks, and those with digits and pairs as letters."""
-    for look in looks_of(text) if text else ():
+    """What a text may be read as, but for accents: its looks, not struck through, with digits and pairs as letters."""
+    looks = looks_of(text) if text else ()
+    for look in dict.fromkeys((*looks, *map(_unstruck, looks))):
         yield look
         read = look.replace("cl", "d").replace("vv", "w")
         if len(text) >= _SHORTEST_READ:
             read = read.translate(_STAND_FOR)
         if read != look:
             yield read
+
+
+def _unstruck(look: str) -> str:
+    return look if look.isascii() else "".join(mark for mark in look if combining(mark) != _OVERLAY)
 
 
 def _forms_of(words: Iterable[str]) -> frozenset[str]:

@@ -6,7 +6,6 @@ with those of the step of a chain. The same game gives the same cases each time.
 """
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gameserver.config.files import read_toml
+from gameserver.config.game_modules import let_import
 from gameserver.rules.errors import GameError, RuleBroken
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.player import Outcome, Player
@@ -55,12 +55,13 @@ class GameKit:
         return RuleLaws(self.rulebook)
 
     @classmethod
-    def of(cls, game: Path | str) -> Self:
-        """The game of a game.toml; modules beside it can be imported. Raises GameFault, ConfigFault."""
-        path = Path(game).resolve()
-        if str(path.parent) not in sys.path:
-            sys.path.insert(0, str(path.parent))
-        return cls(Rulebook.parse(read_toml(path)))
+    def of(cls, game: Path | str, settings: Path | str | None = None) -> Self:
+        """The game of a game.toml; modules beside it, and beside the settings' file, can be imported.
+
+        Raises GameFault, ConfigFault.
+        """
+        let_import(*(Path(file) for file in (game, settings) if file is not None))
+        return cls(Rulebook.parse(read_toml(Path(game))))
 
     @property
     def actions(self) -> list[str]:

@@ -11,6 +11,7 @@ from gameserver.cli.config_file import settings_file
 from tests.support.repository import ROOT
 
 FAULT = "this module was found"
+REPLAY = ("replay", "--game", "{game}", "--since", "2026-01-31T12:00:00Z")
 
 
 def gameserver(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
@@ -51,8 +52,8 @@ def test_in_the_repository_the_local_settings_are_the_default() -> None:
 
 @pytest.mark.family(1)
 @pytest.mark.parametrize("place", ["beside the settings", "beside game.toml"])
-@pytest.mark.parametrize("command", ["serve", "rank"])
-def test_a_games_modules_are_found_by_every_command(tmp_path: Path, command: str, place: str) -> None:
+@pytest.mark.parametrize("command", [("serve",), ("rank",), REPLAY], ids=" ".join)
+def test_a_games_modules_are_found_by_every_command(tmp_path: Path, command: tuple[str, ...], place: str) -> None:
     settings = tmp_path / "settings" / "gameserver.toml"
     settings.parent.mkdir()
     content = new.files()
@@ -60,6 +61,7 @@ def test_a_games_modules_are_found_by_every_command(tmp_path: Path, command: str
     (tmp_path / "game.toml").write_text(content["game.toml"], "utf-8")
     beside = settings.parent if place == "beside the settings" else tmp_path
     (beside / "rules.py").write_text(f"raise RuntimeError({FAULT!r})", "utf-8")
-    refused = gameserver(command, "--config", str(settings), cwd=Path("/"))
+    words = [word.format(game=tmp_path / "game.toml") for word in command]
+    refused = gameserver(*words, "--config", str(settings), cwd=Path("/"))
     assert refused.returncode == 1
     assert f"actions.pray: can't import rules: RuntimeError: {FAULT}" in refused.stderr

@@ -17,7 +17,7 @@ from tests.support.nodes import toml_of
 
 QUESTIONS = {
     "audit", "backup", "backups follow", "backups list", "backups verify", "campaigns list", "campaigns preview",
-    "campaigns show", "check", "databases list", "doctor", "failover list", "haproxy-config", "keys list", "looks",
+    "campaigns show", "check", "databases list", "doctor", "failover list", "haproxy-config", "keys list",
     "new", "nodes list", "openapi", "replay", "rules diff", "rules list", "rules orders", "rules show", "seasons list",
     "seasons preview", "serve", "slots check", "slots moves", "slots status", "up",
 }  # fmt: skip
@@ -46,6 +46,7 @@ CHANGES = (
     ("keys", "rotate", "ann"),
     ("keys", "revoke", "ann"),
     ("rank", "--class", "mage", "--save", "mages"),
+    ("looks",),
 )
 UNRECORDED = {"slots accept", "boards rebuild", "seasons close"}
 """What is refused here before it is recorded."""

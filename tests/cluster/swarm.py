@@ -6,11 +6,12 @@ import re
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 
-from tests.support.client import Api
+from tests.support.client import ADMIN_KEY, Api
 from tests.support.command_line import CommandLine
 from tests.support.wait import wait_until
 
@@ -60,6 +61,13 @@ class Bots:
             async with asyncio.timeout(PROOF_SECONDS):
                 done = await command.end()
         return BotsOutput(done.code, done.errors, orjson.loads(done.out) if done.out else None)
+
+
+def key_in(folder: Path, key: str = ADMIN_KEY) -> tuple[str, str]:
+    """The option of a file in this folder that holds an admin key."""
+    file = folder / "admin.key"
+    file.write_text(key, "utf-8")
+    return "--admin-key-file", str(file)
 
 
 RUN = ("run", "--players", str(PLAYERS), "--sockets", "1", "--seconds", str(LONGEST), "--fail-on-error")

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from aiohttp import ClientError
 
 from gameserver.stack.processes.child import Child
 from gameserver.stack.servers.node import NodeProcess
-from tests.cluster.swarm import LONGEST, PLAYERS, Bots, has_acted
-from tests.support.client import ADMIN_KEY, Api, command_id
+from tests.cluster.swarm import LONGEST, PLAYERS, Bots, has_acted, key_in
+from tests.support.client import Api, command_id
 from tests.support.nodes import node_process
 from tests.support.servers import Servers, standing_servers
 from tests.support.wait import wait_until
 
-PROVED = ("run", "--players", str(PLAYERS), "--seconds", str(LONGEST), "--admin-key", ADMIN_KEY)
+PROVED = ("run", "--players", str(PLAYERS), "--seconds", str(LONGEST))
 FROZEN_SECONDS = 4
 """Longer than Postgres lets a silent node keep its locks."""
 
@@ -30,6 +30,8 @@ class Cluster:
     servers: Servers
     nodes: list[NodeProcess]
     bots: Bots
+    key: Sequence[str]
+    """The option of the admin key."""
 
     async def bots_prove(self, disturb: Callable[[], Awaitable[None]]) -> None:
         """Bots play before, while and after `disturb` runs; they must prove that nothing was lost or doubled."""
@@ -39,7 +41,7 @@ class Cluster:
             await disturb()
             await has_acted(self.nodes)
 
-        done = await self.bots.play(self.nodes, *PROVED, until=disturbed)
+        done = await self.bots.play(self.nodes, *PROVED, *self.key, until=disturbed)
         assert done.code == 0, done.output
         assert "PROVED" in done.output
         assert done.report["ok"] is True
@@ -59,7 +61,7 @@ async def cluster(own_servers: Servers, bots: Bots, tmp_path: Path) -> AsyncIter
     try:
         for node in nodes:
             await node.start()
-        yield Cluster(own_servers, nodes, bots)
+        yield Cluster(own_servers, nodes, bots, key_in(tmp_path))
     finally:
         for node in nodes:
             await node.stop()

@@ -16,7 +16,7 @@ from bots.proof.invariants import NAMES, ORDER
 from bots.proof.replay import check_history
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
-from tests.cluster.swarm import PLAYERS, RUN, Bots, has_acted, has_sockets
+from tests.cluster.swarm import PLAYERS, RUN, Bots, has_acted, has_sockets, key_in
 from tests.support.nodes import node_process
 from tests.support.servers import roomy
 from tests.support.wait import wait_until
@@ -104,8 +104,10 @@ async def test_misbehaving_clients_do_not_disturb_an_honest_one(bots: Bots, node
     assert outcome.report[2]["heard"]["another's: resumed false"] == 1
 
 
-async def test_a_wrong_admin_key_is_said_before_anybody_signs_up(bots: Bots, nodes: list[NodeProcess]) -> None:
-    outcome = await bots.run(nodes[:1], "run", "--admin-key", "wrong", "--players", "1")
+async def test_a_wrong_admin_key_is_said_before_anybody_signs_up(
+    bots: Bots, nodes: list[NodeProcess], tmp_path: Path
+) -> None:
+    outcome = await bots.run(nodes[:1], "run", *key_in(tmp_path, "wrong"), "--players", "1")
     assert (outcome.code, outcome.report) == (2, None)
     assert outcome.output.strip().startswith(f"bots: the admin key isn't valid at {nodes[0].address}: ")
 

@@ -9,7 +9,7 @@ import pytest
 
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.node import NodeProcess
-from tests.cluster.swarm import RUN, Bots, has_acted, has_sockets
+from tests.cluster.swarm import RUN, Bots, has_acted, has_sockets, key_in
 from tests.support.client import ADMIN_KEY, Api, command_id
 from tests.support.command_line import CommandLine
 from tests.support.nodes import node_process
@@ -17,7 +17,7 @@ from tests.support.servers import GAME, roomy
 from tests.support.wait import wait_until
 
 BOARD = "dragons_weekly"
-PROVED = (*RUN[:-1], "--admin-key", ADMIN_KEY)
+PROVED = RUN[:-1]
 
 
 @pytest.fixture
@@ -49,7 +49,9 @@ async def rewards(api: Api) -> int:
     return sum(entry["player"]["exp"] >= 1000 for entry in entries)
 
 
-async def test_a_run_in_which_a_season_pays_rewards_is_proved(bots: Bots, generous: list[NodeProcess]) -> None:
+async def test_a_run_in_which_a_season_pays_rewards_is_proved(
+    bots: Bots, generous: list[NodeProcess], tmp_path: Path
+) -> None:
     async def close() -> None:
         await has_sockets(generous)
         await close_season(bots.command_line, generous[0])
@@ -61,14 +63,14 @@ async def test_a_run_in_which_a_season_pays_rewards_is_proved(bots: Bots, genero
             await wait_until(is_paid, 30, "rewards arrive")
         await has_acted(generous)
 
-    outcome = await bots.play(generous, *PROVED, until=close)
+    outcome = await bots.play(generous, *PROVED, *key_in(tmp_path), until=close)
     assert outcome.code == 0, outcome.output
     assert outcome.report["ok"] is True
     assert outcome.report["summary"]["proof"]["boards_proved"] is True
 
 
 async def test_a_run_in_which_bans_are_lifted_after_the_rewards_is_proved(
-    bots: Bots, generous: list[NodeProcess]
+    bots: Bots, generous: list[NodeProcess], tmp_path: Path
 ) -> None:
     async def pay_beside_bans() -> None:
         await has_sockets(generous)
@@ -90,7 +92,7 @@ async def test_a_run_in_which_bans_are_lifted_after_the_rewards_is_proved(
                 assert (await api.ask("DELETE", path, token=ADMIN_KEY, key=command_id())).status == 200
         await has_acted(generous)
 
-    outcome = await bots.play(generous, *PROVED, until=pay_beside_bans)
+    outcome = await bots.play(generous, *PROVED, *key_in(tmp_path), until=pay_beside_bans)
     assert outcome.code == 0, outcome.output
     assert outcome.report["summary"]["proof"]["banned"] == 0
 
@@ -120,7 +122,7 @@ async def correct(api: Api, player_id: str, number: int, began: datetime) -> Non
 
 
 async def test_a_run_in_which_players_are_corrected_and_banned_is_proved_and_says_so(
-    bots: Bots, generous: list[NodeProcess]
+    bots: Bots, generous: list[NodeProcess], tmp_path: Path
 ) -> None:
     async def meddle() -> None:
         await has_sockets(generous)
@@ -140,7 +142,7 @@ async def test_a_run_in_which_players_are_corrected_and_banned_is_proved_and_say
             assert marked.count(True) == 1
         await has_acted(generous)
 
-    outcome = await bots.play(generous, *PROVED, until=meddle)
+    outcome = await bots.play(generous, *PROVED, *key_in(tmp_path), until=meddle)
     assert outcome.code == 0, outcome.output
     proof = outcome.report["summary"]["proof"]
     assert (proof["banned"], proof["boards_proved"], outcome.report["ok"]) == (1, True, True)

@@ -1,6 +1,7 @@
 """Settings from a file and the environment: faults are reported with their paths, and no text shows a secret."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,7 +15,7 @@ from gameserver.config.errors import ConfigFault
 from gameserver.config.limits import LimitSettings
 from gameserver.config.redis_url import parse
 from gameserver.config.settings import Settings, load
-from tests.support.repository import CONFIG
+from tests.support.repository import CONFIG, ROOT
 
 GOOD = """
 game = "game.toml"
@@ -345,3 +346,11 @@ def test_items_with_another_number_of_slots_than_players_are_refused(file: Path)
 @pytest.mark.parametrize("name", ["local", "one", "scaleout", "vertical", "sharded", "replicated", "cluster"])
 def test_the_configurations_in_the_repository_can_be_used(name: str) -> None:
     assert load(CONFIG / f"{name}.toml").groups.keys() == {"accounts", "players", "items"}
+
+
+def test_the_size_of_an_action_is_the_one_that_was_measured() -> None:
+    texts = [
+        " ".join((ROOT / file).read_text("utf-8").split()) for file in ("docs/limits.md", "gameserver/config/limits.py")
+    ]
+    (size,) = re.findall(r"\*\*an action\*\* .*\*\*(\d+) bytes\*\*", (ROOT / "docs/capacity.md").read_text("utf-8"))
+    assert [re.findall(r"a row (?:of the ledger )?of (?:\D+ )?(\d+) bytes", text) for text in texts] == [[size], [size]]

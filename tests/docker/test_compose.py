@@ -18,6 +18,7 @@ from gameserver.config.settings import load
 from gameserver.stack.servers.postgres import DURABLE
 from gameserver.transport.wire import HEARTBEAT_SECONDS
 from tests.docker import files
+from tests.support.repository import ROOT
 
 SCHEMA = Path(__file__).with_name("compose-spec.json")
 DATABASES = ("database-one", "database-two")
@@ -37,7 +38,7 @@ def test_the_compose_file_follows_the_specification() -> None:
 def test_no_secret_has_a_default() -> None:
     secrets = {name: rest for name, rest in files.VARIABLE.findall(files.COMPOSE.read_text("utf-8"))
                if re.search("_(PASSWORD|KEY|TOKEN|SECRET)$", name)}  # fmt: skip
-    assert len(secrets) == 4
+    assert len(secrets) == 6
     assert all(rest.startswith(":?") for rest in secrets.values())
 
 
@@ -60,6 +61,32 @@ def test_only_haproxy_is_reached_from_outside_and_operators_from_this_machine_al
     assert operators.startswith("127.0.0.1:")
     assert files.compose()["networks"]["servers"]["internal"] is True
     assert all(services()[name]["networks"] == ["servers"] for name in (*DATABASES, "valkey", ONE_SHOT))
+
+
+def test_every_server_has_a_password_of_its_own() -> None:
+    secrets = [variables(value) for name in DATABASES for value in passwords(name).values()]
+    secrets.append(variables(services()["valkey"]["environment"]["REDISCLI_AUTH"]))
+    assert len(set().union(*secrets)) == len(secrets) == 2 * len(DATABASES) + 1
+    for name in DATABASES:
+        url = services()["node-1"]["environment"][
+            f"GAMESERVER_DATABASES__{name.removeprefix('database-').upper()}__URL"
+        ]
+        assert variables(url) == variables(passwords(name)["GAMESERVER_PASSWORD"])
+
+
+@pytest.mark.parametrize("file", ["docker/compose.yaml", "docs/game-data.md"])
+def test_what_makes_the_secrets_makes_every_one(file: str) -> None:
+    needed = {name for name, rest in files.VARIABLE.findall(files.COMPOSE.read_text("utf-8")) if rest.startswith(":?")}
+    (made,) = re.findall("for name in (.*?); do", (ROOT / file).read_text("utf-8"), re.DOTALL)
+    assert set(re.findall("[A-Z_]+", made)) == needed
+
+
+def passwords(name: str) -> dict[str, str]:
+    return {key: value for key, value in services()[name]["environment"].items() if key.endswith("PASSWORD")}
+
+
+def variables(text: str) -> set[str]:
+    return {name for name, _ in files.VARIABLE.findall(text)}
 
 
 def test_nodes_start_on_migrated_databases() -> None:

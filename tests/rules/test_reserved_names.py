@@ -33,7 +33,13 @@ def test_a_reserved_name_is_refused_in_any_disguise(text):
      "แอดมินคิม", "ผู้ดูแลระบบ", "เจ้าหน้าที่", "김운영자님", "공식길드", "李客服", "官方小李", "运营", "カタ公式", "スタッフ",
      "アドミンKim", "サポ-ト", "サポ－ト", "サポ‐ト", "ｻﾎﾟ-ﾄ",
      "أدمـن", "الدعـــم", "المشـرف علي", "Admin·Kim",
-     "Kim・GM", "カタ-GM", "Admin‘s", "מנהל׳", "GM‐Kim", "ayuda", "Yardım", "βοήθεια", "सहायता"],
+     "Kim・GM", "カタ-GM", "Admin‘s", "מנהל׳", "GM‐Kim", "ayuda", "Yardım", "βοήθεια", "सहायता",
+     "A\u0336dmin", "A\u0336d\u0336m\u0336i\u0336n\u0336", "Adm\u0337in", "G\u0336M", "s\u0338taff Kim", "ađmin",
+     "Ađmin", "Møderator", "modɇrator", "sŧaff", "suppørt", "admɨn", "Ⱥdmin", "aɖmin", "AÐMIN", "AƉMIN", "admiɳ",
+     "suppoɽt", "Ɠm", "ʂupport", "aɗmin", "aƌmin", "staƒƒ", "suƥport", "aꝺmin", "aᶁmin", "adᵯin", "ꞩupport", "ꝋfficial",
+     "officiał", "ɐdmin", "Ɐdmin", "adɯin", "admᴉn", "modǝrator", "modərator", "modɘrator", "systɛm", "admiᴎ",
+     "suppoᴚt", "adʍin", "ʌdmin", "admiŋ", "ƨupport", "ǤMKim", "øwner", "ᴏᴡɴᴇʀ", "ǝɯ", "uᴉɯpɐ", "uıɯpɐ", "ʇɹoddns",
+     "ɟɟɐʇs", "ɹoʇɐɹǝpoɯ"],
 )  # fmt: skip
 def test_what_passes_for_the_people_who_run_the_server_is_refused(text):
     assert OF_ALL_GAMES.has(normalize("NFKC", text))
@@ -98,6 +104,17 @@ def test_what_passes_for_the_people_who_run_the_server_is_refused(text):
         "公子",
         "田中さくら",
         "スタア",
+        "Đặng",
+        "Łukasz",
+        "Søren",
+        "Ødegård",
+        "Bjørn Møller",
+        "Mɛnsa Kɔfi",
+        "Ɖoɖo",
+        "Əliyev",
+        "Ħamrun",
+        "محمد علي",
+        "ทีม",
     ],
 )
 def test_a_name_that_only_contains_the_letters_of_a_reserved_one_is_fine(text):

@@ -2,8 +2,10 @@
 
 import itertools
 import re
+import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -29,6 +31,21 @@ _counted = itertools.count()
 @pytest.mark.parametrize("rule", [*GAME.actions, *GAME.letters])
 def test_the_rules_of_the_game_keep_the_law(rule: str) -> None:
     GAME.check(rule, examples=100)
+
+
+@pytest.mark.parametrize("place", ["settings", "."])
+def test_modules_are_found_where_the_server_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "settings").mkdir()
+    module = f"rules_of_{'settings' if place == 'settings' else 'game'}_kit"
+    text = (CONFIG / "game.toml").read_text("utf-8")
+    (tmp_path / place / f"{module}.py").write_text("from gameserver.rules.actions import rest\n", "utf-8")
+    (tmp_path / "game.toml").write_text(text.replace("gameserver.rules.actions:rest", f"{module}:rest"), "utf-8")
+    kit = GameKit.of(tmp_path / "game.toml", tmp_path / "settings" / "gameserver.toml")
+    assert module in sys.modules
+    assert "rest" in kit.actions
 
 
 class Nothing(Arguments):

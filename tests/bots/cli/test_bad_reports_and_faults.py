@@ -42,6 +42,8 @@ def said(*words: str) -> str:
         (("--expect", "a sign-out"), "only a run with --probes sees a sign-out"),
         (("--expect", "a ban", "--probes"), "only a run with an admin key sees a ban"),
         (("--mix", "grinder,grinder"), "names grinder twice"),
+        (("--admin-key", "k"), "give it in a file (--admin-key-file FILE) or in BOTS_ADMIN_KEY"),
+        (("--admin-key=k",), "give it in a file (--admin-key-file FILE) or in BOTS_ADMIN_KEY"),
     ],
 )
 def test_a_run_that_cannot_do_what_is_asked_does_not_begin(

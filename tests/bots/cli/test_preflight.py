@@ -62,9 +62,12 @@ async def listening(somebody: Somebody) -> AsyncIterator[str]:
         (Somebody(SERVER, key_status=404), "no operators are served at {url}: give --admin-url"),
     ],
 )
-async def test_a_run_against_the_wrong_server_does_not_begin(somebody: Somebody, sentence: str) -> None:
+async def test_a_run_against_the_wrong_server_does_not_begin(
+    monkeypatch: pytest.MonkeyPatch, somebody: Somebody, sentence: str
+) -> None:
+    monkeypatch.setenv("BOTS_ADMIN_KEY", "wrong")
     async with listening(somebody) as url:
-        text = await asyncio.to_thread(said, "run", "--url", url, "--admin-key", "wrong", *SHORT)
+        text = await asyncio.to_thread(said, "run", "--url", url, *SHORT)
         assert sentence.format(url=url) in text
     assert somebody.others == 0
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from gameserver.app.restoring import CONFLICTS, Restoration, RestoredData
 from gameserver.cli.actor import Reason, ReasonIfChanged, needed
 from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
-from gameserver.cli.running import Json, carry_out, console, faults
+from gameserver.cli.running import Json, carry_out, console, faults, say
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError
 from gameserver.stack.errors import StackError
@@ -44,7 +45,7 @@ def backup(
     with faults():
 
         async def work() -> None:
-            await application.back_up(settings_of(config), databases or [], _say, incremental=incremental)
+            await application.back_up(settings_of(config), databases or [], say, incremental=incremental)
 
         carry_out(work())
 
@@ -68,13 +69,13 @@ def restore(  # noqa: PLR0913 (one for each option)
             _require_agreement(wanted, to, agreed=yes)
 
         async def work() -> None:
-            say = (lambda text: typer.echo(text, err=True)) if as_json else _say
+            tell = partial(say, err=True) if as_json else say
             settings = settings_of(config)
             if into is None:
-                done, crossed = await _put_in_place(settings, wanted, why, say)
+                done, crossed = await _put_in_place(settings, wanted, why, tell)
                 found.extend(crossed)
             else:
-                done = await restoring.restore(settings, wanted, say)
+                done = await restoring.restore(settings, wanted, tell)
             if as_json:
                 show_json(_report(done) | {"findings": _findings(found)})
                 return
@@ -99,7 +100,7 @@ def _require_agreement(wanted: Restoration, to: str, *, agreed: bool) -> None:
 
 
 async def _put_in_place(
-    settings: Settings, wanted: Restoration, reason: str, say: Say
+    settings: Settings, wanted: Restoration, reason: str, tell: Say
 ) -> tuple[RestoredData, Sequence[Findings]]:
     """Restores a database where it is, with its entry in the audit log, and puts right what crossed.
 
@@ -111,7 +112,7 @@ async def _put_in_place(
     async with AsyncExitStack() as stack:
         if database != settings.control.database:
             await stack.enter_async_context(entry)
-        done = await restoring.restore(settings, wanted, say)
+        done = await restoring.restore(settings, wanted, tell)
         if database == settings.control.database:
             await stack.enter_async_context(entry)
     return done, await _crossed(settings, done) if done.running else []

@@ -41,13 +41,15 @@ def backup(
     config: Config = DEFAULT,
     incremental: Annotated[bool, typer.Option("--incremental", help="What changed since the newest.")] = False,  # noqa: FBT002
 ) -> None:
-    """Make a base backup of each database, check it, and delete those that are older than `keep_seconds`."""
+    """Make a base backup of each database, check it, and delete what is too old; ends with 1 if one fails."""
+    failed: list[str] = []
     with faults():
 
         async def work() -> None:
-            await application.back_up(settings_of(config), databases or [], say, incremental=incremental)
+            failed.extend(await application.back_up(settings_of(config), databases or [], say, incremental=incremental))
 
         carry_out(work())
+    _end_with(failed)
 
 
 def restore(  # noqa: PLR0913 (one for each option)
@@ -124,7 +126,7 @@ async def _crossed(settings: Settings, done: RestoredData) -> Sequence[Findings]
         return await restoring.reconcile(settings, done.plan.backup.database, done.since)
     except (StackError, IncompleteMap, GameError) as error:
         told = f"{_sentence(done)}\nWhat crossed between it and the others couldn't be put right: {error}"
-        raise StackError(f"{told.rstrip('.')}. Then run {_reconciliation(done)}.") from error
+        raise StackError(f"{told.rstrip('.')}. Then run {restoring.by_hand(done.plan)}.") from error
 
 
 @backups_cli.command("list")
@@ -153,9 +155,7 @@ def verify(
             damaged.extend(await application.verify(settings, databases or [], _say, everything=everything))
 
         carry_out(work())
-    for fault in damaged:
-        typer.echo(fault, err=True)
-    sys.exit(1 if damaged else 0)
+    _end_with(damaged)
 
 
 @backups_cli.command()
@@ -192,6 +192,13 @@ def reconcile(
 
         carry_out(work())
     _require_no_conflict(found)
+
+
+def _end_with(problems: Sequence[str]) -> None:
+    """Ends the process with 1 if there are any, and says them."""
+    for problem in problems:
+        typer.echo(problem, err=True)
+    sys.exit(1 if problems else 0)
 
 
 def _require_no_conflict(found: Sequence[Findings]) -> None:
@@ -235,14 +242,9 @@ def _sentence(done: RestoredData) -> str:
     moment = "the end of its log" if done.plan.moment is None else rfc3339(done.plan.moment)
     place = "the database runs on it" if done.running else f"it waits in {done.folder}"
     if not done.running and not done.elsewhere:
-        place += f", and the next `gameserver up` runs on it. Then run {_reconciliation(done)}"
+        place += f", and the next `gameserver up` runs on it. Then run {restoring.by_hand(done.plan)}"
     older = "".join(f"\n{fault}: run `gameserver migrate`." for fault in done.outdated)
     return f"{done.plan.backup.database} is as it was at {moment}, on timeline {done.timeline}; {place}.{older}"
-
-
-def _reconciliation(done: RestoredData) -> str:
-    options = f"--database {done.plan.backup.database} --since {rfc3339(done.since)} --reason …"
-    return f"`gameserver backups reconcile {options}`"
 
 
 def _report(done: RestoredData) -> dict[str, object]:

@@ -8,6 +8,7 @@ NODE ?= node-1
 DURATION ?= 3600
 COUNT ?= 1000000
 SEED ?= 1
+ELSEWHERE := /var/lib/gameserver
 # Tests that start no server.
 FAST := tests/rules tests/bots tests/config tests/transport/wire tests/transport/callers/test_addresses.py \
 	tests/fuzz/test_parsers.py tests/commands/test_pacing.py tests/storage/test_ids.py tests/stack/fleet tests/test_waiting.py tests/test_coalescing.py
@@ -143,5 +144,8 @@ $(VENV)/ready: requirements-dev.lock pyproject.toml bots/pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e bots
 	@touch $@
 
-clean: ## remove the environment, caches, and the data and keys of every stack under var/
+# Where root's clone can't be entered, the data of its Postgres lies in ELSEWHERE, behind a link (stack/servers/folders.py).
+clean: ## remove the environment, caches, and the data and keys of every stack under var/, also behind its links
+	@find var -type l -exec readlink {} + 2>/dev/null | grep -Ex '$(ELSEWHERE)/[0-9a-f]{12}(-[0-9]+)?' | \
+		while read -r data; do echo "rm -rf $$data $$data.*"; rm -rf "$$data" "$$data".*; done
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -33,7 +33,7 @@ from gameserver.cli.nodes import nodes_cli
 from gameserver.cli.rank import rank
 from gameserver.cli.replay import replay
 from gameserver.cli.rules import rules_cli
-from gameserver.cli.running import Json, carry_out, console, faults, with_core
+from gameserver.cli.running import Json, carry_out, console, faults, say, with_core
 from gameserver.cli.seasons import seasons_cli
 from gameserver.cli.slots import slots
 from gameserver.commands import crowd, demo
@@ -129,19 +129,17 @@ def load_demo(
 ) -> None:
     """Load players to look at; those that exist already are left alone."""
 
-    def tell(sentence: str) -> None:
-        console.print(sentence, soft_wrap=True)
-
     async def work(core: application.Core) -> None:
         accounts, recorded = core.commands.accounts, core.rooms.operators.audit.recorded
         if players is None:
             chosen = file or _demo_file(settings_of(config).game_file.parent)
             mapping = read_toml(chosen)
             async with recorded(change_of("demo", "players", BY_ITSELF, {"file": chosen.name})):
-                show(console, tables.loaded(await demo.load(accounts, mapping, tell)))
+                loaded = await demo.load(accounts, mapping, say)
+            show(console, tables.loaded(loaded))
         else:
             async with recorded(change_of("demo", "players", BY_ITSELF, {"players": players})):
-                loading = crowd.load(accounts, core.commands.leaderboards, players, tell)
+                loading = crowd.load(accounts, core.commands.leaderboards, players, say)
                 await tables.show_loading(console, loading, players)
 
     with_core(config, work)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -112,3 +113,12 @@ def test_a_player_is_it() -> None:
         if PRONOUNS.search(line)
     ]
     assert not lines, "\n".join(lines)
+
+
+def test_what_isnt_released_has_no_released_versions_number() -> None:
+    """A wheel of it would count as installed already."""
+    projects = [tomllib.loads((ROOT / folder / "pyproject.toml").read_text("utf-8")) for folder in (".", "bots")]
+    (version,) = {project["project"]["version"] for project in projects}
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0] == version or (headings[0] == "Unreleased" and version not in headings)
+    assert f"heroledger-{version}-py3" in (ROOT / "README.md").read_text("utf-8")

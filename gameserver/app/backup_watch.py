@@ -18,6 +18,7 @@ from gameserver.stack.backups.catalog import CLOCKS_APART, BaseBackup
 from gameserver.stack.backups.plan import has_gap
 from gameserver.stack.backups.receiver import FOLLOWED
 from gameserver.stack.errors import StackError
+from gameserver.stack.servers.datafolder import restored_beside
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres.database import Database
@@ -151,15 +152,20 @@ def _of_backups(settings: Settings, name: str) -> Sequence[Symptom]:
 
 
 def _of_remains(settings: Settings, name: str) -> Sequence[Symptom]:
-    """What a killed restore left beside the data on this machine, while no other one is under way."""
+    """What a restore left beside the data on this machine, while no other one is under way."""
     folder = (settings.data / f"postgres-{name}").resolve()
-    remains = [path for part in REMAINS if (path := folder.with_name(f"{folder.name}.{part}")).exists()]
-    if not remains:
+    remedy = "delete it: nothing takes it, and the next restore begins anew"
+    parts = [folder.with_name(f"{folder.name}.{part}") for part in REMAINS]
+    found = [Symptom("warning", f"an interrupted restore left {path}", remedy) for path in parts if path.exists()]
+    if (waiting := restored_beside(folder)).exists():
+        anew = f"then run `gameserver backups reconcile --database {name} --since … --reason …`"
+        remedy = f"move it away, or let the database be started on it; {anew} with the moment that it went back to"
+        found.append(Symptom("error", f"the next start of its Postgres takes the restored data in {waiting}", remedy))
+    if not found:
         return []
     try:
         with making.locked(catalog_of(settings, name)):
-            remedy = "delete it: nothing takes it, and the next restore begins anew"
-            return [Symptom("warning", f"an interrupted restore left {path}", remedy) for path in remains]
+            return found
     except (StackError, OSError):
         return []
 

@@ -48,25 +48,34 @@ async def named(settings: Settings, wanted: Sequence[str]) -> list[BackedUp]:
         await databases.close()
 
 
-async def back_up(
-    settings: Settings, wanted: Sequence[str], say: Say, *, incremental: bool = False
-) -> list[BaseBackup]:
-    """Makes a base backup of each database, checks it, and deletes what is too old. Raises StackError, ConfigFault."""
-    folder, programs, made = folder_of(settings), programs_of(settings), []
+async def back_up(settings: Settings, wanted: Sequence[str], say: Say, *, incremental: bool = False) -> list[str]:
+    """Makes a base backup of each database, checks it, and deletes what is too old; what failed, after all were tried.
+
+    Raises StackError, ConfigFault.
+    """
+    programs, faults = programs_of(settings), []
     for database in await named(settings, wanted):
-        catalog = making.opened_catalog(database.name, folder, programs.account)
-        with making.locked(catalog) as lock:
-            await making.facts_of(database)
-            try:  # what has expired may be what fills the disk
-                _expire(settings, catalog, datetime.now(UTC), say)
-            except StackError as error:
-                say(f"{database.name}: nothing old is deleted: {error}")
-            started = time.monotonic()
-            backup = await making.back_up(database, catalog, programs, lock, incremental=incremental)
-            say(f"{database.name}: {backup.id}, {backup.size >> 20} MiB, {time.monotonic() - started:.1f} s, checked")
-            _expire(settings, catalog, min(backup.ended_at, datetime.now(UTC)), say)
-        made.append(backup)
-    return made
+        try:
+            await _back_up(settings, database, programs, say, incremental=incremental)
+        except (StackError, OSError) as error:
+            faults.append(f"{database.name}: {error}")
+    return faults
+
+
+async def _back_up(
+    settings: Settings, database: BackedUp, programs: BackupPrograms, say: Say, *, incremental: bool
+) -> None:
+    catalog = making.opened_catalog(database.name, folder_of(settings), programs.account)
+    with making.locked(catalog) as lock:
+        await making.facts_of(database)
+        try:  # what has expired may be what fills the disk
+            _expire(settings, catalog, datetime.now(UTC), say)
+        except StackError as error:
+            say(f"{database.name}: nothing old is deleted: {error}")
+        started = time.monotonic()
+        backup = await making.back_up(database, catalog, programs, lock, incremental=incremental)
+        say(f"{database.name}: {backup.id}, {backup.size >> 20} MiB, {time.monotonic() - started:.1f} s, checked")
+        _expire(settings, catalog, min(backup.ended_at, datetime.now(UTC)), say)
 
 
 def _expire(settings: Settings, catalog: BackupCatalog, now: datetime, say: Say) -> None:
@@ -82,28 +91,32 @@ async def verify(settings: Settings, wanted: Sequence[str], say: Say, *, everyth
     Without names these are the databases that are used, and whatever else there are backups of. Raises StackError,
     ConfigFault.
     """
-    programs, faults = programs_of(settings), []
+    programs, faults = programs_of(settings), list[str]()
     names = [database.name for database in await named(settings, wanted)]
     for name in wanted or sorted({*names, *_present(folder_of(settings))}):
         try:
-            catalog = catalog_of(settings, name)
-        except StackError as error:
+            faults += await _verify(catalog_of(settings, name), programs, say, everything=everything)
+        except (StackError, OSError) as error:
             faults.append(str(error))
-            continue
-        with making.locked(catalog) as lock:
-            for backup in catalog.backups()[: None if everything else 1]:
-                try:
-                    await making.verify(backup, catalog, programs, lock)
-                    say(f"{name}: {backup.id} is whole")
-                except StackError as error:
-                    faults.append(str(error))
+    return faults
+
+
+async def _verify(catalog: BackupCatalog, programs: BackupPrograms, say: Say, *, everything: bool) -> list[str]:
+    faults = []
+    with making.locked(catalog) as lock:
+        for backup in catalog.backups()[: None if everything else 1]:
             try:
-                chosen = newest(catalog)
-                require_no_gap(chosen)
-                await kept_log.read_records(chosen, programs, lock)
-                say(f"{name}: its log behind {chosen.backup.id} is whole")
+                await making.verify(backup, catalog, programs, lock)
+                say(f"{catalog.database}: {backup.id} is whole")
             except (StackError, OSError) as error:
                 faults.append(str(error))
+        try:
+            chosen = newest(catalog)
+            require_no_gap(chosen)
+            await kept_log.read_records(chosen, programs, lock)
+            say(f"{catalog.database}: its log behind {chosen.backup.id} is whole")
+        except (StackError, OSError) as error:
+            faults.append(str(error))
     return faults
 
 

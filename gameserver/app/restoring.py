@@ -25,7 +25,7 @@ from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.backups.restoring import Expected, restored
 from gameserver.stack.errors import StackError
-from gameserver.stack.servers.datafolder import control_values
+from gameserver.stack.servers.datafolder import control_values, restored_beside
 from gameserver.stack.servers.patroni_settings import REPLICATOR
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from gameserver.storage.accounts.identities import Identities
@@ -35,6 +35,7 @@ from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.sharding import provision
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import migrations
+from gameserver.times import rfc3339
 
 CONFLICTS = "slots_in_conflict"
 CLOCKS_APART = timedelta(seconds=10)
@@ -69,7 +70,7 @@ class RestoredData:
     @property
     def since(self) -> datetime:
         """The moment after which it may differ from what it was."""
-        return self.plan.moment or self.plan.backup.ended_at
+        return _since(self.plan)
 
 
 async def restore(settings: Settings, wanted: Restoration, say: Say) -> RestoredData:
@@ -101,9 +102,36 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
         timeline = int(values["Latest checkpoint's TimeLineID"])
         running = False
         if place is not None and wanted.into is None:
-            say("It is complete and checked; it takes its place.")
-            running, to = await placing.put_in_place(place, to, catalog, chosen, programs), place.data
+            running, to = await put_in_place(place, to, catalog, chosen, programs, say), place.data
         return RestoredData(chosen, timeline, to, running, wanted.into is not None, outdated)
+
+
+async def put_in_place(
+    place: DataPlace, made: Path, catalog: BackupCatalog, chosen: RestorePlan, programs: BackupPrograms, say: Say
+) -> bool:
+    """As the stack does. What to do if this ends early is said before, since it may be killed, and when it does."""
+    waiting = restored_beside(place.folder(programs))
+    early = (
+        f"If this ends before it says what was put right: data in {waiting} is taken by the next start of its "
+        f"Postgres, unless you move it away; and when the database runs on it, run {by_hand(chosen)}."
+    )
+    say(f"It is complete and checked; it takes its place. {early}")
+    try:
+        return await placing.put_in_place(place, made, catalog, chosen, programs)
+    except BaseException:
+        say(early)
+        raise
+
+
+def by_hand(chosen: RestorePlan) -> str:
+    """The command that puts right what crossed between the restored database and the others."""
+    options = f"--database {chosen.backup.database} --since {rfc3339(_since(chosen))} --reason …"
+    return f"`gameserver backups reconcile {options}`"
+
+
+def _since(chosen: RestorePlan) -> datetime:
+    """The moment that it goes back to, or the earliest that this can be."""
+    return chosen.moment or chosen.backup.ended_at
 
 
 async def _present(database: BackedUp, catalog: BackupCatalog) -> Present | None:

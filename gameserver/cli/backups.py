@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from gameserver.app.restoring import CONFLICTS, Restoration, RestoredData
 from gameserver.cli.actor import Reason, ReasonIfChanged, needed
 from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
-from gameserver.cli.running import Json, carry_out, console, faults
+from gameserver.cli.running import Json, carry_out, console, faults, say
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError
 from gameserver.stack.errors import StackError
@@ -40,13 +41,15 @@ def backup(
     config: Config = DEFAULT,
     incremental: Annotated[bool, typer.Option("--incremental", help="What changed since the newest.")] = False,  # noqa: FBT002
 ) -> None:
-    """Make a base backup of each database, check it, and delete those that are older than `keep_seconds`."""
+    """Make a base backup of each database, check it, and delete what is too old; ends with 1 if one fails."""
+    failed: list[str] = []
     with faults():
 
         async def work() -> None:
-            await application.back_up(settings_of(config), databases or [], _say, incremental=incremental)
+            failed.extend(await application.back_up(settings_of(config), databases or [], say, incremental=incremental))
 
         carry_out(work())
+    _end_with(failed)
 
 
 def restore(  # noqa: PLR0913 (one for each option)
@@ -68,13 +71,13 @@ def restore(  # noqa: PLR0913 (one for each option)
             _require_agreement(wanted, to, agreed=yes)
 
         async def work() -> None:
-            say = (lambda text: typer.echo(text, err=True)) if as_json else _say
+            tell = partial(say, err=True) if as_json else say
             settings = settings_of(config)
             if into is None:
-                done, crossed = await _put_in_place(settings, wanted, why, say)
+                done, crossed = await _put_in_place(settings, wanted, why, tell)
                 found.extend(crossed)
             else:
-                done = await restoring.restore(settings, wanted, say)
+                done = await restoring.restore(settings, wanted, tell)
             if as_json:
                 show_json(_report(done) | {"findings": _findings(found)})
                 return
@@ -99,7 +102,7 @@ def _require_agreement(wanted: Restoration, to: str, *, agreed: bool) -> None:
 
 
 async def _put_in_place(
-    settings: Settings, wanted: Restoration, reason: str, say: Say
+    settings: Settings, wanted: Restoration, reason: str, tell: Say
 ) -> tuple[RestoredData, Sequence[Findings]]:
     """Restores a database where it is, with its entry in the audit log, and puts right what crossed.
 
@@ -111,7 +114,7 @@ async def _put_in_place(
     async with AsyncExitStack() as stack:
         if database != settings.control.database:
             await stack.enter_async_context(entry)
-        done = await restoring.restore(settings, wanted, say)
+        done = await restoring.restore(settings, wanted, tell)
         if database == settings.control.database:
             await stack.enter_async_context(entry)
     return done, await _crossed(settings, done) if done.running else []
@@ -123,7 +126,7 @@ async def _crossed(settings: Settings, done: RestoredData) -> Sequence[Findings]
         return await restoring.reconcile(settings, done.plan.backup.database, done.since)
     except (StackError, IncompleteMap, GameError) as error:
         told = f"{_sentence(done)}\nWhat crossed between it and the others couldn't be put right: {error}"
-        raise StackError(f"{told.rstrip('.')}. Then run {_reconciliation(done)}.") from error
+        raise StackError(f"{told.rstrip('.')}. Then run {restoring.by_hand(done.plan)}.") from error
 
 
 @backups_cli.command("list")
@@ -152,9 +155,7 @@ def verify(
             damaged.extend(await application.verify(settings, databases or [], _say, everything=everything))
 
         carry_out(work())
-    for fault in damaged:
-        typer.echo(fault, err=True)
-    sys.exit(1 if damaged else 0)
+    _end_with(damaged)
 
 
 @backups_cli.command()
@@ -191,6 +192,13 @@ def reconcile(
 
         carry_out(work())
     _require_no_conflict(found)
+
+
+def _end_with(problems: Sequence[str]) -> None:
+    """Ends the process with 1 if there are any, and says them."""
+    for problem in problems:
+        typer.echo(problem, err=True)
+    sys.exit(1 if problems else 0)
 
 
 def _require_no_conflict(found: Sequence[Findings]) -> None:
@@ -234,14 +242,9 @@ def _sentence(done: RestoredData) -> str:
     moment = "the end of its log" if done.plan.moment is None else rfc3339(done.plan.moment)
     place = "the database runs on it" if done.running else f"it waits in {done.folder}"
     if not done.running and not done.elsewhere:
-        place += f", and the next `gameserver up` runs on it. Then run {_reconciliation(done)}"
+        place += f", and the next `gameserver up` runs on it. Then run {restoring.by_hand(done.plan)}"
     older = "".join(f"\n{fault}: run `gameserver migrate`." for fault in done.outdated)
     return f"{done.plan.backup.database} is as it was at {moment}, on timeline {done.timeline}; {place}.{older}"
-
-
-def _reconciliation(done: RestoredData) -> str:
-    options = f"--database {done.plan.backup.database} --since {rfc3339(done.since)} --reason …"
-    return f"`gameserver backups reconcile {options}`"
 
 
 def _report(done: RestoredData) -> dict[str, object]:

@@ -10,7 +10,7 @@ from gameserver.cli import move_bars, tables
 from gameserver.cli.actor import Reason
 from gameserver.cli.auditing import by_command, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
-from gameserver.cli.running import Json, carry_out, console, faults, with_sharding
+from gameserver.cli.running import Json, carry_out, console, faults, on_the_way, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.storage.operators.audit import Audit
@@ -70,7 +70,8 @@ def drain(name: Name, reason: Reason, config: Config = DEFAULT) -> None:
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_drain(moves, name)
-        tables.show_or_say(console, tables.plans(plans))
+        with on_the_way():
+            tables.show_or_say(console, tables.plans(plans))
         await move_bars.carry_out(moves, await sharding.drain(moves, name, plans, by_command(reason)))
 
     with_sharding(config, work)

@@ -53,7 +53,8 @@ def switchover(
         api = failover_api(settings, database)
         # The log may be in the very database that has no primary.
         async with audited(settings, change_of("switchover", database, reason, {"to": to})):
-            console.print(await api.switch(to))
+            done = await api.switch(to)
+        console.print(done)
 
     with faults():
         carry_out(work())

@@ -8,7 +8,7 @@ import typer
 from gameserver.cli.actor import Reason
 from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
-from gameserver.cli.running import Json, carry_out, console, faults
+from gameserver.cli.running import Json, carry_out, console, faults, say
 from gameserver.stack.fleet import overview
 from gameserver.stack.fleet.front import nodes_command
 from gameserver.terminal import show, show_json
@@ -64,7 +64,7 @@ def _change(config: Path, command: str, argument: str | None, reason: str) -> No
     async def work() -> None:
         settings = settings_of(config)
         async with audited(settings, change_of(f"node_{command}", argument or "", reason, {})):
-            answer = await nodes_command(settings, command, argument, typer.echo)
+            answer = await nodes_command(settings, command, argument, say)
         show(console, overview.fleet(answer))
 
     with faults():

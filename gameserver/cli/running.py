@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 import uvloop
@@ -80,7 +80,32 @@ def until_enough() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered is flushed at the end
+        _to_nobody(sys.stdout)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Tells how a change goes on, which it does also if this can't be written."""
+    with on_the_way(err=err):
+        typer.echo(text, err=err)
+
+
+@contextlib.contextmanager
+def on_the_way(*, err: bool = False) -> Iterator[None]:
+    """What a change prints before it is done: if nobody reads it, or there is no room, the rest is printed to nobody.
+
+    A console ends the process where its reader has left; this doesn't.
+    """
+    try:
+        yield
+    except (OSError, SystemExit):
+        _to_nobody(sys.stderr if err else sys.stdout)
+
+
+def _to_nobody(stream: TextIO) -> None:
+    """Also what is buffered, which is flushed at the end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from gameserver.cli import move_bars, tables
 from gameserver.cli.actor import Reason, ReasonIfChanged, actor, needed
 from gameserver.cli.auditing import by_command
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
-from gameserver.cli.running import Json, carry_out, console, faults, with_sharding
+from gameserver.cli.running import Json, carry_out, console, faults, on_the_way, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
@@ -120,7 +120,8 @@ def rebalance(
 
     async def work(moves: Sharding) -> None:
         plans = await sharding.plan_rebalance(moves, group or moves.slots.groups())
-        tables.show_or_say(console, tables.plans(plans))
+        with on_the_way():
+            tables.show_or_say(console, tables.plans(plans))
         if plans and by is not None:
             await move_bars.carry_out(moves, await sharding.begin(moves, plans, by, "slots_rebalance"))
 

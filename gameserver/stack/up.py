@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from gameserver.config.naming import replica_name
-from gameserver.config.ports import joined
+from gameserver.config.ports import address, joined
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.announcing import announced
@@ -124,11 +124,22 @@ def _node(settings: Settings, config: Path, number: int) -> NodeProcess:
         argv=(sys.executable, "-m", "gameserver", "serve", "--config", str(config.resolve())),
         host=settings.node.host,
         port=settings.node.port if shared else own_port,
+        apart=_apart(settings, number, shared=shared),
         run=data / "run",
         log=data / "log" / f"{place_name(number)}.log",
         env=_environment(settings, number, shared=shared),
         stop_seconds=stop_seconds(settings),
     )
+
+
+def _apart(settings: Settings, number: int, *, shared: bool) -> dict[tuple[str, int], str]:
+    """What this node of `up` listens on besides the port for players, as it does with `_environment`."""
+    own, named = settings.node_port(number), settings.node.operators_listen
+    if named is None:
+        return {("127.0.0.1", own): "node.port"} if shared else {}
+    listens = {} if named == "port" else {address(settings.operators_listen(number)): "node.operators_listen"}
+    with_own = shared and own not in {port for _, port in listens}
+    return listens | ({(settings.node.host, own): "node.port"} if with_own else {})
 
 
 def _environment(settings: Settings, number: int, *, shared: bool) -> dict[str, str]:
@@ -203,8 +214,8 @@ def _print(console: Console, children: Sequence[Child], doors: Mapping[str, str]
         console.print()
         show(console, table)
     console.print()
-    for name, address in doors.items():
-        console.print(f"{name.capitalize()}: {address}")
+    for name, url in doors.items():
+        console.print(f"{name.capitalize()}: {url}")
     console.print(f"Console: {doors['operators']}/console/")
     console.print(f"Admin key: {_short(settings.admin_key_file)}. Ctrl-C stops everything.")
 

@@ -20,6 +20,7 @@ from gameserver.rules.errors import Overloaded
 from gameserver.stack.backups import making
 from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
 from gameserver.stack.errors import StackError
+from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres import shares
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding import provision
@@ -94,6 +95,26 @@ async def test_what_a_killed_restore_left_is_named_when_no_restore_is_under_way(
             assert named not in await problems(settings, "one")
 
 
+async def test_data_that_the_next_start_takes_is_an_error_with_what_to_do_then(
+    backed: Settings, keep: Keep, room: Path
+) -> None:
+    keep("one", timedelta(hours=1), 3)
+    with open_folder("/tmp") as data:
+        settings = backed.model_copy(update={"stack": StackSettings(data=data)})
+        waiting = data / "postgres-one.restored"
+        waiting.mkdir()
+
+        async def about() -> list[Symptom]:
+            (server,) = [server for server in await examine(settings, 1) if server.name == "one"]
+            return [symptom for symptom in server.symptoms if str(waiting.resolve()) in symptom.problem]
+
+        (found,) = await about()
+        assert found.level == "error"
+        assert "backups reconcile --database one" in found.remedy
+        with making.locked(BackupCatalog("one", room / "one")):
+            assert await about() == []
+
+
 async def test_a_backup_from_a_clock_that_was_ahead_is_named_and_hides_no_old_one(backed: Settings, keep: Keep) -> None:
     keep("one", timedelta(days=5), 3)
     ahead = keep("one", -timedelta(days=300))
@@ -112,12 +133,40 @@ async def test_what_has_expired_goes_before_a_backup_that_fails_for_a_full_disk(
 
     monkeypatch.setattr(making, "back_up", full)
     said: list[str] = []
-    with pytest.raises(StackError, match="No space left"):
-        await backups_of.back_up(backed, ["one"], said.append)
+    assert await backups_of.back_up(backed, ["one"], said.append) == ["one: No space left on device"]
     folder = backed.backup_folder
     assert folder is not None
     assert BackupCatalog("one", folder / "one").backups() == backups[:2]
     assert all("is deleted" in line for line in said)
+
+
+@pytest.mark.parametrize("fault", [StackError("it is away"), OSError("no space")], ids=["away", "disk"])
+async def test_one_database_that_cant_be_backed_up_keeps_no_other_from_it(
+    backed: Settings, keep: Keep, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    old = [keep("two", timedelta(days=days), 3) for days in (1, 2, 50)]
+
+    async def of_two(database: making.BackedUp, *_: object, **__: object) -> BaseBackup:
+        if database.name == "one":
+            raise fault
+        return old[0]
+
+    monkeypatch.setattr(making, "back_up", of_two)
+    said: list[str] = []
+    assert await backups_of.back_up(backed, ["one", "two"], said.append) == [f"one: {fault}"]
+    assert any(line.startswith(f"two: {old[0].id}, ") for line in said), said
+    assert not any(line.startswith("one:") for line in said), said
+
+
+async def test_a_check_goes_on_when_one_databases_backups_are_being_made(
+    backed: Settings, keep: Keep, room: Path
+) -> None:
+    for name in ("one", "two"):
+        keep(name, timedelta(hours=1), 3)
+    with making.locked(BackupCatalog("one", room / "one")):
+        faults = await backups_of.verify(backed, ["one", "two"], print, everything=False)
+    assert faults[0].startswith("Another backup, check or restore of one is under way")
+    assert len(faults) > 1, "two has been read"
 
 
 @pytest.mark.parametrize("error", [Overloaded(), RuntimeError("a fault of the driver")])

@@ -123,7 +123,7 @@ class RunningMachines(RunningCluster):
         await wait_until(self._is_whole, 120, "the machines have a primary whose standbys are in step")
         address = (self.machine(await self.leader(APART)).address, POSTGRES)
         connection = await roles.connect_first(address, (PASSWORD,))
-        await roles.provide(connection, address, PASSWORD)
+        await roles.provide(connection, PASSWORD)
         await connection.close()
 
     def start_machine(self, machine: Machine) -> None:

@@ -109,10 +109,9 @@ async def ask(path: Path, command: str, argument: str | None, say: Say, silence:
     except (OSError, TimeoutError):
         raise StackError(f"No `gameserver up` with HAProxy runs on {path.parent.parent}: start it first.") from None
     try:
-        writer.write(_line({"command": command, "argument": argument}))
+        with contextlib.suppress(OSError):  # its answer tells
+            writer.write(_line({"command": command, "argument": argument}))
         return await _answer_of(reader, say, silence)
-    except (OSError, ValueError):
-        raise StackError("`gameserver up` ended before it answered.") from None
     finally:
         with contextlib.suppress(OSError):
             writer.close()
@@ -125,6 +124,8 @@ async def _answer_of(reader: asyncio.StreamReader, say: Say, silence: float) -> 
                 message = orjson.loads(await reader.readline())
         except TimeoutError:
             raise StackError(f"`gameserver up` said nothing for {silence:g} s; it may go on.") from None
+        except (OSError, ValueError):
+            raise StackError("`gameserver up` ended before it answered.") from None
         if "say" in message:
             say(message["say"])
         elif "refused" in message:

@@ -44,10 +44,10 @@ async def _reap_for_ever(processes: Callable[[], Iterable[Process]]) -> None:
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         if _has_ended_children():
-            _reap(own={process.latest_pid for process in processes()})
+            _reap(own=set().union(*(process.awaited_pids for process in processes())))
 
 
-def _reap(own: Container[int | None]) -> None:
+def _reap(own: Container[int]) -> None:
     for pid in process_table.ended_children():
         if pid not in own and process_table.session(pid) != os.getsid(0):
             with suppress(ChildProcessError):

@@ -55,6 +55,7 @@ class Process:
         self.log = log
         self._log_file = LogFile(log)
         self._popen: subprocess.Popen[bytes] | None = None
+        self._beside: list[Process] = []
 
     @property
     def pid(self) -> int | None:
@@ -62,9 +63,15 @@ class Process:
         return self._popen.pid if self._popen is not None and self._popen.poll() is None else None
 
     @property
-    def latest_pid(self) -> int | None:
-        """Of its latest start, also when it has ended; None before the first."""
-        return self._popen.pid if self._popen is not None else None
+    def awaited_pids(self) -> set[int]:
+        """Of what it and those `beside` it have started, and of whose end it hasn't learned: nobody else may reap."""
+        own = {self._popen.pid} if self._popen is not None and self._popen.returncode is None else set()
+        return own.union(*(process.awaited_pids for process in self._beside))
+
+    def beside(self, name: str) -> "Process":
+        """Another process with the same log, which prepares something for this one."""
+        self._beside.append(process := Process(name, self.log))
+        return process
 
     @property
     def status(self) -> int | None:

@@ -102,7 +102,7 @@ class Supervisor:
         self._phases[-1].append(child)
         try:
             await child.start()
-        except StackError:
+        except Exception:
             self._forget(child)
             raise
         self._watch(child, _keep_running(child))
@@ -197,6 +197,8 @@ async def _restart(child: Child, delay: float) -> float:
             await child.start()
         except StackError as error:
             _log.error(f"{child.process.name} can't be started, next try in {delay:g} s: {error}")
+        except Exception:  # what nobody thought of must not end the others
+            _log.exception(f"{child.process.name} can't be started, next try in {delay:g} s")
         else:
             return delay
 

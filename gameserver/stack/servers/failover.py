@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-import asyncpg
-
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers import roles
 from gameserver.stack.servers.local_http import HOST
@@ -43,13 +41,12 @@ class FailoverDatabase:
         leader = await self._leader_in_step()
         await self._api.configure(shared(len(self.members), summarized=self._summarized))
         try:
-            address = (HOST, leader.port)
-            connection = await roles.connect_first(address, (self._passwords.superuser,))
+            connection = await roles.connect_first((HOST, leader.port), (self._passwords.superuser,))
             try:
-                await roles.provide(connection, address, self._passwords.nodes)
+                await roles.provide(connection, self._passwords.nodes)
             finally:
                 await connection.close()
-        except (OSError, asyncpg.PostgresError) as error:
+        except roles.DRIVER_ERRORS as error:
             raise StackError(f"The primary of {self.name} ({leader.name}) doesn't answer: {error}") from None
 
     async def _leader_in_step(self) -> MemberState:

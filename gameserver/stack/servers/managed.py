@@ -63,6 +63,9 @@ class ManagedServer(ABC):
         try:
             await self.wait_for_earlier_run()
             await self._start_process()
+        except OSError as error:
+            self.kill()
+            raise StackError(f"{self.process.name} can't be started: {error}.") from error
         except Exception:
             self.kill()
             raise

@@ -28,6 +28,8 @@ class NodeProcess(ManagedServer):
     port: int
     run: Path
     """The folder for its ready file and its lock."""
+    apart: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """Host and port of what it listens on besides, each with the setting that chooses it."""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Added to the environment of this process."""
     stop_seconds: float = 20
@@ -46,8 +48,9 @@ class NodeProcess(ManagedServer):
         return self.stop_seconds + _EARLIER_RUN_MARGIN_SECONDS
 
     async def check(self) -> None:
-        """Raises StackError if the port is taken; to be called before the first of the nodes that share it starts."""
-        ports.require_free(self.host, self.port, "node.port")
+        """Raises StackError if a port is taken; to be called before the first of the nodes that share it starts."""
+        for (host, port), setting in {(self.host, self.port): "node.port", **self.apart}.items():
+            ports.require_free(host, port, setting)
 
     async def _start_process(self) -> None:
         self.ready_file.unlink(missing_ok=True)

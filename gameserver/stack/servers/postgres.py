@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.account import Account, for_servers, output_of
-from gameserver.stack.processes.process import Launch, Process
+from gameserver.stack.processes.process import Launch
 from gameserver.stack.servers import binaries, datafolder, folders, roles, standbys
 from gameserver.stack.servers.managed import ManagedServer
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
@@ -84,6 +84,7 @@ class PostgresServer(ManagedServer):
     def __post_init__(self) -> None:
         self.data = self.data.absolute()
         self._manage(f"Postgres {self.name}", self.data.with_name(self.data.name + ".lock"))
+        self._setup = self.process.beside(f"The set-up of Postgres {self.name}")
         self._account: Account | None = None
         self._programs = Path()
         self._folder = self.data
@@ -143,7 +144,7 @@ class PostgresServer(ManagedServer):
             return
         made = self._half
         secret = self._folder.with_name(self._folder.name + ".password")
-        setup = Process(f"The set-up of Postgres {self.name}", self.log)
+        setup = self._setup
         try:
             # Under another name, which only a complete folder loses.
             await asyncio.to_thread(datafolder.make_empty, made, self._account)
@@ -224,18 +225,18 @@ class PostgresServer(ManagedServer):
         address, passwords = (HOST, self.port), (self._superuser_password, self.former_password or self.password)
         try:
             connection = await roles.connect_first(address, passwords)
+            try:
+                await roles.provide(connection, self.password)
+                await standbys.drop_former(connection, self.standbys, archived=self.archived)
+            finally:
+                await connection.close()
         except asyncpg.InvalidPasswordError:
             raise StackError(
                 f"The data in {self.data} was made with another password: "
                 "put the old one back, or remove the folder to start over."
             ) from None
-        except (OSError, asyncpg.PostgresError) as error:
+        except roles.DRIVER_ERRORS as error:
             raise StackError(f"{self.process.name} doesn't answer: {error}{self.process.last_words()}") from None
-        try:
-            await roles.provide(connection, address, self.password)
-            await standbys.drop_former(connection, self.standbys, archived=self.archived)
-        finally:
-            await connection.close()
 
     @property
     def _superuser_password(self) -> SecretStr:

@@ -58,14 +58,11 @@ class PostgresReplica(PostgresServer):
         }
 
     async def _make_data(self) -> None:
-        connection = await self._at_primary()
         try:
-            if (reason := await self._why_anew(connection)) is not None:
-                _log.info("a replica is made", replica=self.name, reason=reason)
-                await standbys.renew(connection, self.name)
-                await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
-        finally:
-            await connection.close()
+            await self._renew()
+        except roles.DRIVER_ERRORS as error:
+            name = self.primary.process.name
+            raise StackError(f"{name}, which {self.name} follows, doesn't answer: {error}") from None
         await super()._make_data()
         try:
             datafolder.write_secret(self._passfile, self._secret_for_making, self._account)
@@ -75,12 +72,16 @@ class PostgresReplica(PostgresServer):
     async def _provide(self) -> None:
         """It has what its primary has."""
 
-    async def _at_primary(self) -> asyncpg.Connection:
+    async def _renew(self) -> None:
+        """Removes data that it can't go on from. Raises what the driver does."""
+        connection = await roles.connect_first((HOST, self.primary.port), (self._superuser_password,))
         try:
-            return await roles.connect_first((HOST, self.primary.port), (self._superuser_password,))
-        except (OSError, asyncpg.PostgresError) as error:
-            name = self.primary.process.name
-            raise StackError(f"{name}, which {self.name} follows, doesn't answer: {error}") from None
+            if (reason := await self._why_anew(connection)) is not None:
+                _log.info("a replica is made", replica=self.name, reason=reason)
+                await standbys.renew(connection, self.name)
+                await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        finally:
+            await connection.close()
 
     async def _why_anew(self, connection: asyncpg.Connection) -> str | None:
         """Why its data is of no use; None if it can go on from there."""

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 import asyncpg
@@ -16,6 +17,10 @@ from pydantic import SecretStr
 ROLE = "gameserver"
 SUPERUSER = "postgres"
 CONNECT_SECONDS = 30
+DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a server that isn't there, is cut off or refuses is told with."""
+
+_VERIFIER = re.compile(r"SCRAM-SHA-256\$(\d+):([^$]+)\$")
 
 
 def verifier(password: SecretStr, salt: bytes, iterations: int) -> str:
@@ -42,14 +47,17 @@ async def connect_first(address: tuple[str, int], passwords: Sequence[SecretStr]
     raise asyncpg.InvalidPasswordError
 
 
-async def provide(connection: asyncpg.Connection, address: tuple[str, int], password: SecretStr) -> None:
-    """The nodes' role, with the rights that moving slots needs, and its database; waits for no replica."""
+async def provide(connection: asyncpg.Connection, password: SecretStr) -> None:
+    """The nodes' role, with the rights that moving slots needs, and its database; waits for no replica.
+
+    Its password is compared with the verifier and not tried: nodes that came back first may have taken every connection
+    but those reserved for the superuser.
+    """
     await connection.execute("set synchronous_commit = local")
     if not await connection.fetchval("select exists(select from pg_roles where rolname = $1)", ROLE):
         await connection.execute(f"create role {ROLE} login createdb in role pg_monitor")
-    try:
-        await (await _connect(ROLE, password, address)).close()
-    except asyncpg.InvalidPasswordError:
+    stored = await connection.fetchval("select rolpassword from pg_authid where rolname = $1", ROLE)
+    if not _fits(password, stored):
         await _set_password(connection, ROLE, password)
     await connection.execute(f"alter role {ROLE} replication")
     await connection.execute(f"grant pg_create_subscription to {ROLE}")
@@ -75,6 +83,11 @@ async def _connect(role: str, password: SecretStr, address: tuple[str, int]) -> 
 async def _set_password(connection: asyncpg.Connection, role: str, password: SecretStr) -> None:
     iterations = int(await connection.fetchval("show scram_iterations"))
     await connection.execute(f"alter role {role} password '{verifier(password, os.urandom(16), iterations)}'")
+
+
+def _fits(password: SecretStr, stored: str | None) -> bool:
+    form = _VERIFIER.match(stored or "")
+    return form is not None and verifier(password, base64.b64decode(form[2]), int(form[1])) == stored
 
 
 def _text(content: bytes) -> str:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from gameserver.stack.processes import ports
 from gameserver.stack.processes.process import Launch
-from gameserver.stack.servers import binaries, folders
+from gameserver.stack.servers import binaries, datafolder, folders
 from gameserver.stack.servers.managed import ManagedServer
 from gameserver.stack.servers.redis import HOST, RedisServer, quoted
 
@@ -132,9 +132,11 @@ class SentinelServer(ManagedServer):
     async def _start_process(self) -> None:
         await self.check()
         file = self.data / FILE
-        if not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(self._configuration())
+        if not self._is_whole(file):
+            made = file.with_suffix(".new")
+            datafolder.write_secret(made, self._configuration(), None)
+            datafolder.sync(made)
+            datafolder.put_in_place(made, file)
         launch = Launch(
             argv=(str(binaries.valkey_server()), str(file), "--sentinel"),
             cwd=self.data,
@@ -144,6 +146,10 @@ class SentinelServer(ManagedServer):
         )
         self.process.start(launch)
         await self.process.until(self._listens, _READY_SECONDS)
+
+    def _is_whole(self, file: Path) -> bool:
+        """Whether it names the master: a Sentinel adds to a file that was cut off, but never this."""
+        return file.exists() and f"sentinel monitor {self.sentinels.master} " in file.read_text("utf-8", "replace")
 
     def _configuration(self) -> str:
         """What it starts with; later it writes what it learned into the same file."""

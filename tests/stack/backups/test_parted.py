@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from gameserver.app import restoring
 from gameserver.stack.backups import making, placing
 from gameserver.stack.backups.plan import newest, plan
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.servers import datafolder
+from gameserver.times import rfc3339
 from tests.stack.backups.conftest import Kept
 
 
@@ -151,3 +153,23 @@ async def test_a_present_that_doesnt_end_is_told_of_with_what_waits_for_its_next
         os.kill(pid, signal.SIGCONT)
         up.release()
     assert datafolder.restored_beside(kept.server.data).exists()
+
+
+async def test_who_restores_is_told_what_to_do_before_the_data_takes_its_place_and_when_it_is_interrupted(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kept.back_up()
+    chosen, _ = await kept.restored()
+    waiting, told = datafolder.restored_beside(kept.server.data), list[tuple[bool, str]]()
+    up = FolderLock(kept.place.up_lock)
+    assert up.acquire()
+    monkeypatch.setattr(placing, "_end", killed)
+
+    def tell(text: str) -> None:
+        told.append((waiting.exists(), text))
+
+    with making.locked(kept.catalog), pytest.raises(Killed):
+        await restoring.put_in_place(kept.place, kept.restoring, kept.catalog, chosen, kept.programs, tell)
+    up.release()
+    by_hand = f"`gameserver backups reconcile --database one --since {rfc3339(chosen.backup.ended_at)} --reason …`"
+    assert [(there, str(waiting) in text and by_hand in text) for there, text in told] == [(False, True), (True, True)]

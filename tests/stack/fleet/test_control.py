@@ -64,6 +64,26 @@ async def test_a_refusal_is_its_reason_and_a_fault_keeps_its_text_to_itself(serv
         await ask(served, "forever", silence=0.1)
 
 
+async def test_output_that_cant_be_written_isnt_taken_for_the_end_of_up(served: Path) -> None:
+    def full(_: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        await control.ask(served, "echo", None, full, 5)
+
+
+async def test_an_up_that_ends_before_it_has_answered_is_named(path: Path) -> None:
+    async def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'{"say": "wait"}\n')
+        writer.close()
+
+    with unix_paths.short(path) as short:
+        server = await asyncio.start_unix_server(end, short)
+    async with server:
+        with pytest.raises(StackError, match=r"^`gameserver up` ended before it answered\.$"):
+            await ask(path, "echo")
+
+
 @pytest.mark.parametrize(
     "sent",
     [b"\n", b"[]\n", b'"echo"\n', b"{\n", b'{"command": 1}\n', b'{"command": []}\n', b'{"command": "none"}\n',

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -185,3 +186,20 @@ async def test_data_that_postgres_cant_reach_is_neither_moved_nor_replaced(close
     with pytest.raises(StackError, match="can't enter"):
         await postgres(data=data, new=True).start()
     assert (data / "PG_VERSION").exists()
+
+
+def test_make_clean_removes_data_behind_links_to_its_home_and_nothing_else(tmp_path: Path) -> None:
+    """Of a clone that the servers' account can't enter."""
+    home, clone, own = tmp_path / "home", tmp_path / "clone", tmp_path / "own"
+    kept = [home / "0123456789ab-2", home / "postgres-18.4-0123456789ab", home / "fedcba987654", own]
+    for folder in (*kept, home / "0123456789ab", home / "0123456789ab.before-20261128T173512", clone / "var" / "local"):
+        folder.mkdir(parents=True)
+    (home / "0123456789ab.passfile").touch()
+    links = [home / "0123456789ab", home / "postgres-18.4-0123456789ab", own, home / "fedcba987654" / ".."]
+    for number, to in enumerate(links):
+        (clone / "var" / "local" / f"postgres-{number}").symlink_to(to)
+    command = ["make", "-C", str(clone), "-f", str(ROOT / "Makefile"), "clean", f"ELSEWHERE={home}", "VENV=.venv"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert not (clone / "var").exists()
+    assert sorted(home.iterdir()) == sorted(kept[:3])
+    assert own.exists()

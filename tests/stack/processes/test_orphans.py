@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.processes.orphans import taken_in
+from gameserver.stack.processes.process import Launch
 from gameserver.stack.servers.node import NodeProcess
 from tests.stack.processes.test_processes import played
 from tests.support.wait import wait_until
@@ -68,6 +70,24 @@ async def test_what_somebody_waits_for_is_left_to_those_who_wait(folder: Path) -
         await reaped_something()
         assert own.poll() == 7
     assert node.process.status == -signal.SIGKILL
+
+
+async def test_what_one_starts_for_its_set_up_is_left_to_it_too(folder: Path) -> None:
+    """A failed one that was reaped would count as done."""
+    server = played(folder, "usual")
+    helper = server.process.beside("The set-up")
+    processes = [server.process]
+    lock = FolderLock(folder / "lock")
+    lock.acquire()
+    async with taken_in(lambda: processes):
+        command = (sys.executable, "-c", "raise SystemExit(7)")
+        helper.start(Launch(argv=command, cwd=folder, env={}, lock=lock, orphaned=signal.SIGKILL))
+        (pid,) = server.process.awaited_pids
+        await asyncio.to_thread(until_ended, pid)
+        await reaped_something()
+        assert helper.status == 7
+    lock.release()
+    assert not server.process.awaited_pids, "its number may be another's now"
 
 
 async def ended(node: NodeProcess) -> None:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import process_table
+from gameserver.stack.processes import supervisor as supervisors
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.servers.redis import RedisServer
@@ -228,22 +229,24 @@ class Hesitant(RedisServer):
     """One that can't start until it is let."""
 
     allowed = False
+    fault: Exception = StackError("its disk is full")
+    refused = 0
 
     async def check(self) -> None:
         if not self.allowed:
-            raise StackError("its disk is full")
+            self.refused += 1
+            raise self.fault
         await super().check()
+
+
+def hesitant(folder: Path) -> Hesitant:
+    log = folder / "log" / "kept.log"
+    return Hesitant(name="kept", data=folder / "kept", port=free_port(), password=SecretStr(PASSWORD), log=log)
 
 
 async def test_a_child_that_is_kept_keeps_nobody_from_starting_and_is_tried_until_it_starts(folder: Path) -> None:
     _, redis, _ = children(folder, [free_port(), free_port(), free_port()], "usual")
-    kept = Hesitant(
-        name="kept",
-        data=folder / "kept",
-        port=free_port(),
-        password=SecretStr(PASSWORD),
-        log=folder / "log" / "kept.log",
-    )
+    kept = hesitant(folder)
     async with Supervisor([redis], lock=folder / "up.lock") as supervisor:
         supervisor.keep(kept)
         await supervisor.start(redis)
@@ -254,3 +257,26 @@ async def test_a_child_that_is_kept_keeps_nobody_from_starting_and_is_tried_unti
         assert not running.done()
         running.cancel()
     assert kept.process.pid is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [RuntimeError("nobody thought of this"), asyncpg.TooManyConnectionsError("all are taken"), OSError("no space")],
+    ids=["any", "driver", "disk"],
+)
+async def test_whatever_keeps_a_dead_child_from_coming_back_it_is_tried_again_and_the_rest_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    monkeypatch.setattr(supervisors, "_FIRST_DELAY", 0.01)
+    child = hesitant(folder)
+    child.allowed, child.fault = True, fault
+    async with Supervisor([child], lock=folder / "up.lock") as supervisor:
+        await supervisor.start(child)
+        running = asyncio.create_task(supervisor.run())
+        child.allowed = False
+        child.kill()
+        await wait_until(lambda: running.done() or child.refused > 1, 10, what="it is tried again")
+        assert not running.done(), running.exception()
+        child.allowed = True
+        await wait_until(lambda: child.process.pid is not None, 10, what="it is back")
+        running.cancel()

@@ -16,7 +16,9 @@ from pydantic import SecretStr
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes import account, process_table
 from gameserver.stack.processes.ports import free_port
+from gameserver.stack.servers import standbys
 from gameserver.stack.servers.postgres import PostgresServer
+from tests.stack.conftest import FAST
 from tests.support.wait import wait_until
 
 Make = Callable[..., PostgresServer]
@@ -235,6 +237,50 @@ async def test_no_password_is_in_a_log_and_that_of_older_data_is_replaced(postgr
     log = server.log.read_text()
     assert "alter role gameserver password 'SCRAM-SHA-256$" in log
     assert not [secret for secret in ("shared-by-all", "of-the-nodes", "of-the-superuser") if secret in log]
+
+
+async def test_the_making_of_data_is_a_process_that_this_one_waits_for(
+    postgres: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = postgres(new=True)
+    monkeypatch.setattr(server, "_making_command", lambda *_: ("/bin/sleep", "600"))
+    starting = asyncio.create_task(server.start())
+    await wait_until(lambda: starting.done() or bool(server.process.awaited_pids), what="its data is made")
+    (pid,) = server.process.awaited_pids
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(StackError, match=r"The set-up of Postgres one failed \(signal SIGKILL\)"):
+        await starting
+
+
+FAULTS = [asyncpg.ConnectionDoesNotExistError("cut"), asyncpg.InterfaceError("closed"), asyncpg.DiskFullError("full")]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault))
+async def test_a_database_that_breaks_while_it_is_prepared_is_a_fault_of_this_server(
+    postgres: Make, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(standbys, "drop_former", broken)
+    server = postgres()
+    with pytest.raises(StackError, match=f"Postgres one .*{fault}"):
+        await server.start()
+    assert server.process.pid is None
+
+
+async def test_a_server_that_the_nodes_fill_starts_all_the_same(postgres: Make) -> None:
+    """Nodes come back before its roles are looked at, and leave the superuser's connections alone."""
+    server = postgres(settings={**FAST, "max_connections": "5"})
+    await server.start()
+    taken = [await asyncpg.connect(server.url) for _ in range(2)]
+    with pytest.raises(asyncpg.TooManyConnectionsError):
+        await asyncpg.connect(server.url)
+    try:
+        await server._provide()
+    finally:
+        for connection in taken:
+            await connection.close()
 
 
 async def test_data_that_cant_be_made_leaves_nothing_behind(

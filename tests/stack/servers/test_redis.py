@@ -20,6 +20,7 @@ from gameserver.stack.servers import binaries
 from gameserver.stack.servers.redis import RedisServer
 from gameserver.stack.servers.sentinel import FILE, SentinelPlaces, SentinelServer, WatchedRedis
 from gameserver.storage.operators import redis_condition
+from tests.stack.conftest import PASSWORD
 from tests.support.wait import wait_until
 
 
@@ -80,6 +81,32 @@ async def test_a_client_without_the_password_is_refused_and_no_command_line_show
             await client.get("anything")
     assert valkey.password.get_secret_value() not in process_table.command_line(valkey.process.pid or 0)
     assert valkey.password.get_secret_value() not in repr(valkey)
+
+
+@pytest.mark.parametrize("left", ["", "port 26379\nsentinel myid 73e8524fb8eaca86ad2ee93160642a4a3d3aca7f\n"])
+async def test_a_sentinel_whose_first_start_was_cut_off_starts_with_its_password_and_master(
+    folder: Path, left: str
+) -> None:
+    """An empty file, and what a Sentinel has made of it."""
+    port, master = free_port(), free_port()
+    places = SentinelPlaces("main", [port], SecretStr(PASSWORD))
+    sentinel = SentinelServer(
+        name="sentinel-1",
+        data=folder / "sentinel-1",
+        port=port,
+        first_master=master,
+        master_password=SecretStr(PASSWORD),
+        sentinels=places,
+        log=folder / "log" / "sentinel.log",
+    )
+    sentinel.data.mkdir()
+    (sentinel.data / "sentinel.conf").write_text(left)
+    await sentinel.start()
+    try:
+        assert await places.master_port() == master
+    finally:
+        await sentinel.stop()
+    assert sorted(path.name for path in sentinel.data.iterdir()) == ["sentinel.conf"]
 
 
 async def test_a_death_is_noticed_with_its_signal(valkey: RedisServer) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from gameserver.stack.errors import StackError
+from gameserver.stack.servers import standbys
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.servers.standbys import slot_of
@@ -99,6 +101,17 @@ async def test_data_of_another_system_is_made_anew(
     copy(other.data, replica.data)
     await replica.start()
     await follows(primary, replica, 1)
+
+
+async def test_a_primary_that_is_killed_while_a_replica_is_made_is_a_fault_of_the_replica(
+    primary: PostgresServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut(*_: object) -> None:
+        raise asyncpg.ConnectionDoesNotExistError("cut")
+
+    monkeypatch.setattr(standbys, "renew", cut)
+    with pytest.raises(StackError, match=f"which {NAME} follows, doesn't answer: cut"):
+        await replica_of(primary, folder, NAME).start()
 
 
 async def test_the_slot_of_a_former_replica_is_dropped(primary: PostgresServer, replica: PostgresReplica) -> None:

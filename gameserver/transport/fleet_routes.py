@@ -13,7 +13,7 @@ NODES = (errors.NotFound, errors.PresenceUnavailable, *ORDERS)
 
 FLEET_ROUTES = (
     admin(VIEWER, "GET", "/admin/v1/fleet", fleet.read_fleet, "How every node is, and the databases of each group",
-           answer=answers.FleetAnswer, errors=(errors.PresenceUnavailable, *READS)),
+           answer=answers.FleetAnswer, errors=READS),
     admin(VIEWER, "GET", "/admin/v1/moves", fleet.read_moves, "Moves of slots that aren't over, and the last ones",
            answer=answers.MovesAnswer, errors=READS),
     admin(OPERATOR, "POST", "/admin/v1/moves", fleet.order_moves,

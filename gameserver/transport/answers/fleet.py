@@ -25,9 +25,12 @@ class MemberAnswer(TypedDict):
 
 
 class FleetAnswer(TypedDict):
-    """`bounds` are the upper ends, in seconds, of the buckets in which nodes count latencies; one more is above."""
+    """`bounds` are the upper ends, in seconds, of the buckets in which nodes count latencies; one more is above.
 
-    nodes: list[ConditionAnswer]
+    `nodes` is null while Redis, which tells of them, is away.
+    """
+
+    nodes: list[ConditionAnswer] | None
     members: list[MemberAnswer]
     bounds: list[float]
 
@@ -105,9 +108,13 @@ class SeasonPreviewAnswer(TypedDict):
     places: list[SeasonPlaceAnswer]
 
 
-def fleet(conditions: Sequence[NodeCondition], members: Sequence[Member], bounds: Sequence[float]) -> FleetAnswer:
+def fleet(
+    conditions: Sequence[NodeCondition] | None, members: Sequence[Member], bounds: Sequence[float]
+) -> FleetAnswer:
     return {
-        "nodes": [
+        "nodes": None
+        if conditions is None
+        else [
             {
                 "name": each.node.name,
                 "address": each.node.address,

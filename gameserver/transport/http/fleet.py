@@ -15,7 +15,8 @@ from gameserver.transport.keys import COMMANDS
 
 async def read_fleet(request: web.Request, _: str) -> web.StreamResponse:
     context = request.app[COMMANDS].fleet
-    return large_json_response(request, answers.fleet(await fleet.nodes(context), await fleet.members(context), FAST))
+    nodes, members = await fleet.nodes_if_told(context), await fleet.members(context)
+    return large_json_response(request, answers.fleet(nodes, members, FAST))
 
 
 async def read_moves(request: web.Request, _: str) -> web.StreamResponse:

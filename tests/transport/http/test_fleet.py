@@ -14,7 +14,9 @@ from gameserver.storage.operators import reports
 from gameserver.storage.postgres.database import REPORTS
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.deployment import connected
+from tests.support.freezing import frozen
 from tests.support.nodes import InProcessNode, start_node
+from tests.support.servers import Servers
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.own_node
@@ -64,6 +66,13 @@ async def test_every_node_tells_how_it_is(node: InProcessNode, settings: Setting
         assert len(figures["requests"]) == len(figures["actions"]) == len(answer["bounds"]) + 1
         assert figures["processor_seconds"] > 0
         assert {follower["database"] for follower in figures["followers"]} == {"one", "two"}
+
+
+async def test_the_fleet_is_told_without_its_nodes_while_redis_is_silent(api: Api, servers: Servers) -> None:
+    with frozen(servers.redis):
+        told = await admin(api, "GET", "fleet")
+    assert (told.status, told.body["nodes"]) == (200, None), told.body
+    assert {each["database"] for each in told.body["members"]} == {"one", "two"}
 
 
 async def test_slots_are_moved_as_previewed_and_an_order_that_is_sent_again_changes_nothing(api: Api) -> None:

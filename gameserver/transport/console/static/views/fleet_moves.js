@@ -1,5 +1,6 @@
 // The slot map, moves of slots with their progress, and what orders them.
 
+import { Age } from '../lib/age.js';
 import { Change, Fault, Field } from '../lib/dialog.js';
 import { counted, number, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
@@ -13,7 +14,7 @@ export function SlotMaps() {
   const groups = asked.value?.groups ?? [];
   const owners = [...new Set(groups.flatMap((group) => group.ranges.map((range) => range.database)))].sort();
   const color = (name) => `c${owners.indexOf(name) % COLORS}`;
-  return html`<section><h2>Slot map</h2><${Fault} error=${asked.error} />
+  return html`<section><h2>Slot map</h2><${Fault} error=${asked.error} /><${Age} at=${asked.at} />
     ${groups.map((group) => {
       const owned = owners.map((name) => [name, group.ranges.filter((range) => range.database === name)
         .reduce((all, range) => all + range.last - range.first + 1, 0)]).filter(([, count]) => count);
@@ -28,12 +29,12 @@ export function SlotMaps() {
     })}</section>`;
 }
 
-export function Moves({ fleet, orders, onTold }) {
+export function Moves({ nodes, orders, onTold }) {
   const asked = usePolled('/moves', {}, 1500);
   const [cancelled, setCancelled] = useState(null);
-  const copies = Object.fromEntries(fleet.nodes.flatMap((node) => (node.figures.moves ?? []).map((move) => [move.move, move])));
+  const copies = Object.fromEntries(nodes.flatMap((node) => (node.figures.moves ?? []).map((move) => [move.move, move])));
   const moves = asked.value?.moves ?? [];
-  return html`<section><h2>Moves</h2><${Fault} error=${asked.error} />
+  return html`<section><h2>Moves</h2><${Fault} error=${asked.error} /><${Age} at=${asked.at} />
     ${asked.value && !moves.length && html`<p class="faint">There were none in the last 30 days.</p>`}
     ${moves.length > 0 && html`<div class="scroll" role="region" aria-label="Moves" tabindex="0"><table><thead><tr><th scope="col" class="n">Move</th><th scope="col">Slots</th><th scope="col">From, to</th>
       <th scope="col">Step</th><th scope="col">Progress</th><th scope="col" class="n">Longest pause</th><th scope="col">By</th>

@@ -35,6 +35,17 @@ class FleetAnswer(TypedDict):
     bounds: list[float]
 
 
+class KeptDatabaseAnswer(TypedDict):
+    """A database as a member of its groups; `moves` are those under way that take slots away from it, and go on.
+
+    `ordered` says that its drain was taken back.
+    """
+
+    members: list[MemberAnswer]
+    moves: list[int]
+    ordered: bool
+
+
 class NodeOrderAnswer(TypedDict):
     """A node and who is connected to it now; `ordered` says that it was told, and it hears of it in about a second."""
 
@@ -125,12 +136,22 @@ def fleet(
             }
             for each in conditions
         ],
-        "members": [
-            {"group": each.group, "database": each.database, "slots": each.slots, "draining": each.draining}
-            for each in members
-        ],
+        "members": [_member(each) for each in members],
         "bounds": list(bounds),
     }
+
+
+def _member(member: Member) -> MemberAnswer:
+    return {
+        "group": member.group,
+        "database": member.database,
+        "slots": member.slots,
+        "draining": member.draining,
+    }
+
+
+def kept_database(members: Sequence[Member], moves: Sequence[int], *, ordered: bool) -> KeptDatabaseAnswer:
+    return {"members": [_member(each) for each in members], "moves": list(moves), "ordered": ordered}
 
 
 def node_order(found: NodeCondition, *, ordered: bool) -> NodeOrderAnswer:

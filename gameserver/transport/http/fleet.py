@@ -41,6 +41,17 @@ async def drain_database(request: web.Request, name: str) -> web.Response:
     return json_response(_move_plan(*await fleet.order_drain(context, database, by, fields.expected_plan)))
 
 
+async def keep_database(request: web.Request, name: str) -> web.Response:
+    fields, context = inputs.query(request, wire.ReasonedChangeQuery), request.app[COMMANDS].fleet
+    database, is_preview = request.match_info["database"], fields.preview == "true"
+    if is_preview:
+        members, moves = await fleet.keepable(context, database)
+    else:
+        by = ChangedBy(name, fields.reason, inputs.command_id(request))
+        members, moves = await fleet.order_keep(context, database, by)
+    return json_response(answers.kept_database(members, moves, ordered=not is_preview))
+
+
 async def drain_node(request: web.Request, name: str) -> web.Response:
     fields, context = await inputs.body(request, wire.Because), request.app[COMMANDS].fleet
     node = request.match_info["node"]

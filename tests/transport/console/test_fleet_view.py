@@ -14,7 +14,7 @@ from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import ADMIN_KEY, Api
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
-from tests.transport.console.conftest import sign_in, violations
+from tests.transport.console.conftest import sign_in, take_over, violations
 
 
 async def test_a_move_is_planned_ordered_and_followed_to_its_end(signed_in: Page, api: Api) -> None:
@@ -74,6 +74,37 @@ async def test_a_database_without_slots_is_drained(signed_in: Page, api: Api, no
     await button.click()
     await expect(page.get_by_text("No slot had to be moved.")).to_be_visible()
     assert all(member.draining for member in await membership.listed() if member.database == "two")
+    await page.get_by_role("button", name="Take the drain of two back…").click()
+    await dialog.get_by_label("Reason").fill("a test")
+    await dialog.get_by_role("button", name="Preview").click()
+    await expect(dialog).to_contain_text("players: it owns 0 slots")
+    assert not await violations(page)
+    await dialog.get_by_role("button", name="Take it back").click()
+    await expect(page.get_by_text("two may be given slots again.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Drain two…")).to_be_visible()
+    assert not any(member.draining for member in await membership.listed())
+
+
+async def test_a_board_is_rebuilt_for_a_reason_by_operators_alone(
+    signed_in: Page, node: InProcessNode, api: Api, tmp_path: Path
+) -> None:
+    page = signed_in
+    await api.sign_up("mage")
+    await page.goto("/console/fleet?tab=boards")
+    await page.get_by_role("button", name="Rebuild exp…").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Reason").fill("a test")
+    assert not await violations(page)
+    await page.screenshot(path=tmp_path / "rebuild.png")
+    await dialog.get_by_role("button", name="Rebuild", exact=True).click()
+    await expect(page.get_by_text("exp is being rebuilt.")).to_be_visible()
+    entries = (await api.admin("audit", action="board_rebuild")).body["entries"]
+    assert [(each["target"], each["reason"]) for each in entries] == [("exp", "a test")]
+    _, secret = await admins.make(node.core.commands.admins, "tests", NewKey("reader", Role.VIEWER), "a test")
+    await take_over(page, secret)
+    await page.goto("/console/fleet?tab=boards")
+    await expect(page.get_by_role("button", name="Check exp")).to_be_visible()
+    await expect(page.get_by_role("button", name="Rebuild exp…")).to_have_count(0)
 
 
 async def test_a_node_is_drained_and_takes_new_work_again(signed_in: Page, settings: Settings, tmp_path: Path) -> None:

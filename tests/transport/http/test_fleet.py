@@ -152,6 +152,27 @@ async def test_a_drain_is_ordered_and_cancelled_and_the_last_database_has_none(a
     assert "last database" in last.body["detail"]
 
 
+async def test_a_drain_is_taken_back_once_and_what_it_has_ordered_goes_on(api: Api) -> None:
+    path, why = "databases/two/drain", "?reason=a%20test"
+    drained = await admin(api, "POST", path, reason="a test")
+    foreseen = await admin(api, "DELETE", f"{path}{why}&preview=true")
+    assert (foreseen.status, foreseen.body["ordered"]) == (200, False), foreseen.body
+    assert {each["database"]: each["draining"] for each in foreseen.body["members"]} == {"two": True}
+    assert set(foreseen.body["moves"]) <= set(drained.body["ids"])
+    key = command_id()
+    kept = [await admin(api, "DELETE", f"{path}{why}", key) for _ in range(2)]
+    assert [each.status for each in kept] == [200, 200], kept
+    assert {each["draining"] for answer in kept for each in answer.body["members"]} == {False}
+    entries = (await admin(api, "GET", "audit?action=database_keep")).body["entries"]
+    assert [(each["target"], each["before"], each["after"], each["reason"]) for each in entries] == [
+        ("two", {"draining": True}, {"draining": False}, "a test")
+    ]
+    assert (await admin(api, "DELETE", f"databases/one/drain{why}", key)).code == "command_mismatch"
+    assert (await admin(api, "DELETE", f"databases/nothing/drain{why}")).code == "conflict"
+    assert (await admin(api, "DELETE", path)).status == 422, "a reason is needed"
+    await moved(api, drained.body["ids"])
+
+
 async def test_a_drain_of_no_slots_that_is_sent_again_is_planned_and_recorded_once(api: Api) -> None:
     drained = await admin(api, "POST", "databases/two/drain", reason="a test")
     await moved(api, drained.body["ids"])

@@ -7,7 +7,7 @@ import { ago, bytes, number, seconds, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
 import { usePolled } from '../lib/load.js';
 import { Tabs, urlOf } from '../lib/router.js';
-import { DrainDatabase, DrainNode, Moves, ResumeNode, MoveSlots, SlotMaps } from './fleet_moves.js';
+import { DrainDatabase, DrainNode, KeepDatabase, Moves, ResumeNode, MoveSlots, SlotMaps } from './fleet_moves.js';
 import { Boards, Seasons } from './fleet_boards.js';
 import { may } from './index.js';
 
@@ -121,7 +121,7 @@ function lagOf(nodes, database) {
   return lags.length ? Math.max(...lags) : null;
 }
 
-function Databases({ answer, onDrain }) {
+function Databases({ answer, onOrder }) {
   const asked = usePolled('/databases', {}, DATABASES_PAUSE_MS);
   const nodes = answer.nodes ?? [];
   const members = new Set(answer.members.map((member) => member.database));
@@ -139,7 +139,9 @@ function Databases({ answer, onDrain }) {
       <td class="n">${seconds(lagOf(nodes, each.name))}</td>
       <td>${replicasOf(nodes, each.name).map((replica) => html`<span key=${replica.name}
         class=${`tag ${replica.missing ? 'bad' : 'good'}`}>${replica.name}: ${conditionOf(replica)}</span> `)}</td>
-      <td>${onDrain && members.has(each.name) && !draining.has(each.name) && html`<button type="button" class="plain" onClick=${() => onDrain(each.name)}>Drain ${each.name}…</button>`}</td>
+      <td>${onOrder && members.has(each.name) && (draining.has(each.name)
+        ? html`<button type="button" class="plain" onClick=${() => onOrder('keep', each.name)}>Take the drain of ${each.name} back…</button>`
+        : html`<button type="button" class="plain" onClick=${() => onOrder('drain', each.name)}>Drain ${each.name}…</button>`)}</td>
     </tr>`)}</tbody></table></div></section>`;
 }
 
@@ -167,13 +169,13 @@ function Charts({ history }) {
   </div></section>`;
 }
 
-function Now({ answer, history, onDrain, onNode }) {
+function Now({ answer, history, onDatabase, onNode }) {
   const now = history.at(-1)?.nodes ?? answer.nodes?.map((node) => ({ node, known: false }));
   return html`
     ${now && html`<${Tiles} answer=${answer} now=${now} />
       ${history.length > 1 && html`<${Charts} history=${history} />`}
       <${Nodes} now=${now} onNode=${onNode} />`}
-    <${Databases} answer=${answer} onDrain=${onDrain} />`;
+    <${Databases} answer=${answer} onOrder=${onDatabase} />`;
 }
 
 // Why nothing, or only something old, is shown of the nodes.
@@ -210,11 +212,12 @@ export default function Fleet({ route, admin }) {
     ${!asked.value && !asked.error && html`<p class="faint" role="status">Loading…</p>`}
     ${isAway ? html`<${Away} at=${before.current?.at ?? null} />` : html`<${Age} at=${asked.at} />`}
     ${shown && tab === 'now' && html`<${Now} answer=${shown} history=${history}
-      onDrain=${orders ? (database) => setChange({ kind: 'drain', database }) : null}
+      onDatabase=${orders ? (kind, database) => setChange({ kind, database }) : null}
       onNode=${orders ? (kind, node) => setChange({ kind, node }) : null} />`}
     ${tab === 'slots' && html`<${SlotMaps} /><${Moves} nodes=${shown?.nodes ?? []} orders=${orders} onTold=${setTold} />`}
-    ${tab === 'boards' && html`<${Boards} /><${Seasons} admin=${admin} />`}
+    ${tab === 'boards' && html`<${Boards} admin=${admin} onTold=${setTold} /><${Seasons} admin=${admin} />`}
     ${change?.kind === 'drain' && html`<${DrainDatabase} database=${change.database} onDone=${setTold} onClose=${() => setChange(null)} />`}
+    ${change?.kind === 'keep' && html`<${KeepDatabase} database=${change.database} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${change?.kind === 'leave' && html`<${DrainNode} node=${change.node} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${change?.kind === 'resume' && html`<${ResumeNode} node=${change.node} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${(change?.kind === 'move' || change?.kind === 'balance') && asked.value && html`<${MoveSlots} members=${asked.value.members}

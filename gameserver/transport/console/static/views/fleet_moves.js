@@ -85,6 +85,15 @@ export function DrainDatabase({ database, onDone, onClose }) {
     show=${(plan) => html`<${Plan} plan=${plan} />`} confirm=${total} ...${bound} onDone=${(answer) => onDone(ordered(answer))} />`;
 }
 
+export function KeepDatabase({ database, onDone, onClose }) {
+  const request = (_, preview) => ({ method: 'DELETE', path: `/databases/${encodeURIComponent(database)}/drain`, query: preview ? { preview: true } : {} });
+  const show = ({ members, moves }) => html`<ul>${members.map((each) => html`<li key=${each.group}>${each.group}: it owns ${counted(each.slots, 'slot')}</li>`)}</ul>
+    ${moves.length > 0 && html`<p>${moves.map((id) => `Move ${id}`).join(', ')} ${moves.length === 1 ? 'takes' : 'take'} slots away from it and ${moves.length === 1 ? 'goes' : 'go'} on: cancel what should stay, under “Slots and moves”.</p>`}`;
+  return html`<${Change} title=${`Take the drain of ${database} back`} verb="Take it back" reasonIn="query" request=${request} onClose=${onClose}
+    fields=${() => html`<p>It may be given slots again, by a move or by “Rebalance…”; nothing is moved by this.</p>`}
+    show=${show} onDone=${() => onDone(`${database} may be given slots again.`)} />`;
+}
+
 const connected = (node) => `${counted(node.players, 'player')} on ${counted(node.sockets, 'socket')}`;
 
 export function DrainNode({ node, onDone, onClose }) {

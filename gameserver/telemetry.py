@@ -95,6 +95,12 @@ DENIED = Counter("gameserver_denied_total", "Requests denied, by the limit's nam
 SPANS = Counter("gameserver_spans_total", "Spans of traces: sent, failed at the collector, or dropped", ["end"])
 LOG_LINES_DROPPED = Counter("gameserver_log_lines_dropped_total", "Lines of log that couldn't be written")
 MOVE_PAUSES = Histogram("gameserver_move_pause_seconds", "How long a slot had no owner during a move", ["group"])
+MOVES_OPEN = Gauge("gameserver_moves_open", "Moves of slots that aren't over: going on, or with a problem", ["state"])
+MOVE_AGE = Gauge(
+    "gameserver_move_progress_age_seconds",
+    "How long the slowest move that this node or nobody carries out has got no further, but for its turn",
+)
+MOVE_ROWS = Gauge("gameserver_move_rows_copied", "Rows copied so far by the open moves that this node carries out")
 RESOLVED_CLAIMS = Counter("gameserver_claims_resolved_total", "Claims that the sweeper resolved", ["end"])
 
 CAMPAIGNS = Gauge(

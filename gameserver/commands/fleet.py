@@ -143,6 +143,33 @@ async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy, expected
     return await _told(fleet, ids)
 
 
+async def keepable(fleet: FleetOrders, database: str) -> tuple[list[Member], list[int]]:
+    """A database as a member of its groups, and the moves under way that take slots away from it.
+
+    Raises Conflict if no group uses it, DatabaseUnavailable.
+    """
+    found = [each for each in await members(fleet) if each.database == database]
+    if not found:
+        raise Conflict(f"No group uses a database {database!r}.")
+    return found, [move.id for move in await fleet.sharding.moves.unfinished() if move.source == database]
+
+
+async def order_keep(fleet: FleetOrders, database: str, by: ChangedBy) -> tuple[list[Member], list[int]]:
+    """Takes a database's drain back: it may be given slots again. Moves under way go on. As `keepable`.
+
+    Raises Conflict, CommandMismatch, CommandExpired, DatabaseUnavailable, OutcomeUnknown.
+    """
+    fleet.policy.window.check(by.command_id, fleet.policy.now())
+    found, _ = await keepable(fleet, database)
+    before = {"draining": any(each.draining for each in found)}
+    entry = AuditedChange(by.admin, "database_keep", database, by.reason, {}, by.command_id, before)
+    async with fleet.sharding.audit.once(entry) as end:
+        if not end.replayed:
+            await fleet.sharding.membership.keep(database)
+            end.after = {"draining": False}
+    return await keepable(fleet, database)
+
+
 def _as_expected(plans: list[PlannedMove], expected: str | None) -> list[PlannedMove]:
     if expected not in (None, plan_code(plans)):
         raise Conflict("Meanwhile other moves would be ordered than the preview said: look at them first.")

@@ -65,6 +65,11 @@ def export(operations: Operations, question: Question, kind: Format) -> AsyncGen
     return operations.room.exports.ranking(question, kind)
 
 
+async def require_export(operations: Operations) -> None:
+    """Raises DatabaseUnavailable, Overloaded where an export couldn't begin now."""
+    await operations.room.exports.require_open()
+
+
 def _keys(choice: PlayerChoice) -> list[Key]:
     """What is looked up among the claims. Raises BadInput."""
     found = []

@@ -13,7 +13,7 @@ NODES = (errors.NotFound, errors.PresenceUnavailable, *ORDERS)
 
 FLEET_ROUTES = (
     admin(VIEWER, "GET", "/admin/v1/fleet", fleet.read_fleet, "How every node is, and the databases of each group",
-           answer=answers.FleetAnswer, errors=(errors.PresenceUnavailable, *READS)),
+           answer=answers.FleetAnswer, errors=READS),
     admin(VIEWER, "GET", "/admin/v1/moves", fleet.read_moves, "Moves of slots that aren't over, and the last ones",
            answer=answers.MovesAnswer, errors=READS),
     admin(OPERATOR, "POST", "/admin/v1/moves", fleet.order_moves,
@@ -25,6 +25,9 @@ FLEET_ROUTES = (
     admin(OPERATOR, "POST", "/admin/v1/databases/{database}/drain", fleet.drain_database,
            "Move all slots away from a database, or say which moves that would be", body=wire.DrainDatabase,
            query=wire.PreviewQuery, answer=answers.MovePlanAnswer, errors=ORDERS, takes_command_id=True),
+    admin(OPERATOR, "DELETE", "/admin/v1/databases/{database}/drain", fleet.keep_database,
+           "Let a database that was drained be given slots again, or say what it owns", query=wire.ReasonedChangeQuery,
+           answer=answers.KeptDatabaseAnswer, errors=ORDERS, takes_command_id=True),
     admin(OPERATOR, "POST", "/admin/v1/nodes/{node}/drain", fleet.drain_node,
            "Let a node take no new work and send its sockets elsewhere, or say how many those are", body=wire.Because,
            query=wire.PreviewQuery, answer=answers.NodeOrderAnswer, errors=NODES, takes_command_id=True),

@@ -9,6 +9,7 @@ from gameserver.rules.errors import GameError
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.sharding.move import LeaseLost
 from gameserver.storage.sharding.records import NOBODY
+from gameserver.upkeep.open_moves import OpenMoves
 
 log = structlog.get_logger()
 
@@ -24,10 +25,12 @@ async def take_over_for_ever(sharding: Sharding) -> None:
 
 
 async def _take_over_lapsed(sharding: Sharding, under_way: MovesUnderWay) -> None:
+    open_moves = OpenMoves(sharding)
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         await under_way.look(0)
         try:
+            await open_moves.measure()
             lapsed = await sharding.moves.lapsed()
         except GameError as error:
             log.warning("moves can't be read", error=error.detail)

@@ -112,15 +112,20 @@ class Exports:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._turn = asyncio.Lock()
+        self._turn, self._look = asyncio.Lock(), asyncio.Lock()
+
+    async def require_open(self) -> None:
+        """Raises what would keep `ranking` from its first line, without sorting anything."""
+        self._require_turn()
+        async with self._look, asyncio.timeout(LONGEST_SECONDS), AsyncExitStack() as stack:
+            await self._open(stack)
 
     async def ranking(self, question: Question, kind: Format) -> AsyncGenerator[Sequence[str], None]:
         """The ranking's players from its first, or from behind `after`, a line each; its limit doesn't count.
 
         Raises DatabaseUnavailable, and Overloaded while another export runs.
         """
-        if self._turn.locked():
-            raise Overloaded("This node has an export under way: it makes one at a time.", retry_after=10)
+        self._require_turn()
         async with self._turn, asyncio.timeout(LONGEST_SECONDS), AsyncExitStack() as stack:
             snapshots = await self._open(stack)
             sorting = _Sorting(asyncio.Lock(), asyncio.Event())
@@ -132,6 +137,10 @@ class Exports:
                 yield lines
                 pace = pace or _Pace()  # the first lines waited for the databases to sort
                 await pace.rest(len(lines))
+
+    def _require_turn(self) -> None:
+        if self._turn.locked():
+            raise Overloaded("This node has an export under way: it makes one at a time.", retry_after=10)
 
     async def _open(self, stack: AsyncExitStack) -> list[_Snapshot]:
         """A snapshot of every database, in which together each slot has exactly one owner."""

@@ -19,7 +19,7 @@ from gameserver.storage.sharding.copy_turn import CopyTurn
 from gameserver.storage.sharding.copying import Copy, CopyProgress
 from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed, SlotStays
 from gameserver.storage.sharding.lease import MoveLease
-from gameserver.storage.sharding.move import MoveRecord, SlotStep, Step
+from gameserver.storage.sharding.move import TURN, MoveRecord, SlotStep, Step
 from gameserver.telemetry import MOVE_PAUSES
 
 LOOK_SECONDS = 0.2
@@ -105,7 +105,7 @@ class Attempt:
     async def _await_turn(self) -> None:
         """Returns once the target is copied to for no other move, which stays so until the attempt ends; or when this
         move is cancelled, and needs no copy."""
-        turn, problem = CopyTurn(self._lease), f"another move is copied to {self._copy.target.name} first"
+        turn, problem = CopyTurn(self._lease), TURN.format(target=self._copy.target.name)
         noted = False
         while not self._lease.cancelled and not await turn.take(self._target):
             self._lease.require()

@@ -28,6 +28,10 @@ class SlotStep(StrEnum):
     """The move ended without it: the source still owns it."""
 
 
+TURN = "another move is copied to {target} first"
+"""The problem of a move that waits for nothing else."""
+
+
 class LeaseLost(Exception):
     """Another process is this move's mover now."""
 
@@ -65,6 +69,11 @@ class MoveRecord:
     problem: str | None
     ended_at: datetime | None
     slots: Sequence[SlotRecord] = field(default=())
+
+    @property
+    def waits_its_turn(self) -> bool:
+        """Whether all that it waits for is another copy to its target."""
+        return self.problem == TURN.format(target=self.target)
 
     def at(self, *steps: SlotStep) -> list[int]:
         """The slots that are at one of these steps."""

@@ -44,6 +44,7 @@ from gameserver.transport.answers.devices import DeviceAnswer, DevicesAnswer, de
 from gameserver.transport.answers.encoding import encode, encoded
 from gameserver.transport.answers.fleet import (
     FleetAnswer,
+    KeptDatabaseAnswer,
     MoveAnswer,
     MovePlanAnswer,
     MovesAnswer,
@@ -51,6 +52,7 @@ from gameserver.transport.answers.fleet import (
     SeasonPreviewAnswer,
     SeasonsAnswer,
     fleet,
+    kept_database,
     move,
     move_plan,
     moves,
@@ -175,6 +177,7 @@ __all__ = [
     "FriendsAnswer",
     "InboxAnswer",
     "ItemsAnswer",
+    "KeptDatabaseAnswer",
     "LedgerAnswer",
     "LiveAnswer",
     "MoveAnswer",
@@ -253,6 +256,7 @@ __all__ = [
     "friends",
     "inbox",
     "items",
+    "kept_database",
     "ledger",
     "move",
     "move_plan",

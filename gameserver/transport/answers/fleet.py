@@ -25,11 +25,25 @@ class MemberAnswer(TypedDict):
 
 
 class FleetAnswer(TypedDict):
-    """`bounds` are the upper ends, in seconds, of the buckets in which nodes count latencies; one more is above."""
+    """`bounds` are the upper ends, in seconds, of the buckets in which nodes count latencies; one more is above.
 
-    nodes: list[ConditionAnswer]
+    `nodes` is null while Redis, which tells of them, is away.
+    """
+
+    nodes: list[ConditionAnswer] | None
     members: list[MemberAnswer]
     bounds: list[float]
+
+
+class KeptDatabaseAnswer(TypedDict):
+    """A database as a member of its groups; `moves` are those under way that take slots away from it, and go on.
+
+    `ordered` says that its drain was taken back.
+    """
+
+    members: list[MemberAnswer]
+    moves: list[int]
+    ordered: bool
 
 
 class NodeOrderAnswer(TypedDict):
@@ -105,9 +119,13 @@ class SeasonPreviewAnswer(TypedDict):
     places: list[SeasonPlaceAnswer]
 
 
-def fleet(conditions: Sequence[NodeCondition], members: Sequence[Member], bounds: Sequence[float]) -> FleetAnswer:
+def fleet(
+    conditions: Sequence[NodeCondition] | None, members: Sequence[Member], bounds: Sequence[float]
+) -> FleetAnswer:
     return {
-        "nodes": [
+        "nodes": None
+        if conditions is None
+        else [
             {
                 "name": each.node.name,
                 "address": each.node.address,
@@ -118,12 +136,22 @@ def fleet(conditions: Sequence[NodeCondition], members: Sequence[Member], bounds
             }
             for each in conditions
         ],
-        "members": [
-            {"group": each.group, "database": each.database, "slots": each.slots, "draining": each.draining}
-            for each in members
-        ],
+        "members": [_member(each) for each in members],
         "bounds": list(bounds),
     }
+
+
+def _member(member: Member) -> MemberAnswer:
+    return {
+        "group": member.group,
+        "database": member.database,
+        "slots": member.slots,
+        "draining": member.draining,
+    }
+
+
+def kept_database(members: Sequence[Member], moves: Sequence[int], *, ordered: bool) -> KeptDatabaseAnswer:
+    return {"members": [_member(each) for each in members], "moves": list(moves), "ordered": ordered}
 
 
 def node_order(found: NodeCondition, *, ordered: bool) -> NodeOrderAnswer:

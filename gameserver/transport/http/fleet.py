@@ -15,7 +15,8 @@ from gameserver.transport.keys import COMMANDS
 
 async def read_fleet(request: web.Request, _: str) -> web.StreamResponse:
     context = request.app[COMMANDS].fleet
-    return large_json_response(request, answers.fleet(await fleet.nodes(context), await fleet.members(context), FAST))
+    nodes, members = await fleet.nodes_if_told(context), await fleet.members(context)
+    return large_json_response(request, answers.fleet(nodes, members, FAST))
 
 
 async def read_moves(request: web.Request, _: str) -> web.StreamResponse:
@@ -38,6 +39,17 @@ async def drain_database(request: web.Request, name: str) -> web.Response:
         return json_response(_move_plan(await fleet.plan_drain(context, database), ()))
     by = ChangedBy(name, fields.reason, inputs.command_id(request))
     return json_response(_move_plan(*await fleet.order_drain(context, database, by, fields.expected_plan)))
+
+
+async def keep_database(request: web.Request, name: str) -> web.Response:
+    fields, context = inputs.query(request, wire.ReasonedChangeQuery), request.app[COMMANDS].fleet
+    database, is_preview = request.match_info["database"], fields.preview == "true"
+    if is_preview:
+        members, moves = await fleet.keepable(context, database)
+    else:
+        by = ChangedBy(name, fields.reason, inputs.command_id(request))
+        members, moves = await fleet.order_keep(context, database, by)
+    return json_response(answers.kept_database(members, moves, ordered=not is_preview))
 
 
 async def drain_node(request: web.Request, name: str) -> web.Response:

@@ -54,6 +54,14 @@ async def stream(request: web.Request, parts: AsyncGenerator[Sequence[T], None],
         return response
 
 
+async def head(request: web.Request, sheet: Sheet[Any]) -> web.StreamResponse:
+    """Says that a file could be had, where its first part would take long."""
+    response = _response(sheet)
+    await response.prepare(request)
+    await response.write_eof()
+    return response
+
+
 def _cut(request: web.Request) -> None:
     """Ends the connection without the end of the answer."""
     if request.transport is not None:

@@ -89,7 +89,7 @@ async def test_a_sentinel_whose_first_start_was_cut_off_starts_with_its_password
 ) -> None:
     """An empty file, and what a Sentinel has made of it."""
     port, master = free_port(), free_port()
-    places = SentinelPlaces("main", [port], SecretStr(PASSWORD))
+    places = SentinelPlaces("main", [port], SecretStr(PASSWORD), [folder / "sentinel-1" / FILE])
     sentinel = SentinelServer(
         name="sentinel-1",
         data=folder / "sentinel-1",

@@ -11,7 +11,7 @@ from gameserver.rules.roles import Role
 from gameserver.storage.operators.admin_keys import NewKey
 from tests.support.client import ADMIN_KEY, Api
 from tests.support.nodes import InProcessNode
-from tests.transport.console.conftest import sign_in, violations
+from tests.transport.console.conftest import sign_in, take_over, violations
 
 SCRIPT = "<img src=x onerror=alert(1)>"
 
@@ -131,3 +131,28 @@ async def test_an_entry_of_the_audit_log_has_an_address(signed_in: Page, api: Ap
     for nothing in ("99999999999999999", "x", "0"):
         await page.goto(f"/console/audit/{nothing}")
         await expect(page.get_by_role("alert")).to_contain_text("There is no such entry.")
+
+
+async def test_why_a_file_cant_be_had_is_told_in_the_page(signed_in: Page, node: InProcessNode, api: Api) -> None:
+    page, who = signed_in, await api.sign_up("mage", "Ann Lee")
+    await page.goto("/console/players")
+    async with node.core.rooms.operators.exports._turn:
+        await page.get_by_role("link", name="CSV").click()
+        fault = page.get_by_role("alert").filter(has_text="This node has an export under way")
+        await expect(fault).to_be_visible()
+        assert not await violations(page)
+    async with page.expect_download() as started:
+        await page.get_by_role("link", name="JSON lines").click()
+    assert (await started.value).suggested_filename == "players.ndjson"
+    await expect(fault).to_have_count(0)
+    await page.goto(f"/console/player/{who.id}")
+    async with page.expect_download() as started:
+        await page.get_by_role("link", name="Export").click()
+    assert (await started.value).suggested_filename == "player.ndjson"
+    for view, link in (("audit", "CSV"), (f"player/{who.id}", "Export")):
+        await page.goto(f"/console/{view}")
+        await expect(page.get_by_role("link", name=link)).to_be_visible()
+        await page.context.clear_cookies()
+        await page.get_by_role("link", name=link).click()
+        await expect(page.get_by_label("Admin key")).to_be_visible()
+        await take_over(page, ADMIN_KEY)

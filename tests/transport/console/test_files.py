@@ -46,6 +46,7 @@ async def test_a_browser_may_run_nothing_but_these_files_and_a_first_visit_is_sm
                 assert "script-src 'self'" in policy
                 assert "frame-ancestors 'none'" in policy
                 assert "unsafe" not in answer.headers["Content-Security-Policy"]
+                assert "data:" not in answer.headers["Content-Security-Policy"]
                 assert answer.headers["Cache-Control"] == "no-cache"
                 etag = answer.headers["ETag"]
                 assert gzip.decompress(await answer.read())

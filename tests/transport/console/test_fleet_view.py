@@ -14,7 +14,7 @@ from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import ADMIN_KEY, Api
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
-from tests.transport.console.conftest import sign_in, violations
+from tests.transport.console.conftest import sign_in, take_over, violations
 
 
 async def test_a_move_is_planned_ordered_and_followed_to_its_end(signed_in: Page, api: Api) -> None:
@@ -74,6 +74,37 @@ async def test_a_database_without_slots_is_drained(signed_in: Page, api: Api, no
     await button.click()
     await expect(page.get_by_text("No slot had to be moved.")).to_be_visible()
     assert all(member.draining for member in await membership.listed() if member.database == "two")
+    await page.get_by_role("button", name="Take the drain of two back…").click()
+    await dialog.get_by_label("Reason").fill("a test")
+    await dialog.get_by_role("button", name="Preview").click()
+    await expect(dialog).to_contain_text("players: it owns 0 slots")
+    assert not await violations(page)
+    await dialog.get_by_role("button", name="Take it back").click()
+    await expect(page.get_by_text("two may be given slots again.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Drain two…")).to_be_visible()
+    assert not any(member.draining for member in await membership.listed())
+
+
+async def test_a_board_is_rebuilt_for_a_reason_by_operators_alone(
+    signed_in: Page, node: InProcessNode, api: Api, tmp_path: Path
+) -> None:
+    page = signed_in
+    await api.sign_up("mage")
+    await page.goto("/console/fleet?tab=boards")
+    await page.get_by_role("button", name="Rebuild exp…").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Reason").fill("a test")
+    assert not await violations(page)
+    await page.screenshot(path=tmp_path / "rebuild.png")
+    await dialog.get_by_role("button", name="Rebuild", exact=True).click()
+    await expect(page.get_by_text("exp is being rebuilt.")).to_be_visible()
+    entries = (await api.admin("audit", action="board_rebuild")).body["entries"]
+    assert [(each["target"], each["reason"]) for each in entries] == [("exp", "a test")]
+    _, secret = await admins.make(node.core.commands.admins, "tests", NewKey("reader", Role.VIEWER), "a test")
+    await take_over(page, secret)
+    await page.goto("/console/fleet?tab=boards")
+    await expect(page.get_by_role("button", name="Check exp")).to_be_visible()
+    await expect(page.get_by_role("button", name="Rebuild exp…")).to_have_count(0)
 
 
 async def test_a_node_is_drained_and_takes_new_work_again(signed_in: Page, settings: Settings, tmp_path: Path) -> None:
@@ -154,3 +185,95 @@ async def test_a_viewer_sees_who_would_be_rewarded_without_links(page: Page, nod
     await expect(dialog.get_by_role("cell", name="Ann", exact=True)).to_be_visible()
     await expect(dialog.get_by_role("link")).to_have_count(0)
     assert not await violations(page)
+
+
+async def test_without_redis_databases_slots_and_moves_are_drawn_and_the_nodes_figures_have_their_age(
+    signed_in: Page, tmp_path: Path
+) -> None:
+    page, is_away = signed_in, True
+
+    async def answer(route: Route) -> None:
+        found = await (await route.fetch()).json()
+        await route.fulfill(json={**found, "nodes": None} if is_away else found)
+
+    await page.route("**/admin/v1/fleet", answer)
+    await page.goto("/console/fleet")
+    await expect(page.get_by_text("Redis is away: which nodes are alive isn't known.")).to_be_visible()
+    await expect(page.get_by_role("row", name="two primary")).to_be_visible()
+    await expect(page.get_by_role("button", name="Drain two…")).to_be_visible()
+    assert not await violations(page)
+    await page.screenshot(path=tmp_path / "away.png", full_page=True)
+    is_away = False
+    await expect(page.get_by_text("Players online")).to_be_visible()
+    await expect(page.get_by_text("Redis is away")).to_have_count(0)
+    is_away = True
+    await expect(page.get_by_text("Redis is away: what is shown of the nodes is from ")).to_be_visible()
+    await expect(page.get_by_text("Players online")).to_be_visible()
+    assert not await violations(page)
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await is_no_wider_than_its_window(page)
+    await page.goto("/console/fleet?tab=slots")
+    await expect(page.get_by_role("img", name="players: one 32, two 32")).to_be_visible()
+    await expect(page.get_by_text("There were none in the last 30 days.")).to_be_visible()
+    await page.get_by_role("button", name="Move slots…").click()
+    await expect(page.get_by_role("dialog").get_by_label("To", exact=True)).to_have_value("one")
+
+
+async def test_figures_that_are_no_longer_read_say_from_when_they_are(signed_in: Page) -> None:
+    page, is_away = signed_in, False
+
+    async def answer(route: Route) -> None:
+        await (route.abort() if is_away else route.continue_())
+
+    await page.clock.install()
+    for asked in ("slots", "moves"):
+        await page.route(f"**/admin/v1/{asked}", answer)
+    await page.goto("/console/fleet?tab=slots")
+    await expect(page.get_by_role("img", name="players: one 32, two 32")).to_be_visible()
+    await expect(page.get_by_text("There were none in the last 30 days.")).to_be_visible()
+    await expect(page.get_by_text("What is shown is from ")).to_have_count(0)
+    is_away = True
+    await page.clock.fast_forward(30_000)
+    await expect(page.get_by_text("What is shown is from ")).to_have_count(2)
+    is_away = False
+    await page.clock.fast_forward(5_000)
+    await expect(page.get_by_text("What is shown is from ")).to_have_count(0)
+
+
+async def test_a_replica_is_as_old_as_the_node_says_that_sees_least_of_it(signed_in: Page) -> None:
+    page = signed_in
+
+    async def answer(route: Route) -> None:
+        found = await (await route.fetch()).json()
+        [node] = found["nodes"]
+
+        def seen(age: float | None, behind: int) -> list[dict[str, object]]:
+            bad: dict[str, object] = {"database": "two", "replica": "two_1", "age_seconds": age, "behind_bytes": behind}
+            return [bad, {"database": "two", "replica": "two_2", "age_seconds": 0.1, "behind_bytes": 0}]
+
+        nodes = [
+            {
+                **node,
+                "name": f"n{number}",
+                "address": f"127.0.0.9:{number}",
+                "figures": {
+                    **node["figures"],
+                    "replicas": seen(age, behind),
+                    "followers": [{"database": "two", "age_seconds": lag}],
+                },
+            }
+            for number, (age, behind, lag) in enumerate([(0.2, 0, 0.1), (42.0, 2048, 7.0), (0.3, 1, 0.2)])
+        ]
+        if lost:
+            nodes[2]["figures"]["replicas"] = seen(None, 0)
+        await route.fulfill(json={**found, "nodes": nodes})
+
+    lost = False
+    await page.route("**/admin/v1/fleet", answer)
+    await page.goto("/console/fleet")
+    row = page.get_by_role("row", name="two primary")
+    await expect(row).to_contain_text("two_1: 42.0 s, 2.0 KiB behind")
+    await expect(row).to_contain_text("two_2: 100 ms, 0 B behind")
+    await expect(row.get_by_role("cell", name="7.0 s", exact=True)).to_be_visible()
+    lost = True
+    await expect(row).to_contain_text("two_1: away from 1 of 3 nodes")

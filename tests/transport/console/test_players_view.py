@@ -1,8 +1,15 @@
 """The list of players in the console: what is searched is what the address says, whatever comes in between."""
 
-from playwright.async_api import Page, expect
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from gameserver.times import rfc3339
+from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import Api
+from tests.transport.console.conftest import violations
 
 CHOSEN_WHILE_TYPING = """async () => {
     const put = (id, type, value) => {
@@ -54,3 +61,33 @@ async def test_a_filter_that_is_chosen_while_a_name_is_typed_is_kept_and_so_is_t
     await expect(rows).to_contain_text("Ann Lee")
     await expect(page).to_have_url("/console/players?name_begins=Ann&class=mage")
     await expect(page.get_by_label("Name begins with")).to_have_value("Ann")
+
+
+@pytest.mark.parametrize(
+    ("by", "days", "first", "second"),
+    [("created_at", 30, "1 Nov 2026", "1 Dec 2026"), ("seen_at", 0, "1 Nov 2026 00:00:00", "1 Nov 2026 01:00:00")],
+)
+async def test_how_moments_are_spread_is_drawn(
+    signed_in: Page, by: str, days: int, first: str, second: str, tmp_path: Path
+) -> None:
+    page, begin = signed_in, datetime(2026, 11, 1, tzinfo=UTC)
+
+    async def answer(route: Route) -> None:
+        found = await (await route.fetch()).json()
+        moments = [begin + number * timedelta(days=days, hours=0 if days else 1) for number in range(8)]
+        bars = [{"first": rfc3339(at), "last": rfc3339(at), "players": 3 * n} for n, at in enumerate(moments)]
+        await route.fulfill(json={**found, "histogram": bars})
+
+    await page.route("**/rankings/spread?*", answer)
+    await page.goto(f"/console/players?by={by}")
+    await page.get_by_role("button", name="Spread").click()
+    chart = page.get_by_role("dialog").locator(".chart")
+    await expect(chart.locator("canvas")).to_be_visible()
+    await chart.get_by_text("As a table").click()
+    await expect(chart.get_by_role("row").nth(1)).to_have_text(f"{first}0")
+    await expect(chart.get_by_role("row").nth(2)).to_have_text(f"{second}3")
+    assert not await violations(page)
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.emulate_media(color_scheme="dark")
+    await is_no_wider_than_its_window(page)
+    await page.screenshot(path=tmp_path / f"{by}.png")

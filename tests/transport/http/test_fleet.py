@@ -14,7 +14,9 @@ from gameserver.storage.operators import reports
 from gameserver.storage.postgres.database import REPORTS
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.deployment import connected
+from tests.support.freezing import frozen
 from tests.support.nodes import InProcessNode, start_node
+from tests.support.servers import Servers
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.own_node
@@ -64,6 +66,13 @@ async def test_every_node_tells_how_it_is(node: InProcessNode, settings: Setting
         assert len(figures["requests"]) == len(figures["actions"]) == len(answer["bounds"]) + 1
         assert figures["processor_seconds"] > 0
         assert {follower["database"] for follower in figures["followers"]} == {"one", "two"}
+
+
+async def test_the_fleet_is_told_without_its_nodes_while_redis_is_silent(api: Api, servers: Servers) -> None:
+    with frozen(servers.redis):
+        told = await admin(api, "GET", "fleet")
+    assert (told.status, told.body["nodes"]) == (200, None), told.body
+    assert {each["database"] for each in told.body["members"]} == {"one", "two"}
 
 
 async def test_slots_are_moved_as_previewed_and_an_order_that_is_sent_again_changes_nothing(api: Api) -> None:
@@ -141,6 +150,27 @@ async def test_a_drain_is_ordered_and_cancelled_and_the_last_database_has_none(a
     last = await admin(api, "POST", "databases/one/drain", reason="a test")
     assert (last.status, last.code) == (409, "conflict")
     assert "last database" in last.body["detail"]
+
+
+async def test_a_drain_is_taken_back_once_and_what_it_has_ordered_goes_on(api: Api) -> None:
+    path, why = "databases/two/drain", "?reason=a%20test"
+    drained = await admin(api, "POST", path, reason="a test")
+    foreseen = await admin(api, "DELETE", f"{path}{why}&preview=true")
+    assert (foreseen.status, foreseen.body["ordered"]) == (200, False), foreseen.body
+    assert {each["database"]: each["draining"] for each in foreseen.body["members"]} == {"two": True}
+    assert set(foreseen.body["moves"]) <= set(drained.body["ids"])
+    key = command_id()
+    kept = [await admin(api, "DELETE", f"{path}{why}", key) for _ in range(2)]
+    assert [each.status for each in kept] == [200, 200], kept
+    assert {each["draining"] for answer in kept for each in answer.body["members"]} == {False}
+    entries = (await admin(api, "GET", "audit?action=database_keep")).body["entries"]
+    assert [(each["target"], each["before"], each["after"], each["reason"]) for each in entries] == [
+        ("two", {"draining": True}, {"draining": False}, "a test")
+    ]
+    assert (await admin(api, "DELETE", f"databases/one/drain{why}", key)).code == "command_mismatch"
+    assert (await admin(api, "DELETE", f"databases/nothing/drain{why}")).code == "conflict"
+    assert (await admin(api, "DELETE", path)).status == 422, "a reason is needed"
+    await moved(api, drained.body["ids"])
 
 
 async def test_a_drain_of_no_slots_that_is_sent_again_is_planned_and_recorded_once(api: Api) -> None:

@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
+from gameserver.storage.operators import exports
 from gameserver.storage.sessions import sightings
 from gameserver.storage.sessions.sightings import Sightings
-from tests.support.client import ADMIN_KEY, Api, Signed
+from tests.support.client import ADMIN_KEY, Answer, Api, Signed
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
@@ -199,3 +200,21 @@ async def test_a_bad_question_names_its_field(api: Api) -> None:
     for path, query, field in BAD:
         answer = await api.admin(path, **query)
         assert (answer.status, fields_of(answer.body)) == (422, [field]), (query, answer.body)
+
+
+async def test_whether_a_ranking_can_be_exported_is_told_without_sorting_it(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.sign_up("mage", "Ann Lee")
+    sorted_: list[str] = []
+    monkeypatch.setattr(exports, "lines_of", lambda *_: sorted_.append("a database"))
+
+    async def head(path: str) -> Answer:
+        return await api.ask("HEAD", f"/admin/v1/rankings/export{path}", token=ADMIN_KEY)
+
+    told = await head("?format=csv")
+    assert (told.status, told.headers["Content-Disposition"]) == (200, 'attachment; filename="players.csv"')
+    assert sorted_ == []
+    assert (await head("?format=xlsx")).status == 422
+    async with node.core.rooms.operators.exports._turn:
+        assert (await head("")).status == 503

@@ -31,9 +31,15 @@ function color(name) {
   return found;
 }
 
+// What an axis takes for labels such as this one, which may have lines.
+function roomOf(label) {
+  const lines = label.split('\n');
+  return { size: 14 + 16 * lines.length, space: 4 + 10 * Math.max(...lines.map((line) => line.length)) };
+}
+
 // `x` and each line's `values` have one length; `line.color` is a number of style.css's --c0…; `unit` stands at the axis.
-// `time`: x is seconds since 1970. `bars`: columns in place of lines. `show(value)` writes a value.
-export function Chart({ title, x, lines, unit = '', time = false, bars = false, height = 160, show = number }) {
+// `time`: x is seconds since 1970. `bars`: columns in place of lines. `show(value)` writes a value, `showX(value)` one of x.
+export function Chart({ title, x, lines, unit = '', time = false, bars = false, height = 160, show = number, showX = time ? timeOfDay : show }) {
   const box = useRef(null);
   const plot = useRef(null);
   const [fault, setFault] = useState(null);
@@ -60,10 +66,10 @@ export function Chart({ title, x, lines, unit = '', time = false, bars = false, 
         cursor: { y: false },
         scales: { x: { time } },
         axes: [
-          time ? { ...axis, space: 84, values: (_, values) => values.map(timeOfDay) } : axis,
+          time ? { ...axis, ...roomOf(showX(x[0])), values: (_, values) => values.map(showX) } : axis,
           { ...axis, size: 56, values: (_, values) => values.map((value) => show(value)) },
         ],
-        series: [time ? { value: (_, value) => (value === null ? '–' : timeOfDay(value)) } : {}, ...lines.map((line, at) => ({
+        series: [time ? { value: (_, value) => (value === null ? '–' : showX(value)) } : {}, ...lines.map((line, at) => ({
           label: line.label,
           stroke: color(`--c${line.color ?? at}`),
           fill: bars ? color(`--c${line.color ?? at}`) : undefined,
@@ -95,7 +101,7 @@ export function Chart({ title, x, lines, unit = '', time = false, bars = false, 
       <div class="scroll" role="region" aria-label=${`${title} as a table`} tabindex="0"><table><thead><tr><th scope="col">${time ? 'time' : ''}</th>
         ${lines.map((line) => html`<th scope="col" class="n">${line.label}</th>`)}</tr></thead>
         <tbody>${x.slice(from).map((at, row) => html`<tr key=${at}>
-          <td>${time ? timeOfDay(at) : show(at)}</td>
+          <td>${showX(at)}</td>
           ${lines.map((line) => html`<td class="n">${line.values[from + row] === null ? '–' : show(line.values[from + row])}</td>`)}
         </tr>`)}</tbody></table></div>
     </details>

@@ -4,13 +4,13 @@ import { read } from './api.js';
 import { useCallback, useEffect, useRef, useState } from './html.js';
 
 const LEAST_PAUSE_MS = 1000;
-const UNKNOWN = { value: null, error: null, loading: true };
+const UNKNOWN = { value: null, error: null, loading: true, at: null };
 const NO_ENTRIES = { entries: [], first: null, cursor: null, reached: null, stopped: false, error: null, loading: true };
 
 // A state if it is of this question, or what stands for none.
 const of = (question, state, none) => (state.question === question ? state : none);
 
-// {value, error, loading, reload}: asks again when `path` or `query` changes; without a path it asks nothing.
+// {value, error, loading, at, reload}, where the value came `at` this time of the browser, in ms: asks again when `path` or `query` changes; without a path it asks nothing.
 // Law: what it gives belongs to this question. A late answer to another one is dropped, and so is the value of one before;
 // after an error, the value stays that this question had.
 export function useRead(path, query = {}, root = undefined) {
@@ -23,7 +23,7 @@ export function useRead(path, query = {}, root = undefined) {
     const set = (change) => stop.signal.aborted || setState((before) => ({ ...of(question, before, UNKNOWN), ...change, question }));
     set({ loading: true });
     read(path, query, stop.signal, root).then(
-      (value) => set({ value, error: null, loading: false }),
+      (value) => set({ value, error: null, loading: false, at: Date.now() }),
       (error) => set({ error, loading: false }),
     );
     return () => stop.abort();

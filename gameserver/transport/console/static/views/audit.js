@@ -1,10 +1,10 @@
 // The audit log: what operators have changed, with what was before and after.
 
-import { download } from '../lib/api.js';
 import { Dialog, Fault, Moment } from '../lib/dialog.js';
+import { Download } from '../lib/download.js';
 import { Folded, Typed } from '../lib/filters.js';
 import { ago, toLocal, toServer, when } from '../lib/format.js';
-import { html } from '../lib/html.js';
+import { html, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
 import { current, go, urlOf } from '../lib/router.js';
 import { Table } from '../lib/table.js';
@@ -53,6 +53,7 @@ function useEntry(text) {
 
 export default function Audit({ route }) {
   const opened = useEntry(route.rest[0]);
+  const [fault, setFault] = useState(null); // of a download
   const known = [...Object.keys(FILTERS), 'since', 'until'];
   const query = Object.fromEntries(Object.entries(route.query).filter(([name]) => known.includes(name)));
   const pages = usePages('/audit', { ...query, limit: 100 });
@@ -62,10 +63,11 @@ export default function Audit({ route }) {
     value=${toLocal(query[name])} set=${(text) => set(name, toServer(text))} />`;
   return html`
     <div class="bar"><h1>Audit</h1>
-      <a class="button" download href=${download('/audit/export', { ...query, format: 'csv' })}>CSV</a>
-      <a class="button" download href=${download('/audit/export', { ...query, format: 'ndjson' })}>JSON lines</a>
+      <${Download} path="/audit/export" query=${{ ...query, format: 'csv' }} onFault=${setFault}>CSV<//>
+      <${Download} path="/audit/export" query=${{ ...query, format: 'ndjson' }} onFault=${setFault}>JSON lines<//>
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
+    <${Fault} error=${fault} />
     <form class="filters" role="search" aria-label="Audit log" onSubmit=${(event) => event.preventDefault()}>
       <${Folded} given=${Object.keys(query).length}>
       ${Object.entries(FILTERS).map(([name, label]) => html`<${Typed} key=${name} id=${name} label=${label}

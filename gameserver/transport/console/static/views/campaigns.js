@@ -1,5 +1,6 @@
 // Letters with items to many players: started, agreed to, followed and revoked.
 
+import { Age } from '../lib/age.js';
 import { Change, Fault, Field, Line, Moment, notMoment, Told } from '../lib/dialog.js';
 import { ago, counted, isMoment, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
@@ -156,7 +157,7 @@ export default function Campaigns({ route, admin }) {
       ${id && html`<${Link} to=${urlOf('campaigns')}>All campaigns<//>`}
       ${isOperator && !id && html`<button type="button" class="main" onClick=${() => setAct({ kind: 'start' })}>Write to many players</button>`}</div>
     <${Told} text=${said} onGone=${() => setSaid('')} />
-    <${Fault} error=${asked.error} />
+    <${Fault} error=${asked.error} /><${Age} at=${asked.at} />
     ${missing.length > 0 && html`<${Fault} error=${{ message: `A letter to many players can't be filtered by ${missing.join(', ')}: it would reach others, too.` }} />`}
     ${asked.value && !campaigns.length && html`<p class="faint">No letter has been sent to many players yet.</p>`}
     <div class="cards">${campaigns.map((campaign) => html`<${Campaign} key=${campaign.id} campaign=${campaign} admin=${admin}

@@ -1,16 +1,19 @@
 // The fleet: how its nodes and databases are, which database owns which slots, moves, and seasons.
 
+import { Age } from '../lib/age.js';
 import { Chart } from '../lib/chart.js';
 import { Fault, Told } from '../lib/dialog.js';
 import { ago, bytes, number, seconds, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
-import { usePolled, useRead } from '../lib/load.js';
+import { usePolled } from '../lib/load.js';
 import { Tabs, urlOf } from '../lib/router.js';
-import { DrainDatabase, DrainNode, Moves, ResumeNode, MoveSlots, SlotMaps } from './fleet_moves.js';
+import { DrainDatabase, DrainNode, KeepDatabase, Moves, ResumeNode, MoveSlots, SlotMaps } from './fleet_moves.js';
 import { Boards, Seasons } from './fleet_boards.js';
 import { may } from './index.js';
 
 const PAUSE_MS = 2000;
+const DATABASES_PAUSE_MS = 10_000;
+const DATABASES_OLD_SECONDS = 30;
 const POINTS = 150;
 const LINES = 8; // of a chart: as many as there are colours
 const TABS = [['now', 'Now'], ['slots', 'Slots and moves'], ['boards', 'Boards and seasons']];
@@ -94,25 +97,51 @@ function Nodes({ now, onNode }) {
         : html`<button type="button" class="plain" onClick=${() => onNode('leave', node.name)}>Drain ${node.name}…</button>`)}</td></tr>`)}</tbody></table></div></section>`;
 }
 
-function Databases({ answer, onDrain }) {
-  const asked = usePolled('/databases', {}, 10_000);
-  const replicas = answer.nodes[0]?.figures.replicas ?? [];
+const figuresOf = (nodes, kind, database) => nodes.flatMap((node) => node.figures[kind] ?? []).filter((each) => each.database === database);
+
+// The replicas of a database, each as the node tells of it that sees least of it; `missing` nodes can't use it.
+function replicasOf(nodes, database) {
+  const seen = figuresOf(nodes, 'replicas', database);
+  return [...new Set(seen.map((each) => each.replica))].map((name) => {
+    const told = seen.filter((each) => each.replica === name);
+    const usable = told.filter((each) => each.age_seconds !== null);
+    const most = (figure) => Math.max(...usable.map((each) => each[figure]));
+    return { name, nodes: told.length, missing: told.length - usable.length, age: most('age_seconds'), behind: most('behind_bytes') };
+  });
+}
+
+function conditionOf({ nodes, missing, age, behind }) {
+  if (missing === nodes) return 'away';
+  return missing ? `away from ${missing} of ${nodes} nodes` : `${seconds(age)}, ${bytes(behind)} behind`;
+}
+
+// How far boards are behind a database on the node that follows it worst; null if none tells.
+function lagOf(nodes, database) {
+  const lags = figuresOf(nodes, 'followers', database).map((each) => each.age_seconds);
+  return lags.length ? Math.max(...lags) : null;
+}
+
+function Databases({ answer, onOrder }) {
+  const asked = usePolled('/databases', {}, DATABASES_PAUSE_MS);
+  const nodes = answer.nodes ?? [];
   const members = new Set(answer.members.map((member) => member.database));
   const draining = new Set(answer.members.filter((member) => member.draining).map((member) => member.database));
   if (!asked.value) return html`<section><h2>Databases</h2><${Fault} error=${asked.error} /></section>`;
-  return html`<section><h2>Databases</h2><${Fault} error=${asked.error} /><div class="scroll" role="region" aria-label="Databases" tabindex="0"><table>
+  return html`<section><h2>Databases</h2><${Fault} error=${asked.error} /><${Age} at=${asked.at} seconds=${DATABASES_OLD_SECONDS} /><div class="scroll" role="region" aria-label="Databases" tabindex="0"><table>
     <thead><tr><th scope="col">Database</th><th scope="col">Role</th><th scope="col" class="n">Players</th><th scope="col" class="n">Size</th>
-      <th scope="col">Slots</th><th scope="col">Replicas</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+      <th scope="col">Slots</th><th scope="col" class="n">Boards behind by</th><th scope="col">Replicas</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
     <tbody>${asked.value.databases.map((each) => html`<tr key=${each.name}>
       <th scope="row">${each.name}</th>
       <td><span class=${`tag ${each.role === 'primary' ? 'good' : 'bad'}`}>${each.role}</span>
         ${draining.has(each.name) && html` <span class="tag warn">draining</span>`}</td>
       <td class="n">${number(each.players)}</td><td class="n">${bytes(each.bytes)}</td>
       <td>${each.groups.map((group) => `${group.group} ${number(group.slots)}`).join(', ') || (members.has(each.name) ? '–' : 'in no group')}</td>
-      <td>${replicas.filter((replica) => replica.database === each.name).map((replica) => html`<span
-          class=${`tag ${replica.age_seconds === null ? 'bad' : 'good'}`} key=${replica.replica}>${replica.replica}:
-          ${replica.age_seconds === null ? 'away' : `${seconds(replica.age_seconds)}, ${bytes(replica.behind_bytes)} behind`}</span> `)}</td>
-      <td>${onDrain && members.has(each.name) && !draining.has(each.name) && html`<button type="button" class="plain" onClick=${() => onDrain(each.name)}>Drain ${each.name}…</button>`}</td>
+      <td class="n">${seconds(lagOf(nodes, each.name))}</td>
+      <td>${replicasOf(nodes, each.name).map((replica) => html`<span key=${replica.name}
+        class=${`tag ${replica.missing ? 'bad' : 'good'}`}>${replica.name}: ${conditionOf(replica)}</span> `)}</td>
+      <td>${onOrder && members.has(each.name) && (draining.has(each.name)
+        ? html`<button type="button" class="plain" onClick=${() => onOrder('keep', each.name)}>Take the drain of ${each.name} back…</button>`
+        : html`<button type="button" class="plain" onClick=${() => onOrder('drain', each.name)}>Drain ${each.name}…</button>`)}</td>
     </tr>`)}</tbody></table></div></section>`;
 }
 
@@ -140,22 +169,29 @@ function Charts({ history }) {
   </div></section>`;
 }
 
-function Now({ answer, history, onDrain, onNode }) {
-  const now = history.at(-1)?.nodes ?? answer.nodes.map((node) => ({ node, known: false }));
+function Now({ answer, history, onDatabase, onNode }) {
+  const now = history.at(-1)?.nodes ?? answer.nodes?.map((node) => ({ node, known: false }));
   return html`
-    <${Tiles} answer=${answer} now=${now} />
-    ${history.length > 1 && html`<${Charts} history=${history} />`}
-    <${Nodes} now=${now} onNode=${onNode} />
-    <${Databases} answer=${answer} onDrain=${onDrain} />`;
+    ${now && html`<${Tiles} answer=${answer} now=${now} />
+      ${history.length > 1 && html`<${Charts} history=${history} />`}
+      <${Nodes} now=${now} onNode=${onNode} />`}
+    <${Databases} answer=${answer} onOrder=${onDatabase} />`;
+}
+
+// Why nothing, or only something old, is shown of the nodes.
+function Away({ at }) {
+  if (at !== null) return html`<${Age} at=${at} seconds=${0} why="Redis is away: what is shown of the nodes" />`;
+  return html`<p class="old">Redis is away: which nodes are alive isn't known.</p>`;
 }
 
 export default function Fleet({ route, admin }) {
-  const before = useRef(null);
+  const before = useRef(null); // the last answer that tells of nodes, and when it came
   const [history, setHistory] = useState([]);
   const [change, setChange] = useState(null);
   const [told, setTold] = useState('');
   const asked = usePolled('/fleet', {}, PAUSE_MS, (answer) => {
-    const now = { answer };
+    if (!answer.nodes) return;
+    const now = { answer, at: Date.now() };
     if (before.current) {
       const point = { at: Date.now() / 1000, nodes: rates(now, before.current) };
       setHistory((points) => [...points, point].slice(-POINTS));
@@ -163,6 +199,8 @@ export default function Fleet({ route, admin }) {
     before.current = now;
   });
   const orders = may(admin.role, 'operator');
+  const isAway = asked.value?.nodes === null;
+  const shown = asked.value && { ...asked.value, nodes: asked.value.nodes ?? before.current?.answer.nodes ?? null };
   const tab = TABS.some(([name]) => name === route.query.tab) ? route.query.tab : 'now';
   return html`
     <div class="bar"><h1>Fleet</h1>
@@ -172,12 +210,14 @@ export default function Fleet({ route, admin }) {
       to=${(name) => urlOf('fleet', [], name === 'now' ? {} : { tab: name })} />
     <${Fault} error=${asked.error} />
     ${!asked.value && !asked.error && html`<p class="faint" role="status">Loading…</p>`}
-    ${asked.value && tab === 'now' && html`<${Now} answer=${asked.value} history=${history}
-      onDrain=${orders ? (database) => setChange({ kind: 'drain', database }) : null}
+    ${isAway ? html`<${Away} at=${before.current?.at ?? null} />` : html`<${Age} at=${asked.at} />`}
+    ${shown && tab === 'now' && html`<${Now} answer=${shown} history=${history}
+      onDatabase=${orders ? (kind, database) => setChange({ kind, database }) : null}
       onNode=${orders ? (kind, node) => setChange({ kind, node }) : null} />`}
-    ${asked.value && tab === 'slots' && html`<${SlotMaps} /><${Moves} fleet=${asked.value} orders=${orders} onTold=${setTold} />`}
-    ${tab === 'boards' && html`<${Boards} /><${Seasons} admin=${admin} />`}
+    ${tab === 'slots' && html`<${SlotMaps} /><${Moves} nodes=${shown?.nodes ?? []} orders=${orders} onTold=${setTold} />`}
+    ${tab === 'boards' && html`<${Boards} admin=${admin} onTold=${setTold} /><${Seasons} admin=${admin} />`}
     ${change?.kind === 'drain' && html`<${DrainDatabase} database=${change.database} onDone=${setTold} onClose=${() => setChange(null)} />`}
+    ${change?.kind === 'keep' && html`<${KeepDatabase} database=${change.database} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${change?.kind === 'leave' && html`<${DrainNode} node=${change.node} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${change?.kind === 'resume' && html`<${ResumeNode} node=${change.node} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${(change?.kind === 'move' || change?.kind === 'balance') && asked.value && html`<${MoveSlots} members=${asked.value.members}

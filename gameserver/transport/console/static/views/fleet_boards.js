@@ -1,7 +1,7 @@
 // Checks of boards against the databases, and seasons with what they would reward.
 
 import { ask } from '../lib/api.js';
-import { Dialog, Fault } from '../lib/dialog.js';
+import { Change, Dialog, Fault } from '../lib/dialog.js';
 import { ago, counted, languageOf, number, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { useRead } from '../lib/load.js';
@@ -10,10 +10,11 @@ import { may } from './index.js';
 
 const SAMPLE = 500;
 
-export function Boards() {
+export function Boards({ admin, onTold }) {
   const asked = useRead('/boards', {}, '/v1');
   const boards = (asked.value?.boards ?? []).map((board) => board.name);
   const [checks, setChecks] = useState({});
+  const [rebuilt, setRebuilt] = useState(null);
   const check = async (board) => {
     setChecks((before) => ({ ...before, [board]: { busy: true } }));
     const found = await ask('GET', `/boards/${encodeURIComponent(board)}/check`, { query: { sample: SAMPLE } }).catch((error) => ({ error }));
@@ -27,8 +28,13 @@ export function Boards() {
       return html`<tr key=${board}><th scope="row">${board}</th><td role="status">
         ${found?.busy && 'checking…'}${found?.error && found.error.message}
         ${found?.compared !== undefined && html`<span class=${`tag ${found.differing ? 'bad' : 'good'}`}>${number(found.compared)} compared, ${counted(found.differing, 'differs', 'differ')}</span>`}</td>
-        <td><button type="button" class="plain" disabled=${found?.busy} onClick=${() => check(board)}>Check ${board}</button></td></tr>`;
-    })}</tbody></table></div></section>`;
+        <td><button type="button" class="plain" disabled=${found?.busy} onClick=${() => check(board)}>Check ${board}</button>
+          ${may(admin.role, 'operator') && html` <button type="button" class="plain" onClick=${() => setRebuilt(board)}>Rebuild ${board}…</button>`}</td></tr>`;
+    })}</tbody></table></div>
+    ${rebuilt && html`<${Change} title=${`Rebuild ${rebuilt}`} verb="Rebuild" onClose=${() => setRebuilt(null)}
+      request=${(_, preview) => (preview ? null : { method: 'POST', path: `/boards/${encodeURIComponent(rebuilt)}/rebuild` })}
+      fields=${() => html`<p>It is built anew from the databases; the present one is served until the new one is complete.</p>`}
+      onDone=${() => onTold(`${rebuilt} is being rebuilt.`)} />`}</section>`;
 }
 
 export function Seasons({ admin }) {

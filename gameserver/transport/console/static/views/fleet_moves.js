@@ -1,5 +1,6 @@
 // The slot map, moves of slots with their progress, and what orders them.
 
+import { Age } from '../lib/age.js';
 import { Change, Fault, Field } from '../lib/dialog.js';
 import { counted, number, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
@@ -13,7 +14,7 @@ export function SlotMaps() {
   const groups = asked.value?.groups ?? [];
   const owners = [...new Set(groups.flatMap((group) => group.ranges.map((range) => range.database)))].sort();
   const color = (name) => `c${owners.indexOf(name) % COLORS}`;
-  return html`<section><h2>Slot map</h2><${Fault} error=${asked.error} />
+  return html`<section><h2>Slot map</h2><${Fault} error=${asked.error} /><${Age} at=${asked.at} />
     ${groups.map((group) => {
       const owned = owners.map((name) => [name, group.ranges.filter((range) => range.database === name)
         .reduce((all, range) => all + range.last - range.first + 1, 0)]).filter(([, count]) => count);
@@ -28,12 +29,12 @@ export function SlotMaps() {
     })}</section>`;
 }
 
-export function Moves({ fleet, orders, onTold }) {
+export function Moves({ nodes, orders, onTold }) {
   const asked = usePolled('/moves', {}, 1500);
   const [cancelled, setCancelled] = useState(null);
-  const copies = Object.fromEntries(fleet.nodes.flatMap((node) => (node.figures.moves ?? []).map((move) => [move.move, move])));
+  const copies = Object.fromEntries(nodes.flatMap((node) => (node.figures.moves ?? []).map((move) => [move.move, move])));
   const moves = asked.value?.moves ?? [];
-  return html`<section><h2>Moves</h2><${Fault} error=${asked.error} />
+  return html`<section><h2>Moves</h2><${Fault} error=${asked.error} /><${Age} at=${asked.at} />
     ${asked.value && !moves.length && html`<p class="faint">There were none in the last 30 days.</p>`}
     ${moves.length > 0 && html`<div class="scroll" role="region" aria-label="Moves" tabindex="0"><table><thead><tr><th scope="col" class="n">Move</th><th scope="col">Slots</th><th scope="col">From, to</th>
       <th scope="col">Step</th><th scope="col">Progress</th><th scope="col" class="n">Longest pause</th><th scope="col">By</th>
@@ -82,6 +83,15 @@ export function DrainDatabase({ database, onDone, onClose }) {
   return html`<${Change} title=${`Drain ${database}`} verb="Drain" danger request=${request} onClose=${onClose}
     fields=${() => html`<p>All its slots move to the other databases while players play; it gets no new ones.</p>`}
     show=${(plan) => html`<${Plan} plan=${plan} />`} confirm=${total} ...${bound} onDone=${(answer) => onDone(ordered(answer))} />`;
+}
+
+export function KeepDatabase({ database, onDone, onClose }) {
+  const request = (_, preview) => ({ method: 'DELETE', path: `/databases/${encodeURIComponent(database)}/drain`, query: preview ? { preview: true } : {} });
+  const show = ({ members, moves }) => html`<ul>${members.map((each) => html`<li key=${each.group}>${each.group}: it owns ${counted(each.slots, 'slot')}</li>`)}</ul>
+    ${moves.length > 0 && html`<p>${moves.map((id) => `Move ${id}`).join(', ')} ${moves.length === 1 ? 'takes' : 'take'} slots away from it and ${moves.length === 1 ? 'goes' : 'go'} on: cancel what should stay, under “Slots and moves”.</p>`}`;
+  return html`<${Change} title=${`Take the drain of ${database} back`} verb="Take it back" reasonIn="query" request=${request} onClose=${onClose}
+    fields=${() => html`<p>It may be given slots again, by a move or by “Rebalance…”; nothing is moved by this.</p>`}
+    show=${show} onDone=${() => onDone(`${database} may be given slots again.`)} />`;
 }
 
 const connected = (node) => `${counted(node.players, 'player')} on ${counted(node.sockets, 'socket')}`;

@@ -1,8 +1,8 @@
 // What can be done to a player: one dialog for every change, each with a preview of values and ranks, before and after.
 
-import { download } from '../lib/api.js';
 import { Commands } from '../lib/commands.js';
 import { Change, Dialog, Fault, Field, Line, Moment, notMoment, Told } from '../lib/dialog.js';
+import { Download } from '../lib/download.js';
 import { languageOf, number, toServer, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
 import { itemsOf, numberOf } from '../lib/typed.js';
@@ -22,6 +22,7 @@ const OPERATORS = new Set(['delete', 'erase']);
 
 export function PlayerActions({ id, page, admin, change, setChange, onDone, onErased }) {
   const [told, setTold] = useState('');
+  const [fault, setFault] = useState(null); // of a download
   const banned = page.bans.some((ban) => !ban.ended_at);
   const offered = MENU.filter(([kind]) => {
     if (OPERATORS.has(kind)) return admin.role === 'operator';
@@ -37,8 +38,9 @@ export function PlayerActions({ id, page, admin, change, setChange, onDone, onEr
     <div class="bar" role="group" aria-label="What can be done">
       ${offered.map(([kind, title]) => html`<button key=${kind} type="button" class=${OPERATORS.has(kind) ? 'grave' : ''}
         onClick=${() => setChange({ kind })}>${title}</button>`)}
-      <a class="button" href=${download(`/players/${id}/export`)} download=${`player-${id}.ndjson`}>Export</a>
+      <${Download} path=${`/players/${id}/export`} onFault=${setFault}>Export<//>
     </div>
+    <${Fault} error=${fault} />
     <${Told} text=${told} onGone=${() => setTold('')} />
     ${change?.kind === 'note' && html`<${NoteDialog} id=${id} onClose=${close} onDone=${() => done('The note is added.')} />`}
     ${made && html`<${Change} key=${change.kind} ...${made} show=${(answer) => html`<${Foreseen} answer=${answer} />`} onClose=${close}

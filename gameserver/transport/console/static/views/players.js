@@ -1,10 +1,10 @@
 // Players: every filter is in the address, so a list can be sent to a colleague.
 
-import { download } from '../lib/api.js';
 import { Chart } from '../lib/chart.js';
 import { Dialog, Fault, Field, Moment } from '../lib/dialog.js';
+import { Download } from '../lib/download.js';
 import { Folded, Typed } from '../lib/filters.js';
-import { counted, date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
+import { counted, date, languageOf, number, timeOfDay, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
 import { Link, current, go, urlOf } from '../lib/router.js';
@@ -15,6 +15,7 @@ import { Saved } from './saved.js';
 
 const PAGE = 100;
 const TYPING_MS = 300;
+const DAY = 86_400; // seconds
 const FINDS = ['id', 'name', 'name_begins', 'name_part', 'device'];
 const FILTERS = ['class', 'min_level', 'max_level', 'created_since', 'created_until', 'seen_since', 'seen_until', 'online', 'banned'];
 const MOMENTS = ['created_at', 'seen_at'];
@@ -92,6 +93,15 @@ function Filters({ query, search, classes, finds }) {
   </form>`;
 }
 
+// The x of a chart of these bars. Of moments, dates are enough where every bar has days of its own.
+function axisOf(bars, isOfMoments) {
+  if (!isOfMoments) return { x: bars.map((bar) => bar.first) };
+  const x = bars.map((bar) => Date.parse(bar.first) / 1000);
+  const areDays = x.at(-1) - x[0] > DAY * bars.length;
+  const day = (value) => date(new Date(value * 1000));
+  return { x, time: true, showX: areDays ? day : (value) => `${day(value)}\n${timeOfDay(value)}` };
+}
+
 // Percentiles and a histogram of what the list is ordered by.
 function Spread({ query, onClose }) {
   const by = query.by ?? 'exp';
@@ -103,8 +113,8 @@ function Spread({ query, onClose }) {
     ${value && html`<p>${counted(value.players, 'player')}, as of ${when(value.as_of)}.</p>
       <div class="scroll" role="region" aria-label="Percentiles" tabindex="0"><table><thead><tr>${value.percentiles.map((each) => html`<th class="n" scope="col">${each.percentile} %</th>`)}</tr></thead>
         <tbody><tr>${value.percentiles.map((each) => html`<td class="n">${MOMENTS.includes(by) ? date(each.value) : number(each.value)}</td>`)}</tr></tbody></table></div>
-      ${bars.length > 0 && !MOMENTS.includes(by) && html`<${Chart} title="Players" unit=${`by ${by}`} bars
-        x=${bars.map((bar) => bar.first)} lines=${[{ label: 'players', values: bars.map((bar) => bar.players) }]} />`}`}
+      ${bars.length > 0 && html`<${Chart} title="Players" unit=${`by ${by}`} bars ...${axisOf(bars, MOMENTS.includes(by))}
+        lines=${[{ label: 'players', values: bars.map((bar) => bar.players) }]} />`}`}
   <//>`;
 }
 
@@ -126,6 +136,7 @@ function Mail({ query }) {
 export default function Players({ route, admin }) {
   const [spread, setSpread] = useState(false);
   const [placed, setPlaced] = useState(null);
+  const [fault, setFault] = useState(null); // of a download
   const finds = may(admin.role, 'support');
   const known = ['by', 'order', ...(finds ? FINDS : []), ...FILTERS];
   const query = only(known, route.query);
@@ -146,11 +157,12 @@ export default function Players({ route, admin }) {
     <div class="bar"><h1>Players</h1>
       <span class="faint">${pages.first?.as_of && `as of ${when(pages.first.as_of)}`}</span>
       <button type="button" onClick=${() => setSpread(true)}>Spread</button>
-      ${finds && html`<a class="button" download href=${download('/rankings/export', { ...query, format: 'csv' })}>CSV</a>
-        <a class="button" download href=${download('/rankings/export', { ...query, format: 'ndjson' })}>JSON lines</a>`}
+      ${finds && html`<${Download} path="/rankings/export" query=${{ ...query, format: 'csv' }} onFault=${setFault}>CSV<//>
+        <${Download} path="/rankings/export" query=${{ ...query, format: 'ndjson' }} onFault=${setFault}>JSON lines<//>`}
       ${may(admin.role, 'operator') && html`<${Mail} query=${query} />`}
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
+    <${Fault} error=${fault} />
     <${Filters} query=${query} search=${search} finds=${finds} classes=${Object.keys(game.value?.by_class ?? {})} />
     <${Fault} error=${game.error} again=${game.reload} />
     <${Saved} query=${filter} mayChange=${finds} />

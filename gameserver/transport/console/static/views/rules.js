@@ -1,5 +1,6 @@
 // The game's rules over time: what is in force, what is ordered and who is ready for it; publishing, reverting, cancelling.
 
+import { Age } from '../lib/age.js';
 import { Change, Dialog, Fault, Field, Told } from '../lib/dialog.js';
 import { ago, counted, number, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
@@ -131,7 +132,7 @@ export default function Rules({ admin }) {
       ${mayChange && found && !pending && html`<button type="button" class="main" onClick=${() => setAct({ kind: 'publish' })}>Publish rules</button>
         ${found.edition > 0 && html`<button type="button" onClick=${() => setAct({ kind: 'revert' })}>Revert</button>`}`}</div>
     <${Told} text=${said} onGone=${() => setSaid('')} />
-    <${Fault} error=${asked.error} />
+    <${Fault} error=${asked.error} /><${Age} at=${asked.at} />
     ${found && html`<p>In force is rulebook <b>${found.rulebook}</b>; nodes alive: ${found.nodes ? number(found.nodes.length) : 'unknown, Redis is away'}.</p>
       ${pending && html`<${Pending} order=${pending} nodes=${found.nodes} mayChange=${mayChange} onCancel=${() => setAct({ kind: 'cancel', order: pending })} />`}
       <h2>Orders</h2><${Orders} orders=${found.orders} edition=${found.edition} />

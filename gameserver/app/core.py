@@ -19,6 +19,7 @@ from gameserver.commands.board_repair import BoardRepair
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.commands import Commands
 from gameserver.commands.entrance import Entrance
+from gameserver.commands.export_places import OperatorPlaces
 from gameserver.commands.fleet import FleetOrders
 from gameserver.commands.friends import Friendships
 from gameserver.commands.live import LivePlayers
@@ -244,7 +245,7 @@ def _commands(
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
     pages = player_pages_of(rooms, play, slots, leaderboards, window)
-    changes = PlayerChanges(pages, accounts, live)
+    changes, exports = PlayerChanges(pages, accounts, live), OperatorPlaces()
     return Commands(
         accounts=accounts,
         play=play,
@@ -253,11 +254,13 @@ def _commands(
         leaderboards=leaderboards,
         board_repair=BoardRepair(leaderboards, rooms.boards.checks, rooms.boards.lifecycle, audit),
         seasons=Seasons(rooms.seasons, audit, rooms.operators.reports, policy.now),
-        operations=Operations(rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions),
+        operations=Operations(
+            rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions, exports
+        ),
         admins=admins_of(settings, rooms.operators, policy.now),
         corrections=corrections_of(play, slots, leaderboards, audit),
         player_pages=pages,
-        player_exports=PlayerExports(pages, accounts, rooms.seasons.records, play.history),
+        player_exports=PlayerExports(pages, accounts, rooms.seasons.records, play.history, exports),
         erasures=erasures_of(rooms, accounts, slots, leaderboards),
         player_changes=changes,
         campaigns=campaigns_of(settings, changes, rooms.operators, policy.now),

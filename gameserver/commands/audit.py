@@ -16,11 +16,15 @@ async def find(operations: Operations, question: AuditQuestion) -> tuple[list[Au
 
 
 async def export(operations: Operations, question: AuditQuestion) -> AsyncGenerator[list[AuditEntry], None]:
-    """All entries that fit, page by page, whatever the question's limit is. Raises DatabaseUnavailable."""
+    """All entries that fit, page by page, whatever the question's limit is.
+
+    Raises Overloaded, DatabaseUnavailable, and TimeoutError when it takes too long.
+    """
     question = replace(question, limit=PAGE)
     more = True
-    while more:
-        entries, more = await operations.room.audit.log.find(question)
-        yield entries
-        if entries:
-            question = replace(question, before=entries[-1].id)
+    async with operations.exports.place():
+        while more:
+            entries, more = await operations.room.audit.log.find(question)
+            yield entries
+            if entries:
+                question = replace(question, before=entries[-1].id)

@@ -53,12 +53,7 @@ def given(wanted: Mapping[str, int], held: HeldItems, left: list[str]) -> tuple[
 
 async def returned(past: Past, rows: Sequence[PastRow], held: HeldItems, left: list[str]) -> tuple[Items, Items]:
     """The items to take from the player, as far as it has them, and to give it, so that rows gave and took none."""
-    lost, unknown = await _lost(past, rows, held)
-    net: dict[str, int] = {}
-    for row in rows:
-        for item, count in _changes(row):
-            really = count - lost.get((row.command_id, item), 0) if count > 0 else count
-            net[item] = net.get(item, 0) - really
+    net, unknown = await _net(past, rows, held)
     for item in unknown:
         stays = min(max(-net[item], 0), held.lost(item))
         net[item] += stays
@@ -69,6 +64,13 @@ async def returned(past: Past, rows: Sequence[PastRow], held: HeldItems, left: l
             net[item] = -held.count(item)
     takes, grants = _signed(net)
     return takes, _fitting(grants, held, left)
+
+
+async def before(past: Past, rows: Sequence[PastRow], held: HeldItems) -> dict[str, int | None]:
+    """How many of each item the player had before rows, which are the last ones; None where that can't be known."""
+    net, unknown = await _net(past, rows, held)
+    counts = {item: held.count(item) + net.get(item, 0) for item in sorted({*held.stacks, *net})}
+    return {item: None if item in unknown or count < 0 else count for item, count in counts.items()}
 
 
 def beyond(item: str, count: int, fits: int) -> str:
@@ -90,6 +92,17 @@ class _Stacked:
         self.count += fits
         if fits < count:
             self.lost[command_id] = count - fits
+
+
+async def _net(past: Past, rows: Sequence[PastRow], held: HeldItems) -> tuple[dict[str, int], set[str]]:
+    """What would take back what rows gave and took; and the items of which it isn't known what of it was lost."""
+    lost, unknown = await _lost(past, rows, held)
+    net: dict[str, int] = {}
+    for row in rows:
+        for item, count in _changes(row):
+            really = count - lost.get((row.command_id, item), 0) if count > 0 else count
+            net[item] = net.get(item, 0) - really
+    return net, unknown
 
 
 async def _lost(past: Past, rows: Sequence[PastRow], held: HeldItems) -> tuple[dict[Given, int], set[str]]:

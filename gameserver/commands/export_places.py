@@ -1,8 +1,10 @@
-"""How many exports of players by themselves a node has under way, for how long, and how many of their parts it reads.
+"""How many exports a node has under way, for how long, and how many parts of those of players by themselves it reads.
 
-Law: one of a player, PER_ADDRESS of an address and PLACES of all at a time, each for LONGEST_SECONDS at the most. All
-of them together read PARTS_A_SECOND, in the order in which they ask, so that however many there are, they take no more
-from the databases than one does. Between its parts an export has neither a connection nor a snapshot.
+Law: of exports by players themselves one of a player, PER_ADDRESS of an address and PLACES of all are under way at a
+time, each for LONGEST_SECONDS at the most. All of them together read PARTS_A_SECOND, in the order in which they ask, so
+that however many there are, they take no more from the databases than one does. Between its parts an export has neither
+a connection nor a snapshot. Exports by operators, of players and of the audit log, have OF_OPERATORS places of their
+own, for as long.
 """
 
 import asyncio
@@ -15,6 +17,8 @@ from gameserver.rules.errors import Overloaded, RateLimited
 PLACES = 32
 PER_ADDRESS = 4
 """Of these, so that the players of one address, as slowly as they may read, don't keep all others waiting."""
+OF_OPERATORS = 4
+"""Exports of players and of the audit log together; rankings have a place of their own."""
 PARTS_A_SECOND = 20
 """One of 100 rows of the ledger costs a node some 3 ms of a core, and Postgres 1."""
 LONGEST_SECONDS = 900.0
@@ -58,3 +62,22 @@ class ExportPlaces:
         self._free_at = at + 1 / PARTS_A_SECOND
         if at > now:
             await asyncio.sleep(at - now)
+
+
+class OperatorPlaces:
+    """One per node: for exports by operators that are read page by page."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Raises Overloaded, and TimeoutError after LONGEST_SECONDS."""
+        if self._under_way >= OF_OPERATORS:
+            raise Overloaded("This node has as many exports for operators under way as it may have.", retry_after=10)
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                yield
+        finally:
+            self._under_way -= 1

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from gameserver.commands import live, play
 from gameserver.commands.corrections import ChangedBy
+from gameserver.commands.export_places import OperatorPlaces
 from gameserver.commands.live import LivePlayers
 from gameserver.commands.play import Play
 from gameserver.storage.accounts.bans import Bans
@@ -29,6 +30,7 @@ class Operations:
     bans: Bans
     records: SeasonRecords
     sessions: Sessions
+    exports: OperatorPlaces
 
 
 async def stats(operations: Operations) -> tuple[Sequence[Count], datetime]:

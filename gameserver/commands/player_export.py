@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from gameserver.commands import player_page
 from gameserver.commands.accounts import Accounts
-from gameserver.commands.export_places import ExportPlaces
+from gameserver.commands.export_places import ExportPlaces, OperatorPlaces
 from gameserver.commands.player_page import PlayerPage, PlayerPages
 from gameserver.rules.action_table import BY_OPERATORS
 from gameserver.storage.accounts.bans import Ban
@@ -38,6 +38,7 @@ class PlayerExports:
     accounts: Accounts
     records: SeasonRecords
     history: History
+    of_operators: OperatorPlaces
     places: ExportPlaces = field(default_factory=ExportPlaces)
 
 
@@ -64,10 +65,21 @@ class ExportPart:
 
 
 async def of_player(exports: PlayerExports, player_id: int) -> AsyncGenerator[ExportPart, None]:
-    """For an operator. Raises PlayerNotFound and DatabaseUnavailable, mostly before the first part."""
-    yield ExportPart(page=await player_page.page(exports.pages, player_id))
-    async for part in _rest(exports, player_id):
-        yield part
+    """For an operator.
+
+    Raises Overloaded before the first part, PlayerNotFound and DatabaseUnavailable mostly so, and TimeoutError when it
+    takes too long.
+    """
+    async with exports.of_operators.place():
+        yield ExportPart(page=await player_page.page(exports.pages, player_id))
+        async for part in _rest(exports, player_id):
+            yield part
+        async for part in _of_colleagues(exports, player_id):
+            yield part
+
+
+async def _of_colleagues(exports: PlayerExports, player_id: int) -> AsyncGenerator[ExportPart, None]:
+    """What operators say of the player among themselves."""
     async for notes in _paged(lambda last: exports.pages.notes.page(player_id, PAGE, last)):
         yield ExportPart(notes=notes)
     question, more = AuditQuestion(PAGE, target=str(player_id)), True

@@ -1,6 +1,7 @@
 """What operators see of one player: everything at once, its ledger as a timeline, and its state at a past moment."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,13 +9,16 @@ from functools import reduce
 
 from gameserver.commands import boards, play
 from gameserver.commands.boards import Leaderboards, Ranked
+from gameserver.commands.correction_items import HeldItems
 from gameserver.commands.moments import moment_of
+from gameserver.commands.past_holdings import PastHoldings, PastMoment, holdings_at
 from gameserver.commands.play import Play
-from gameserver.rules.corrections import recorded_data
+from gameserver.rules.corrections import recorded_data, require_version
 from gameserver.rules.errors import (
     BadInput,
     BoardUnavailable,
     FieldProblem,
+    PlayerChanged,
     PresenceUnavailable,
     SessionsUnavailable,
     StateUnknown,
@@ -39,6 +43,8 @@ from gameserver.storage.slots.scanned_pages import Scanned
 from gameserver.storage.social.blocks import Block
 
 LETTERS, REPLAYED = 20, 200
+LOOKS = 3
+"""How often a past state's items are looked for at one version of a player that goes on acting."""
 NEWEST = 100
 """Bans and notes that a page has."""
 
@@ -98,7 +104,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class PastState:
-    """A player at a moment, by the ledger.
+    """A player at a moment, by the ledger; its items and scores, as far as the ledger leads to them.
 
     The last `replayed` commands up to then were replayed; `differing` are the versions in which the rules of today lead
     to something else than the ledger has.
@@ -109,6 +115,7 @@ class PastState:
     data: PlayerData
     replayed: int
     differing: Sequence[int]
+    holdings: PastHoldings
 
 
 async def page(pages: PlayerPages, player_id: int) -> PlayerPage:
@@ -159,8 +166,30 @@ async def timeline(pages: PlayerPages, player_id: int, wanted: TimelineFilter) -
 async def state_at(pages: PlayerPages, player_id: int, at: str) -> PastState:
     """The player at a moment (RFC 3339). Raises BadInput, PlayerNotFound, StateUnknown, DatabaseUnavailable."""
     moment = moment_of(at, "at")
+    for _ in range(LOOKS):
+        seen, held = await _held(pages, player_id)
+        with contextlib.suppress(PlayerChanged):
+            return await _state_at(pages, player_id, moment, held, seen.version)
+    return await _state_at(pages, player_id, moment, None)
+
+
+async def _held(pages: PlayerPages, player_id: int) -> tuple[Player, HeldItems | None]:
+    """A player's items, if they can be read, and what it was before: they are its own if it has that version after."""
+    seen, _ = await pages.pasts.look(player_id, _player)
+    try:
+        stacks = await pages.play.players.items(player_id)
+    except Unavailable:
+        return seen, None
+    return seen, HeldItems.of(stacks, pages.play.rules.game.items)
+
+
+async def _state_at(
+    pages: PlayerPages, player_id: int, moment: datetime, held: HeldItems | None, expected: int | None = None
+) -> PastState:
+    """Raises PlayerChanged if the player hasn't the expected version any more."""
 
     async def work(past: Past) -> PastState:
+        require_version(past.player, expected)
         version, near = await past.version_at(moment), id_near(moment)
         if version is None:
             raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")
@@ -173,7 +202,9 @@ async def state_at(pages: PlayerPages, player_id: int, at: str) -> PastState:
         deeds = await pages.rescoring.deeds(past.player, earlier, contiguous[::-1])
         data = reduce(lambda before, deed: recorded_data(deed.row.outcome, before), deeds, earlier)
         differing = [deed.row.version for deed in deeds if deed.scored is None]
-        return PastState(past.player, rows[0], data, len(deeds), differing)
+        then = PastMoment(min(moment, pages.leaderboards.now()), version, data)
+        holdings = await holdings_at(pages.rescoring, past, then, held)
+        return PastState(past.player, rows[0], data, len(deeds), differing, holdings)
 
     return await pages.pasts.look(player_id, work)
 

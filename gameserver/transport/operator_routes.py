@@ -76,7 +76,7 @@ OPERATOR_ROUTES = (
     admin(SUPPORT, "GET", "/admin/v1/audit", audit.read_audit, "What operators have changed, newest first",
            query=wire.AuditQuery, answer=answers.AuditAnswer, errors=READS),
     admin(SUPPORT, "GET", "/admin/v1/audit/export", audit.export_audit, "The same as a whole: CSV or JSON lines",
-           query=wire.AuditExportQuery, errors=READS),
+           query=wire.AuditExportQuery, errors=(errors.Overloaded, *READS)),
     admin(VIEWER, "GET", "/admin/v1/boards/{board}/check", operators.check_board, "Compare a board with the databases",
            query=wire.CheckQuery, answer=answers.VerdictAnswer, errors=BOARDS),
     admin(OPERATOR, "POST", "/admin/v1/boards/{board}/rebuild", operators.rebuild_board,

@@ -1,4 +1,4 @@
-"""Exports of players by themselves: how many are under way, for how long, and how fast their parts are read."""
+"""Exports of players, by themselves and by operators: how many are under way, how long, how fast they are read."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -6,7 +6,14 @@ from contextlib import AsyncExitStack
 import pytest
 
 from gameserver.commands import export_places
-from gameserver.commands.export_places import PARTS_A_SECOND, PER_ADDRESS, PLACES, ExportPlaces
+from gameserver.commands.export_places import (
+    OF_OPERATORS,
+    PARTS_A_SECOND,
+    PER_ADDRESS,
+    PLACES,
+    ExportPlaces,
+    OperatorPlaces,
+)
 from gameserver.rules.errors import Overloaded, RateLimited
 
 
@@ -49,3 +56,17 @@ async def test_however_many_exports_there_are_their_parts_come_one_after_the_oth
     places, began = ExportPlaces(), asyncio.get_running_loop().time()
     await asyncio.gather(*(places.turn() for _ in range(5)))
     assert asyncio.get_running_loop().time() - began >= 0.99 * 4 / PARTS_A_SECOND
+
+
+async def test_operators_have_few_places_and_each_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = OperatorPlaces()
+    async with AsyncExitStack() as stack:
+        for _ in range(OF_OPERATORS):
+            await stack.enter_async_context(places.place())
+        with pytest.raises(Overloaded):
+            await stack.enter_async_context(places.place())
+    monkeypatch.setattr(export_places, "LONGEST_SECONDS", 0.0)
+    for _ in range(OF_OPERATORS + 1):
+        with pytest.raises(TimeoutError):
+            async with places.place():
+                await asyncio.Event().wait()

@@ -7,6 +7,7 @@ ledger has. If it doesn't, the rules have changed since, and nothing is guessed.
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from gameserver.rules.boards import Board
@@ -16,6 +17,7 @@ from gameserver.rules.errors import GameError
 from gameserver.rules.player import Outcome, Player
 from gameserver.rules.player_data import PlayerData
 from gameserver.rules.replay import Record, after
+from gameserver.storage.boards.layout import Contest
 from gameserver.storage.ledger.past import PastRow
 from gameserver.storage.ledger.rows import player_from
 from gameserver.storage.seasons.calendar import Calendar
@@ -41,6 +43,10 @@ class Rescoring:
     def stored(self) -> list[Board]:
         """The boards whose scores are stored."""
         return [board for board in self._calendar.boards() if board.stores_scores]
+
+    def contests_at(self, moment: datetime) -> list[Contest]:
+        """The boards whose scores are stored, each in its season at a moment."""
+        return [Contest(board, self._calendar.number(board, moment)) for board in self.stored()]
 
     async def deeds(self, player: Player, data: PlayerData, rows: Sequence[PastRow]) -> list[Deed]:
         """Of rows from the oldest; the first one only says what the player was before, `data` what it had then."""
@@ -87,16 +93,34 @@ def folded(board: Board, season: int, deeds: Sequence[Deed], is_gone: Callable[[
 
     What undos and rollbacks took back is gone, or stands again: the scores that they left then don't count.
     """
-    score: int | None = None
+    standing = [deed for deed in deeds if not is_gone(deed.row) and deed.row.action not in UNDOING]
+    return added_up(Contest(board, season), standing)
+
+
+def added_up(contest: Contest, deeds: Sequence[Deed]) -> int | None:
+    """The score that commands led to, as each was carried out; None if none of them scored."""
+    board, key, score = contest.board, (contest.board.name, contest.season), None
     for row, scored in deeds:
-        if is_gone(row) or row.action in UNDOING or scored is None or (board.name, season) not in scored:
+        if scored is None or key not in scored:
             continue
         if row.action in CORRECTIONS:
-            score = _corrected(row, board.name, season)
+            score = _corrected(row, *key)
         else:
-            amount = scored[board.name, season]
-            score = amount if score is None else joined(board, score, amount)
+            score = scored[key] if score is None else joined(board, score, scored[key])
     return score
+
+
+def score_before(contest: Contest, deeds: Sequence[Deed], present: int | None) -> tuple[bool, int | None]:
+    """Whether the score before the last commands is known from the present one alone, and what it was."""
+    key = (contest.board.name, contest.season)
+    if any(deed.scored is None for deed in deeds):
+        return False, None
+    amounts = [deed.scored[key] for deed in deeds if deed.scored and key in deed.scored]
+    if not amounts:
+        return True, present
+    rest = (present or 0) - sum(amounts)
+    # Of a sum of 0 it isn't known whether anything had scored.
+    return contest.board.operator == "sum" and rest != 0, rest
 
 
 def _corrected(row: PastRow, board: str, season: int) -> int | None:

@@ -85,18 +85,17 @@ from gameserver.transport.answers.operators import (
     slots,
     verdict,
 )
+from gameserver.transport.answers.past_state import PastStateAnswer, past_state
 from gameserver.transport.answers.play import ActAnswer, ItemsAnswer, LedgerAnswer, act, items, ledger
 from gameserver.transport.answers.player_page import (
     NoteAnswer,
     PastPlacesAnswer,
-    PastStateAnswer,
     PlayerPageAnswer,
     ReceivedLettersAnswer,
     TimelineAnswer,
     export_part,
     note,
     past_places,
-    past_state,
     player_page,
     received_letters,
     timeline,

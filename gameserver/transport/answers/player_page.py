@@ -1,4 +1,4 @@
-"""An operator's page of a player, its ledger as a timeline, and its state at a past moment."""
+"""An operator's page of a player, and its ledger as a timeline."""
 
 from typing import Any
 
@@ -16,7 +16,6 @@ from gameserver.commands.results import (
     PastPlace,
     PastPlaces,
     PastRow,
-    PastState,
     PlayerPage,
     Timeline,
 )
@@ -26,6 +25,7 @@ from gameserver.transport.answers.audit import audit_entry
 from gameserver.transport.answers.boards import RankAnswer, rank
 from gameserver.transport.answers.devices import device
 from gameserver.transport.answers.mail import MailAnswer
+from gameserver.transport.answers.past_state import recorded_state
 from gameserver.transport.answers.play import StackAnswer, StateAnswer, items
 from gameserver.transport.answers.players import PlayerAnswer, player_now
 
@@ -135,21 +135,6 @@ class TimelineAnswer(TypedDict):
     next_cursor: str | None
 
 
-class PastStateAnswer(TypedDict):
-    """The player at a moment, by the ledger, and the command that had led to it.
-
-    The last `replayed` commands up to then were replayed; in `differing` versions the rules of today lead elsewhere.
-    """
-
-    player: StateAnswer
-    data: dict[str, int | str | bool]
-    since: str
-    command_id: str
-    present_version: int
-    replayed: int
-    differing: list[int]
-
-
 def player_page(page: PlayerPage, game: Game) -> PlayerPageAnswer:
     return {
         "player": player_now(page.player, game),
@@ -181,18 +166,6 @@ def past_places(page: PastPlaces) -> PastPlacesAnswer:
 def timeline(found: Timeline) -> TimelineAnswer:
     entries = [_entry(row, undone=row in found.undone) for row in found.rows]
     return {"entries": entries, "next_cursor": found.cursor}
-
-
-def past_state(found: PastState) -> PastStateAnswer:
-    return {
-        "player": _state(found.row),
-        "data": dict(found.data),
-        "since": rfc3339(found.row.at),
-        "command_id": found.row.command_id,
-        "present_version": found.player.version,
-        "replayed": found.replayed,
-        "differing": list(found.differing),
-    }
 
 
 def note(added: Note) -> NoteAnswer:
@@ -233,24 +206,11 @@ def _entry(row: PastRow | HistoryEntry, *, undone: bool) -> TimelineEntry:
         "action": row.action,
         "args": row.args,
         "events": row.outcome["events"],
-        "player": _state(row),
+        "player": recorded_state(row),
         "data": row.outcome.get("data"),
         "version": row.version,
         "at": rfc3339(row.at),
         "undone": undone,
-    }
-
-
-def _state(row: PastRow | HistoryEntry) -> StateAnswer:
-    outcome = row.outcome
-    return {
-        "name": outcome["name"],
-        "class": outcome["class"],
-        "level": outcome["level"],
-        "hp": outcome["hp"],
-        "max_hp": outcome["max_hp"],
-        "exp": outcome["exp"],
-        "version": row.version,
     }
 
 

@@ -38,7 +38,7 @@ async def read_timeline(request: web.Request, _: str) -> web.StreamResponse:
 async def read_state(request: web.Request, _: str) -> web.Response:
     at = inputs.query(request, wire.MomentQuery).at
     found = await player_page.state_at(request.app[COMMANDS].player_pages, inputs.path_player(request), at)
-    return json_response(answers.past_state(found))
+    return json_response(answers.past_state(found, request.app[RULES].game))
 
 
 async def read_letters(request: web.Request, _: str) -> web.StreamResponse:

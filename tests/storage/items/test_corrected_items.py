@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from gameserver.app import Core
-from gameserver.commands import corrections
+from gameserver.commands import corrections, player_page
 from gameserver.commands.corrections import ATTEMPTS, ChangedBy, Corrected
+from gameserver.commands.past_holdings import PastHoldings
 from gameserver.config.settings import Settings
 from gameserver.rules.corrections import Correct, RollBack, Undo
 from gameserver.rules.errors import PlayerChanged, Refused
@@ -152,3 +153,41 @@ async def test_where_it_isnt_known_what_was_lost_as_much_stays_with_the_player(
     assert back.correction is not None
     assert back.correction.left == ("Some potion was lost beyond a full stack, by which command isn't known: 11 stay.",)
     assert await held(core, player.id) == {"potion": cap - 9}
+
+
+async def past(core: Core, player: Player, at: str) -> PastHoldings:
+    return (await player_page.state_at(core.commands.player_pages, player.id, at)).holdings
+
+
+async def test_the_items_of_a_past_moment_are_what_fitted_then(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    player, cap, seen = await enlist(core), core.rulebook.game.items["potion"].max_stack, dict[str, dict[str, int]]()
+    seen[await moment(core, player)] = {}
+    for item, count in (("potion", cap - 9), ("potion", 20), ("herb", 2), ("potion", 3)):
+        await give(core, player.id, item, count)
+        seen[await moment(core, player)] = await held(core, player.id)
+    full = await moment(core, player)
+    await act(core, player.id, "burn", item="potion", count=4)
+    await act(core, player.id, "brew")
+    for at, items in seen.items():
+        assert await past(core, player, at) == PastHoldings(items, [], []), at
+    monkeypatch.setattr("gameserver.commands.correction_items.MOST_ROWS", 2)
+    assert (await past(core, player, full)).items == {"herb": 2, "potion": None}
+
+
+@pytest.mark.parametrize(("burns", "items"), [(1, {"potion": 9}), (9, None)])
+async def test_the_items_of_a_past_moment_are_unknown_while_the_player_goes_on_acting(
+    core: Core, monkeypatch: pytest.MonkeyPatch, burns: int, items: dict[str, int] | None
+) -> None:
+    player, read, rest = await enlist(core), core.rooms.players.items, [1] * burns
+    await give(core, player.id, "potion", 9)
+    then = await moment(core, player)
+
+    async def acting_after(player_id: int) -> list[Stack]:
+        stacks = await read(player_id)
+        if rest:
+            await act(core, player.id, "burn", item="potion", count=rest.pop())
+        return stacks
+
+    monkeypatch.setattr(core.rooms.players, "items", acting_after)
+    found = await past(core, player, then)
+    assert (found.items, len(found.unknown)) == (items, int(items is None))

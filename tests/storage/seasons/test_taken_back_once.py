@@ -12,7 +12,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from gameserver.app import Core
-from gameserver.commands import corrections
+from gameserver.commands import corrections, player_page
 from gameserver.commands.corrections import ChangedBy, Corrected
 from gameserver.config.settings import Settings
 from gameserver.rules.corrections import Correct, RollBack, Undo
@@ -71,6 +71,8 @@ class Chain:
     core: Core
     player: Player
     made: list[Made] = field(default_factory=list)
+    seen: list[tuple[datetime, dict[str, int], dict[str, int]]] = field(default_factory=list)
+    """The items and scores that there were after a command of that moment."""
 
     def standing(self, commands: int | None = None) -> Effect:
         """Which deeds stand after so many commands, each 0 or 1 times."""
@@ -132,6 +134,15 @@ class Chain:
         assert held.get("potion", 0) == sum(each.potions for each in done)
         boards = {"kills": sum(kills), "jump": max(kills), "mood": kills[-1]} if kills else {}
         assert await self.scores() == boards
+        self.seen.append((self.made[-1].at, {item: count for item, count in held.items() if count}, boards))
+
+    async def check_past(self) -> None:
+        """What was seen after each command is what an operator is shown of that moment."""
+        for at, items, boards in self.seen:
+            state = await player_page.state_at(self.core.commands.player_pages, self.player.id, at.isoformat())
+            then = state.holdings
+            scores = {board: score for board, _, score in then.scores if board in ("kills", "jump", "mood")}
+            assert (then.items, scores, then.unknown) == (items, boards, []), at
 
     async def scores(self) -> dict[str, int]:
         slot = slot_of(self.player.id)
@@ -209,3 +220,33 @@ async def test_undoing_the_undo_of_a_rollback_takes_nothing_back_a_second_time(c
     with pytest.raises(NotUndoable, match="taken back again"):
         await chain.order(Undo(command_id=chain.made[3].key))
     await chain.check()
+
+
+async def chained(core: Core) -> Chain:
+    """Commands of every kind, after each of which it was noted what the player had."""
+    chain = Chain(core, await enlist(core))
+    steps = (chain.score(5), chain.correct(3), chain.score(2), chain.undo(2), chain.score(7), chain.roll_back(1))
+    for step in (*steps, chain.score(1), chain.undo(5), chain.undo(0)):
+        await step
+        await chain.check()
+    return chain
+
+
+async def test_a_past_moment_has_the_items_and_scores_that_there_were(core: Core) -> None:
+    await (await chained(core)).check_past()
+
+
+async def test_what_the_ledger_doesnt_lead_to_any_more_is_unknown_and_said_so(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = await chained(core)
+    monkeypatch.setattr("gameserver.commands.past_holdings.MOST_ROWS", 3)
+    at, items, boards = chain.seen[-3]
+    then = (await player_page.state_at(core.commands.player_pages, chain.player.id, at.isoformat())).holdings
+    scores = {board: score for board, _, score in then.scores}
+    assert (then.items, scores["kills"], scores["jump"]) == (items, boards["kills"], None)
+    assert ["jump" in sentence for sentence in then.unknown] == [True]
+    at, *_ = chain.seen[-4]
+    then = (await player_page.state_at(core.commands.player_pages, chain.player.id, at.isoformat())).holdings
+    assert (then.items, {score for *_, score in then.scores}) == (None, {None})
+    assert then.unknown[0].startswith("The player has changed 3 times since")

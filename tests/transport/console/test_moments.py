@@ -2,12 +2,14 @@
 
 import re
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
-from tests.support.client import Api
+from tests.support.client import ADMIN_KEY, Api
+from tests.transport.console.conftest import violations
 
 SINCE = "2026-01-02T03:04:05.678Z"
 UNTIL = "2036-01-02T03:04:00Z"
+AT = "2026-01-05T00:00:00.000Z"
 LEDGER = "tab=ledger&since=2026-01-02T03%3A04%3A05.678Z&until=2036-01-02T03%3A04%3A00Z"
 
 
@@ -40,6 +42,36 @@ async def test_the_past_is_asked_about_the_moment_of_the_address(signed_in: Page
     await expect(look).to_be_focused()
     await page.go_back()
     await expect(at).to_have_value(re.compile(":04:05$"))
+
+
+async def test_a_past_state_has_the_items_and_scores_of_then_and_says_what_isnt_known(
+    signed_in: Page, api: Api
+) -> None:
+    page, who = signed_in, await api.sign_up("mage", name="용사 셋")
+    path = f"/admin/v1/players/{who.id}/corrections"
+    given = await api.ask("POST", path, token=ADMIN_KEY, body={"items": {"potion": 42}, "reason": "a test"})
+    assert given.status == 200, given.body
+    await page.goto(f"/console/player/{who.id}?tab=past&at={UNTIL}")
+    items = page.get_by_role("region", name="Items then")
+    await expect(items.get_by_role("row").filter(has_text="potion")).to_contain_text("42")
+    await expect(page.get_by_text("It had none on boards")).to_be_visible()
+
+    async def unknown(route: Route) -> None:
+        body = await (await route.fetch()).json()
+        scores = [
+            {"board": "dragons", "season": "all-time", "score": None},
+            {"board": "weekly", "season": AT, "score": 7},
+        ]
+        stack = {"item": "potion", "title": "물약", "count": None}
+        await route.fulfill(json=body | {"items": [stack], "scores": scores, "unknown": ["It was lost."]})
+
+    await page.route("**/state?*", unknown)
+    await page.reload()
+    await expect(items.get_by_role("row").filter(has_text="potion")).to_contain_text("not known")
+    scores = page.get_by_role("region", name="Scores then").get_by_role("row")
+    await expect(scores).to_contain_text(["Board", "dragonsall timenot known", "weekly"])
+    await expect(page.get_by_text("It was lost.")).to_be_visible()
+    assert not await violations(page)
 
 
 async def test_every_field_shows_the_seconds_of_its_address(signed_in: Page) -> None:

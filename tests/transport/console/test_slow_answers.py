@@ -141,7 +141,7 @@ async def test_the_state_of_one_moment_is_never_under_another_one(signed_in: Pag
     await expect(page.get_by_role("heading", level=2)).to_have_count(0)
     answers.set()
     await expect(back).to_be_visible()
-    await expect(page.get_by_role("heading", level=2)).to_contain_text("2037")
+    await expect(page.get_by_role("heading", level=2).first).to_contain_text("2037")
 
 
 async def ranked(page: Page, who: Signed) -> None:

@@ -1,14 +1,18 @@
 """The audit log over HTTP: every change with its reason, its command id, and what was before and after."""
 
+import contextlib
 import csv
 import io
 import json
+from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from gameserver.commands import audit, export_places, player_export
 from gameserver.storage.operators.audit import AuditedChange, _begun
+from gameserver.storage.operators.audit_log import AuditQuestion
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import InProcessNode
 
@@ -66,7 +70,7 @@ async def test_a_change_without_an_end_says_so(node: InProcessNode, api: Api) ->
 
 @pytest.fixture
 async def filled(node: InProcessNode, api: Api) -> Api:
-    audit = node.core.rooms.operators.audit
+    log = node.core.rooms.operators.audit
     for number in range(7):
         change = AuditedChange(
             ("ann", "bob")[number % 2],
@@ -74,7 +78,7 @@ async def filled(node: InProcessNode, api: Api) -> Api:
             str(number % 4),
             f"=Reason {number} 100%",
         )
-        async with audit.recorded(change) as end:
+        async with log.recorded(change) as end:
             end.after = {"number": number}
     return api
 
@@ -108,6 +112,42 @@ async def test_the_whole_log_is_exported_as_it_is_and_safe_in_spreadsheets(fille
     rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
     assert [json.loads(row["after"])["number"] for row in rows] == [6, 4, 2, 0]
     assert all(row["reason"].startswith("'=Reason") for row in rows)
+
+
+def exports_of_operators(node: InProcessNode, player_id: int) -> list[AsyncGenerator[Any, None]]:
+    """One of each kind."""
+    commands = node.core.commands
+    return [
+        audit.export(commands.operations, AuditQuestion(1)),
+        player_export.of_player(commands.player_exports, player_id),
+    ]
+
+
+async def test_a_node_makes_few_exports_for_operators_at_a_time(node: InProcessNode, api: Api) -> None:
+    who = await api.sign_up()
+    paths = ["/admin/v1/audit/export", f"/admin/v1/players/{who.id}/export"]
+    async with contextlib.AsyncExitStack() as stack:
+        for number in range(export_places.OF_OPERATORS):
+            parts = exports_of_operators(node, int(who.id))[number % 2]
+            await anext(await stack.enter_async_context(contextlib.aclosing(parts)))
+        for path in paths:
+            assert (await api.ask("GET", path, token=ADMIN_KEY)).code == "overloaded", path
+        own = await api.ask("GET", "/v1/players/me/export", token=who.token)
+        assert own.status == 200, "players have places of their own"
+    for path in paths:
+        assert (await api.ask("GET", path, token=ADMIN_KEY)).status == 200, path
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["the audit log", "a player"])
+async def test_an_export_for_an_operator_ends_in_time(
+    node: InProcessNode, api: Api, monkeypatch: pytest.MonkeyPatch, kind: int
+) -> None:
+    who = await api.sign_up()
+    monkeypatch.setattr(export_places, "LONGEST_SECONDS", 0.0)
+    parts = exports_of_operators(node, int(who.id))[kind]
+    with pytest.raises(TimeoutError):
+        async for _ in parts:
+            pass
 
 
 BAD: list[tuple[dict[str, Any], str]] = [

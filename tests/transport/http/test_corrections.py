@@ -171,6 +171,30 @@ async def test_an_action_is_undone_with_all_it_gave(api: Api, node: InProcessNod
     await assert_ledger_explains(node.core, int(who.id))
 
 
+async def state(api: Api, who: Signed, at: str) -> dict[str, Any]:
+    body: dict[str, Any] = (await api.ask("GET", f"/admin/v1/players/{who.id}/state?at={at}", token=ADMIN_KEY)).body
+    return body
+
+
+async def test_a_past_moment_has_the_items_and_the_scores_in_the_season_of_then(api: Api) -> None:
+    who = await api.sign_up("warrior")
+    deed = await slain(api, who)
+    at = (await api.admin(f"players/{who.id}/ledger", limit=1)).body["entries"][0]["at"]
+    before = await state(api, who, "2999-01-01T00:00:00Z")
+    assert {score["board"]: score["score"] for score in before["scores"]} == {
+        "dragons": 1,
+        "dragons_weekly": 1,
+        "best": 1,
+    }
+    assert {stack["item"]: stack["count"] for stack in before["items"]} == await items(api, who)
+    await done(api, who, "undo", command_id=deed.body["command_id"])
+    then = await state(api, who, at.replace("Z", "999Z"))
+    assert then["command_id"] == deed.body["command_id"]
+    assert (then["items"], then["scores"], then["unknown"]) == (before["items"], before["scores"], [])
+    now = await state(api, who, "2999-01-01T00:00:00Z")
+    assert (now["items"], now["scores"], now["unknown"]) == ([], [], [])
+
+
 async def test_a_player_is_rolled_back_to_a_moment_and_forth_again(api: Api, node: InProcessNode) -> None:
     who = await api.sign_up("warrior")
     first = await slain(api, who)

@@ -6,7 +6,7 @@ import { html, useEffect, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
 import { go, Link, Tabs, urlOf } from '../lib/router.js';
 import { EraseAgain, PlayerActions } from './player_actions.js';
-import { Boards, Places } from './player_boards.js';
+import { Boards, nameOf, Places } from './player_boards.js';
 import { Args, At, PagedSheet, Sheet, Text, Who } from './player_parts.js';
 import { Timeline } from './player_timeline.js';
 
@@ -252,7 +252,20 @@ function PastState({ state, at, setChange }) {
       state.differing.length
         ? `; the rules of today lead elsewhere in version ${state.differing.join(', ')}.`
         : ', and today’s rules lead to the same.'}</p>
+    <${PastHoldings} ...${state} />
     <p><button type="button" disabled=${player.version === state.present_version}
       onClick=${() => setChange({ kind: 'roll_back', to: at })}>Roll back to this moment…</button></p>
+  `;
+}
+
+// The items and scores of then; a node of an earlier version answers without them.
+function PastHoldings({ items = null, scores = [], unknown = [] }) {
+  const known = (value) => (value === null ? 'not known' : number(value));
+  const held = (items ?? []).map(({ item, title, count }) => [html`<${Text}>${title}<//> <code>${item}</code>`, known(count)]);
+  const scored = scores.map(({ board, season, score }) => [board, nameOf(season), known(score)]);
+  return html`
+    <${Sheet} caption="Items then" heads=${['Item', 'Count']} rows=${held} empty=${items ? 'It had no items.' : 'Not known.'} />
+    <${Sheet} caption="Scores then" heads=${['Board', 'Season', 'Score']} rows=${scored} empty="It had none on boards that store them." />
+    ${unknown.map((sentence) => html`<p key=${sentence} class="faint">${sentence}</p>`)}
   `;
 }

@@ -11,7 +11,7 @@ const RADIUS = 10;
 const PAGE = 50;
 const ALL_TIME = 'all-time';
 
-const nameOf = (season) => (season === ALL_TIME ? 'all time' : date(season));
+export const nameOf = (season) => (season === ALL_TIME ? 'all time' : date(season));
 
 // Leads to the board around the player.
 function Board({ id, board, season }) {

@@ -48,9 +48,9 @@ TABLES = (
 SELF_CHANGING_TABLES = ("primaries", "seasons", "season_standings", "season_floors", "rulebooks")
 """What a node writes by itself, also when nobody asks it anything."""
 SELF_CHANGING_KEYS = re.compile(
-    rb"gs:(\{presence}:.*|\{followed}:.*|sessions:writable|session:.*|\{board:.*}:.*:(as_of|checkpoints|state))"
+    rb"gs:(\{presence}:.*|\{followed}:.*|sessions:writable|session:.*|stream:.*|\{board:.*}:.*:(as_of|checkpoints|state))"
 )
-"""What a node writes into Redis by itself, and the moment at which a session was used last."""
+"""What a node writes into Redis by itself, when a session was used last, and the stream that a hello opens."""
 
 
 @dataclass(frozen=True)

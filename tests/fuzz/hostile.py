@@ -171,7 +171,9 @@ def _bad_part(random: Random) -> str:
 
 def _bad_path(random: Random) -> bytes:
     """A path with a part that is no id, board, cursor, season or number."""
-    return (random.choice(READS).format(_bad_part(random)) + random.choice(("", "&no_such=1", "&limit=1&limit=1"))).encode()
+    return (
+        random.choice(READS).format(_bad_part(random)) + random.choice(("", "&no_such=1", "&limit=1&limit=1"))
+    ).encode()
 
 
 def _bad_header(random: Random) -> bytes:

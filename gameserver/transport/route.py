@@ -119,6 +119,8 @@ def admin(role: Role, method: Method, path: str, handler: KeyHandler, summary: s
         _refuse_query(request, checked)
         _refuse_narrow_query(request, admitted.role, checked)
         await _refuse_body(request, checked)
+        if checked.takes_command_id:
+            inputs.command_id(request)  # a preview has no use for it, and refuses what its order would refuse
         return await handler(request, name)
 
     return Route(method, path, handler.__name__, handle, summary, "admin", checked, role)

@@ -1,12 +1,17 @@
 """Makers of bad inputs: from a seed, always the same ones. None of them may take effect."""
 
 import json
+import re
 from collections.abc import Callable
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
-from tests.fuzz.fuzzed import BACKEND_KEY
+from gameserver.transport.route import CHECKED_PATHS, Route
+from tests.fuzz.callers import BACKEND_KEY, BadRequest, Callers
 from tests.support.client import command_id
+from tests.support.example_requests import fields_of as example_of
+from tests.support.example_requests import path_of, query_of
 
 TEXTS = (
     "", " ", "\0", "a" * 65, "a" * 5000, "\u202e", "ﷺ" * 100, "🧙‍♀️", "\ud7ff", "-1", "1e400", "null", "../..",
@@ -15,7 +20,7 @@ TEXTS = (
 NUMBERS = (-1, 0, 2**31, 2**53, 2**63, 2**64, -(2**63), 10**400, 1.5, -0.0, 1e308, 5e-324)
 LITERALS = ("NaN", "Infinity", "-Infinity", "01", "+1", ".5", "1.", "0x10", "'a'", "tru", "undefined", "1e99999", "--1")
 FRAME_OPS = ("act", "read", "items", "board", "around", "subscribe", "ping", "hello")
-ROUTES = (
+READS = (
     "/v1/players/{}", "/v1/players?ids={}", "/v1/players/me/ledger?cursor={}", "/v1/players/me/inbox?limit={}",
     "/v1/boards/{}", "/v1/boards/exp?limit={}", "/v1/boards/exp?cursor={}", "/v1/boards/exp?season={}",
     "/v1/boards/exp/around/{}", "/v1/boards/exp/ranks?ids={}", "/admin/v1/rankings?cursor={}", "/{}", "/v1/socket?{}=1",
@@ -90,46 +95,85 @@ def bad_act(random: Random) -> dict[str, Any]:
     return {"action": action, "args": {**args, "unknown": bad_value(random)}}
 
 
-def bad_body(random: Random) -> tuple[str, bytes]:
-    """A path that takes a body, and a body that it refuses."""
-    path, fields = random.choice(
-        (
-            ("/v1/players/me/actions", bad_act(random)),
-            ("/v1/players", {"name": "Never Made", "class": "no such class", "device": random.randbytes(16).hex()}),
-            ("/v1/sessions", {"device": random.randbytes(16).hex()}),
-            ("/v1/players/me/name", {"name": random.choice(("", "x", "\0", "a" * 300, "admin"))}),
-            ("/v1/players/me/password", {"new": "x"}),
-            ("/admin/v1/notices", {"text": "", "reason": "x"}),
-        )
-    )
-    make = random.randrange(5)
-    if make == 0:
-        return path, _text(fields)
-    return path, bad_object(random, fields) if make < 3 else bad_json(random, fields)
-
-
-def bad_request(random: Random, token: str) -> bytes:
-    """One request, as bytes, that must be answered with 4xx."""
-    headers = [b"Host: x"]
-    if random.random() < 0.8:
-        headers.append(b"Authorization: Bearer " + token.encode())
+def bad_request(random: Random, route: Route, callers: Callers) -> BadRequest:
+    """One that must be answered with 4xx: mostly for this operation, else for no certain one."""
     kind = random.randrange(10)
-    if kind < 6:
-        path, body = bad_body(random)
-        headers += [b"Content-Type: application/json", b"Content-Length: %d" % len(body)]
-        if random.random() < 0.3:
-            headers.append(_bad_header(random))
-        return b"POST " + path.encode() + b" HTTP/1.1\r\n" + b"\r\n".join(headers) + b"\r\n\r\n" + body
+    if kind < 7:
+        return BadRequest(_bad_order(random, route, callers), route.name)
+    token = random.choice((callers.token, callers.admin_key))
     if kind < 9:
-        return b"GET " + _bad_path(random) + b" HTTP/1.1\r\n" + b"\r\n".join(headers) + b"\r\n\r\n"
-    return _no_http(random, token)
+        return BadRequest(_request("GET", _bad_path(random), [b"Authorization: Bearer " + token.encode()]))
+    return BadRequest(_no_http(random))
+
+
+def _bad_order(random: Random, route: Route, callers: Callers) -> bytes:
+    """A request of this operation which, whatever else is about it, has one thing for which it must be refused."""
+    fault = random.choice(_faults(route))
+    path = _path(random, route, callers)
+    fields = example_of(route) or {"reason": "no body is taken"}
+    body = b"" if route.terms.body is None else _text(fields)
+    headers = _caller(random, route, callers, known=fault != "key")
+    if route.terms.takes_command_id:
+        headers.append(b"Idempotency-Key: " + (b"not-a-uuid" if fault == "command id" else command_id().encode()))
+    if fault == "query":
+        path += "&no_such_parameter=1"
+    elif fault == "body":
+        body = bad_object(random, fields) if random.random() < 0.6 else bad_json(random, fields) or b"{"
+    elif random.random() < 0.3:
+        headers.append(_bad_header(random))
+    if body:
+        headers.append(b"Content-Type: application/json")
+    method = "PATCH" if fault == "method" else route.method
+    return _request(method, path.encode(), headers, body)
+
+
+def _faults(route: Route) -> list[str]:
+    """For what a request of this operation is refused for sure."""
+    if not route.path.startswith(CHECKED_PATHS):
+        return ["method"]
+    faults = ["query", "body", "body"]
+    faults += ["key"] if route.key != "none" else []
+    return faults + (["command id"] if route.terms.takes_command_id else [])
+
+
+def _path(random: Random, route: Route, callers: Callers) -> str:
+    """The operation's path and its query: as they should be, or with one part of the path that nobody expects."""
+    names = re.findall(r"{(\w+)}", route.path)
+    parts = {"id": callers.player_id}
+    if names and random.random() < 0.3:
+        parts[random.choice(names)] = _bad_part(random)
+    query = query_of(route)
+    if "preview" in route.terms.query.model_fields and random.random() < 0.5:
+        query["preview"] = "true"
+    return f"{path_of(route, parts)}?{urlencode(query)}"
+
+
+def _caller(random: Random, route: Route, callers: Callers, *, known: bool) -> list[bytes]:
+    """The key that the operation needs, mostly; if not `known`, nobody's or none."""
+    if not known:
+        return random.choice(([], [b"Authorization: Bearer " + callers.token[:-4].encode() + b"nope"]))
+    wanted = callers.admin_key if route.key == "admin" else callers.token
+    return [b"Authorization: Bearer " + (wanted if random.random() < 0.9 else callers.token).encode()]
+
+
+def _request(method: str, path: bytes, headers: list[bytes], body: bytes = b"") -> bytes:
+    head = [method.encode() + b" " + path + b" HTTP/1.1", b"Host: x", *headers]
+    if body:
+        head.append(b"Content-Length: %d" % len(body))
+    return b"\r\n".join(head) + b"\r\n\r\n" + body
+
+
+def _bad_part(random: Random) -> str:
+    """A part of a path that is no id, board, cursor, season or number, as it is quoted there."""
+    part = random.choice((*TEXTS, *map(str, NUMBERS), "\xff", "0" + str(2**62), "a,b", "1,", "x" * 300))
+    return "".join(f"%{byte:02x}" for byte in (part or "\0").encode("utf-8", "surrogatepass"))
 
 
 def _bad_path(random: Random) -> bytes:
     """A path with a part that is no id, board, cursor, season or number."""
-    part = random.choice((*TEXTS, *map(str, NUMBERS), "\xff", "0" + str(2**62), "a,b", "1,", "x" * 300))
-    quoted = "".join(f"%{byte:02x}" for byte in (part or "\0").encode("utf-8", "surrogatepass"))
-    return (random.choice(ROUTES).format(quoted) + random.choice(("", "&no_such=1", "&limit=1&limit=1"))).encode()
+    return (
+        random.choice(READS).format(_bad_part(random)) + random.choice(("", "&no_such=1", "&limit=1&limit=1"))
+    ).encode()
 
 
 def _bad_header(random: Random) -> bytes:
@@ -154,7 +198,7 @@ def _bad_header(random: Random) -> bytes:
     )
 
 
-def _no_http(random: Random, token: str) -> bytes:
+def _no_http(random: Random) -> bytes:
     """Bytes that are HTTP only nearly, or not at all; the connection ends with them."""
     start = random.choice((b"GET / HTTP/1.1\r\n", b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\n"))
     return random.choice(

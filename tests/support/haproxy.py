@@ -16,10 +16,11 @@ PROGRAM = Path("/usr/sbin/haproxy")
 
 
 class Proxy(NamedTuple):
-    """Where it listens, and its process."""
+    """Where it listens for players and for operators, and its process."""
 
     url: str
     pid: int
+    operators_url: str
 
 
 @asynccontextmanager
@@ -38,7 +39,8 @@ async def haproxy(folder: Path, settings: Settings, nodes: Sequence[int]) -> Asy
         process = await asyncio.create_subprocess_exec(str(PROGRAM), "-db", "-f", str(path), stdout=log, stderr=log)
     try:
         await wait_until(lambda: answers(section.port), what="HAProxy listens")
-        yield Proxy(f"http://127.0.0.1:{section.port}", process.pid)
+        here = "http://127.0.0.1"
+        yield Proxy(f"{here}:{section.port}", process.pid, f"{here}:{section.operators_port}")
     finally:
         if process.returncode is None:
             process.terminate()

@@ -2,13 +2,17 @@
 
 from contextlib import AsyncExitStack
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from gameserver.config.sections import LedgerSettings
 from gameserver.config.settings import Settings
-from tests.support.client import Api, Signed, command_id
+from gameserver.transport.routes import ROUTES
+from tests.support.client import ADMIN_KEY, Api, Signed, command_id
 from tests.support.devices import device_of
+from tests.support.example_requests import fields_of as example_of
+from tests.support.example_requests import path_of, query_of
 from tests.support.nodes import start_node
 from tests.transport.doors import Door, assert_problem, fields_of, unchanged
 
@@ -93,6 +97,19 @@ async def test_a_rules_refusal_is_the_final_answer_of_its_command_id(door: Door)
     for _ in range(2):
         assert (await door.act({"action": "rest"}, key))["code"] == "full_hp"
     assert (await door.act(HUNT, key))["code"] == "command_mismatch"
+
+
+async def test_every_operation_that_takes_a_command_id_refuses_what_is_none_and_so_does_its_preview(api: Api) -> None:
+    who, accepted = await api.sign_up(), []
+    for route in ROUTES:
+        if route.terms.takes_command_id:
+            query = query_of(route) | ({"preview": "true"} if "preview" in route.terms.query.model_fields else {})
+            path = f"{path_of(route, {'id': who.id})}?{urlencode(query)}".rstrip("?")
+            token = ADMIN_KEY if route.key == "admin" else who.token
+            answer = await api.ask(route.method, path, token=token, key="not-a-uuid", body=example_of(route))
+            if answer.status != 422 or fields_of(answer.body) != ["Idempotency-Key"]:
+                accepted.append((route.name, answer.status, answer.body))
+    assert not accepted, accepted
 
 
 async def test_a_retry_of_what_took_effect_is_answered_however_late(settings: Settings) -> None:

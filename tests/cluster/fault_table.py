@@ -144,7 +144,7 @@ async def _measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str
         unexplained=proof["unexplained"],
         seen_then_lost=pulse.seen_then_lost,
         unknown_landed=proof["unknown_fate"]["landed"],
-        failed=sum(done.report["errors"].values()),
+        failed=sum(done.report["errors"].values()) + done.report["happened"].get("gave up", 0),
         errors=done.report["errors"],
         writes_after=round(pulse.gap(victim, began), 1),
         others=round(max(pulse.gap(name, began) for name in others), 1),

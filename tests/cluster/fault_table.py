@@ -89,6 +89,7 @@ class Row:
     """
 
     fault: str
+    database: str
     servers: int
     lost: int
     doubled: int
@@ -138,6 +139,7 @@ async def _measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str
     before, during = max(p99s, key=lambda pair: pair[1] / pair[0])
     row = Row(
         fault=harm.__name__,
+        database=victim,
         servers=cluster.servers(victim),
         lost=proof["lost"],
         doubled=proof["doubled"],

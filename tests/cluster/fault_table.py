@@ -65,6 +65,8 @@ OF_THREE, OF_TWO = "two", "three"
 """A database of three servers, which can lose one, and one of two, as in config/cluster.toml."""
 VICTIMS = ("one", OF_THREE, OF_TWO)
 """The first is the control database."""
+QUIET_ACTIONS = 300
+"""Of each database before a fault, whose p99 is compared with the one during the fault."""
 Harm = Callable[[RunningCluster, str], Awaitable[None]]
 
 
@@ -81,20 +83,26 @@ def started_cluster() -> Iterator[RunningCluster]:
 class Row:
     """What one fault did; seconds without an acknowledged write and without a sign-in.
 
-    Writes are those on its database, and those on the worst of the others.
+    Writes are those on its database, and those on the worst of the others. `failed` are requests of the bots that were
+    answered by an error or not at all. The p99 are of milliseconds until an action is acknowledged, with its retries,
+    before and during the fault: of the other database of which it grew most.
     """
 
     fault: str
+    database: str
     servers: int
     lost: int
     doubled: int
     unexplained: int
     seen_then_lost: int
     unknown_landed: int
+    failed: int
     errors: dict[str, int]
     writes_after: float
     others: float
     sessions_after: float
+    others_p99_before: float
+    others_p99_during: float
 
     def note(self) -> None:
         if (file := os.environ.get("FAULT_TABLE")) is not None:
@@ -111,41 +119,52 @@ async def measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str)
 async def _measured(cluster: RunningCluster, bots: Bots, harm: Harm, victim: str) -> Row:
     for name in cluster.failing_over:
         await cluster.whole(name)
-    began = 0.0
+    quiet = began = ended = 0.0
     async with beating(cluster.door.address, cluster.settings) as pulse:
 
         async def disturb() -> None:
-            nonlocal began
+            nonlocal quiet, began, ended
+            quiet = time.monotonic()
+            await all_beat(pulse, QUIET_ACTIONS)
             began = time.monotonic()
             await harm(cluster, victim)
             await cluster.in_step(victim)
             await all_beat(pulse)
+            ended = time.monotonic()
 
         done = await cluster.bots_prove(bots, disturb)
     proof = done.report["summary"]["proof"]
+    others = [name for name in cluster.players if name != victim]
+    p99s = [(pulse.p99(name, quiet, began), pulse.p99(name, began, ended)) for name in others]
+    before, during = max(p99s, key=lambda pair: pair[1] / pair[0])
     row = Row(
         fault=harm.__name__,
+        database=victim,
         servers=cluster.servers(victim),
         lost=proof["lost"],
         doubled=proof["doubled"],
         unexplained=proof["unexplained"],
         seen_then_lost=pulse.seen_then_lost,
         unknown_landed=proof["unknown_fate"]["landed"],
+        failed=sum(done.report["errors"].values()) + done.report["happened"].get("gave up", 0),
         errors=done.report["errors"],
         writes_after=round(pulse.gap(victim, began), 1),
-        others=round(max(pulse.gap(name, began) for name in cluster.players if name != victim), 1),
+        others=round(max(pulse.gap(name, began) for name in others), 1),
         sessions_after=round(pulse.gap(SESSIONS, began), 1),
+        others_p99_before=round(1000 * before, 1),
+        others_p99_during=round(1000 * during, 1),
     )
     row.note()
     assert (row.lost, row.doubled, row.unexplained, row.seen_then_lost) == (0, 0, 0, 0)
     return row
 
 
-async def all_beat(pulse: Pulse) -> None:
-    """Waits until every database has acknowledged something since now, and somebody has signed in."""
+async def all_beat(pulse: Pulse, times: int = 1) -> None:
+    """Waits until every database has acknowledged so much since now, and somebody has signed in."""
     now = time.monotonic()
+    wanted = {name: 1 if name == SESSIONS else times for name in pulse.beats}
     async with asyncio.timeout(90):
-        while not all(beats[-1] > now for beats in pulse.beats.values()):  # noqa: ASYNC110 - times are what is waited for
+        while any(pulse.since(name, now) < count for name, count in wanted.items()):  # noqa: ASYNC110 - times are what is waited for
             await asyncio.sleep(0.1)
 
 

@@ -52,6 +52,10 @@ class Machine:
                     os.kill(pid, signal.SIGKILL)
 
 
+SILENT = "10.77.0.99"
+"""An address at which no machine is, and of which nothing is heard: not even that nobody is there."""
+
+
 @dataclass(frozen=True)
 class MachineNetwork:
     """The machines, and cuts between them."""
@@ -82,6 +86,7 @@ def machines(count: int) -> Iterator[MachineNetwork]:
         run("ip", "link", "add", "bridge", "type", "bridge")
         run("ip", "address", "add", f"{HERE}/24", "dev", "bridge")
         run("ip", "link", "set", "bridge", "up")
+        run("ip", "neighbour", "replace", SILENT, "lladdr", NOBODY, "dev", "bridge", "nud", "permanent")
         keepers: list[subprocess.Popen[bytes]] = []
         made: list[Machine] = []
         try:

@@ -1,8 +1,11 @@
-"""A player on each database who acts all the time, and one who signs in: for how long they weren't acknowledged."""
+"""Some players on each database who act all the time, and one who signs in: how long they weren't acknowledged."""
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator, Mapping
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 
@@ -17,7 +20,8 @@ from tests.support.client import Api, Signed, command_id
 PAUSE_SECONDS = 0.05
 REQUEST_SECONDS = 6.0
 """After which a retry is sent."""
-SIGN_UPS = 60
+PLAYERS_EACH = 3
+SIGN_UPS = 120
 SESSIONS = "sessions"
 """The beats of signing in."""
 
@@ -27,6 +31,8 @@ class Pulse:
 
     def __init__(self) -> None:
         self.beats: dict[str, list[float]] = {}
+        self.took: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+        """Of each database: when an action was acknowledged, and after how many seconds, with all its retries."""
         self.versions: dict[str, int] = {}
         self.seen_then_lost = 0
         self.ended = 0.0
@@ -36,21 +42,37 @@ class Pulse:
         beats = [since, *(beat for beat in self.beats[database] if beat > since), self.ended]
         return max(after - before for before, after in pairwise(beats))
 
-    def count(self, database: str, state: Mapping[str, int]) -> None:
-        """An answer with the player's state: versions never fall."""
-        self.seen_then_lost += state["version"] < self.versions.get(database, 0)
-        self.versions[database] = state["version"]
-        self.beats[database].append(time.monotonic())
+    def since(self, database: str, moment: float) -> int:
+        """How often it has acknowledged something since then."""
+        return len(self.beats[database]) - bisect_right(self.beats[database], moment)
+
+    def p99(self, database: str, since: float, until: float) -> float:
+        """Of the actions that were acknowledged meanwhile, in seconds."""
+        took = sorted(seconds for ended, seconds in self.took[database] if since < ended <= until)
+        return took[math.ceil(0.99 * len(took)) - 1]
+
+    def beat(self, database: str, began: float) -> None:
+        """An action that was sent first when it `began` is acknowledged."""
+        now = time.monotonic()
+        self.beats[database].append(now)
+        self.took[database].append((now, now - began))
+
+    def see(self, player: str, version: int) -> None:
+        """Versions never fall."""
+        self.seen_then_lost += version < self.versions.get(player, 0)
+        self.versions[player] = version
 
 
 @asynccontextmanager
 async def beating(url: str, settings: Settings) -> AsyncIterator[Pulse]:
-    """One player for each database of players acts while the block runs."""
+    """Players on each database of players act while the block runs."""
     pulse = Pulse()
     async with Api(url) as api:
-        players = await _one_each(api, settings)
+        players = await _some_each(api, settings)
         pulse.beats = {name: [time.monotonic()] for name in (*players, SESSIONS)}
-        tasks = [asyncio.create_task(_act(api, pulse, name, player)) for name, player in players.items()]
+        tasks = [
+            asyncio.create_task(_act(api, pulse, name, player)) for name, some in players.items() for player in some
+        ]
         tasks.append(asyncio.create_task(_sign_in(api, pulse, await api.sign_up())))
         try:
             yield pulse
@@ -59,13 +81,14 @@ async def beating(url: str, settings: Settings) -> AsyncIterator[Pulse]:
             await cancel_and_wait(tasks)
 
 
-async def _one_each(api: Api, settings: Settings) -> dict[str, Signed]:
+async def _some_each(api: Api, settings: Settings) -> Mapping[str, Sequence[Signed]]:
     owners = await _owners(settings)
-    wanted, players = set(owners.values()), dict[str, Signed]()
+    players: dict[str, list[Signed]] = {name: [] for name in owners.values()}
     for _ in range(SIGN_UPS):
         player = await api.sign_up()
-        players.setdefault(owners[slot_of(int(player.id))], player)
-        if set(players) == wanted:
+        some = players[owners[slot_of(int(player.id))]]
+        some += [player] if len(some) < PLAYERS_EACH else []
+        if all(len(some) == PLAYERS_EACH for some in players.values()):
             break
     return players
 
@@ -89,16 +112,15 @@ async def _act(api: Api, pulse: Pulse, database: str, player: Signed) -> None:
 
 async def _acknowledged(api: Api, pulse: Pulse, database: str, player: Signed) -> None:
     """One command, retried under its id until it is acknowledged or refused by a rule."""
-    key = command_id()
+    key, began = command_id(), time.monotonic()
     while True:
         with suppress(ClientError, OSError, TimeoutError):
             async with asyncio.timeout(REQUEST_SECONDS):
                 answer = await api.act(player, "rest", key=key)
             if answer.status == 200:
-                pulse.count(database, answer.body["player"])
-                return
-            if answer.status == 409:
-                pulse.beats[database].append(time.monotonic())
+                pulse.see(player.id, answer.body["player"]["version"])
+            if answer.status in (200, 409):
+                pulse.beat(database, began)
                 return
         await asyncio.sleep(PAUSE_SECONDS)
 

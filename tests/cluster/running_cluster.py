@@ -160,11 +160,13 @@ class RunningCluster(RunningUp):
 
     def child(self, words: str) -> int:
         """The pid of the process of `up` whose command matches."""
-        assert self.popen is not None
-        for pid in process_table.descendants(self.popen.pid):
-            if re.search(words, process_table.command_line(pid)):
-                return pid
-        raise AssertionError(f"no process of `up` matches {words}")
+        found = self.running(words)
+        assert found, f"no process of `up` matches {words}"
+        return found[0]
+
+    def running(self, words: str) -> list[int]:
+        """The pids of the processes of `up`, and of what these started, whose command matches."""
+        return [pid for pid in self._all() if re.search(words, process_table.command_line(pid))]
 
     def patroni(self, member: str) -> int:
         return self.child(rf"-m patroni .*postgres-{member}/patroni.json")

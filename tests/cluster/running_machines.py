@@ -57,8 +57,10 @@ databases = ["one", "two"]
 """
 
 
-def config(network: MachineNetwork) -> str:
-    addresses = ",".join(f"{machine.address}:{POSTGRES}" for machine in network.machines)
+def config(network: MachineNetwork, before: Sequence[str] = ()) -> str:
+    """The nodes ask the addresses `before` first."""
+    hosts = (*before, *(machine.address for machine in network.machines))
+    addresses = ",".join(f"{host}:{POSTGRES}" for host in hosts)
     filled = CONFIG.replace("ADDRESSES", addresses).replace("ROLE", ROLE)
     return filled.replace("PASSWORD", PASSWORD.get_secret_value())
 
@@ -106,12 +108,12 @@ class RunningMachines(RunningCluster):
     async def leader(self, database: str) -> str:
         return next(member.name for member in await self.members(database) if member.leads)
 
-    async def switch(self, database: str) -> None:
+    async def switch(self, database: str, to: str | None = None) -> None:
         leader = await self.leader(database)
         async with _asking() as session:
             await session.post(
                 f"http://{self.machine(leader).address}:{API}/switchover",
-                json={"leader": leader},
+                json={"leader": leader, **({} if to is None else {"candidate": to})},
                 headers={"Authorization": BasicLogin(API_USER, PASSWORD).header()},
                 timeout=aiohttp.ClientTimeout(60),
             )
@@ -250,14 +252,17 @@ def _member(found: dict[str, object]) -> MemberState:
 
 
 @contextmanager
-def three_machines() -> Iterator[RunningMachines]:
-    """With two nodes; nothing is started yet. Skips the test where machines or etcd can't be had."""
+def three_machines(*before: str) -> Iterator[RunningMachines]:
+    """With two nodes, which ask the addresses `before` first; nothing is started yet.
+
+    Skips the test where machines or etcd can't be had.
+    """
     require_etcd()
     with machines(3) as network:
         # What commands are forked from has to be on this network, too.
         WARM.end()
         try:
-            with made(RunningMachines, config(network), nodes=2) as run:
+            with made(RunningMachines, config(network, before), nodes=2) as run:
                 run.network = network
                 yield run
         finally:

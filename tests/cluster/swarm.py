@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,7 +58,8 @@ class Bots:
         async with self.command_line.running("bots.__main__", *words, *urls, "--json", "-") as command:
             if until is not None:
                 await until()
-                os.kill(command.pid, signal.SIGTERM)
+                with suppress(ProcessLookupError):  # they end by themselves where they find a fault: they say which
+                    os.kill(command.pid, signal.SIGTERM)
             async with asyncio.timeout(PROOF_SECONDS):
                 done = await command.end()
         return BotsOutput(done.code, done.errors, orjson.loads(done.out) if done.out else None)

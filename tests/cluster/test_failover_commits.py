@@ -21,6 +21,8 @@ where application_name = 'gameserver' and wait_event = 'SyncRep'
 WAITING = "select count(*) from pg_stat_activity where application_name = 'gameserver' and wait_event = 'SyncRep'"
 TABLES = ("players", "ledger", "outbox", "inbox", "scores")
 
+ALTERS_SECONDS = 8
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RunningCluster]:
@@ -103,12 +105,23 @@ async def altered_tables(cluster: RunningCluster, victim: str) -> None:
                     await asyncio.sleep(0.6)
 
 
+async def a_table_altered_for_long(cluster: RunningCluster, victim: str) -> None:
+    """Longer than a statement of the nodes may take, which are of before it, twice."""
+    async with cluster.superuser(victim) as connection:
+        for change in ("add column tried int default 1", "drop column tried"):
+            async with connection.transaction():
+                await connection.execute(f"alter table players {change}")
+                await asyncio.sleep(ALTERS_SECONDS)
+
+
 @pytest.mark.parametrize(
     ("harm", "victim", "most"),
     [
         (cancelled_waits_of_commits, OF_TWO, 60),
         (a_primary_that_restarts_without_its_standby_and_dies, OF_TWO, 120),
         (altered_tables, OF_THREE, 5),
+        (a_table_altered_for_long, OF_THREE, ALTERS_SECONDS + 5),
+        (a_table_altered_for_long, OF_TWO, ALTERS_SECONDS + 5),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )

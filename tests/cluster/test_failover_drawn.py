@@ -68,7 +68,9 @@ DRAWN: list[Harm] = [
 ]
 
 
-async def test_faults_of_machines_that_are_drawn_lose_and_double_nothing(cluster: RunningMachines, bots: Bots) -> None:
+async def test_faults_of_machines_that_are_drawn_lose_and_double_nothing(
+    cluster: RunningMachines, bots: Bots, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One after another for DURATION seconds, by SEED."""
     seed, end = int(os.environ.get("SEED", "1")), time.monotonic() + float(os.environ.get("DURATION", "120"))
     chance, count = Random(seed), 0
@@ -81,3 +83,5 @@ async def test_faults_of_machines_that_are_drawn_lose_and_double_nothing(cluster
             error.add_note(f"fault {count} by SEED={seed}: {harm.__name__}")
             raise
         assert "internal" not in row.errors, f"fault {count} by SEED={seed}: {harm.__name__}"
+    with capsys.disabled():
+        print(f"\n{count} faults drawn by SEED={seed}")  # noqa: T201

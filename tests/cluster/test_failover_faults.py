@@ -12,6 +12,7 @@ import pytest
 from gameserver.config.settings import REDIS_MASTER
 from gameserver.stack.processes import process_table
 from gameserver.stack.servers.sentinel import SentinelPlaces
+from gameserver.storage.postgres.locks import FENCES
 from tests.cluster.fault_table import (
     HANGS_SECONDS,
     OF_THREE,
@@ -23,8 +24,9 @@ from tests.cluster.fault_table import (
     measured,
     started_cluster,
 )
-from tests.cluster.running_cluster import RunningCluster, stopped, tell
+from tests.cluster.running_cluster import ELECTED_SECONDS, RunningCluster, stopped, tell
 from tests.cluster.swarm import Bots
+from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
 
@@ -101,6 +103,55 @@ async def two_failovers_in_ten_seconds(cluster: RunningCluster, victim: str) -> 
     second = await cluster.in_step(victim, not_led_by=first)
     tell(cluster.postgres(second), signal.SIGKILL)
     await cluster.in_step(victim)
+
+
+AHEAD = "select pg_logical_emit_message(true, 'ahead', repeat('x', 1 << 20)) from generate_series(1, 128)"
+"""Writes so many MB of log that changes nothing: more than what a stopped standby's line holds."""
+
+
+async def a_killed_leader_while_the_former_one_rewinds(cluster: RunningCluster, victim: str) -> None:
+    """The former one has log that no other has. What it is rewound by dies amid that, so that it begins anew."""
+    first = await cluster.leader(victim)
+    standbys = [member.name for member in await cluster.members(victim) if member.can_take_over]
+    patroni = cluster.patroni(first)
+    async with cluster.superuser(victim) as connection:
+        with stopped(*(pid for standby in standbys for pid in family(cluster.postgres(standby)))):
+            await connection.execute(AHEAD)
+            tell(cluster.postgres(first), signal.SIGKILL)
+    await wait_until(lambda: rewinds_of(patroni), ELECTED_SECONDS, f"{first} rewinds")
+    with stopped(*rewinds_of(patroni)):
+        second = await cluster.leader(victim)
+        assert rewinds_of(patroni), f"{first} has rewound before {second} could be killed"
+        tell(cluster.postgres(second), signal.SIGKILL)
+    await cluster.in_step(victim)
+
+
+def rewinds_of(patroni: int) -> list[int]:
+    """The processes that rewind what a Patroni cares for."""
+    return [pid for pid in process_table.descendants(patroni) if "pg_rewind" in process_table.command_line(pid)]
+
+
+BATCHES = """
+select pid, backend_xid::text as transaction from pg_stat_activity
+where application_name = 'gameserver' and backend_xid is not null
+and exists (
+    select from pg_locks held
+    where held.pid = pg_stat_activity.pid and held.locktype = 'advisory' and held.mode = 'ShareLock'
+    and held.granted and held.objid = $1
+)
+"""
+"""Transactions of players that are open: they hold players, and share the fence."""
+
+
+async def a_hanging_backend_of_the_primary(cluster: RunningCluster, victim: str) -> None:
+    """One that is amid a batch of players, whom it goes on holding: the others of its database play on."""
+    async with cluster.superuser(victim) as connection, asyncio.timeout(60):
+        while True:
+            for pid, transaction in await connection.fetch(BATCHES, FENCES["players"]):
+                with stopped(pid):
+                    if (pid, transaction) in map(tuple, await connection.fetch(BATCHES, FENCES["players"])):
+                        await asyncio.sleep(25)
+                        return
 
 
 async def one_killed_etcd(cluster: RunningCluster, victim: str) -> None:
@@ -182,6 +233,10 @@ LEASE, AWAY = 25, HANGS_SECONDS + 15
         (a_killed_standby, OF_TWO, 5),
         (a_killed_patroni_of_the_primary, OF_THREE, 2),
         (a_hanging_postmaster_of_the_primary, OF_THREE, HANGS_SECONDS),
+        (a_killed_leader_while_the_former_one_rewinds, OF_THREE, 30),
+        (a_killed_leader_while_the_former_one_rewinds, OF_TWO, 60),
+        (a_hanging_backend_of_the_primary, OF_THREE, 5),
+        (a_hanging_backend_of_the_primary, OF_TWO, 5),
         (a_hanging_standby, OF_THREE, 2),
         (a_hanging_standby, OF_TWO, 15),
         (one_killed_etcd, OF_THREE, 2),
@@ -202,12 +257,16 @@ DRAWN = [
     *((harm, victim) for harm in (a_planned_switchover, a_killed_primary, a_killed_standby) for victim in VICTIMS),
     *((harm, OF_THREE) for harm in (two_failovers_in_ten_seconds, a_killed_patroni_of_the_primary, a_hanging_standby)),
     *((harm, OF_THREE) for harm in (one_killed_etcd, all_of_etcd_killed)),
+    *((a_hanging_backend_of_the_primary, victim) for victim in VICTIMS),
+    *((a_killed_leader_while_the_former_one_rewinds, victim) for victim in (OF_THREE, OF_TWO)),
     *((harm, OF_TWO) for harm in (a_killed_redis_master, all_of_redis_and_sentinels_killed)),
 ]
 
 
 @pytest.mark.timeout(0)
-async def test_faults_that_are_drawn_lose_and_double_nothing(cluster: RunningCluster, bots: Bots) -> None:
+async def test_faults_that_are_drawn_lose_and_double_nothing(
+    cluster: RunningCluster, bots: Bots, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One after another for DURATION seconds, by SEED; the control database's servers are among the victims."""
     seed, end = int(os.environ.get("SEED", "1")), time.monotonic() + float(os.environ.get("DURATION", "120"))
     chance, faults = Random(seed), 0
@@ -219,3 +278,5 @@ async def test_faults_that_are_drawn_lose_and_double_nothing(cluster: RunningClu
         except AssertionError as error:
             error.add_note(f"fault {faults} by SEED={seed}: {harm.__name__} of {victim}")
             raise
+    with capsys.disabled():
+        print(f"\n{faults} faults drawn by SEED={seed}")  # noqa: T201

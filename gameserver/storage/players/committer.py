@@ -23,6 +23,8 @@ from gameserver.waiting import Bell
 
 SECOND_TRANSACTION = 64
 """Ready players that make a second transaction worth its cost; fewer wait for the one in flight and share the next."""
+HANGS_SECONDS = 0.5
+"""A transaction that takes longer may hang, as when a server's process is frozen: others don't wait for it any more."""
 BUSY_BATCH = 4
 """A batch of so many commands is probably followed by another one soon."""
 BEGUN_SECONDS = 0.05
@@ -81,6 +83,8 @@ class Committer:
         self._busy: set[int] = set()
         """Players with commands in flight, or locked by another transaction a moment ago."""
         self._queued = self._in_flight = 0
+        self._hanging: set[Link] = set()
+        """Where a transaction takes so long that it no longer counts as in flight."""
         self._idle: list[asyncio.Future[None]] = []
         """Workers that wait for work; the one that worked last has the warmest connection, and is woken first."""
         self._closed = False
@@ -145,12 +149,29 @@ class Committer:
                     # What is still ready may be worth a second worker.
                     self._signal()
                     began = time.monotonic()
-                    unanswered = await self._transactions.run(link, batch, lambda: self._goes_on(batch))
+                    unanswered = await self._carry_out(link, batch)
                     self._returning.note(len(self._busy) + len(self._ready), time.monotonic() - began)
                     self._put_back(batch, unanswered)
                 self._in_flight -= 1
         finally:
             await link.close()
+
+    async def _carry_out(self, link: Link, batch: Sequence[Pending]) -> list[Pending]:
+        """Returns what its transactions left unanswered."""
+        hangs = asyncio.get_running_loop().call_later(HANGS_SECONDS, self._hang, link)
+        try:
+            return await self._transactions.run(link, batch, lambda: self._goes_on(batch))
+        finally:
+            hangs.cancel()
+            if link in self._hanging:
+                self._hanging.remove(link)
+                self._in_flight += 1
+
+    def _hang(self, link: Link) -> None:
+        """What is ready doesn't wait for this link's transaction any more."""
+        self._hanging.add(link)
+        self._in_flight -= 1
+        self._signal()
 
     async def _turn(self, link: Link) -> None:
         """Waits until there is work for this worker, which then counts as in flight."""

@@ -150,6 +150,32 @@ async def test_commands_for_a_database_that_is_away_are_answered_when_the_node_s
     assert all(isinstance(task.exception(), Unavailable) for task in waiting)
 
 
+HANG = """
+create function hang() returns trigger language plpgsql as
+'begin if new.player_id = {player} then perform pg_advisory_xact_lock_shared(1); end if; return new; end';
+create trigger hang before insert on ledger for each row execute function hang();
+select pg_advisory_lock(1)
+"""
+HANGING = "select xact_start from pg_stat_activity where wait_event = 'advisory'"
+
+
+async def test_players_do_not_wait_for_a_transaction_of_another_player_that_hangs(servers: Servers, core: Core) -> None:
+    hangs, other = await enlist(core, database="one"), await enlist(core, database="one")
+    async with superuser(servers, core, "one") as holder:
+        await holder.execute(HANG.format(player=hangs.id))
+        outcome = asyncio.create_task(act(core, hangs.id))
+
+        async def began() -> object:
+            return await holder.fetchval(HANGING)
+
+        await wait_until(began, what="a transaction hangs")
+        since = await began()
+        assert (await act(core, other.id)).player.version == 2
+        assert await began() == since, "it was answered only when that transaction had been given up"
+        await holder.execute("select pg_advisory_unlock(1)")
+        assert (await outcome).player.version == 2
+
+
 async def test_a_sign_up_that_freezes_in_its_transaction_lets_go_of_the_fence_and_is_told_so(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,8 +85,9 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return {"uvloop": EndingLoop}
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of families of tests a part is run, unless they are asked for."""
+    """Of families of tests a part is run, unless they are asked for. After what `-k` chooses."""
     if families.MARK not in config.option.markexpr:
         items[:], left_out = families.drawn(items, config.getoption("randomly_seed", 0))
         config.hook.pytest_deselected(items=left_out)

@@ -93,16 +93,21 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
         await identity.end(erasures.accounts, player_id, by.command_id)
         traces = await _arrived(erasures, player_id, begun + ARRIVAL_SECONDS)
         await _require_counted(erasures)
-        history = await _own_history(erasures, player_id, traces, begun)
-        known = traces.names | history.names
+        history = ErasedHistory(traces.progress)
+        try:
+            await _erase_history(erasures, player_id, history, begun)
+        finally:
+            end.after = _unfinished(history.progress.erased)
+        known = traces.names | history.progress.names
         names = sorted({*known, *await erasures.records.names_of(player_id)})
         erased = await _erase(erasures, player_id, names, history, begun + OWN_SECONDS)
+        end.after = _unfinished(erased)
         elsewhere, (written, unsearched) = await asyncio.gather(
             erasures.erasure.elsewhere(player_id, names, begun + ALL_SECONDS),
             erasures.mentions.of(names, begun + ALL_SECONDS),
         )
         left = await _left(erasures, player_id, names, elsewhere, begun + LONGEST_SECONDS)
-        left["players"] += history.left
+        left["players"] += history.progress.left
         mentions = elsewhere.mentions | written
         receipt = ErasureReceipt(
             player_id,
@@ -151,6 +156,11 @@ def _recorded(receipt: ErasureReceipt) -> dict[str, object]:
     }
 
 
+def _unfinished(erased: dict[str, int]) -> dict[str, object]:
+    """What the audit log says of an erasure that goes no further."""
+    return {COMPLETE: False, "erased": erased}
+
+
 async def _arrived(erasures: Erasures, player_id: int, deadline: float) -> Traces:
     now = asyncio.get_running_loop().time
     while True:
@@ -169,18 +179,16 @@ async def _require_counted(erasures: Erasures) -> None:
         raise Unavailable("The player is deleted, but a season is being counted: send this again.", retry_after=5)
 
 
-async def _own_history(erasures: Erasures, player_id: int, traces: Traces, begun: float) -> ErasedHistory:
+async def _erase_history(erasures: Erasures, player_id: int, history: ErasedHistory, begun: float) -> None:
     """Raises Unavailable unless there is time for all that comes after it."""
 
     async def forget(letters: Sequence[ErasedLetter]) -> int:
         return await _forget_letters(erasures, player_id, letters)
 
-    own = OwnHistory(erasures.erasure.ledger, player_id, begun + LONG_LEDGER_SECONDS)
-    history = await own.erase(traces.progress, forget)
+    await OwnHistory(erasures.erasure.ledger, player_id, begun + LONG_LEDGER_SECONDS).erase(history, forget)
     if asyncio.get_running_loop().time() >= begun + LEDGER_SECONDS:
         problem = "The player's ledger is erased, but there is no time left for all else: send this again."
         raise Unavailable(problem, retry_after=1)
-    return history
 
 
 async def _erase(
@@ -189,7 +197,8 @@ async def _erase(
     claims = [await _free(erasures, player_id, key) for name in names for key in name_keys(name)]
     redis = [history.redis, *[await _forget_addresses(erasures, name) for name in names]]
     # From here on its names aren't known any more to one who repeats it.
-    rows = history.rows | await erasures.erasure.forget(player_id)
+    counted = history.progress.erased
+    rows = counted | await erasures.erasure.forget(player_id)
     redis += [
         await erasures.social.feeds.forget(player_id),
         await erasures.social.friends.forget(player_id),
@@ -201,8 +210,8 @@ async def _erase(
     redis.append(await _forget_letters(erasures, player_id, own.letters))
     return {
         "claims": sum(claims),
-        "letters": len({*history.letters, *own.letters}),
         **rows,
+        "letters": counted["letters"] + len({*own.letters} - history.letters),
         "standings": await erasures.records.forget_name(player_id),
         "notes": await erasures.notes.forget(player_id),
         "redis": sum(redis),

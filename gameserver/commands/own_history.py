@@ -19,13 +19,11 @@ ForgetLetters = Callable[[Sequence[ErasedLetter]], Awaitable[int]]
 
 @dataclass(slots=True)
 class ErasedHistory:
-    """What was erased this time, the names that were found up to now, and how many rows a search finds still."""
+    """How far this and earlier attempts have come, and the letters and keys of Redis that this one has erased."""
 
-    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(own_ledger.TABLES, 0))
+    progress: Progress
     letters: set[ErasedLetter] = field(default_factory=set)
     redis: int = 0
-    names: frozenset[str] = frozenset()
-    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +34,11 @@ class OwnHistory:
     player_id: int
     deadline: float
 
-    async def erase(self, progress: Progress, forget: ForgetLetters) -> ErasedHistory:
-        """Raises Unavailable when the time is over, with what was done until then kept."""
-        history = ErasedHistory()
+    async def erase(self, history: ErasedHistory, forget: ForgetLetters) -> None:
+        """Goes on with the history. Raises Unavailable when the time is over; what was done until then stays done."""
         while True:
             self._require_time()
+            progress = history.progress
             rows = await self.ledger.look(self.player_id, progress.after)
             if progress.searching:
                 then = _searched(progress, rows)
@@ -49,9 +47,9 @@ class OwnHistory:
             else:
                 then = progress._replace(searching=True, after=FIRST)
             if progress.searching and len(rows) < own_ledger.ROWS:
-                history.names, history.left = then.names, then.left
-                return history
-            progress = await self._advanced(progress, then, history)
+                history.progress = then
+                return
+            history.progress = await self.ledger.advance(self.player_id, progress, then)
 
     async def foresee(self, progress: Progress) -> tuple[frozenset[str], int, bool]:
         """The names and the number of letters that would be erased, and whether these are all."""
@@ -78,12 +76,6 @@ class OwnHistory:
             done.append(row)
         return done
 
-    async def _advanced(self, progress: Progress, then: Progress, history: ErasedHistory) -> Progress:
-        then, erased = await self.ledger.advance(self.player_id, progress, then)
-        for table, count in erased.items():
-            history.rows[table] += count
-        return then
-
     def _is_over(self) -> bool:
         return asyncio.get_running_loop().time() >= self.deadline
 
@@ -96,7 +88,9 @@ class OwnHistory:
 def _erased(progress: Progress, rows: Sequence[OwnRow]) -> Progress:
     if not rows:
         return progress
-    return progress._replace(after=rows[-1].command_id, names=progress.names.union(*(row.names for row in rows)))
+    names = progress.names.union(*(row.names for row in rows))
+    letters = progress.letters + len({letter for row in rows for letter in row.letters})
+    return progress._replace(after=rows[-1].command_id, names=names, letters=letters)
 
 
 def _searched(progress: Progress, rows: Sequence[OwnRow]) -> Progress:

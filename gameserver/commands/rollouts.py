@@ -16,11 +16,11 @@ import orjson
 from gameserver.commands import game_names
 from gameserver.commands.accounts import Policy
 from gameserver.commands.corrections import ChangedBy
-from gameserver.commands.rulebooks import Library, require_loaded, text_of
+from gameserver.commands.rulebooks import Library, as_stored, parsed_or_none, require_loaded, text_of
 from gameserver.rules.differences import RuleChange, differences
 from gameserver.rules.editions import FIRST, RulesInForce
 from gameserver.rules.errors import BadInput, CommandMismatch, Conflict, DatabaseUnavailable, FieldProblem
-from gameserver.rules.game import Game, GameFault
+from gameserver.rules.game import GameFault
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.operators.audit_log import AuditQuestion
@@ -59,6 +59,7 @@ class Rollouts:
 
 
 IN_FORCE = "This rulebook is in force already."
+UNREADABLE = "this node's version can't read the rules in force: ask a newer one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,10 @@ async def preview(rollouts: Rollouts, game: Mapping[str, Any], at: When | None =
     except GameFault as fault:
         return RolloutPlan(edition, number, (), fault.problems)
     present = await rollouts.library.mapping(number)
-    problems = list(await game_names.needed(rollouts.names, Game.parse(present), wanted.game))
-    if not (changes := differences(present, _as_stored(game))):
+    if (replaced := parsed_or_none(present)) is None:
+        return RolloutPlan(edition, number, (), [UNREADABLE])
+    problems = list(await game_names.needed(rollouts.names, replaced, wanted.game))
+    if not (changes := differences(present, as_stored(game))):
         problems.append(IN_FORCE)
     if isinstance(at, datetime) and at <= rollouts.policy.now():
         problems.append("Its moment has come already.")
@@ -285,11 +288,6 @@ async def _in_force(rollouts: Rollouts) -> tuple[int, int]:
     number = rollouts.rules.rulebook.number  # nothing was published, so each node goes by the game.toml of its start
     assert number is not None
     return FIRST, number
-
-
-def _as_stored(game: Mapping[str, Any]) -> Mapping[str, Any]:
-    stored: Mapping[str, Any] = orjson.loads(text_of(game))
-    return stored
 
 
 def _stepped(order: RuleOrder, state: str) -> RuleOrder:

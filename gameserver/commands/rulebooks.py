@@ -79,6 +79,20 @@ def text_of(mapping: Mapping[str, Any]) -> str:
     return orjson.dumps(mapping, option=orjson.OPT_SORT_KEYS).decode()
 
 
+def as_stored(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A content of game.toml as the control database gives it back."""
+    stored: Mapping[str, Any] = orjson.loads(text_of(mapping))
+    return stored
+
+
+def parsed_or_none(mapping: Mapping[str, Any]) -> Game | None:
+    """The game of a stored rulebook; None if this version can't read it, as one that a later version has stored."""
+    try:
+        return Game.parse(mapping)
+    except GameFault:
+        return None
+
+
 def require_loaded(mapping: Mapping[str, Any]) -> None:
     """Raises GameFault for every rule whose module this process hasn't loaded."""
     problems = []

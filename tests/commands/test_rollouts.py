@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from gameserver.app import Core
 from gameserver.commands import game_texts, rollouts
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.rollouts import Rollouts
+from gameserver.commands.rulebooks import Library
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import (
     BadInput,
@@ -118,6 +119,27 @@ async def test_a_node_without_the_edition_in_force_publishes_what_follows_it(cor
     await passed(core, found)
     with pytest.raises(Conflict, match="in force already"):
         await published(core, text)
+
+
+async def test_a_node_that_cant_read_the_rules_in_force_says_so_and_publishes_nothing(
+    core: Core, other: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of an earlier version amid an upgrade."""
+    first, context = await published(other), core.commands.rollouts
+    await passed(core, first)
+    mapping = Library.mapping
+
+    async def of_a_later_version(self: Library, number: int) -> Mapping[str, Any]:
+        return {**await mapping(self, number), **({"weather": {}} if number == first.rulebook else {})}
+
+    monkeypatch.setattr(Library, "mapping", of_a_later_version)
+    plan = await rollouts.preview(context, read(EASIER.replace("exp = 6\n", "exp = 7\n")))
+    assert (plan.edition, plan.present, plan.differences) == (first.edition, first.rulebook, ())
+    assert plan.problems == ["this node's version can't read the rules in force: ask a newer one"]
+    with pytest.raises(BadInput) as refused:
+        await published(core, EASIER.replace("exp = 6\n", "exp = 7\n"))
+    assert [problem.problem for problem in refused.value.errors] == plan.problems
+    assert (await context.orders.newest(1))[0].command_id == first.command_id
 
 
 async def test_what_was_decided_before_is_answered_so_where_the_rules_are_missing(core: Core, other: Core) -> None:

@@ -6,7 +6,7 @@ the transaction that erases the rows which had them: a name isn't lost before th
 a list, which the data of rules never is. Two erasures of one player don't go on beside each other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -42,14 +42,23 @@ class OwnRow(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Rows up to the command id `after` are erased or, `searching`, searched since; `left` of these still speak."""
+    """Rows up to the command id `after` are erased or, `searching`, searched since; `left` of these still speak.
+
+    `letters` and `rows`, of each of TABLES, were erased since the beginning, over all attempts.
+    """
 
     searching: bool = False
     after: str = FIRST
     left: int = 0
     names: frozenset[str] = frozenset()
+    letters: int = 0
+    rows: Sequence[int] = (0,) * len(TABLES)
     stored: str | None = None
     """What the player's row has, as text."""
+
+    @property
+    def erased(self) -> dict[str, int]:
+        return {"letters": self.letters, **dict(zip(TABLES, self.rows, strict=True))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +77,43 @@ class OwnLedger:
 
         return await on_owner(self._slots, player_id, work, reads=True)
 
-    async def advance(self, player_id: int, now: Progress, then: Progress) -> tuple[Progress, Mapping[str, int]]:
-        """Erases the rows between, unless the former progress was `searching`; how many of each table.
+    async def advance(self, player_id: int, now: Progress, then: Progress) -> Progress:
+        """Erases the rows between, unless the former progress was `searching`, and counts them.
 
         Raises Unavailable if another erasure of the player has gone on meanwhile.
         """
-        stored = orjson.dumps([then.searching, then.after, then.left, sorted(then.names)]).decode()
         named = _named(player_id)
+        piece = {**named, "after": now.after, "last": then.after}
 
-        async def work(connection: AsyncConnection) -> dict[str, int]:
+        async def work(connection: AsyncConnection) -> Progress:
             await one_by_one(connection)
             await connection.execute(BETWEEN_COPIES)
+            reached = then
+            if not now.searching:
+                erased = [(await connection.execute(SQL[table], piece)).rowcount for table in TABLES]
+                reached = then._replace(rows=[sum(both) for both in zip(now.rows, erased, strict=True)])
+            stored = _text(reached)
             taken = await connection.execute(SQL["advance"], {**named, "progress": stored, "former": now.stored})
             if not taken.rowcount:
                 raise Unavailable("Another erasure of the player is under way: send this again.", retry_after=5)
-            if now.searching:
-                return {}
-            piece = {**named, "after": now.after, "last": then.after}
-            return {table: (await connection.execute(SQL[table], piece)).rowcount for table in TABLES}
+            return reached._replace(stored=stored)
 
-        erased = await on_owner(self._slots, player_id, work)
-        return then._replace(stored=stored), erased
+        return await on_owner(self._slots, player_id, work)
+
+
+def _text(progress: Progress) -> str:
+    names = sorted(progress.names)
+    return orjson.dumps(
+        [progress.searching, progress.after, progress.left, names, progress.letters, *progress.rows]
+    ).decode()
 
 
 def read(stored: str | None) -> Progress:
     """What an erasure has left in the player's row; none has begun if that is what rules remembered."""
     if stored is None or not stored.startswith("["):
         return Progress(stored=stored)
-    searching, after, left, names = orjson.loads(stored)
-    return Progress(searching, after, left, frozenset(names), stored)
+    searching, after, left, names, letters, *rows = orjson.loads(stored)
+    return Progress(searching, after, left, frozenset(names), letters, rows, stored)
 
 
 def _row(row: Any) -> OwnRow:

@@ -89,10 +89,10 @@ returning 1
 
 -- name: settle
 -- $1 id, $2 who is under way, $3 those of them whose letters haven't ended, $4 how many letters arrived, $5 how many were
--- refused for good.
+-- refused for good. What waits goes on waiting since the moment at which it began to.
 update campaigns set pending = nullif($3::bigint[], '{}'), slot = next_slot, after = next_after,
                      arrived = arrived + $4, refused = refused + $5,
-                     changed_at = case when $4 + $5 > 0 then clock_timestamp() else changed_at end
+                     changed_at = case when $4 + $5 > 0 and state <> 'waiting' then clock_timestamp() else changed_at end
 where id = $1::uuid and pending = $2::bigint[]
 returning 1
 

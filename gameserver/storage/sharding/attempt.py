@@ -114,6 +114,8 @@ class Attempt:
                 await self._lease.note(problem)
                 noted = True
             await asyncio.sleep(LOOK_SECONDS)
+        if noted or self._lease.move.waits_its_turn:
+            await self._lease.advance(self._lease.move.step, problem=None)
 
     async def _begin_copy(self) -> None:
         if self._lease.cancelled:

@@ -53,6 +53,20 @@ async def test_a_notice_to_one_player_waits_for_it(redis: Redis, seen: Seen) -> 
     assert await redis.pttl("gs:pushes:{7}") <= STREAM_MS
 
 
+async def test_a_waiting_notice_stays_for_hello_if_the_stream_is_caught_up_before_that(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    await pushes.add_notice({"text": "to all, before"})
+    await pushes.load_notices()
+    await pushes.keep(7, "notice", {"text": "hello"})
+    # A socket that has been admitted is caught up while its hello is on its way.
+    await pushes.catch_up([(7, Seen())])
+    await pushes.catch_up([(7, Seen())])
+    opened = await pushes.open(7, Seen())
+    assert (opened.resumed, opened.before_missed) == (False, 0)
+    assert [(push.seq, push.data["text"]) for push in opened.missed] == [(1, "hello")]
+    assert (await pushes.open(7, Seen())).missed == []
+
+
 async def test_a_waiting_notice_that_a_node_of_an_older_version_passed_over_is_no_gap_for_its_client(
     redis: Redis,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Whom a campaign writes to: everyone once, also from slots that are read later."""
+"""Whom a campaign writes to: everyone once, also from slots that are read later; and how long it waits."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -8,13 +8,14 @@ from itertools import chain
 import pytest
 
 from gameserver.app import Core
+from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.ids import slot_of
 from gameserver.storage.operators import recipients
 from gameserver.storage.operators.campaigns import CampaignRecord
 from gameserver.storage.operators.questions import EVERYONE
 from tests.support.client import command_id
-from tests.support.deployment import enlist_many, move_slot, owner
+from tests.support.deployment import connected, enlist_many, move_slot, owner
 from tests.support.servers import SLOTS
 
 
@@ -77,3 +78,20 @@ async def test_a_database_whose_letters_wait_isnt_read_until_they_have_ended(cor
         record, players = await turn(core, record)
         found += players
     assert found == [here.id, away.id]
+
+
+@pytest.mark.parametrize(("state", "moves_on"), [("waiting", False), ("running", True)])
+async def test_letters_that_arrive_while_a_campaign_waits_give_no_more_time_to_agree(
+    core: Core, settings: Settings, state: str, *, moves_on: bool
+) -> None:
+    """Its last page of before may be under way still, as to a database that was away."""
+    records, new = core.commands.campaigns.records, replace(campaign(), state=state)
+    await records.insert(new)
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute("update campaigns set pending = '{7, 8}', changed_at = changed_at - interval '6 days'")
+    before = await records.find(new.id)
+    assert await records.settle(new.id, [7, 8], [8], 1, 0)
+    after = await records.find(new.id)
+    assert before is not None
+    assert after is not None
+    assert (after.arrived, after.pending, after.changed_at > before.changed_at) == (1, [8], moves_on)

@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from gameserver.app import Core
 from gameserver.commands import sharding
@@ -20,6 +22,7 @@ from gameserver.storage.sharding.copying import Copy, CopyProgress
 from gameserver.storage.sharding.cutover import CutoverDelayed
 from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep, Step
 from gameserver.upkeep import takeover
+from gameserver.upkeep.open_moves import OpenMoves
 from gameserver.waiting import cancel_and_wait
 from tests.storage.sharding import moving
 from tests.support.client import command_id
@@ -149,6 +152,49 @@ async def test_a_move_that_waits_for_another_ones_copy_can_be_cancelled(
     finally:
         await cancel_and_wait(tasks)
     assert await slots_at(core, [first, second]) == {SlotStep.KEPT}
+    await moving.assert_settled(core)
+
+
+async def test_a_move_that_goes_on_with_its_copy_after_its_turn_came_waits_for_nothing_and_ages(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await ordered(core, 2)
+    moves, tasks, looks, now = core.sharding.moves, list[asyncio.Task[None]](), Counter[str](), 0.0
+    figures = OpenMoves(core.sharding, lambda: now)
+
+    async def is_never_ready(self: Copy, *_: object) -> CopyProgress:
+        looks[self.name] += 1
+        return CopyProgress(0, 1, ready=False, errors=0)
+
+    async def begin(move_id: int) -> None:
+        before = looks.total()
+        tasks.append(asyncio.create_task(sharding.carry_out(core.sharding, [move_id], lambda _: None)))
+        await wait_until(lambda: looks.total() > before, moving.STANDSTILL_SECONDS, f"move {move_id} copies")
+
+    async def first_waits() -> bool:
+        return (await moves.find(first)).waits_its_turn
+
+    monkeypatch.setattr(Copy, "copied", is_never_ready)
+    try:
+        await begin(first)
+        await cancel_and_wait([tasks.pop()])
+        await begin(second)
+        tasks.append(asyncio.create_task(sharding.carry_out(core.sharding, [first], lambda _: None)))
+        await wait_until(first_waits, moving.STANDSTILL_SECONDS, "the first waits amid its copy")
+        await moves.cancel(second)
+        await asyncio.wait_for(tasks.pop(0), moving.STANDSTILL_SECONDS)
+        before = looks.total()
+        await wait_until(lambda: looks.total() > before, moving.STANDSTILL_SECONDS, "the first copies again")
+        found = await moves.find(first)
+        assert (found.step, found.problem) == (Step.COPYING, None)
+        figures.show([found], {})
+        now = 700.0
+        figures.show([await moves.find(first)], {})
+        assert REGISTRY.get_sample_value("gameserver_move_progress_age_seconds") == 700
+        await moves.cancel(first)
+        await asyncio.wait_for(tasks.pop(), moving.STANDSTILL_SECONDS)
+    finally:
+        await cancel_and_wait(tasks)
     await moving.assert_settled(core)
 
 

@@ -290,7 +290,13 @@ async def test_an_erasure_of_a_long_ledger_goes_on_where_it_was(
     receipt = answer.body
     assert (receipt["complete"], receipt["names"], receipt["unsearched"]) == (True, 2, []), receipt
     assert receipt["mentions"] == {"inbox": 1, "ledger": 2}, "names of rows that were erased before are known still"
-    assert receipt["erased"]["ledger"] < 10, "what was erased before isn't erased again"
+    counts = {what: receipt["erased"][what] for what in ("ledger", "ledger_kept", "letters")}
+    assert counts == {"ledger": 11, "ledger_kept": 0, "letters": 4}, "all of it, and none of it twice"
+    entries = (await api.admin("audit", target=who.id, action="erase")).body["entries"][::-1]
+    assert [entry["after"]["complete"] for entry in entries] == [False] * len(waits) + [True]
+    rows = [entry["after"]["erased"]["ledger"] for entry in entries]
+    assert (rows, rows[-1]) == (sorted(rows), 11)
+    assert any(rows[:-1]), "what an attempt has erased is in the audit log, however it ended"
     assert await found(node, "xanadu", "abracadab") == []
 
 

@@ -267,6 +267,8 @@ async def test_boards_that_dont_answer_hold_up_no_receipt(
     async with asyncio.timeout(20):
         receipt = await change(api, "POST", who, "/erasure")
     assert receipt.status == status, receipt.body
+    after = (await api.admin("audit", target=who.id, action="erase")).body["entries"][0]["after"]
+    assert (after["complete"], after["erased"]["players"]) == (False, 1), "what was erased is in the audit log"
     if status == 200:
         assert (receipt.body["complete"], receipt.body["left"]["boards"]) == (False, 2)
 

@@ -22,7 +22,7 @@ for _ = 1, most do
   redis.call('LTRIM', tail, 1, -1)
 end
 
--- A client that knows a stream has had the notices of its time, so a stream that Redis has lost begins without them.
+-- A client that knows a stream has had the notices of its time: what is stored now came after Redis lost both, and joins.
 if redis.call('HSETNX', stream, 'stream', name) == 1 then
   -- What may be left of a stream that Redis has evicted has numbers of that one.
   redis.call('UNLINK', tail)
@@ -30,9 +30,12 @@ if redis.call('HSETNX', stream, 'stream', name) == 1 then
 end
 
 -- A stream that began with a push to a player that wasn't connected: no client can know it, so the first one that comes
--- gets what waits in it. Notices to all don't wait for it there: one that says hello anew begins without them.
-local is_first = redis.call('HDEL', stream, 'unopened') == 1 and redis.call('HGET', stream, 'stream') ~= known
-if is_first and is_whole == '0' then redis.call('HSET', stream, 'notice', newest) end
+-- gets what waits in it. Notices to all don't wait for it there: one that says hello anew begins without them. A socket
+-- that is caught up before its hello leaves what waits to that.
+local is_first = redis.call('HEXISTS', stream, 'unopened') == 1 and redis.call('HGET', stream, 'stream') ~= known
+local is_before_hello = is_whole == '1' and known == ''
+if not is_before_hello then redis.call('HDEL', stream, 'unopened') end
+if is_first and (is_whole == '0' or known == '') then redis.call('HSET', stream, 'notice', newest) end
 
 -- Notices that the stream doesn't have yet join it.
 local last = tonumber(redis.call('HGET', stream, 'notice'))

@@ -45,12 +45,16 @@ async def test_a_notice_to_one_player_waits_for_it(redis: Redis, seen: Seen) -> 
     opened = await pushes.open(7, seen)
     assert (opened.resumed, opened.before_missed) == (False, 0)
     assert [(push.seq, push.data["text"]) for push in opened.missed] == [(1, "hello")]
-    # Whoever comes next begins from now, as with any stream; a client that lost its connection resumes.
+    # The answer may have been lost: until a client shows that it got it, whoever comes next gets it, too.
     another = await pushes.open(7, seen)
-    assert (another.resumed, another.seq, another.missed) == (False, 1, [])
+    assert (another.resumed, another.before_missed, len(another.missed)) == (False, 0, 1)
+    assert min([await redis.pttl(f"gs:{kind}:{{7}}") for kind in ("stream", "pushes")]) > STREAM_MS
     again = await pushes.open(7, Seen(opened.stream, 0))
     assert (again.resumed, len(again.missed)) == (True, 1)
     assert await redis.pttl("gs:pushes:{7}") <= STREAM_MS
+    # From then on one that doesn't resume begins from now, as with any stream.
+    later = await pushes.open(7, seen)
+    assert (later.resumed, later.seq, later.missed) == (False, 1, [])
 
 
 async def test_a_waiting_notice_stays_for_hello_if_the_stream_is_caught_up_before_that(redis: Redis) -> None:
@@ -64,6 +68,7 @@ async def test_a_waiting_notice_stays_for_hello_if_the_stream_is_caught_up_befor
     opened = await pushes.open(7, Seen())
     assert (opened.resumed, opened.before_missed) == (False, 0)
     assert [(push.seq, push.data["text"]) for push in opened.missed] == [(1, "hello")]
+    await pushes.catch_up([(7, Seen(opened.stream, 1))])
     assert (await pushes.open(7, Seen())).missed == []
 
 

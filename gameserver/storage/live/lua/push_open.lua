@@ -29,12 +29,13 @@ if redis.call('HSETNX', stream, 'stream', name) == 1 then
   redis.call('HSET', stream, 'seq', 0, 'notice', known == '' and newest or 0)
 end
 
--- A stream that began with a push to a player that wasn't connected: no client can know it, so the first one that comes
--- gets what waits in it. Notices to all don't wait for it there: one that says hello anew begins without them. A socket
--- that is caught up before its hello leaves what waits to that.
-local is_first = redis.call('HEXISTS', stream, 'unopened') == 1 and redis.call('HGET', stream, 'stream') ~= known
-local is_before_hello = is_whole == '1' and known == ''
-if not is_before_hello then redis.call('HDEL', stream, 'unopened') end
+-- A stream that began with a push to a player that wasn't connected: no client can know it, so those that come get what
+-- waits in it, until one shows that it was told of the stream: the answer to a hello may be lost. Notices to all don't
+-- wait for it there: one that says hello anew begins without them. Sockets that are caught up before their hello leave
+-- what waits to that.
+local is_told = redis.call('HGET', stream, 'stream') == known
+if is_told then redis.call('HDEL', stream, 'unopened') end
+local is_first = redis.call('HEXISTS', stream, 'unopened') == 1
 if is_first and (is_whole == '0' or known == '') then redis.call('HSET', stream, 'notice', newest) end
 
 -- Notices that the stream doesn't have yet join it.
@@ -47,8 +48,9 @@ for at = 1, #notices, 2 do
   end
 end
 trimmed()
-redis.call('PEXPIRE', stream, lifetime_ms)
-redis.call('PEXPIRE', tail, lifetime_ms)
+for _, key in ipairs({ stream, tail }) do
+  if not is_first or redis.call('PTTL', key) < tonumber(lifetime_ms) then redis.call('PEXPIRE', key, lifetime_ms) end
+end
 
 -- Another stream, a number from the future, or one before what the tail has lost: something is missing. As long as no
 -- sender's letter was skipped, numbers have no gaps, and the first in the tail says what was lost.

@@ -88,7 +88,7 @@ async def _promises(settings: Settings, database: Database, connection: asyncpg.
 
 
 async def _tables(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
-    faults = await provision.faults_of_tables(database, connection)
+    faults = await provision.faults_of_tables(settings, database, connection)
     for fault in faults:
         if "this code needs" in fault:
             examined.fail(fault, "run `gameserver migrate`")

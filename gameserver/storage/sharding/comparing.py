@@ -20,6 +20,7 @@ from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.sharding import identity, lineage
+from gameserver.storage.sharding.identity import Deployment
 from gameserver.storage.sharding.judging import NEVER, Circumstances, MovingSlot, Ownership, SlotView
 from gameserver.storage.sharding.move import SlotStep, Step
 from gameserver.storage.sharding.records import LEASE
@@ -115,7 +116,7 @@ async def compare(
     # A control database that went back may have forgotten that a database joined.
     forgetful = bool(unseen or await lineage.stale(control, ["control"]))
     groups = await _members(control, databases, name, everyone=forgetful)
-    deployment = next((own.deployment for own in await identity.read(control)), None)
+    deployment = Deployment(name, await identity.read(control))
     async with control.transaction():
         if takes_moves:
             await control.execute(_TAKE_MOVES, MOVER, LEASE)
@@ -168,7 +169,7 @@ async def _ask(
     groups: Iterable[str] | None,
     takes_moves: bool,  # noqa: FBT001
     connection: DriverConnection | None,
-    deployment: str | None,
+    deployment: Deployment,
 ) -> Compared | str:
     """What the database has of these groups, or of all whose tables are there; a sentence if it can't be asked, or is
     another one.
@@ -180,7 +181,7 @@ async def _ask(
             # One that has just refused a connection is there; and where all have to be seen, all are waited for.
             patient = database.estranged or groups is None
             connection = await _connected(stack, database, None if patient else ANSWER_SECONDS)
-        if wrong := identity.mismatch(database.name, await identity.read(connection), deployment):
+        if wrong := deployment.mismatch(database, await identity.read(connection)):
             database.dialer.forget()
             return f"{wrong}."
         present = await lineage.present(connection)

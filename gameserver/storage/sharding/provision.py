@@ -123,18 +123,18 @@ async def faults_of(settings: Settings, database: Database, connection: asyncpg.
     """What makes the database of this connection unfit for nodes. Raises what the driver does."""
     if (old := versions.fault(connection, database.name)) is not None:
         return [old]
-    faults = await faults_of_tables(database, connection)
+    faults = await faults_of_tables(settings, database, connection)
     held = await durability.read(connection)
     if held.overridden:
         log.info("synchronous_commit is off and overridden", database=database.name, off_by=held.overridden)
     return [*faults, *broken_promises(settings, database, held)]
 
 
-async def faults_of_tables(database: Database, connection: asyncpg.Connection) -> Sequence[str]:
+async def faults_of_tables(settings: Settings, database: Database, connection: asyncpg.Connection) -> Sequence[str]:
     """That the tables are those of another database, or else what they lack. Raises what the driver does."""
     faults = await migrations.faults(connection, database.name, database.groups)
     said = await identity.read(connection, None if faults else database.groups)
-    wrong = identity.mismatch(database.name, said, None)
+    wrong = identity.mismatch(database.name, said, None, settings.control.database)
     return faults if wrong is None else [wrong]
 
 

@@ -55,8 +55,9 @@ class ControlRecords:
 async def recognized(control: Database, others: Iterable[Database], joining: str | None = None) -> str:
     """The id of the deployment that these databases are, or are to be; those that are away are left out.
 
-    `joining` is one that may have been another one's before, if it owns no slot now. Raises OutdatedDatabase, with what
-    to do, where an address leads to another database than it should; DatabaseUnavailable for the control database.
+    `joining` is one that may have been another one's before, if it owns no slot and the map gives its name none. Raises
+    OutdatedDatabase, with what to do, where an address leads to another database than it should; DatabaseUnavailable
+    for the control database.
     """
     asked = [each for each in {each.name: each for each in others}.values() if each is not control]
     answers = await asyncio.gather(*(_asked(each, _found) for each in asked), return_exceptions=True)
@@ -67,7 +68,11 @@ async def recognized(control: Database, others: Iterable[Database], joining: str
             found[database.name] = answer
         elif not isinstance(answer, DatabaseUnavailable):
             raise answer
-    if joining in found and joining != control.name and not any(found[joining].owned.values()):
+    if (
+        joining in found
+        and joining not in {control.name, *recorded.owners.values()}
+        and not any(found[joining].owned.values())
+    ):
         found[joining] = replace(found[joining], identities=())
     if faults := faults_of(control.name, found, recorded):
         raise OutdatedDatabase(f"{'; '.join(faults)}.")
@@ -96,15 +101,17 @@ async def settled(control: Database, deployment: str) -> str:
 
 
 async def tell(database: Database, groups: Iterable[str], deployment: str, *, anew: bool = False) -> None:
-    """Tells a database of whose deployment these groups are; `anew` if they may have been another one's.
+    """Tells a database of whose deployment these groups are; `anew` if it may have been another one's, then all that
+    it has.
 
     Raises DatabaseUnavailable.
     """
     with translated(database.name):
         connection = await database.connect_unjudged({})
         try:
-            for group in groups:
-                await identity.stamp(connection, group, DatabaseIdentity(deployment, database.name), anew=anew)
+            async with connection.transaction():
+                for group in sorted({*groups, *(await identity.present(connection) if anew else ())}):
+                    await identity.stamp(connection, DatabaseIdentity(group, deployment, database.name), anew=anew)
         finally:
             connection.terminate()
 
@@ -147,7 +154,7 @@ async def _recorded(connection: asyncpg.Connection) -> ControlRecords:
 def faults_of(control: str, found: Mapping[str, FoundDatabase], recorded: ControlRecords) -> list[str]:
     """Why these addresses can't be those of a deployment; without anything that the first finding explains."""
     deployment = _deployment(found, recorded)
-    wrong = [identity.mismatch(name, each.identities, deployment) for name, each in found.items()]
+    wrong = [identity.mismatch(name, each.identities, deployment, control) for name, each in found.items()]
     for sentences in (_doubles(found), [sentence for sentence in wrong if sentence is not None]):
         if sentences:
             return sentences
@@ -193,9 +200,10 @@ def _unlike(name: str, found: FoundDatabase, recorded: ControlRecords) -> str | 
         whose = f"which the map gives to {others}" if others else "which the map doesn't have"
         slots = ranges.shown([slot for of, slot in owned if of == group])
         return f"what is at the address of {name} owns the slots {slots} of {group}, {whose}: correct the URL of {name}"
-    if its and not found.owned and name in recorded.seen:
+    if its and not owned and name in recorded.seen:
+        lacks = "owns no slot" if found.owned else "has no tables"
         return (
-            f"what is at the address of {name} has no tables, and the map gives {name} {len(its)} slots: correct its "
+            f"what is at the address of {name} {lacks}, and the map gives {name} {len(its)} slots: correct its "
             f"URL, or restore it (if all that it had is lost for good, delete {name} from the table primaries)"
         )
     return None

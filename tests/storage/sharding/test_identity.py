@@ -13,6 +13,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.admission import admit
+from gameserver.storage.tables.groups import accounts, players
 from gameserver.storage.tables.migrations import OutdatedDatabase
 from tests.support.deployment import connected, enlist, working
 from tests.support.servers import NAMES, SLOTS, Servers, database_of
@@ -120,11 +121,14 @@ async def test_a_node_doesnt_start_with_a_wrong_address_and_says_which(
 
 
 async def reconcile(settings: Settings) -> None:
+    """As a node does after any failover; fails if a database is taken for absent."""
     databases = provision.open_databases(settings, patient=True)
     try:
-        await provision.reconciler_of(settings, databases).insist(force=True)
+        done = await provision.reconciler_of(settings, databases).insist(force=True)
     finally:
         await databases.close()
+    assert done is not None
+    assert done.absent == {}
 
 
 @pytest.mark.parametrize("knows", [True, False], ids=["known", "of an earlier version"])
@@ -140,7 +144,8 @@ async def test_two_databases_that_have_only_players_arent_taken_for_each_other(
     played = {"two": urls["two"], "three": third}
     before = await state(played)
     if knows:
-        await reconcile(wrong)  # as a node does after any failover
+        with pytest.raises(AssertionError, match="at the address of"):
+            await reconcile(wrong)
         assert await state(played) == before
     else:
         await forget(urls, *GROUPS)
@@ -193,13 +198,109 @@ async def test_no_database_is_added_that_owns_slots_under_another_name(
     assert await state(urls_of(other)) == before
 
 
+SLOTLESS = "update accounts_owned_slots set owned = false; update players_owned_slots set owned = false"
+
+
+@pytest.mark.parametrize("was", ["a member", "a deployment"])
 async def test_a_database_that_owns_nothing_any_more_is_added_under_another_name(
-    settings: Settings, third: SecretStr
+    settings: Settings, third: SecretStr, was: str
 ) -> None:
-    for name in ("more", "other"):
-        adding = led(settings, {**urls_of(settings), name: third})
-        await admit(adding, name, None, ["players"])
-        async with connected(third) as connection:
-            assert await connection.fetchval("select name from players_identity") == name
+    adding = led(settings, {**urls_of(settings), "more": third})
+    if was == "a member":
+        await admit(adding, "more", None, ["accounts", "players"])
         async with connected(settings.database_url("one")) as connection:
-            await connection.execute("delete from members where database = $1", name)
+            await connection.execute("delete from members where database = 'more'")
+    else:
+        alone = GroupSettings(databases=("more",), slots=SLOTS)
+        former = led(settings, {"more": third}, "more")
+        await provision.migrate(former.model_copy(update={"groups": {"accounts": alone, "players": alone}}))
+        async with connected(third) as connection:
+            await connection.execute(SLOTLESS)
+    adding = led(settings, {**urls_of(settings), "other": third})
+    await admit(adding, "other", None, ["players"])
+    assert not (await provision.migrate(adding)).changes
+    await reconcile(adding)
+    async with connected(third) as connection:
+        assert await connection.fetchval("select name from players_identity") == "other"
+
+
+@pytest.mark.parametrize("way", ["databases add", "migrate"])
+@pytest.mark.parametrize("spare", ["a removed member", "one of another deployment", "one that doesn't know who it is"])
+async def test_a_database_without_slots_doesnt_take_the_place_of_one_that_has_some(
+    settings: Settings, third: SecretStr, spare: str, way: str
+) -> None:
+    await admit(led(settings, {**urls_of(settings), "more": third}), "more", None, ["accounts", "players"])
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute("delete from members where database = 'more'")
+    if spare == "one of another deployment":
+        async with connected(third) as connection:
+            for group in ("accounts", "players"):
+                await connection.execute(f"update {group}_identity set deployment = 'another', name = 'two'")
+    elif spare == "one that doesn't know who it is":
+        await forget({"more": third}, "accounts", "players")
+    wrong, before = led(settings, {**urls_of(settings), "two": third}), await state({"more": third})
+    with pytest.raises((Conflict, OutdatedDatabase), match="correct"):
+        await (provision.migrate(wrong) if way == "migrate" else admit(wrong, "two", None, ["players"]))
+    assert await state({"more": third}) == before
+
+
+async def copied(servers: Servers, database: str) -> str:
+    """A copy of a database on every instance; whoever was connected to it is waited for."""
+    await servers.administration.everywhere(f"create database {database}_copy template {database}")
+    return f"{database}_copy"
+
+
+@pytest.mark.parametrize("way", ["renamed", "moved", "parted from its groups"])
+async def test_a_control_database_goes_on_under_another_name_and_at_another_address(servers: Servers, way: str) -> None:
+    with_groups = way == "parted from its groups"
+    name, group = await servers.bare(), GroupSettings(databases=NAMES if with_groups else ("two",), slots=SLOTS)
+    settings = servers.settings(name).model_copy(update={"groups": {"accounts": group, "players": group}})
+    await provision.migrate(settings)
+    copy = name if way == "renamed" else await copied(servers, name)
+    urls, control = urls_of(settings), servers.settings(copy).database_url("one")
+    if with_groups:
+        async with connected(control) as connection:
+            versions = ("alembic_version_accounts", "alembic_version_players")
+            for table in (*accounts.tables, *players.tables, *versions):
+                await connection.execute(f"drop table if exists {table} cascade")
+    stay = {each: urls[each] for each in group.databases}
+    changed = led(settings, {"control": control, **stay}, "control")
+    for again in (False, True):
+        async with working(changed) as core:
+            await enlist(core)
+        await reconcile(changed)
+        assert not (await provision.migrate(changed)).changes, again
+    async with connected(control) as connection:
+        assert await connection.fetchval("select name from control_identity") == "control"
+    if way == "moved":
+        with pytest.raises(OutdatedDatabase, match="at the address of the database two is one"):
+            await provision.migrate(led(settings, {"control": control, "two": urls["one"]}, "control"))
+    for database in {name, copy}:
+        servers.drop(database)
+
+
+async def test_two_names_of_one_database_are_parted_by_a_copy(servers: Servers) -> None:
+    name = await servers.bare()
+    group = GroupSettings(databases=("two",), slots=SLOTS)
+    settings = servers.settings(name).model_copy(update={"groups": {"accounts": group, "players": group}})
+    urls = urls_of(settings)
+    await provision.migrate(settings)
+    async with working(settings) as core:
+        player = await enlist(core)
+    async with connected(urls["one"]) as connection:
+        for table in ("slots", "members"):
+            await connection.execute(f"""update {table} set database = 'three' where "group" = 'players'""")
+    await forget(urls, *GROUPS)
+    groups = {"accounts": group, "players": GroupSettings(databases=("three",), slots=SLOTS)}
+    shared = led(settings, {**urls, "three": urls["two"]}).model_copy(update={"groups": groups})
+    with pytest.raises(OutdatedDatabase, match="lead to the same database"):
+        await provision.migrate(shared)
+    copy = await copied(servers, name)
+    parted = led(shared, {**urls, "three": servers.settings(copy).database_url("two")})
+    await provision.migrate(parted)
+    await reconcile(parted)
+    async with working(parted) as core:
+        await enlist(core)
+        assert await core.rooms.players.find(player.id) is not None
+    for database in (name, copy):
+        servers.drop(database)

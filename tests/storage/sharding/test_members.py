@@ -137,6 +137,10 @@ async def test_an_address_isnt_changed_while_another_server_takes_writes_at_the_
         await admit(settings, "three", SecretStr(stored % first.port), ["players"])
         async with connected(settings.database_url("one")) as control:
             await control.execute("update slots set database = 'three' where slot = 0 and \"group\" = 'players'")
+            await control.execute("update players_owned_slots set owned = false where slot = 0")
+            for port in ports.values():
+                async with connected(SecretStr(stored.replace("gameserver@", "gameserver:test@") % port)) as connection:
+                    await connection.execute("insert into players_owned_slots (slot, owned, epoch) values (0, true, 1)")
             with pytest.raises(Conflict, match="still takes writes at its former address"):
                 await admit(settings, "three", SecretStr(stored % ports["one"]), ["players"])
             address = "select url from databases where name = 'three'"

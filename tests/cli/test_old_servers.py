@@ -119,7 +119,7 @@ def test_a_version_of_redis_that_isnt_a_number_is_no_older_one(version: object) 
 
 
 async def test_a_redis_that_names_no_version_is_one_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = {"role": "master", "db0": {"keys": 1}}
+    said: dict[str, object] = {"role": "master", "db0": {"keys": 1}}
     client = Redis()
 
     async def info() -> dict[str, object]:

@@ -144,8 +144,6 @@ $(VENV)/ready: requirements-dev.lock pyproject.toml bots/pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e bots
 	@touch $@
 
-# Where root's clone can't be entered, the data of its Postgres lies in ELSEWHERE, behind a link (stack/servers/folders.py).
-clean: ## remove the environment, caches, and the data and keys of every stack under var/, also behind its links
-	@find var -type l -exec readlink {} + 2>/dev/null | grep -Ex '$(ELSEWHERE)/[0-9a-f]{12}(-[0-9]+)?' | \
-		while read -r data; do echo "rm -rf $$data $$data.*"; rm -rf "$$data" "$$data".*; done
+clean: ## remove the environment, caches, and the data and keys of every stack under var/, also its own behind links
+	-@$(PYTHON) .ci/clean.py $(ELSEWHERE)
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,10 +6,11 @@ the terminal all the same is printed at its own width: the terminal may wrap the
 whole.
 """
 
+import contextlib
 import os
 import sys
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import Any, TextIO
 
 import orjson
 from rich.cells import cell_len
@@ -72,6 +73,32 @@ def show_json(value: object) -> None:
     """Prints one JSON object or array; its keys are stable."""
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
     sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def on_the_way(*, err: bool = False) -> Iterator[None]:
+    """What is printed before something is done: if nobody reads it, or there is no room, it is printed to nobody.
+
+    So is the rest on standard output; logs go to standard error, where there may be room again. A console ends the
+    process where its reader has left; this doesn't.
+    """
+    stream = sys.stderr if err else sys.stdout
+    try:
+        yield
+    except (OSError, SystemExit):
+        kept = os.dup(stream.fileno())
+        to_nobody(stream)
+        if err:
+            stream.flush()
+            os.dup2(kept, stream.fileno())
+        os.close(kept)
+
+
+def to_nobody(stream: TextIO) -> None:
+    """Also what is buffered, which is flushed at the end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def _least(table: Table) -> int:

@@ -17,7 +17,6 @@ from gameserver.rules import ranges
 from gameserver.rules.errors import Conflict, DatabaseUnavailable, GameError
 from gameserver.storage.operators import redis_condition, standby_condition
 from gameserver.storage.operators.condition import Symptom
-from gameserver.storage.operators.redis_condition import OutdatedRedis
 from gameserver.storage.postgres import causes, clocks
 from gameserver.storage.postgres.clocks import CLOSE_SECONDS, ClockDifference
 from gameserver.storage.postgres.databases import Databases
@@ -174,8 +173,6 @@ async def _redis(settings: Settings, nodes: int) -> Examined:
             examined.symptoms += redis_condition.crowded(server, clients.per_node(client), nodes)
         if not any(symptom.remedy == redis_condition.NEWER for symptom in examined.symptoms):
             examined.symptoms += redis_condition.lacking(await redis_condition.denied(client))
-    except OutdatedRedis as error:
-        examined.fail(str(error), redis_condition.NEWER)
     except REDIS_LOST as error:
         examined.fail(f"can't be used: {described(error)}", "look at its URL, its user and whether it runs")
     finally:

@@ -104,4 +104,7 @@ async def _judge_redis(redis: Redis) -> None:
     for sentence in {redis_condition.missing(server, clients.per_node(redis)) for server in servers} - {None}:
         log.warning("Redis may run out of connections", what=sentence)
     for symptom in redis_condition.lacking(await redis_condition.denied(redis)):
-        log.warning("Redis isn't as nodes need it", what=_sentence(symptom))
+        if symptom.level == "error":
+            log.warning("Redis isn't as nodes need it", what=_sentence(symptom))
+        else:
+            log.info("Redis can't be asked for its user's rights", what=_sentence(symptom))

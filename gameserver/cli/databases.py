@@ -10,13 +10,13 @@ from gameserver.cli import move_bars, tables
 from gameserver.cli.actor import Reason
 from gameserver.cli.auditing import by_command, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
-from gameserver.cli.running import Json, carry_out, console, faults, on_the_way, with_sharding
+from gameserver.cli.running import Json, carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding.admission import admit
-from gameserver.terminal import show, show_json
+from gameserver.terminal import on_the_way, show, show_json
 
 databases = typer.Typer(no_args_is_help=True, help="Show and change which databases a group may use.")
 Name = Annotated[str, typer.Argument(help="The database.")]

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 import uvloop
@@ -22,7 +22,7 @@ from gameserver.stack.errors import StackError
 from gameserver.storage.operators.redis_condition import OutdatedRedis
 from gameserver.storage.slots.slot_map import IncompleteMap
 from gameserver.storage.tables.migrations import OutdatedDatabase
-from gameserver.terminal import plain_console
+from gameserver.terminal import on_the_way, plain_console, to_nobody
 from gameserver.waiting import cancel_and_wait
 
 FAULTS = (ConfigFault, GameFault, StackError, OutdatedDatabase, OutdatedRedis, IncompleteMap, OSError)
@@ -80,32 +80,13 @@ def until_enough() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        _to_nobody(sys.stdout)
+        to_nobody(sys.stdout)
 
 
 def say(text: str, *, err: bool = False) -> None:
     """Tells how a change goes on, which it does also if this can't be written."""
     with on_the_way(err=err):
         typer.echo(text, err=err)
-
-
-@contextlib.contextmanager
-def on_the_way(*, err: bool = False) -> Iterator[None]:
-    """What a change prints before it is done: if nobody reads it, or there is no room, the rest is printed to nobody.
-
-    A console ends the process where its reader has left; this doesn't.
-    """
-    try:
-        yield
-    except (OSError, SystemExit):
-        _to_nobody(sys.stderr if err else sys.stdout)
-
-
-def _to_nobody(stream: TextIO) -> None:
-    """Also what is buffered, which is flushed at the end."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, stream.fileno())
-    os.close(null)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from gameserver.cli import move_bars, tables
 from gameserver.cli.actor import Reason, ReasonIfChanged, actor, needed
 from gameserver.cli.auditing import by_command
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
-from gameserver.cli.running import Json, carry_out, console, faults, on_the_way, with_sharding
+from gameserver.cli.running import Json, carry_out, console, faults, with_sharding
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
@@ -23,7 +23,7 @@ from gameserver.rules.errors import Conflict
 from gameserver.storage.operators.survey import Holding, Survey
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.reconciling import Reconciler, Reconciliation
-from gameserver.terminal import show, show_json
+from gameserver.terminal import on_the_way, show, show_json
 
 SAMPLE_SECONDS = 2.0
 """Between two readings of the write counters; Postgres publishes them about once a second."""

@@ -31,7 +31,7 @@ from gameserver.stack.servers.redis import RedisServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from gameserver.stack.servers.watchdog import watched
-from gameserver.terminal import plain_console, show, show_json
+from gameserver.terminal import on_the_way, plain_console, show, show_json
 
 
 def servers(settings: Settings) -> list[Child]:
@@ -183,7 +183,8 @@ async def up(
     console = plain_console(stderr=True, quiet=as_json, soft_wrap=True)
     supervisor = Supervisor(children, lock=settings.data / "up.lock")
     async with _reaping(supervisor), supervisor:
-        console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
+        with on_the_way(err=True):
+            console.print(f"Starting what {config} names; data and logs are under {_short(settings.data)}.")
         await supervisor.start(*failing_over.deciders)
         await supervisor.start(*databases)
         await asyncio.gather(*(database.provide() for database in failing_over.databases))
@@ -197,10 +198,12 @@ async def up(
             doors = {"players": front.haproxy.players if front else game_nodes[0].address}
             doors["operators"] = _operators(settings, front)
             async with announced(settings, config, doors, lambda: supervisor.children):
-                if as_json:
-                    show_json({"servers": described(shown), **doors, "admin_key_file": str(settings.admin_key_file)})
-                else:
-                    _print(console, shown, doors, settings)
+                with on_the_way(err=not as_json):
+                    if as_json:
+                        key = str(settings.admin_key_file)
+                        show_json({"servers": described(shown), **doors, "admin_key_file": key})
+                    else:
+                        _print(console, shown, doors, settings)
                 await supervisor.run()
 
 

@@ -6,8 +6,11 @@ And one whose output can't be written any more: what it changes goes on.
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.support.repository import ROOT
 
 SOCKETS_NUMBER = (
     "import socket, sys; from gameserver.terminal import open_streams; open_streams(); "
@@ -15,12 +18,38 @@ SOCKETS_NUMBER = (
 )
 
 TELLING = """
-from gameserver.cli.running import console, on_the_way, say
+from gameserver.cli.running import console, say
+from gameserver.terminal import on_the_way
 say('first')
 with on_the_way():
     console.print('second')
 say('third')
-open(3, 'w').write('done')
+open(4, 'w').write('done')
+"""
+
+UP = """
+import asyncio, os, sys
+from pathlib import Path
+from gameserver.config.settings import load
+from gameserver.stack import up
+from gameserver.stack.processes.supervisor import Supervisor
+
+async def start(*_): pass
+async def run(_): open(4, 'w').write('running')
+Supervisor.start, Supervisor.run = start, run
+config = Path('config/local.toml')
+os.environ['GAMESERVER_STACK__DATA'] = sys.argv[1]
+asyncio.run(up.up(load(config), config, start, as_json=sys.argv[2] == '1'))
+"""
+"""Without its servers."""
+
+AGAIN = """
+import os, sys
+from gameserver.terminal import on_the_way
+before = os.fstat(2).st_rdev
+with on_the_way(err=True):
+    print('lost', file=sys.stderr)
+open(4, 'w').write(str(os.fstat(2).st_rdev == before))
 """
 
 
@@ -39,17 +68,32 @@ def test_no_socket_gets_the_number_of_a_stream_that_was_closed(closed: str) -> N
     assert run(f'-c "{SOCKETS_NUMBER}"', closed) == 0
 
 
-@pytest.mark.parametrize("output", ["nobody reads", "no room"])
-def test_what_a_change_tells_on_its_way_cant_end_it(output: str) -> None:
+def told_to(output: str, stream: str, *arguments: str) -> tuple[int, str]:
+    """How Python ends whose streams (`1>&3` names one) lead nowhere, and what it writes to 4; `output` says why."""
     end, done = os.pipe()
     if output == "no room":
-        stdout = os.open("/dev/full", os.O_WRONLY)
+        full = os.open("/dev/full", os.O_WRONLY)
     else:
-        reader, stdout = os.pipe()
+        reader, full = os.pipe()
         os.close(reader)
-    command = ["sh", "-c", 'exec "$@" 3>&2 2>&1', "sh", sys.executable, "-c", TELLING]
-    code = subprocess.run(command, stdout=stdout, stderr=done, check=False).returncode
+    command = ["sh", "-c", f'exec "$@" 4>&1 3>&0 </dev/null {stream}', "sh", sys.executable, *arguments]
+    code = subprocess.run(command, stdin=full, stdout=done, stderr=done, cwd=ROOT, check=False).returncode
     os.close(done)
-    os.close(stdout)
+    os.close(full)
     with os.fdopen(end) as told:
-        assert (code, told.read()) == (0, "done")
+        return code, told.read()
+
+
+@pytest.mark.parametrize("output", ["nobody reads", "no room"])
+def test_what_a_change_tells_on_its_way_cant_end_it(output: str) -> None:
+    assert told_to(output, "1>&3", "-c", TELLING) == (0, "done")
+
+
+@pytest.mark.parametrize("output", ["nobody reads", "no room"])
+@pytest.mark.parametrize(("stream", "as_json"), [("1>&3", True), ("2>&3", False)], ids=["JSON", "text"])
+def test_what_up_tells_cant_end_it(output: str, stream: str, *, as_json: bool, tmp_path: Path) -> None:
+    assert told_to(output, stream, "-c", UP, str(tmp_path), str(int(as_json))) == (0, "running")
+
+
+def test_standard_error_stays_where_it_leads_for_logs_when_there_is_room_again() -> None:
+    assert told_to("no room", "2>&3", "-c", AGAIN) == (0, "True")

@@ -245,7 +245,7 @@ async def test_rights_that_the_user_of_redis_lacks_are_named(servers: Servers, s
         assert await redis_condition.denied(admin) == []
         await admin.execute_command("ACL", "SETUSER", "narrow", "on", ">word", "~gs:*", "+@all", "-zadd", "-hset")  # type: ignore[no-untyped-call]
         narrow = clients.connect(SecretStr(re.sub("//[^@]*@", "//narrow:word@", url)))
-        assert sorted(await redis_condition.denied(narrow)) == ["hset", "zadd"]
+        assert sorted(await redis_condition.denied(narrow) or ()) == ["hset", "zadd"]
         await narrow.aclose()
     finally:
         await admin.execute_command("ACL", "DELUSER", "narrow")  # type: ignore[no-untyped-call]

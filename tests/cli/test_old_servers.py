@@ -11,6 +11,7 @@ import pytest
 from asyncpg.types import ServerVersion
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
+from structlog.testing import capture_logs
 
 from gameserver.app import examine, examining, open_core, starting
 from gameserver.app.examined import Examined
@@ -59,33 +60,73 @@ async def test_a_node_and_migrate_refuse_an_old_postgres(settings: Settings) -> 
         await provision.migrate(settings)
 
 
-@pytest.fixture(params=["said by INFO", "seen by its Lua"])
-def old_redis(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Redis has no `acl_check_cmd`; its user may ask for the version, or not."""
+Info = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+
+
+def redis_says(monkeypatch: pytest.MonkeyPatch, info: Info) -> None:
+    """Redis has no `acl_check_cmd`, and says something else of itself."""
     monkeypatch.setattr(redis_condition, "_TRY", redis_condition._TRY.replace("acl_check_cmd", "gs_no_such_function"))
     read = redis_condition.read
 
-    async def older(redis: Redis) -> list[dict[str, object]]:
-        if request.param == "seen by its Lua":
-            raise ResponseError("this user has no permissions to run the 'info' command")
-        return [{**server, "redis_version": "6.2.14"} for server in await read(redis)]
+    async def said(redis: Redis) -> list[dict[str, Any]]:
+        return info(await read(redis))
 
-    monkeypatch.setattr(redis_condition, "read", older)
+    monkeypatch.setattr(redis_condition, "read", said)
 
 
-@pytest.mark.usefixtures("old_redis")
-async def test_an_old_redis_is_named_and_a_node_refuses_it(servers: Servers, settings: Settings) -> None:
+def refused(_: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    raise ResponseError("this user has no permissions to run the 'info' command")
+
+
+async def look(servers: Servers, settings: Settings) -> None:
+    client, databases = clients.connect(servers.redis_url), provision.open_databases(settings)
+    try:
+        await starting.look(settings, databases, client)
+    finally:
+        await client.aclose()
+        await databases.close()
+
+
+async def test_an_old_redis_is_named_and_a_node_refuses_it(
+    servers: Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_says(monkeypatch, lambda parts: [{**part, "redis_version": "6.2.14"} for part in parts])
     examined = await examine(settings, 1)
     (redis,) = [server for server in examined if server.name == "redis"]
     (found,) = [symptom for symptom in redis.symptoms if symptom.level == "error"]
     assert found.remedy == "use Redis 7.0 or later, or Valkey"
-    client, databases = clients.connect(servers.redis_url), provision.open_databases(settings)
-    try:
-        with pytest.raises(OutdatedRedis, match=r"use Redis 7\.0 or later, or Valkey"):
-            await starting.look(settings, databases, client)
-    finally:
-        await client.aclose()
-        await databases.close()
+    with pytest.raises(OutdatedRedis, match=r"use Redis 7\.0 or later, or Valkey"):
+        await look(servers, settings)
+
+
+@pytest.mark.parametrize("info", [lambda parts: parts, refused], ids=["of a version that will do", "that says none"])
+async def test_a_redis_that_tells_no_rights_is_warned_of_and_used(
+    info: Info, servers: Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As compatible servers, and those of hosts, may be."""
+    redis_says(monkeypatch, info)
+    with capture_logs() as logs:
+        await look(servers, settings)
+    assert len([line for line in logs if "acl_check_cmd" in str(line)]) == 1
+    examined = await examine(settings, 1)
+    assert not findings(examined, "redis", "error")
+    assert any("acl_check_cmd" in problem for problem in findings(examined, "redis", "warning"))
+
+
+@pytest.mark.parametrize("version", ["unknown", "v7", "7.4", 7.0, "12.0.1"])
+def test_a_version_of_redis_that_isnt_a_number_is_no_older_one(version: object) -> None:
+    assert redis_condition.outdated({"redis_version": version}) is None
+
+
+async def test_a_redis_that_names_no_version_is_one_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: dict[str, object] = {"role": "master", "db0": {"keys": 1}}
+    client = Redis()
+
+    async def info() -> dict[str, object]:
+        return said
+
+    monkeypatch.setattr(client, "info", info)
+    assert await redis_condition.read(client) == [said]
 
 
 async def examined_by(settings: Settings, without: str = "") -> Examined:

@@ -37,7 +37,8 @@ class OutdatedRedis(Exception):
 async def read(redis: Redis) -> list[dict[str, Any]]:
     """What each server says of itself. Raises RedisError, also if the user may not ask."""
     answer: Mapping[str, Any] = await redis.info()
-    return [dict(answer)] if "redis_version" in answer else [dict(part) for part in answer.values()]
+    of_a_cluster = "redis_version" not in answer and all(isinstance(part, dict) for part in answer.values())
+    return [dict(part) for part in answer.values()] if of_a_cluster else [dict(answer)]
 
 
 def symptoms(facts: Mapping[str, Any]) -> Iterator[Symptom]:
@@ -55,9 +56,10 @@ def symptoms(facts: Mapping[str, Any]) -> Iterator[Symptom]:
 
 
 def outdated(facts: Mapping[str, Any]) -> Symptom | None:
-    """Whether its version is too old."""
+    """Whether it names a version, which is too old."""
     version = str(facts.get("redis_version", OLDEST))
-    if int(version.partition(".")[0]) >= int(OLDEST.partition(".")[0]):
+    major = version.partition(".")[0]
+    if not major.isdecimal() or int(major) >= int(OLDEST.partition(".")[0]):
         return None
     return Symptom("error", f"its version is {version}", NEWER)
 
@@ -113,17 +115,21 @@ def _replicated(facts: Mapping[str, Any]) -> Iterator[Symptom]:
         yield Symptom("error", problem, "start its replicas, or look at their logs")
 
 
-async def denied(redis: Redis) -> list[str]:
-    """The commands of scripts that the user may not use. Raises OutdatedRedis, RedisError."""
+async def denied(redis: Redis) -> list[str] | None:
+    """The commands of scripts that the user may not use; None where that can't be asked. Raises RedisError.
+
+    Servers that are compatible with Redis may lack the function that tells.
+    """
     names: list[Any] | None = await redis.eval(_TRY, 1, "gs:{doctor}", *COMMANDS.split())
-    if names is None:
-        raise OutdatedRedis(f"its version is older than {OLDEST}: it has no redis.acl_check_cmd")
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+    return None if names is None else [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
 
-def lacking(commands: Sequence[str]) -> Iterator[Symptom]:
-    """What it means that the user may not use these."""
-    if commands:
+def lacking(commands: Sequence[str] | None) -> Iterator[Symptom]:
+    """What it means that the user may not use these, or that it can't be asked (None)."""
+    if commands is None:
+        problem = "it has no redis.acl_check_cmd, so what its user may do can't be asked"
+        yield Symptom("warning", problem, "compare the user's rights with config/redis.acl")
+    elif commands:
         problem = f"the user may not use {', '.join(commands)} on gs:*"
         yield Symptom("error", problem, "give it the rights of config/redis.acl")
 

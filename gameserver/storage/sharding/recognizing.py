@@ -186,7 +186,14 @@ def _of_another_control(control: str, found: Mapping[str, FoundDatabase]) -> lis
         return []
     are = "is" if len(used) == 1 else "are"
     whose = f"{' and '.join(used)} {are} of a deployment whose control database is another one than {control}"
-    return [f"{whose}, which has no slot map: correct [control] database or the URL of {control}, or restore it"]
+    remedies = [f"{whose}, which has no slot map: correct [control] database or the URL of {control}, or restore it"]
+    remedies += [
+        f"{name} owns no slot: if it was removed there, take it out of [groups], run `gameserver migrate`, and then "
+        f"`gameserver databases add {name}`, or drop its tables"
+        for name in used
+        if name != control and not any(found[name].owned.values())
+    ]
+    return remedies
 
 
 def _unlike(name: str, found: FoundDatabase, recorded: ControlRecords) -> str | None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -188,18 +189,91 @@ async def test_data_that_postgres_cant_reach_is_neither_moved_nor_replaced(close
     assert (data / "PG_VERSION").exists()
 
 
-def test_make_clean_removes_data_behind_links_to_its_home_and_nothing_else(tmp_path: Path) -> None:
+@pytest.fixture
+def home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(folders, "HOME", folder / "home")
+    return folders.home()
+
+
+@pytest.fixture
+def clone(folder: Path) -> Path:
+    """What `make clean` needs of a clone."""
+    (folder / "clone" / ".ci").mkdir(parents=True)
+    for name in ("Makefile", ".ci/clean.py"):
+        shutil.copy(ROOT / name, folder / "clone" / name)
+    return folder / "clone"
+
+
+def elsewhere(path: Path) -> Path:
+    """Data behind a link at this path, as a server makes it that another account runs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = folders._linked(path, NOBODY)
+    data.mkdir()
+    return data
+
+
+def make_clean(clone: Path, home: Path, **options: Any) -> str:
+    command = ["make", "-C", str(clone), "clean", f"ELSEWHERE={home}", "VENV=.venv"]
+    result = subprocess.run(command, check=True, capture_output=True, **options)
+    return str(result.stdout, "utf-8")
+
+
+def test_make_clean_removes_data_behind_links_to_its_home_and_nothing_else(home: Path, clone: Path) -> None:
     """Of a clone that the servers' account can't enter."""
-    home, clone, own = tmp_path / "home", tmp_path / "clone", tmp_path / "own"
-    kept = [home / "0123456789ab-2", home / "postgres-18.4-0123456789ab", home / "fedcba987654", own]
-    for folder in (*kept, home / "0123456789ab", home / "0123456789ab.before-20261128T173512", clone / "var" / "local"):
-        folder.mkdir(parents=True)
-    (home / "0123456789ab.passfile").touch()
-    links = [home / "0123456789ab", home / "postgres-18.4-0123456789ab", own, home / "fedcba987654" / ".."]
-    for number, to in enumerate(links):
-        (clone / "var" / "local" / f"postgres-{number}").symlink_to(to)
-    command = ["make", "-C", str(clone), "-f", str(ROOT / "Makefile"), "clean", f"ELSEWHERE={home}", "VENV=.venv"]
-    subprocess.run(command, check=True, capture_output=True)
+    local, own = clone / "var" / "local", clone.parent / "own"
+    data = elsewhere(local / "postgres-one")
+    removed = [data, data.with_name(f"{data.name}.before-20261128T173512")]
+    kept = [home / f"{data.name}-2", home / "postgres-18.4-0123456789ab", home / "fedcba987654", own]
+    for made in (removed[1], *kept):
+        made.mkdir()
+    (home / f"{data.name}.passfile").touch()
+    for number, to in enumerate((home / "postgres-18.4-0123456789ab", own, home / "fedcba987654" / "..")):
+        (local / f"postgres-{number}").symlink_to(to)
+    make_clean(clone, home)
     assert not (clone / "var").exists()
     assert sorted(home.iterdir()) == sorted(kept[:3])
     assert own.exists()
+
+
+@pytest.mark.parametrize("var", ["copied", "a link that was copied", "in use"])
+def test_make_clean_leaves_data_of_a_copied_clone_and_data_in_use(home: Path, clone: Path, var: str) -> None:
+    if var == "a link that was copied":
+        (clone.parent / "apart").mkdir()
+        (clone / "var").symlink_to(clone.parent / "apart")
+    data = elsewhere(clone / "var" / "local" / "postgres-one")
+    if var == "in use":
+        cleaned = clone
+        (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n")
+    else:
+        cleaned = shutil.copytree(clone, clone.with_name("clone2"), symlinks=True)
+    assert f"{data} stays" in make_clean(cleaned, home)
+    assert data.exists()
+    assert not (cleaned / "var").is_symlink()
+    assert not (cleaned / "var").exists()
+
+
+def test_make_clean_removes_own_data_also_where_var_is_a_link_or_a_server_was_killed(home: Path, clone: Path) -> None:
+    apart = clone.parent / "apart"
+    (apart / "keys").mkdir(parents=True)
+    (clone / "var").symlink_to(apart)
+    data = elsewhere(clone / "var" / "local" / "postgres-one")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    (data / "postmaster.pid").write_text(f"{ended.pid}\n{data}\n")
+    assert f"{apart} stays" in make_clean(clone, home)
+    assert not data.exists()
+    assert (apart / "keys").exists(), "the link may be a copy"
+
+
+def test_make_clean_goes_on_where_data_cant_be_removed(home: Path, clone: Path) -> None:
+    data = elsewhere(clone / "var" / "local" / "postgres-one")
+    home.chmod(0o555)
+    python = next(path for path in reversed(pythons()) if Path(path).exists())
+    options: dict[str, Any] = {"env": {"PATH": os.defpath, "PYTHON": python}}
+    if os.geteuid() == 0:
+        for path in (clone, *clone.rglob("*")):
+            os.lchown(path, NOBODY.uid, NOBODY.gid)
+        options |= {"user": NOBODY.uid, "group": NOBODY.gid, "extra_groups": []}
+    assert f"{data} stays: Permission denied" in make_clean(clone, home, **options)
+    assert data.exists()
+    assert not (clone / "var").exists()

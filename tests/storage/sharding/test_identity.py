@@ -304,3 +304,24 @@ async def test_two_names_of_one_database_are_parted_by_a_copy(servers: Servers) 
         assert await core.rooms.players.find(player.id) is not None
     for database in (name, copy):
         servers.drop(database)
+
+
+async def test_a_database_that_was_removed_is_used_by_a_new_deployment_as_migrate_says(
+    settings: Settings, third: SecretStr
+) -> None:
+    fresh = led(settings, {"one": third, "two": settings.database_url("two")})
+    with pytest.raises(OutdatedDatabase) as raised:
+        await provision.migrate(fresh)
+    assert "[groups]" not in str(raised.value), "it owns slots"
+    async with connected(settings.database_url("two")) as connection:
+        for group in fresh.groups:
+            await connection.execute(f"update {group}_owned_slots set owned = false")
+    remedy = r"two owns no slot: if it was removed there, take it out of \[groups\], .* databases add two"
+    with pytest.raises(OutdatedDatabase, match=remedy):
+        await provision.migrate(fresh)
+    groups = {name: group.model_copy(update={"databases": ["one"]}) for name, group in fresh.groups.items()}
+    without = fresh.model_copy(update={"groups": groups})
+    await provision.migrate(without)
+    await admit(without, "two", None, ["players"])
+    known = await identities(urls_of(fresh))
+    assert known["two"] >= {(deployment, "two") for deployment, _ in known["one"]}

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -47,6 +47,8 @@ LOOKS = 3
 """How often a past state's items are looked for at one version of a player that goes on acting."""
 NEWEST = 100
 """Bans and notes that a page has."""
+NAMES_SECONDS = 1.0
+"""How long a page waits for the names of others, which it does without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +124,12 @@ async def page(pages: PlayerPages, player_id: int) -> PlayerPage:
     """Raises PlayerNotFound, DatabaseUnavailable."""
     player, seen = await pages.pasts.look(player_id, _player)
     epoch = await pages.play.players.epoch(player_id) or 0
-    (sessions, nodes, places, friends, blocks), (letters, items, bans, notes) = await asyncio.gather(
+    (sessions, nodes, places, (friends, blocks, names)), (letters, items, bans, notes) = await asyncio.gather(
         asyncio.gather(
             _sessions(pages, player_id, epoch),
             _nodes(pages, player_id),
             _places(pages, player_id),
-            pages.social.friends.of(player_id),
-            pages.social.blocks.of(player_id),
+            _others(pages, player_id),
         ),
         asyncio.gather(
             _letters(pages, player_id),
@@ -137,7 +138,6 @@ async def page(pages: PlayerPages, player_id: int) -> PlayerPage:
             pages.notes.page(player_id, NEWEST),
         ),
     )
-    names = await names_of(pages, [*friends, *[block.blocked_id for block in blocks]])
     return PlayerPage(player, seen, nodes, sessions, places, friends, blocks, letters, items, bans, notes, names)
 
 
@@ -219,12 +219,24 @@ async def note(pages: PlayerPages, player_id: int, admin: str, text: str, comman
 
 
 async def names_of(pages: PlayerPages, ids: Iterable[int]) -> dict[int, str]:
-    """What these players are called; none are known while a database of theirs is away."""
+    """What these players are called, but for those whose database is away or doesn't answer in NAMES_SECONDS."""
+    parts = pages.play.players.by_database(ids).values()
+    found = await asyncio.gather(*(_named(pages, part) for part in parts))
+    return {player.id: player.name for players in found for player in players}
+
+
+async def _named(pages: PlayerPages, ids: Iterable[int]) -> Collection[Player]:
     try:
-        found = await pages.play.players.read(ids)
-    except Unavailable:
-        return {}
-    return {player.id: player.name for player in found.values()}
+        async with asyncio.timeout(NAMES_SECONDS):
+            return (await pages.play.players.read(ids)).values()
+    except (Unavailable, TimeoutError):
+        return ()
+
+
+async def _others(pages: PlayerPages, player_id: int) -> tuple[Sequence[int], Sequence[Block], Mapping[int, str]]:
+    """Friends, whom the player blocks, and what they are called."""
+    friends, blocks = await asyncio.gather(pages.social.friends.of(player_id), pages.social.blocks.of(player_id))
+    return friends, blocks, await names_of(pages, [*friends, *(block.blocked_id for block in blocks)])
 
 
 async def _player(past: Past) -> tuple[Player, datetime]:

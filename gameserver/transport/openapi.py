@@ -25,7 +25,15 @@ from gameserver.transport import answers
 from gameserver.transport.callers import callers
 from gameserver.transport.route import Route
 from gameserver.transport.routes import ROUTES
-from gameserver.transport.wire import BadJson, BadRequest, TooLarge, TooSlow, UnsupportedMediaType, status_of
+from gameserver.transport.wire import (
+    BadJson,
+    BadRequest,
+    DownloadQuery,
+    TooLarge,
+    TooSlow,
+    UnsupportedMediaType,
+    status_of,
+)
 
 TEMPLATE = "#/components/schemas/{model}"
 KEYS: dict[str, tuple[type[GameError], ...]] = {
@@ -153,7 +161,10 @@ def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         response["content"] = {"application/json": {"schema": _reference(route.terms.answer, schemas)}}
     if route.terms.gives_token:
         response["headers"] = {"Consistency-Token": {"schema": TOKEN}}
-    return {str(route.terms.status): response}
+    successes = {str(route.terms.status): response}
+    if issubclass(route.terms.query, DownloadQuery):
+        successes["204"] = {"description": "With `check`: the file could be had from this node."}
+    return successes
 
 
 def _failures(route: Route) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from gameserver.exports import written
 from gameserver.transport import answers, wire
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import large_json_response
-from gameserver.transport.http.streams import Sheet, stream
+from gameserver.transport.http.streams import Sheet, first_of, stream
 from gameserver.transport.keys import COMMANDS
 
 
@@ -22,6 +22,9 @@ async def read_audit(request: web.Request, _: str) -> web.StreamResponse:
 async def export_audit(request: web.Request, _: str) -> web.StreamResponse:
     fields = inputs.query(request, wire.AuditExportQuery)
     pages = audit.export(request.app[COMMANDS].operations, _question(fields, 1, None))
+    if fields.check == "true":
+        await first_of(pages)
+        return web.Response(status=204)
     names = answers.AUDIT_COLUMNS
     sheet = Sheet(names, written(answers.audit_entry, names, fields.format), fields.format, "audit")
     return await stream(request, pages, sheet)

@@ -13,7 +13,7 @@ from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
-from gameserver.transport.http.streams import Sheet, stream
+from gameserver.transport.http.streams import Sheet, first_of, stream
 from gameserver.transport.keys import COMMANDS, RULES
 
 
@@ -61,8 +61,11 @@ async def add_note(request: web.Request, name: str) -> web.Response:
 
 
 async def export_player(request: web.Request, _: str) -> web.StreamResponse:
-    inputs.query(request, wire.DownloadQuery)
+    fields = inputs.query(request, wire.DownloadQuery)
     parts = player_export.of_player(request.app[COMMANDS].player_exports, inputs.path_player(request))
+    if fields.check == "true":
+        await first_of(parts)
+        return web.Response(status=204)
     return await _exported(request, parts)
 
 

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import replace
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from gameserver.commands import rankings
 from gameserver.commands.rankings import PlayerChoice
@@ -14,7 +14,7 @@ from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, wire
 from gameserver.transport.http import cursors, inputs
 from gameserver.transport.http.replies import json_response, large_json_response
-from gameserver.transport.http.streams import Sheet, head, stream
+from gameserver.transport.http.streams import Sheet, stream
 from gameserver.transport.keys import COMMANDS, RULES
 
 _PERCENTILE = re.compile(r"100|[0-9]{1,2}(\.[0-9]{1,4})?")
@@ -59,10 +59,10 @@ async def read_spread(request: web.Request, _: str) -> web.Response:
 async def export_ranking(request: web.Request, _: str) -> web.StreamResponse:
     fields = inputs.query(request, wire.RankingExportQuery)
     operations, question = request.app[COMMANDS].operations, await _question(request, fields)
-    sheet = Sheet(PLAYER_COLUMNS, joined, fields.format, "players")
-    if request.method == hdrs.METH_HEAD:
+    if fields.check == "true":
         await rankings.require_export(operations)
-        return await head(request, sheet)
+        return web.Response(status=204)
+    sheet = Sheet(PLAYER_COLUMNS, joined, fields.format, "players")
     return await stream(request, rankings.export(operations, question, fields.format), sheet)
 
 

@@ -54,12 +54,10 @@ async def stream(request: web.Request, parts: AsyncGenerator[Sequence[T], None],
         return response
 
 
-async def head(request: web.Request, sheet: Sheet[Any]) -> web.StreamResponse:
-    """Says that a file could be had, where its first part would take long."""
-    response = _response(sheet)
-    await response.prepare(request)
-    await response.write_eof()
-    return response
+async def first_of(parts: AsyncGenerator[Any, None]) -> None:
+    """Raises what keeps a file from its first part, which nobody gets."""
+    async with contextlib.aclosing(parts):
+        await next_part(parts)
 
 
 def _cut(request: web.Request) -> None:

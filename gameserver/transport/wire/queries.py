@@ -104,8 +104,12 @@ class RankingsQuery(PlayersFilter):
 
 
 class DownloadQuery(QueryModel):
-    """`console_operator` is for whom a page of the console asks: a link can't have the header that says so."""
+    """`check` asks only whether the file could be had from this node.
 
+    `console_operator` is for whom a page of the console asks: a link can't have the header that says so.
+    """
+
+    check: Truth | None = None
     console_operator: ShortText | None = None
 
 

@@ -136,11 +136,14 @@ async def test_an_entry_of_the_audit_log_has_an_address(signed_in: Page, api: Ap
 async def test_why_a_file_cant_be_had_is_told_in_the_page(signed_in: Page, node: InProcessNode, api: Api) -> None:
     page, who = signed_in, await api.sign_up("mage", "Ann Lee")
     await page.goto("/console/players")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/export" in request.url else None)
     async with node.core.rooms.operators.exports._turn:
         await page.get_by_role("link", name="CSV").click()
         fault = page.get_by_role("alert").filter(has_text="This node has an export under way")
         await expect(fault).to_be_visible()
         assert not await violations(page)
+    assert [url for url in asked if "check=true" not in url] == [], "what another node allows would begin for nobody"
     async with page.expect_download() as started:
         await page.get_by_role("link", name="JSON lines").click()
     assert (await started.value).suggested_filename == "players.ndjson"

@@ -1,5 +1,6 @@
 """Every dialog of the console, opened by the keyboard: whole on a phone, and nothing of it offends a screen reader."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -29,6 +30,8 @@ MOVE = {
     "id": 1, "group": "players", "slots": "0-2", "count": 3, "source": "one", "target": "two", "step": "copy",
     "moved": 1, "kept": 0, "problem": None, "cancelled": False, "ended_at": None, "pause_ms": None, "mover": "",
 }  # fmt: skip
+MEMBER = {"group": "players", "database": "one", "slots": 16, "draining": True}
+DRAINED = {"nodes": None, "members": [MEMBER], "bounds": []}
 COMPARED = {"changes": [{"value": "foes.slime.exp", "old": 5, "new": 6}], "same_code": True}
 
 
@@ -83,6 +86,8 @@ OPENINGS = [
     Opening("fleet", "Drain", "It gets nothing new"),
     Opening("fleet?tab=slots", "Cancel…", "Slots that haven't moved", {"**/v1/moves": {"moves": [MOVE]}}),
     Opening("fleet?tab=boards", "Rewards of dragons_weekly", "if it ended now"),
+    Opening("fleet?tab=boards", "Rebuild exp…", "Rebuild exp"),
+    Opening("fleet", "Take the drain of one back…", "Take the drain of one back", {"**/v1/fleet": DRAINED}),
 ]  # fmt: skip
 
 
@@ -140,17 +145,35 @@ async def test_a_dialog_opens_by_keyboard_fits_offends_nobody_and_gives_the_focu
         dialog = page.get_by_role("dialog")
         await expect(dialog).to_contain_text(opening.shows)
         assert await dialog.evaluate("dialog => dialog.contains(document.activeElement)")
-        for scheme, width in LOOKS:
-            await page.emulate_media(color_scheme=scheme)
-            await page.set_viewport_size({"width": width, "height": 844})
-            assert not await violations(page), (scheme, width)
-            await is_no_wider_than_its_window(page)
-            assert await dialog.evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth"), width
+        await fits_and_offends_nobody(page)
         await page.keyboard.press("Escape")
         await expect(dialog).to_have_count(0)
         await expect(opener).to_be_focused()
     finally:
         await page.unroute_all()
+
+
+async def test_a_dialog_that_an_address_opens_fits_offends_nobody_and_goes_by_escape(
+    operator: Page,
+) -> None:
+    page = operator
+    await page.goto("/console/campaigns/new?class=mage")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("Last seen until")
+    assert await dialog.evaluate("dialog => dialog.contains(document.activeElement)")
+    await fits_and_offends_nobody(page)
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    await expect(page).to_have_url(re.compile(r"/console/campaigns$"))
+
+
+async def fits_and_offends_nobody(page: Page) -> None:
+    for scheme, width in LOOKS:
+        await page.emulate_media(color_scheme=scheme)
+        await page.set_viewport_size({"width": width, "height": 844})
+        assert not await violations(page), (scheme, width)
+        await is_no_wider_than_its_window(page)
+        assert await page.get_by_role("dialog").evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth"), width
 
 
 @pytest.mark.parametrize("exp", ["", "5000"], ids=["refused", "previewed"])

@@ -126,16 +126,20 @@ def exports_of_operators(node: InProcessNode, player_id: int) -> list[AsyncGener
 async def test_a_node_makes_few_exports_for_operators_at_a_time(node: InProcessNode, api: Api) -> None:
     who = await api.sign_up()
     paths = ["/admin/v1/audit/export", f"/admin/v1/players/{who.id}/export"]
+    checks = [f"{path}?check=true" for path in paths]
     async with contextlib.AsyncExitStack() as stack:
         for number in range(export_places.OF_OPERATORS):
             parts = exports_of_operators(node, int(who.id))[number % 2]
             await anext(await stack.enter_async_context(contextlib.aclosing(parts)))
-        for path in paths:
+        for path in (*paths, *checks):
             assert (await api.ask("GET", path, token=ADMIN_KEY)).code == "overloaded", path
         own = await api.ask("GET", "/v1/players/me/export", token=who.token)
         assert own.status == 200, "players have places of their own"
     for path in paths:
         assert (await api.ask("GET", path, token=ADMIN_KEY)).status == 200, path
+    for path in checks * export_places.OF_OPERATORS:
+        answer = await api.ask("GET", path, token=ADMIN_KEY)
+        assert (answer.status, answer.body) == (204, b""), path
 
 
 @pytest.mark.parametrize("kind", [0, 1], ids=["the audit log", "a player"])

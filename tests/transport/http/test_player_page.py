@@ -1,5 +1,6 @@
 """Operators see everything of a player, ban it until a time, and erase it."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +14,9 @@ from gameserver.times import rfc3339
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
 from tests.support.deployment import connected, owner
 from tests.support.everywhere import everywhere
+from tests.support.freezing import frozen
 from tests.support.nodes import InProcessNode
+from tests.support.servers import Servers
 from tests.support.wait import wait_until
 from tests.transport.doors import assert_problem, fields_of
 
@@ -242,6 +245,23 @@ async def test_a_page_says_where_a_player_is_connected_when_it_was_seen_and_what
         return bool((await admin(api, "GET", who.id)).body["nodes"] == [node["name"]])
 
     await wait_until(is_connected, what="the player is connected")
+
+
+async def test_a_silent_database_takes_away_the_names_of_its_own_players_alone(
+    api: Api, node: InProcessNode, servers: Servers
+) -> None:
+    players = await asyncio.gather(*(api.sign_up() for _ in range(12)))
+    who, here = [each for each in players if owner(node.core, int(each.id)) == "one"][:2]
+    away = next(each for each in players if owner(node.core, int(each.id)) == "two")
+    for other in (here, away):
+        await api.ask("PUT", f"/v1/players/me/friends/{other.id}", token=who.token)
+        await api.ask("PUT", f"/v1/players/me/blocks/{other.id}", token=who.token)
+    with frozen(servers.postgres["two"]):
+        page = await admin(api, "GET", who.id)
+    assert page.status == 200, page.body
+    assert page.body["names"] == {here.id: here.name}
+    assert {away.id, here.id} == set(page.body["friends"])
+    assert (await admin(api, "GET", who.id)).body["names"] == {each.id: each.name for each in (here, away)}
 
 
 async def pages_of(api: Api, path: str, limit: int) -> list[dict[str, Any]]:

@@ -62,8 +62,8 @@ export function pathOf(path, query = {}) {
   return text ? `${path}?${text}` : path;
 }
 
-// The answer's JSON; null without a body, or if it is left `unread`. Throws ApiError, or an AbortError if `signal` ended it.
-export async function ask(method, path, { query, body, commandId, key, signal, deadline = DEADLINE_MS, root = ROOT, unread = false } = {}) {
+// The answer's JSON; null without a body. Throws ApiError, or an AbortError if `signal` ended it.
+export async function ask(method, path, { query, body, commandId, key, signal, deadline = DEADLINE_MS, root = ROOT } = {}) {
   const headers = { Accept: 'application/json', 'X-Console': '1' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (commandId) headers['Idempotency-Key'] = commandId;
@@ -83,7 +83,6 @@ export async function ask(method, path, { query, body, commandId, key, signal, d
       credentials: 'same-origin',
       redirect: 'error',
     });
-    if (unread && response.ok) return await response.body.cancel(), null;
     text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -134,17 +133,8 @@ async function untilAborted(work, signal) {
   return Promise.race([work, aborted]);
 }
 
-// Throws what stands in the way of a file. HEAD asks, which costs the server little; an answer to it has no words, so the
-// refusal is asked for again, which costs it as little: what it allows by now is left.
-export async function requireFile(path, query) {
-  try {
-    await ask('HEAD', path, { query });
-  } catch (refusal) {
-    if (!refusal.status || refusal.status === 401) throw refusal;
-    await ask('GET', path, { query, unread: true });
-    throw new ApiError(refusal.status, { detail: 'It was refused, and can be had by now: try again.' });
-  }
-}
+// Throws what stands in the way of a file, at the node that answers: the file itself may come from another one.
+export const requireFile = (path, query) => ask('GET', path, { query: { ...query, check: true } });
 
 // Where the browser saves a file from, such as an export. A link has no headers, so it says in its query whose it is.
 export const download = (path, query) => ROOT + pathOf(path, { ...query, console_operator: operator });

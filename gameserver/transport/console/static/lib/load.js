@@ -104,3 +104,12 @@ export function usePages(path, query, reachedOf = null) {
   };
   return { ...state, more: state.cursor !== null, next, stop, reload: () => setTurn((before) => before + 1) };
 }
+
+// Calls `reload` once `version` is another one, such as after a change of what it tells of.
+export function useReload(reload, version) {
+  const seen = useRef(version);
+  useEffect(() => {
+    if (seen.current !== version) reload();
+    seen.current = version;
+  }, [version]);
+}

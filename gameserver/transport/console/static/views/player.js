@@ -3,7 +3,7 @@
 import { Fault, Moment } from '../lib/dialog.js';
 import { counted, date, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useState } from '../lib/html.js';
-import { usePages, useRead } from '../lib/load.js';
+import { usePages, useRead, useReload } from '../lib/load.js';
 import { go, Link, Tabs, urlOf } from '../lib/router.js';
 import { EraseAgain, PlayerActions } from './player_actions.js';
 import { Boards, nameOf, Places } from './player_boards.js';
@@ -128,10 +128,11 @@ function Head({ page }) {
   `;
 }
 
-// By the hour, unless it is connected now.
-function LastSeen({ page }) {
-  if (page.nodes?.length) return html`<span class="tag good" title=${`connected to ${page.nodes.join(', ')}`}>Online</span>`;
-  return html`<time datetime=${page.seen_at} title=${`in the hour from ${when(page.seen_at)}`}>${date(page.seen_at)}</time>`;
+// By the hour, unless it is connected now. A node of an earlier version answers without both.
+function LastSeen({ page: { nodes = null, seen_at: at } }) {
+  if (nodes?.length) return html`<span class="tag good">Online</span>, connected to ${nodes.join(', ')}`;
+  const seen = at ? html`<time datetime=${at} title=${`in the hour from ${when(at)}`}>${date(at)}</time>` : '–';
+  return html`${seen}${nodes === null && "; whether it is connected isn't known"}`;
 }
 
 function Overview({ id, page }) {
@@ -151,6 +152,8 @@ function Overview({ id, page }) {
 
 function MailAndFriends({ id, page }) {
   const letters = usePages(`/players/${id}/inbox`, { limit: LETTERS });
+  useReload(letters.reload, page);
+  const names = page.names ?? {}; // a node of an earlier version knows none
   const letter = ({ at, kind, sender, sender_name: name, args }) => [
     html`<${At} at=${at} />`,
     kind,
@@ -161,9 +164,9 @@ function MailAndFriends({ id, page }) {
     <${PagedSheet} caption="Letters" heads=${['Sent', 'Kind', 'From', 'What it says']} pages=${letters} row=${letter}
       empty="Its inbox is empty." />
     <${Sheet} caption="Friends" heads=${['Player']} empty="It has no friends."
-      rows=${page.friends.map((friend) => [html`<${Who} id=${friend} name=${page.names[friend]} />`])} />
+      rows=${page.friends.map((friend) => [html`<${Who} id=${friend} name=${names[friend]} />`])} />
     <${Sheet} caption="Whose letters it doesn't take" heads=${['Player', 'Since']}
-      rows=${page.blocks.map((block) => [html`<${Who} id=${block.id} name=${page.names[block.id]} />`, html`<${At} at=${block.added_at} />`])}
+      rows=${page.blocks.map((block) => [html`<${Who} id=${block.id} name=${names[block.id]} />`, html`<${At} at=${block.added_at} />`])}
       empty="It blocks nobody." />
   `;
 }
@@ -216,10 +219,11 @@ function Moderation({ page }) {
   `;
 }
 
-function Past({ id, at, setChange }) {
+function Past({ id, page, at, setChange }) {
   const [wanted, setWanted] = useState(toLocal(at));
   useEffect(() => setWanted(toLocal(at)), [at]);
   const asked = useRead(at && `/players/${id}/state`, { at });
+  useReload(asked.reload, page);
   const look = (event) => {
     event.preventDefault();
     go(urlOf('player', [id], { tab: 'past', at: toServer(wanted, at) }));

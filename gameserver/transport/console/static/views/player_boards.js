@@ -3,7 +3,7 @@
 import { Fault } from '../lib/dialog.js';
 import { date, number } from '../lib/format.js';
 import { html, useEffect, useRef } from '../lib/html.js';
-import { usePages, useRead } from '../lib/load.js';
+import { usePages, useRead, useReload } from '../lib/load.js';
 import { Link, urlOf } from '../lib/router.js';
 import { At, PagedSheet, Sheet, Text, Who } from './player_parts.js';
 
@@ -33,6 +33,7 @@ export function Places({ id, page }) {
 
 export function Boards({ id, page, query }) {
   const past = usePages(`/players/${id}/places`, { limit: PAGE });
+  useReload(past.reload, page);
   const row = ({ board, start, rank, score, reward, rewarded }) => [
     html`<${Board} id=${id} board=${board} season=${start} />`,
     date(start),
@@ -43,17 +44,18 @@ export function Boards({ id, page, query }) {
   ];
   return html`
     <${Places} id=${id} page=${page} />
-    ${query.board && html`<${Around} id=${id} board=${query.board} season=${query.season || 'current'} />`}
+    ${query.board && html`<${Around} id=${id} page=${page} board=${query.board} season=${query.season || 'current'} />`}
     <${PagedSheet} caption="Past seasons" heads=${['Board', 'Began', 'Rank', 'Score', 'Reward', 'How it ended']} pages=${past}
       row=${row} empty="It has a place in no season that is over." />
   `;
 }
 
 // Comes into sight when a board is chosen: the link to it may be far below.
-function Around({ id, board, season }) {
+function Around({ id, page, board, season }) {
   const place = useRef(null);
   useEffect(() => place.current.scrollIntoView({ block: 'start' }), [board, season]);
   const asked = useRead(`/boards/${encodeURIComponent(board)}/around/${id}`, { season, radius: RADIUS }, '/v1');
+  useReload(asked.reload, page);
   const rows = (asked.value?.entries ?? []).map(({ rank, score, reached_at: at, player }) => [
     player.id === id ? html`<strong aria-current="true"><${Text}>${player.name}<//></strong>` : html`<${Who} ...${player} />`,
     player.class,

@@ -20,15 +20,17 @@ export function Sheet({ caption, heads, rows, empty }) {
   `;
 }
 
-// The same of what `usePages` gives: `row` makes an entry's cells, and a button asks for the page behind.
+// The same of what `usePages` gives: `row` makes an entry's cells, and a button asks for the page behind. It stays while it
+// works or is to be pressed again, and its place after it: the keyboard goes on from there.
 export function PagedSheet({ caption, heads, pages, row, empty }) {
   const { entries, error, loading, more } = pages;
   const isKnown = entries.length > 0 || !(loading || error);
   return html`
     ${isKnown && html`<${Sheet} caption=${caption} heads=${heads} rows=${entries.map(row)} empty=${empty} />`}
-    <${Fault} error=${error} again=${entries.length ? pages.next : pages.reload} />
+    <div class="more" tabindex="-1">${more && html`<button type="button" disabled=${loading} onClick=${pages.next}>Show more<span
+      class="unseen"> of ${caption}</span></button>`}</div>
+    <${Fault} error=${error} again=${entries.length ? undefined : pages.reload} />
     ${loading && html`<p class="faint" role="status">Loading…</p>`}
-    ${more && !loading && !error && html`<p><button type="button" onClick=${pages.next}>Show more<span class="unseen"> of ${caption}</span></button></p>`}
   `;
 }
 

@@ -2,8 +2,8 @@
 
 import { Dialog, Field, Moment } from '../lib/dialog.js';
 import { ago, languageOf, lengthOf, momentOf, number, toLocal, toServer, when } from '../lib/format.js';
-import { html, useEffect, useRef, useState } from '../lib/html.js';
-import { usePages } from '../lib/load.js';
+import { html, useState } from '../lib/html.js';
+import { usePages, useReload } from '../lib/load.js';
 import { go, urlOf } from '../lib/router.js';
 import { Table } from '../lib/table.js';
 
@@ -16,11 +16,7 @@ export function Timeline({ id, page, query, setChange }) {
   const pages = usePages(`/players/${id}/ledger`, { limit: PAGE, actions, since, until }, (cursor) => when(momentOf(cursor)));
   const [open, setOpen] = useState(null);
   const newest = page.player.version;
-  const seen = useRef(newest);
-  useEffect(() => {
-    if (seen.current !== newest) pages.reload();
-    seen.current = newest;
-  }, [newest]);
+  useReload(pages.reload, newest);
   const change = (wanted) => {
     setOpen(null);
     setChange(wanted);

@@ -47,6 +47,8 @@ _TABLESPACES = """
     select string_agg(spcname, ', ' order by spcname) from pg_tablespace
     where spcname not in ('pg_default', 'pg_global')
 """
+_IDLE = "select setting::bigint from pg_settings where name = 'idle_replication_slot_timeout'"
+"""Of Postgres 18 and newer; 0 if it ends none."""
 log = structlog.get_logger()
 
 
@@ -115,9 +117,9 @@ async def symptoms(settings: Settings, name: str, connection: asyncpg.Connection
     if settings.backups is None:
         return []
     row = await connection.fetchrow(_SLOT, ARCHIVE_SLOT)
-    tablespaces = await connection.fetchval(_TABLESPACES)
+    tablespaces, idle = await connection.fetchval(_TABLESPACES), await connection.fetchval(_IDLE)
     on_disk = await asyncio.to_thread(lambda: [*_of_backups(settings, name), *_of_remains(settings, name)])
-    return [*_of_log(row), *_of_tablespaces(tablespaces), *on_disk]
+    return [*_of_log(row), *_of_idle_slots(idle), *_of_tablespaces(tablespaces), *on_disk]
 
 
 def _of_log(slot: Any) -> Sequence[Symptom]:
@@ -129,6 +131,13 @@ def _of_log(slot: Any) -> Sequence[Symptom]:
     if slot["behind"] > BEHIND_BYTES:
         return [Symptom("warning", f"{decimal(slot['behind'])} of its log aren't kept yet", remedy)]
     return []
+
+
+def _of_idle_slots(seconds: int | None) -> Sequence[Symptom]:
+    if not seconds:
+        return []
+    problem = f"it lets go of its log for backups when nothing has kept it for {seconds} s"
+    return [Symptom("warning", f"{problem} (idle_replication_slot_timeout)", "set idle_replication_slot_timeout to 0")]
 
 
 def _of_tablespaces(names: str | None) -> Sequence[Symptom]:

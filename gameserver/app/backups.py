@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+
 from gameserver.config.errors import ConfigFault
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
@@ -17,8 +20,11 @@ from gameserver.stack.backups.programs import BackupPrograms
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.up import receiver_of
+from gameserver.storage.postgres import causes
+from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
-from gameserver.storage.sharding import provision
+from gameserver.storage.postgres.faults import translated
+from gameserver.storage.sharding import identity, provision
 from gameserver.storage.slots.slot_map import IncompleteMap
 
 Say = Callable[[str], None]
@@ -35,15 +41,18 @@ class BackedUpSystem:
     log_until: datetime | None
 
 
-async def named(settings: Settings, wanted: Sequence[str]) -> list[BackedUp]:
-    """The databases of these names, or all that are used. Raises ConfigFault, StackError for an unknown one."""
-    databases = provision.open_databases(settings)
+async def named(settings: Settings, wanted: Sequence[str], *, anyhow: bool = False) -> list[BackedUp]:
+    """The databases of these names, or all that are used.
+
+    Raises ConfigFault, StackError for an unknown one, and what `assign` does.
+    """
+    databases = provision.open_databases(settings, patient=True)
     try:
-        await assign(settings, databases)
+        deployment = await assign(settings, databases, anyhow=anyhow)
         used = [name for name in databases.names() if databases[name].groups]
         if unknown := [name for name in wanted if name not in databases]:
             raise StackError(f"There is no database {' or '.join(unknown)}: there are {', '.join(used)}.")
-        return [BackedUp(name, databases[name].url) for name in wanted or used]
+        return [BackedUp(name, databases[name].url, deployment) for name in wanted or used]
     finally:
         await databases.close()
 
@@ -51,7 +60,7 @@ async def named(settings: Settings, wanted: Sequence[str]) -> list[BackedUp]:
 async def back_up(settings: Settings, wanted: Sequence[str], say: Say, *, incremental: bool = False) -> list[str]:
     """Makes a base backup of each database, checks it, and deletes what is too old; what failed, after all were tried.
 
-    Raises StackError, ConfigFault.
+    Raises StackError, ConfigFault, IncompleteMap, DatabaseUnavailable.
     """
     programs, faults = programs_of(settings), []
     for database in await named(settings, wanted):
@@ -89,10 +98,10 @@ async def verify(settings: Settings, wanted: Sequence[str], say: Say, *, everyth
     """Reads the newest base backup of each database, or all, and the log behind the newest; what is wrong, or missing.
 
     Without names these are the databases that are used, and whatever else there are backups of. Raises StackError,
-    ConfigFault.
+    ConfigFault, IncompleteMap, DatabaseUnavailable.
     """
     programs, faults = programs_of(settings), list[str]()
-    names = [database.name for database in await named(settings, wanted)]
+    names = [database.name for database in await named(settings, wanted, anyhow=bool(wanted))]
     for name in wanted or sorted({*names, *_present(folder_of(settings))}):
         try:
             faults += await _verify(catalog_of(settings, name), programs, say, everything=everything)
@@ -133,12 +142,12 @@ def catalogs(settings: Settings) -> list[BackupCatalog]:
 async def follow(settings: Settings) -> None:
     """Keeps the log of the databases that `up` doesn't run, until a signal, of each as soon as it answers.
 
-    Raises StackError, ConfigFault.
+    Raises StackError, ConfigFault, IncompleteMap, DatabaseUnavailable.
     """
     folder = folder_of(settings)
     run_here = {name for name, database in settings.databases.items() if database.url is None}
     receivers = [
-        receiver_of(settings, database.name, database.url)
+        receiver_of(settings, database.name, database.url, database.deployment)
         for database in await named(settings, [])
         if database.name not in run_here
     ]
@@ -149,15 +158,43 @@ async def follow(settings: Settings) -> None:
         await supervisor.run()
 
 
-async def assign(settings: Settings, databases: Databases) -> None:
-    """Says which groups the databases have: as recorded or, while the control database is away, as the settings say."""
-    groups = {name: list(group.databases) for name, group in settings.groups.items()}
+async def assign(settings: Settings, databases: Databases, *, anyhow: bool = False) -> str | None:
+    """Says which groups the databases have, and returns the id of their deployment, if that is known.
+
+    As recorded, be the tables of an earlier version, or not compared with the map yet. While the control database is
+    silent, and before it is set up, as the settings say; `anyhow` also where it refuses, or is another one. Raises
+    StackError, IncompleteMap, DatabaseUnavailable. These databases must have no judges.
+    """
+    databases.assign({name: list(group.databases) for name, group in settings.groups.items()})
     try:
+        deployment = await _deployment(databases[settings.control.database])
         members = await provision.members(settings, databases)
-        groups = {group: [database.name for database in rows] for group, rows in members.items()}
-    except (DatabaseUnavailable, IncompleteMap):
-        pass
-    databases.assign(groups)
+    except (StackError, IncompleteMap, DatabaseUnavailable, DBAPIError) as error:
+        if anyhow or _is_unset(error):
+            return None
+        raise
+    databases.assign({group: [database.name for database in rows] for group, rows in members.items()})
+    return deployment
+
+
+async def _deployment(control: Database) -> str | None:
+    """What the control database says; None before it knows. Raises StackError if it is another, DatabaseUnavailable."""
+    with translated(control.name):
+        connection = await control.connect_unjudged({})
+        try:
+            said = await identity.read(connection)
+        finally:
+            connection.terminate()
+    if wrong := identity.mismatch(control.name, said, None, control.name):
+        raise StackError(f"{wrong}.")
+    return said[0].deployment if said else None
+
+
+def _is_unset(error: Exception) -> bool:
+    """Whether the control database says nothing, or has no tables yet."""
+    if isinstance(error, DatabaseUnavailable):
+        return error.__cause__ is not None and causes.is_away(error.__cause__)
+    return isinstance(causes.root(error), asyncpg.UndefinedTableError)
 
 
 def catalog_of(settings: Settings, name: str) -> BackupCatalog:

@@ -75,7 +75,7 @@ class RestoredData:
 
 async def restore(settings: Settings, wanted: Restoration, say: Say) -> RestoredData:
     """Restores a database and, unless it goes elsewhere, puts it in its place. Raises StackError, ConfigFault."""
-    (database,) = await named(settings, [wanted.database])
+    (database,) = await named(settings, [wanted.database], anyhow=True)
     programs, place = programs_of(settings), _place(settings, wanted.database)
     if place is None and wanted.into is None:
         raise StackError(
@@ -241,9 +241,9 @@ async def _is_known(connection: asyncpg.Connection, fault: str, groups: Sequence
 
 
 async def _groups(settings: Settings, name: str) -> Sequence[str]:
-    databases = provision.open_databases(settings)
+    databases = provision.open_databases(settings, patient=True)
     try:
-        await assign(settings, databases)
+        await assign(settings, databases, anyhow=True)
         return sorted(databases[name].groups)
     finally:
         await databases.close()

@@ -98,12 +98,13 @@ def receivers(settings: Settings) -> list[Child]:
     ]
 
 
-def receiver_of(settings: Settings, database: str, url: SecretStr) -> WalReceiver:
-    """What keeps the log of a database; the settings have [backups]."""
+def receiver_of(settings: Settings, database: str, url: SecretStr, deployment: str | None = None) -> WalReceiver:
+    """What keeps the log of a database, of this deployment if that is known; the settings have [backups]."""
     folder = settings.backup_folder
     assert folder is not None
     log = settings.data / "log" / f"{database}-log.log"
-    return WalReceiver(name=f"{database}-log", log=log, database=database, url=url, folder=folder)
+    name = f"{database}-log"
+    return WalReceiver(name=name, log=log, database=database, url=url, folder=folder, deployment=deployment)
 
 
 def nodes(settings: Settings, config: Path) -> list[NodeProcess]:

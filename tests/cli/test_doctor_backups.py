@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 from prometheus_client import REGISTRY
+from pydantic import SecretStr
 
 from gameserver.app import backup_watch, examine
 from gameserver.app import backups as backups_of
@@ -26,9 +27,12 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding import provision
 from gameserver.waiting import cancel_and_wait
 from tests.stack.conftest import open_folder, roomy
+from tests.support.deployment import connected
+from tests.support.servers import Servers
 from tests.support.wait import wait_until
 
 SEGMENT = 16 << 20
+IDLE = "idle_replication_slot_timeout"
 Keep = Callable[..., BaseBackup]
 
 
@@ -78,6 +82,27 @@ async def test_whole_log_has_none(backed: Settings, keep: Keep) -> None:
     keep("one", timedelta(hours=1), 3, 4, 5)
     about = [problem for problem in await problems(backed, "one") if "backup" in problem]
     assert about == ["nothing keeps its log for backups"]
+
+
+async def test_a_server_that_gives_up_slots_that_are_idle_is_named(servers: Servers, backed: Settings) -> None:
+    one = SecretStr(servers.postgres["one"].superuser_url)
+    async with connected(one) as superuser:
+        if not await superuser.fetchval(f"select exists (select from pg_settings where name = '{IDLE}')"):
+            pytest.skip("this Postgres has no such setting")
+    assert not any(IDLE in problem for problem in await problems(backed, "one"))
+
+    async def named() -> bool:
+        return any(f"for 86400 s ({IDLE})" in problem for problem in await problems(backed, "one"))
+
+    try:
+        async with connected(one) as superuser:
+            await superuser.execute(f"alter system set {IDLE} = '1d'")
+            await superuser.execute("select pg_reload_conf()")
+        await wait_until(named, what="it is named")
+    finally:
+        async with connected(one) as superuser:
+            await superuser.execute(f"alter system reset {IDLE}")
+            await superuser.execute("select pg_reload_conf()")
 
 
 @pytest.mark.parametrize("left", ["restoring", "restoring.new", "restored.dropped"])

@@ -1,8 +1,9 @@
 """The files of a database's write-ahead log that were kept, over all the folders that receivers wrote.
 
 A receiver that can't go on where the last one ended begins a new folder, so the same segment may lie in several. Law: a
-whole segment is taken before a partial one, and of two partial ones the newest. A timeline's history says where it left
-the one before: of that one, segments behind this point belong to a past that was given up.
+whole segment is taken before a partial one, and of two partial ones the newest in which anything was written. A
+timeline's history says where it left the one before: of that one, segments behind this point belong to a past that was
+given up.
 """
 
 import re
@@ -16,6 +17,7 @@ SEGMENT = re.compile(r"(?P<timeline>[0-9A-F]{8})(?P<high>[0-9A-F]{8})(?P<low>[0-
 HISTORY = re.compile(r"(?P<timeline>[0-9A-F]{8})\.history")
 PARTIAL = ".partial"
 _LOG_BYTES = 1 << 32
+_PAGE_HEADER = 24
 
 
 class Span(NamedTuple):
@@ -117,6 +119,11 @@ class LogArchive:
         return _number_of(name, self.segment) if SEGMENT.fullmatch(name) else None
 
 
+def has_segments(folder: Path) -> bool:
+    """Whether any segment lies in a folder, or a part of one. Raises OSError."""
+    return any(SEGMENT.fullmatch(path.name.removesuffix(PARTIAL)) for path in folder.iterdir())
+
+
 def whole_until(folder: Path, segment: int) -> int | None:
     """The position where the newest segment ends that a receiver has completed in a folder; None if there is none.
 
@@ -149,5 +156,13 @@ def _number_of(name: str, segment: int) -> int:
     return int(name[8:16], 16) * (_LOG_BYTES // segment) + int(name[16:], 16)
 
 
-def _rank(path: Path) -> tuple[bool, float]:
-    return not path.name.endswith(PARTIAL), path.stat().st_mtime
+def _rank(path: Path) -> tuple[bool, bool, float]:
+    path = current(path)
+    whole = not path.name.endswith(PARTIAL)
+    return whole, whole or _has_log(path), path.stat().st_mtime
+
+
+def _has_log(partial: Path) -> bool:
+    """Whether anything was written into a part of a segment: zeros at first, it is written from its beginning on."""
+    with partial.open("rb") as file:
+        return any(file.read(_PAGE_HEADER))

@@ -40,6 +40,8 @@ class BackedUp:
 
     name: str
     url: SecretStr
+    deployment: str | None = None
+    """As the control database says, if that is known."""
 
 
 @contextlib.contextmanager
@@ -122,7 +124,7 @@ async def _log_kept(database: BackedUp) -> AsyncIterator[None]:
 
     The reader of a slot acknowledges commits where any standby will do. Raises StackError.
     """
-    async with connected(database.name, database.url) as connection:
+    async with connected(database.name, database.url, database.deployment) as connection:
         name = f"gameserver_backup_{connection.get_server_pid()}"
         await connection.execute("select pg_create_physical_replication_slot($1, true, true)", name)
         yield
@@ -151,7 +153,7 @@ async def verify(backup: BaseBackup, catalog: BackupCatalog, programs: BackupPro
 
 async def facts_of(database: BackedUp) -> dict[str, Any]:
     """What a server says of itself. Raises StackError, also for what can't be backed up as it is."""
-    async with connected(database.name, database.url) as connection:
+    async with connected(database.name, database.url, database.deployment) as connection:
         facts = dict(await connection.fetchrow(_FACTS))
     apart = facts["now"] - datetime.now(UTC)
     if abs(apart) > CLOCKS_APART:
@@ -169,7 +171,7 @@ async def present(database: BackedUp) -> Present:
     question = """
         select (pg_control_system()).system_identifier::text as system, pg_walfile_name(pg_current_wal_lsn()) as segment
     """
-    async with connected(database.name, database.url) as connection:
+    async with connected(database.name, database.url, database.deployment) as connection:
         row = await connection.fetchrow(question)
     return Present(row["system"], int(row["segment"][:8], 16))
 

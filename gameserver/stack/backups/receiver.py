@@ -4,12 +4,14 @@ Law: the database keeps what this one hasn't got yet, in a replication slot, als
 more than its `max_slot_wal_keep_size`. Where the log can't be continued (the slot is gone, or the server went back in
 time), a new folder is begun, and the log says so. It never stands in for a standby: the reader of a slot tells the
 primary what it has on disk, and where any standby will do (`*`) that acknowledges commits. So it streams without the
-slot, which is advanced by a connection of its own, to the end of what is whole on this disk (decision 0166).
+slot, which is advanced by a connection of its own, to the end of what is whole on this disk (decision 0166). Such a
+slot is never active, so anything may drop it: the same connection makes it again.
 """
 
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,8 +21,9 @@ import asyncpg
 import structlog
 from pydantic import SecretStr
 
+from gameserver.logs.outage import Outage
 from gameserver.stack.backups.connecting import connected
-from gameserver.stack.backups.log_archive import PARTIAL, whole_until
+from gameserver.stack.backups.log_archive import PARTIAL, has_segments, whole_until
 from gameserver.stack.backups.making import make_log_folder, opened_catalog
 from gameserver.stack.backups.programs import BackupPrograms, conninfo
 from gameserver.stack.errors import StackError
@@ -32,6 +35,8 @@ from gameserver.waiting import cancel_and_wait
 
 READY_SECONDS = 60
 ADVANCE_SECONDS = 2.0
+LOOK_SECONDS = 30.0
+"""How often the slot is looked at while no segment ends; that also keeps it from counting as idle."""
 FOLLOWED = "select exists (select from pg_stat_replication where application_name = $1)"
 """Whether a receiver reads the log; they all call themselves as the slot is called."""
 _BEGIN = """
@@ -60,6 +65,8 @@ class WalReceiver(ManagedServer):
     url: SecretStr
     folder: Path
     """Of all backups."""
+    deployment: str | None = None
+    """Of which the database has to be, if that is known."""
     stop_seconds: float = 15
     what: str = field(default="pg_receivewal", init=False)
     _advancing: Sequence[asyncio.Task[None]] = field(default=(), init=False, repr=False)
@@ -95,7 +102,7 @@ class WalReceiver(ManagedServer):
     async def _start_process(self) -> None:
         await cancel_and_wait(self._advancing)
         await self.check()
-        async with connected(self.database, self.url) as connection:
+        async with connected(self.database, self.url, self.deployment) as connection:
             if await connection.fetchval(FOLLOWED, ARCHIVE_SLOT):
                 raise StackError(f"Something else keeps the log of {self.database}, or did until now: end it.")
             segment = await connection.fetchval("select pg_size_bytes(current_setting('wal_segment_size'))")
@@ -105,38 +112,60 @@ class WalReceiver(ManagedServer):
     async def _folder_received(self, connection: asyncpg.Connection, segment: int) -> Path:
         """Begins to receive, where the log was received last if that can be continued."""
         system = await connection.fetchval("select system_identifier::text from pg_control_system()")
-        made = await self._provide_slot(connection)
+        await self._provide_slot(connection)
         folders = self._catalog.log_folders(system)
-        if folders and not made:
-            await asyncio.to_thread(_fill, folders[-1], segment)
-            if await self._continues(connection, folders[-1]):
-                return folders[-1]
+        if folders and await self._goes_on(connection, folders[-1], segment):
+            return folders[-1]
         folder = self._catalog.next_log_folder(system)
         if folders:
             _log.warning("the archive of the log begins anew: make a base backup", database=self.database)
         await asyncio.to_thread(make_log_folder, folder, self._programs.account)
-        # It goes on with a segment of which it has a part, be it nothing; without any it would begin at the end.
-        begin = folder / f"{await connection.fetchval(_BEGIN, ARCHIVE_SLOT)}{PARTIAL}"
-        await asyncio.to_thread(begin.touch, 0o600)
-        await asyncio.to_thread(datafolder.give_to, begin, self._programs.account)
-        if not await self._continues(connection, folder):
-            await asyncio.to_thread(begin.unlink, missing_ok=True)
+        if not await self._goes_on(connection, folder, segment):
             await self._receive(connection, folder)
         return folder
 
+    async def _goes_on(self, connection: asyncpg.Connection, folder: Path, segment: int) -> bool:
+        """Receives into the folder from where it ends; False if this server's log doesn't go on there.
+
+        One without log goes on with a part of a segment, be it nothing: without any it would begin at the end.
+        """
+        begin = None
+        if not await asyncio.to_thread(has_segments, folder):
+            begin = folder / f"{await connection.fetchval(_BEGIN, ARCHIVE_SLOT)}{PARTIAL}"
+            await asyncio.to_thread(begin.touch, 0o600)
+            await asyncio.to_thread(datafolder.give_to, begin, self._programs.account)
+        await asyncio.to_thread(_fill, folder, segment)
+        if await self._continues(connection, folder):
+            return True
+        if begin is not None:
+            await asyncio.to_thread(begin.unlink, missing_ok=True)
+        return False
+
     async def _advance_for_ever(self, folder: Path, segment: int) -> None:
-        """Lets the database delete what is whole here, again and again; what fails is tried again."""
-        advanced: int | None = None
+        """Lets the database delete what is whole here, and sees that it keeps the rest; what fails is tried again."""
+        outage = Outage("the log isn't kept by its slot", "the log is kept by its slot again", database=self.database)
+        advanced, look_again = None, 0.0
         while True:
             await asyncio.sleep(ADVANCE_SECONDS)
             try:
                 end = await asyncio.to_thread(whole_until, folder, segment)
-                if end is not None and end != advanced:
-                    async with connected(self.database, self.url) as connection:
-                        done = await connection.fetchval(_ADVANCE, ARCHIVE_SLOT, Decimal(end))
-                    advanced = end if done else None
+                if end == advanced and time.monotonic() < look_again:
+                    continue
+                look_again = 0.0
+                if await self._advance(end):
+                    advanced, look_again = end, time.monotonic() + LOOK_SECONDS
+                    outage.answered()
             except Exception as error:  # the database would keep its log until it may keep no more
-                _log.warning("the slot of the log can't be advanced", database=self.database, error=str(error))
+                outage.failed(str(error))
+
+    async def _advance(self, end: int | None) -> bool:
+        """False where the receiver doesn't stream from. Raises StackError, also when the slot was gone and is made."""
+        async with connected(self.database, self.url, self.deployment) as connection:
+            if await connection.fetchval(_ADVANCE, ARCHIVE_SLOT, None if end is None else Decimal(end)):
+                return True
+            if await self._provide_slot(connection):
+                raise StackError(f"The slot {ARCHIVE_SLOT} of {self.database} was gone; it is made again.")
+        return False
 
     async def _continues(self, connection: asyncpg.Connection, folder: Path) -> bool:
         """Receives into the folder; False if this server's log doesn't go on where it ends."""

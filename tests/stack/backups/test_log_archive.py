@@ -35,6 +35,15 @@ def test_a_whole_segment_counts_before_a_partial_one_and_of_two_partial_ones_the
     assert archive.files[segment(1, 4)].read_text() == "newer"
 
 
+@pytest.mark.parametrize("content", ["", "\0" * (1 << 16)], ids=["empty", "zeros"])
+def test_of_two_partial_ones_one_in_which_nothing_was_written_counts_last(tmp_path: Path, content: str) -> None:
+    older = keep(tmp_path / "1", segment(1, 4) + ".partial", content="older")
+    newer = keep(tmp_path / "2", segment(1, 4) + ".partial", content=content)
+    os.utime(older / (segment(1, 4) + ".partial"), (1, 1))
+    for folders in ((older, newer), (newer, older)):
+        assert read(*folders).files[segment(1, 4)].parent == older
+
+
 def test_what_isnt_log_is_left_out(tmp_path: Path) -> None:
     assert read(keep(tmp_path / "1", "backup_label", segment(1, 1) + ".tmp", "1.history")).files == {}
 

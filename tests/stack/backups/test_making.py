@@ -9,16 +9,22 @@ from pathlib import Path
 import asyncpg
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from gameserver.stack.backups import making, retention
+from gameserver.stack.backups import receiver as receiving
 from gameserver.stack.backups.log_archive import whole_until
 from gameserver.stack.backups.programs import conninfo
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.errors import StackError
+from gameserver.stack.servers import datafolder
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
 from gameserver.storage.operators import standby_condition
 from tests.stack.backups.conftest import Kept
 from tests.support.wait import wait_until
+
+SLOTS = f"pg_replication_slots where slot_name = '{ARCHIVE_SLOT}'"
 
 
 async def test_two_backups_at_once_are_refused(kept: Kept) -> None:
@@ -118,17 +124,105 @@ async def test_log_that_was_written_while_the_receiver_was_dead_is_kept_for_it(k
     assert kept.catalog.log_folders(system) == [log]
 
 
-async def test_the_log_goes_on_in_a_new_folder_when_the_slot_was_lost(kept: Kept) -> None:
+async def as_superuser(kept: Kept, *statements: str) -> None:
+    server = await asyncpg.connect(kept.server.superuser_url, command_timeout=30)
+    try:
+        for statement in statements:
+            await server.execute(statement)
+    finally:
+        await server.close()
+
+
+def events(lines: list[EventDict]) -> list[str]:
+    return [line["event"] for line in lines if line.get("database") == "one" and "slot" in line["event"]]
+
+
+@pytest.mark.parametrize("log_goes_on", [True, False], ids=["amid play", "idle"])
+async def test_a_slot_that_is_gone_is_made_again_while_the_log_is_received(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, log_goes_on: bool
+) -> None:
+    monkeypatch.setattr(receiving, "ADVANCE_SECONDS", 0.05)
+    monkeypatch.setattr(receiving, "LOOK_SECONDS", 3600.0 if log_goes_on else 0.0)
+    # Advanced once, so that only what comes afterwards can tell that the slot is gone.
+    await as_superuser(kept, "select pg_switch_wal()")
+    system = str(await kept.ask("select system_identifier::text from pg_control_system()"))
+    (log,) = kept.catalog.log_folders(system)
+    end = f"select pg_wal_lsn_diff(restart_lsn, '0/0') = {{}} from {SLOTS}"
+    await wait_until(lambda: kept.ask(end.format(whole_until(log, 16 << 20) or -1)), what="the slot is advanced")
+    with capture_logs() as lines:
+        await kept.ask(f"select pg_drop_replication_slot('{ARCHIVE_SLOT}')")
+        if log_goes_on:
+            await kept.write(1)
+            await as_superuser(kept, "select pg_switch_wal()")
+        await wait_until(lambda: kept.ask(f"select count(*) = 1 from {SLOTS}"), 10, what="the slot is there again")
+        await wait_until(lambda: kept.ask(end.format(whole_until(log, 16 << 20))), what="and is advanced")
+        await wait_until(lambda: len(events(lines)) > 1, what="its end is told")
+    assert events(lines) == ["the log isn't kept by its slot", "the log is kept by its slot again"]
+    await kept.receiver.stop()
+    await kept.receiver.start()
+    assert kept.catalog.log_folders(system) == [log]
+
+
+async def test_the_log_goes_on_where_it_ended_when_the_slot_was_lost_and_the_log_wasnt(kept: Kept) -> None:
     await kept.back_up()
     await kept.write(1)
+    await as_superuser(kept, "alter system set wal_keep_size = '1GB'", "select pg_reload_conf()")
     await kept.receiver.stop()
-    await kept.ask("select pg_drop_replication_slot('gameserver_archive')")
+    await kept.ask(f"select pg_drop_replication_slot('{ARCHIVE_SLOT}')")
+    await kept.write(2)
+    await as_superuser(kept, "select pg_switch_wal()", "checkpoint")
+    await kept.receiver.start()
+    assert len(kept.catalog.log_folders(kept.catalog.backups()[0].system)) == 1
+    third = await kept.write(3)
+    await kept.write(4)
+    await kept.restore(third)
+    assert await kept.values() == [1, 2, 3]
+
+
+async def test_the_log_goes_on_in_a_new_folder_when_slot_and_log_were_lost(kept: Kept) -> None:
+    await kept.back_up()
+    await kept.receiver.stop()
+    await kept.ask(f"select pg_drop_replication_slot('{ARCHIVE_SLOT}')")
+    for value in range(3):
+        await kept.write(value)
+        await as_superuser(kept, "select pg_switch_wal()", "checkpoint")
     await kept.receiver.start()
     assert len(kept.catalog.log_folders(kept.catalog.backups()[0].system)) == 2
-    second = await kept.write(2)
-    await kept.write(3)
-    await kept.restore(second)
+    await kept.back_up()
+    third = await kept.write(3)
+    await kept.write(4)
+    await kept.restore(third)
+    assert await kept.values() == [0, 1, 2, 3]
+
+
+async def test_a_receiver_that_ended_before_it_began_a_folder_begins_it_where_the_slot_keeps_the_log(
+    kept: Kept,
+) -> None:
+    system = (await kept.back_up()).system
+    await kept.receiver.stop()
+    making.make_log_folder(kept.catalog.next_log_folder(system), kept.programs.account)
+    await kept.write(1)
+    await as_superuser(kept, "select pg_switch_wal()")
+    await kept.write(2)
+    await kept.receiver.start()
+    await kept.restore(None)
     assert await kept.values() == [1, 2]
+
+
+async def test_a_segment_that_was_only_begun_hides_none_that_has_log(kept: Kept) -> None:
+    system = (await kept.back_up()).system
+    await kept.write(1)
+    assert await received("one", kept.receiver.url, 30)
+    await kept.receiver.stop()
+    (log,) = kept.catalog.log_folders(system)
+    (partial,) = log.glob("*.partial")
+    begun = kept.catalog.next_log_folder(system)
+    making.make_log_folder(begun, kept.programs.account)
+    with (begun / partial.name).open("wb") as file:
+        file.truncate(16 << 20)
+    datafolder.give_to(begun / partial.name, kept.programs.account)
+    await kept.restore(None, received_first=False)
+    assert await kept.values() == [1]
 
 
 async def test_a_receiver_goes_on_that_was_killed_while_it_began_a_segment(kept: Kept) -> None:

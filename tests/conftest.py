@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -55,10 +56,15 @@ class EndingLoop(uvloop.Loop):
 
     def close(self) -> None:
         left = [_shut_down(int(link.name)) for link in Path("/proc/self/fd").iterdir()]
-        if any(left) and not self.is_closed():
-            # A transport that hears of its end only in a closed loop can't tell its protocol any more.
-            self.run_until_complete(asyncio.sleep(END_SECONDS))
-        super().close()
+        if not any(left) or self.is_closed():
+            super().close()
+            return
+        # A transport that hears of its end only in a closed loop can't tell its protocol any more.
+        self.run_until_complete(asyncio.sleep(END_SECONDS))
+        with warnings.catch_warnings():
+            # One that didn't read hears of nothing. A warning would keep uvloop from closing it, and then from its end.
+            warnings.simplefilter("ignore", ResourceWarning)
+            super().close()
 
 
 def _shut_down(number: int) -> bool:

@@ -115,7 +115,7 @@ async def test_the_images_commands_migrate_serve_tell_their_health_and_stop(cont
     assert not await container.is_healthy()
     node = await container.run("-m", "gameserver", *files.exec_form(files.instructions("CMD")[0]))
     try:
-        await wait_until(container.is_healthy, 20, "the node is healthy")
+        await wait_until(container.is_healthy, 60, "the node is healthy")
         node.terminate()
         assert await asyncio.wait_for(node.wait(), 15) == 0
     finally:

@@ -49,7 +49,13 @@ for at = 1, #notices, 2 do
 end
 trimmed()
 for _, key in ipairs({ stream, tail }) do
-  if not is_first or redis.call('PTTL', key) < tonumber(lifetime_ms) then redis.call('PEXPIRE', key, lifetime_ms) end
+  -- What waits may have longer than that.
+  if is_first then
+    redis.call('PEXPIRE', key, lifetime_ms, 'NX')
+    redis.call('PEXPIRE', key, lifetime_ms, 'GT')
+  else
+    redis.call('PEXPIRE', key, lifetime_ms)
+  end
 end
 
 -- Another stream, a number from the future, or one before what the tail has lost: something is missing. As long as no

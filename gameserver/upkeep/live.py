@@ -140,20 +140,25 @@ class Live:
                 self._show_changed(reads)
 
     async def _deliver_stored(self) -> None:
-        if self._notices:
-            self._notices = False  # before the load: another notice may come during it
-            try:
-                await self.room.pushes.load_notices()
-            except GameError:
-                self._notices = True
-                raise
-        while self._stored:
+        """Whoever is noted together with a notice is caught up after that is loaded, also if both come amid this."""
+        while self._notices or self._stored:
+            if self._notices:
+                await self._load_notices()
+                continue  # another one may have come meanwhile
             ids = _taken(self._stored, CHUNK)
             try:
                 await self._deliver_to([(id_, socket) for id_ in ids for socket in self.sockets.of(id_)])
             except GameError:
                 self._stored.update(ids)
                 raise
+
+    async def _load_notices(self) -> None:
+        self._notices = False  # before the load: another notice may come during it
+        try:
+            await self.room.pushes.load_notices()
+        except GameError:
+            self._notices = True
+            raise
 
     async def _deliver_to(self, sockets: Sequence[tuple[int, OpenSocket]]) -> None:
         streams = await self.room.pushes.catch_up([(player_id, socket.seen) for player_id, socket in sockets])

@@ -10,8 +10,9 @@ from aiohttp import ClientWebSocketResponse
 
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
-from gameserver.storage.live.presence import KEPT
+from gameserver.storage.live.presence import KEPT, NOTICE, Message
 from gameserver.storage.redis.clients import connect
+from gameserver.upkeep.live import Live
 from tests.support.client import ADMIN_KEY, Api, Socket
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.wait import wait_until
@@ -244,6 +245,34 @@ async def test_a_notice_to_one_player_reaches_that_player_alone_also_after_it_wa
     assert (await theirs.receive_json(timeout=10))["id"] == "ping", "nothing came before the answer"
     nobody = await one.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={**body, "player": "1"})
     assert nobody.code == "player_not_found"
+
+
+@pytest.mark.parametrize("step", ["load_notices", "catch_up"])
+async def test_a_notice_that_is_heard_amid_a_delivery_is_delivered_next(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    connection, _ = await hello(api, (await api.sign_up()).token)
+    pushes, note = node.core.rooms.live.pushes, Live._note
+    done, under_way, goes_on, heard = getattr(pushes, step), asyncio.Event(), asyncio.Event(), list[Message | None]()
+
+    async def slowly(*args: Any) -> Any:
+        answer = await done(*args)
+        under_way.set()
+        await goes_on.wait()
+        return answer
+
+    def noted(self: Live, message: Message | None) -> None:
+        note(self, message)
+        heard.append(message)
+
+    monkeypatch.setattr(pushes, step, slowly)
+    monkeypatch.setattr(Live, "_note", noted)
+    await proclaim(api, "first")
+    await asyncio.wait_for(under_way.wait(), 10)
+    await proclaim(api, "amid")
+    await wait_until(lambda: sum(message is not None and message.kind == NOTICE for message in heard) == 2)
+    goes_on.set()
+    assert [(await push_of(connection, "notice"))["data"]["text"] for _ in range(2)] == ["first", "amid"]
 
 
 async def test_a_notice_needs_a_reason_and_an_admin(api: Api) -> None:

@@ -3,10 +3,10 @@
 from typing_extensions import TypedDict
 
 from gameserver.commands.boards import name_of_season
-from gameserver.commands.results import HistoryEntry, PastRow, PastState
+from gameserver.commands.results import PastState
 from gameserver.rules.game import Game
 from gameserver.times import rfc3339
-from gameserver.transport.answers.play import StateAnswer
+from gameserver.transport.answers.play import StateAnswer, recorded_state
 
 
 class PastStackAnswer(TypedDict):
@@ -65,17 +65,3 @@ def past_state(found: PastState, game: Game) -> PastStateAnswer:
 
 def _past_stack(item: str, count: int | None, game: Game) -> PastStackAnswer:
     return {"item": item, "title": game.items[item].title if item in game.items else item, "count": count}
-
-
-def recorded_state(row: PastRow | HistoryEntry) -> StateAnswer:
-    """The state after a command, as the ledger has it."""
-    outcome = row.outcome
-    return {
-        "name": outcome["name"],
-        "class": outcome["class"],
-        "level": outcome["level"],
-        "hp": outcome["hp"],
-        "max_hp": outcome["max_hp"],
-        "exp": outcome["exp"],
-        "version": row.version,
-    }

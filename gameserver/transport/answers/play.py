@@ -5,7 +5,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from gameserver.commands.results import HistoryEntry, HistoryPage, Receipt, Stack
+from gameserver.commands.results import HistoryEntry, HistoryPage, PastRow, Receipt, Stack
 from gameserver.rules.game import Game
 from gameserver.times import rfc3339
 from gameserver.transport.answers.players import PlayerAnswer, player
@@ -67,23 +67,28 @@ def ledger(history: HistoryPage) -> LedgerAnswer:
 
 
 def _entry(entry: HistoryEntry) -> EntryAnswer:
-    outcome = entry.outcome
     return {
         "command_id": entry.command_id,
         "action": entry.action,
         "args": entry.args,
-        "events": outcome["events"],
-        "player": {
-            "name": outcome["name"],
-            "class": outcome["class"],
-            "level": outcome["level"],
-            "hp": outcome["hp"],
-            "max_hp": outcome["max_hp"],
-            "exp": outcome["exp"],
-            "version": entry.version,
-        },
+        "events": entry.outcome["events"],
+        "player": recorded_state(entry),
         "version": entry.version,
         "at": rfc3339(entry.at),
+    }
+
+
+def recorded_state(row: PastRow | HistoryEntry) -> StateAnswer:
+    """The state after a command, as the ledger has it."""
+    outcome = row.outcome
+    return {
+        "name": outcome["name"],
+        "class": outcome["class"],
+        "level": outcome["level"],
+        "hp": outcome["hp"],
+        "max_hp": outcome["max_hp"],
+        "exp": outcome["exp"],
+        "version": row.version,
     }
 
 

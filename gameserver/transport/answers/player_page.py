@@ -25,8 +25,7 @@ from gameserver.transport.answers.audit import audit_entry
 from gameserver.transport.answers.boards import RankAnswer, rank
 from gameserver.transport.answers.devices import device
 from gameserver.transport.answers.mail import MailAnswer
-from gameserver.transport.answers.past_state import recorded_state
-from gameserver.transport.answers.play import StackAnswer, StateAnswer, items
+from gameserver.transport.answers.play import StackAnswer, StateAnswer, items, recorded_state
 from gameserver.transport.answers.players import PlayerAnswer, player_now
 
 

@@ -35,7 +35,7 @@ from bots.wire.connecting import allow_files
 from gameserver.config.limits import LimitSettings
 from tests.bench.attacker import KINDS
 from tests.bench.attacks import bystander
-from tests.bench.processor import confine, seconds_of
+from tests.bench.processor import confine, put_first, seconds_of
 from tests.bench.stack import running
 from tests.bench.worker import worker
 from tests.support.client import Api, Signed
@@ -186,7 +186,7 @@ def default_limits() -> None:
 def separate(servers: Iterable[int], proxy: int) -> None:
     """The nodes and their servers get one processor; the proxy and the honest players come first on the other."""
     confine(servers, SERVERS)
-    confine([proxy, os.getpid()], OUTSIDE, first=True)
+    put_first([proxy, os.getpid()], OUTSIDE)
 
 
 def _plain(limit: BaseModel) -> object:

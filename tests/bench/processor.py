@@ -7,6 +7,7 @@ that ends in between isn't lost. The kernel counts in ticks of 10 ms. And which 
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
@@ -23,19 +24,24 @@ def seconds_of(groups: Mapping[str, Sequence[int]]) -> dict[str, float]:
     return {name: sum(ticks.get(pid, 0) for pid in _tree(pids, children)) * TICK for name, pids in groups.items()}
 
 
-def confine(pids: Iterable[int], processor: int, *, first: bool = False) -> None:
-    """Lets these processes and their descendants run on that processor only; `first`: whenever they have work.
-
-    Their future children are confined as well. Raises PermissionError if the machine doesn't allow `first`.
-    """
+def confine(pids: Iterable[int], processor: int) -> None:
+    """Lets these processes and their descendants run on that processor only; their future children, too."""
     children = defaultdict[int, list[int]](list)
     for pid, fields in _processes():
         children[int(fields[PPID])].append(pid)
     for pid in _tree(pids, children):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             os.sched_setaffinity(int(thread.name), {processor})
-            if first:
-                os.sched_setscheduler(int(thread.name), os.SCHED_FIFO, os.sched_param(1))
+
+
+def put_first(pids: Iterable[int], processor: int) -> None:
+    """Lets these processes, without those that they have started, run on that processor whenever they have work.
+
+    What they start from now on does as well. Raises PermissionError if the machine doesn't allow it.
+    """
+    for thread in chain.from_iterable(Path(f"/proc/{pid}/task").iterdir() for pid in pids):
+        os.sched_setaffinity(int(thread.name), {processor})
+        os.sched_setscheduler(int(thread.name), os.SCHED_FIFO, os.sched_param(1))
 
 
 def _tree(pids: Iterable[int], children: Mapping[int, Sequence[int]]) -> Iterable[int]:

@@ -172,7 +172,10 @@ async def _redis(settings: Settings, nodes: int) -> Examined:
             examined.symptoms += redis_condition.symptoms(server)
             examined.symptoms += redis_condition.crowded(server, clients.per_node(client), nodes)
         if not any(symptom.remedy == redis_condition.NEWER for symptom in examined.symptoms):
-            examined.symptoms += redis_condition.lacking(await redis_condition.denied(client))
+            denied = await redis_condition.denied(client)
+            if denied is not None:
+                examined.facts["denied"] = denied
+            examined.symptoms += redis_condition.lacking(denied)
     except REDIS_LOST as error:
         examined.fail(f"can't be used: {described(error)}", "look at its URL, its user and whether it runs")
     finally:

@@ -14,6 +14,7 @@ from gameserver import app as application
 from gameserver.app import Examined
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import carry_out, faults
+from gameserver.storage.operators import condition
 
 WIDTH = 80
 Json = Annotated[bool, typer.Option("--json", help="Print JSON: ok, and the servers with their facts and findings.")]
@@ -72,7 +73,25 @@ def _database(facts: dict[str, Any]) -> Sequence[str]:
         f"a node takes up to {facts['per_node']}",
         decimal(facts["bytes"]),
         *([_clock(facts)] if "clock" in facts else []),
+        *_durability(facts),
+        *_rights(facts),
     )
+
+
+def _durability(facts: dict[str, Any]) -> Iterator[str]:
+    """What of it was found; what is wrong with it is a finding, too."""
+    if "off" in facts:
+        off = ", ".join(facts["off"])
+        yield f"NOT durable: {off} off" if off else "durable: fsync and full_page_writes are on"
+    if "synchronous" in facts:
+        yield f"commits wait for {facts['synchronous']}" if facts["synchronous"] else "commits wait for no standby"
+
+
+def _rights(facts: dict[str, Any]) -> Iterator[str]:
+    if "closed" in facts:
+        lacking = [symptom.level for symptom in condition.rights({**facts, "superuser": False})]
+        may = "may play" if lacking else "may play and move slots"
+        yield "the role lacks rights" if "error" in lacking else f"the role {may}"
 
 
 def _replica(facts: dict[str, Any]) -> Sequence[str]:
@@ -90,7 +109,10 @@ def _redis(facts: dict[str, Any]) -> Sequence[str]:
             f"{decimal(server['used_memory'])} of memory in use ({most})",
             f"maxmemory-policy {server['maxmemory_policy']}",
             f"appendonly {'yes' if server['aof_enabled'] else 'no'}",
+            f"{server['connected_slaves']} replicas",
         ]
+    if "denied" in facts:
+        texts.append(f"the user lacks rights: {', '.join(facts['denied'])}" if facts["denied"] else "rights complete")
     return [*texts, _clock(facts)] if "clock" in facts else texts
 
 

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from gameserver.app import examine
 from gameserver.app.examined import Examined
+from gameserver.cli.doctor import SUMMARIES
 from gameserver.config.backups import BackupSettings
 from gameserver.config.servers import DatabaseSettings
 from gameserver.config.settings import Settings
@@ -55,6 +56,14 @@ async def test_servers_as_they_should_be_have_no_error_and_every_fact(
         assert {"version", "connections", "used", "per_node", "bytes", "clock", "off"} <= servers[name].keys()
     assert servers["redis"]["servers"][0]["maxmemory_policy"] == "noeviction"
     assert abs(servers["redis"]["clock"]["seconds"]) < 1
+
+
+async def test_what_is_right_is_printed_as_well(command_line: CommandLine, settings: Settings, tmp_path: Path) -> None:
+    _, output = await run(command_line, settings, tmp_path, "--nodes", "1")
+    text = " ".join(output.split())
+    assert text.count("durable: ") == 2
+    for said in ("commits wait for no standby", "the role may play and move slots", "rights complete"):
+        assert said in text, output
 
 
 async def test_databases_without_backups_are_warned_of_if_there_are_to_be_any(
@@ -146,6 +155,22 @@ def test_each_fault_of_a_server_is_one_finding_with_a_remedy(fact: dict[str, Any
     (symptom,) = condition.symptoms(database, {**FACTS, **fact}, 2, 2)
     assert symptom.level == level
     assert symptom.remedy
+
+
+@pytest.mark.parametrize(
+    ("fact", "said"),
+    [
+        ({"off": ["fsync"]}, "NOT durable: fsync off"),
+        ({"synchronous": "FIRST 1 (a)"}, "commits wait for FIRST 1 (a)"),
+        ({"may_replicate": False}, "the role may play"),
+        ({"closed": ["players"]}, "the role lacks rights"),
+    ],
+)
+def test_a_summary_says_what_of_durability_and_rights_there_is(fact: dict[str, Any], said: str) -> None:
+    facts = {"version": "18", "groups": ["players"], "per_node": 1, **FACTS, "off": [], "synchronous": "", **fact}
+    shown = ", ".join(SUMMARIES["database"](facts))
+    assert said in shown
+    assert "move slots" not in shown or not {"may_replicate", "closed"} & fact.keys()
 
 
 PARAMETERS = {

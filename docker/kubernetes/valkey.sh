@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the containers of valkey.yaml run: `server`, `sentinel`, and `leave` before a pod goes.
-# ADDRESS is this pod's, PEERS those of all pods, PASSWORD that of all servers and Sentinels; data is in DATA.
+# ADDRESS is this pod's, PEERS those of all pods; data is in DATA. PASSWORD is that of all servers and Sentinels, for each
+# other and for this script; NODE_PASSWORD that of the user gameserver, who has no more rights than nodes need (node.acl).
 #
 # Who leads is what a Sentinel says that answers, else what this pod's own Sentinel wrote down, else the first of PEERS.
 # A pod that is wrong about it does no harm: nobody follows it, so it takes no changes (min-replicas-to-write), and the
@@ -11,6 +12,10 @@ PORT=${PORT:-6379}
 SENTINEL_PORT=${SENTINEL_PORT:-26379}
 DATA=${DATA:-/data}
 export REDISCLI_AUTH="$PASSWORD"
+
+NODE_RIGHTS=$(sed -n 's/^user gameserver on #[0-9a-f]* //p' "$(dirname "$0")/node.acl")
+SENTINEL_RIGHTS="resetkeys resetchannels -@all +ping +sentinel|get-master-addr-by-name +sentinel|master"
+SENTINEL_RIGHTS="$SENTINEL_RIGHTS +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels"
 
 ask() { # of which address, which port, what
     host=$1 port=$2
@@ -37,6 +42,7 @@ bind ${BIND:-* -::*}
 port $PORT
 requirepass $PASSWORD
 masterauth $PASSWORD
+user gameserver on >$NODE_PASSWORD $NODE_RIGHTS
 replica-announce-ip $ADDRESS
 dir $DATA
 appendonly yes
@@ -72,10 +78,11 @@ sentinel parallel-syncs gameserver 1
 SETTINGS
         mv "$state.new" "$state"
     fi
-    # The password may be another one since.
-    sed -i -e '/^requirepass /d' -e '/^user default /d' -e '/^sentinel auth-pass /d' -e '/^sentinel sentinel-pass /d' "$state"
+    # The passwords may be others since.
+    sed -i -e '/^requirepass /d' -e '/^user /d' -e '/^sentinel auth-pass /d' -e '/^sentinel sentinel-pass /d' "$state"
     cat >>"$state" <<SETTINGS
 requirepass $PASSWORD
+user gameserver on >$NODE_PASSWORD $SENTINEL_RIGHTS
 sentinel sentinel-pass $PASSWORD
 sentinel auth-pass gameserver $PASSWORD
 SETTINGS

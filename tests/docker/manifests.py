@@ -14,6 +14,7 @@ from tests.support.repository import ROOT
 FOLDER = files.FOLDER / "kubernetes"
 NODE_SETTINGS = FOLDER / "node.toml"
 VALKEY = FOLDER / "valkey.sh"
+NODE_RIGHTS = FOLDER / "node.acl"
 ADDRESS = "postgresql://gameserver:{}@{}-rw.game:5432/gameserver"
 """What the operator of a database writes into its Secret, under `uri`."""
 

@@ -83,8 +83,8 @@ def test_no_secret_is_in_a_file_and_the_guide_makes_each() -> None:
     ours = {(name, key) for name, key in named if key != "uri"}
     assert {name for name, key in named if key == "uri"} == {f"{name}-app" for name in DATABASES}
     for name, key in ours:
-        assert re.search(rf"create secret generic {name} --from-literal={key}=", guide), name
-    assert ours == {("valkey", "password"), ("operators", "key")}
+        assert re.search(rf"create secret generic {name} [^\n]*(\\\n[^\n]*)?--from-literal={key}=", guide), (name, key)
+    assert ours == {("valkey", "password"), ("valkey", "node"), ("operators", "key")}
 
 
 def test_the_nodes_settings_name_what_the_manifests_make() -> None:
@@ -99,6 +99,7 @@ def test_the_nodes_settings_name_what_the_manifests_make() -> None:
     addresses = [f"valkey-{number}.{valkey['serviceName']}" for number in range(valkey["replicas"])]
     assert redis.hosts == tuple((address, 26379) for address in addresses)
     assert redis.master == "gameserver"
+    assert redis.username == settings.redis.sentinel_username == "gameserver"
     assert settings.admin_keys() == {"operator": SecretStr(files.SECRET)}
     for container in manifests.pods()["valkey"]["spec"]["containers"]:
         assert manifests.variables(container)["PEERS"].split() == addresses

@@ -8,12 +8,12 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from gameserver.config.redis_url import RedisAccess
 from gameserver.stack.processes.ports import free_port
@@ -21,10 +21,11 @@ from gameserver.stack.servers import binaries
 from gameserver.storage.redis import clients
 from tests.docker import manifests
 from tests.support.redis_kinds import debian_redis
+from tests.support.repository import CONFIG
 from tests.support.wait import wait_until
 
 ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
-PASSWORD = "a-word"
+PASSWORD, NODE_PASSWORD = "a-word", "a-nodes-word"
 
 
 class Pods:
@@ -48,7 +49,7 @@ class Pods:
         data = self.folder / address
         data.mkdir(exist_ok=True)
         told = {"PATH": self._path, "ADDRESS": address, "BIND": address, "PEERS": " ".join(ADDRESSES),
-                "PASSWORD": PASSWORD, "DATA": str(data), "PORT": str(self.port),
+                "PASSWORD": PASSWORD, "NODE_PASSWORD": NODE_PASSWORD, "DATA": str(data), "PORT": str(self.port),
                 "SENTINEL_PORT": str(self.sentinel_port), "DOWN_AFTER": "1000"}  # fmt: skip
         with (data / f"{part}.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
@@ -76,6 +77,11 @@ class Pods:
             return None
         finally:
             await client.aclose()
+
+    async def ordered_by_a_node(self, address: str, port: int, *command: str) -> Any:
+        """The answer of a server or Sentinel to a node's user. Raises RedisError."""
+        async with Redis(host=address, port=port, username="gameserver", password=NODE_PASSWORD) as client:
+            return await cast("Any", client).execute_command(*command)
 
     async def leads(self) -> str | None:
         """The only server that leads, once the others follow it, as every Sentinel says, too; None until then."""
@@ -107,8 +113,9 @@ class Pods:
     def client(self) -> Redis:
         """As a node has it."""
         sentinels = ",".join(f"{address}:{self.sentinel_port}" for address in ADDRESSES)
-        url = SecretStr(f"redis+sentinel://:{PASSWORD}@{sentinels}/gameserver")
-        return clients.connect(url, RedisAccess(sentinel_password=SecretStr(PASSWORD)))
+        url = SecretStr(f"redis+sentinel://gameserver:{NODE_PASSWORD}@{sentinels}/gameserver")
+        sentinel = RedisAccess(sentinel_username="gameserver", sentinel_password=SecretStr(NODE_PASSWORD))
+        return clients.connect(url, sentinel)
 
 
 @asynccontextmanager
@@ -137,6 +144,18 @@ async def test_three_pods_that_start_together_follow_the_first_and_take_changes(
         assert [role[0] for role in roles] == ["master", "slave", "slave"]
         assert {role[1] for role in roles[1:]} == {ADDRESSES[0]}
         assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("*/*.conf")} == {0}
+        for port, order in (
+            (pods.port, ("CONFIG", "GET", "requirepass")),
+            (pods.port, ("SET", "others:key", "value")),
+            (pods.sentinel_port, ("SENTINEL", "FAILOVER", "gameserver")),
+            (pods.sentinel_port, ("SENTINEL", "REMOVE", "gameserver")),
+        ):
+            with pytest.raises(NoPermissionError):
+                await pods.ordered_by_a_node(ADDRESSES[0], port, *order)
+
+
+def test_a_node_has_the_rights_of_the_acl_file() -> None:
+    assert manifests.NODE_RIGHTS.read_text("utf-8") == (CONFIG / "redis.acl").read_text("utf-8")
 
 
 @pytest.mark.soak

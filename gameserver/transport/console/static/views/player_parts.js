@@ -8,7 +8,7 @@ import { textOf } from './player_timeline.js';
 
 // A table with a caption; `rows` are arrays of cells, and `empty` is said in place of none.
 export function Sheet({ caption, heads, rows, empty }) {
-  if (!rows.length) return html`<div><h2>${caption}</h2><p class="faint">${empty}</p></div>`;
+  if (!rows.length) return html`<h2>${caption}</h2><p class="faint">${empty}</p>`;
   return html`
     <div class="scroll sheet" tabindex="0" role="region" aria-label=${caption}>
       <table>

@@ -49,6 +49,7 @@ from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ledger.history import History
+from gameserver.storage.ledger.past import Pasts
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.live.vitals import Vitals
@@ -244,7 +245,8 @@ def _commands(
     )
     leaderboards = Leaderboards(rooms.seasons, rooms.boards.standings, policy.now)
     live, audit = LivePlayers(rooms.live, policy.now), rooms.operators.audit
-    pages = player_pages_of(rooms, play, slots, leaderboards, window)
+    pasts = Pasts(slots, known.library.earlier)
+    pages = player_pages_of(rooms, play, pasts, leaderboards, window)
     changes, exports = PlayerChanges(pages, accounts, live), OperatorPlaces()
     return Commands(
         accounts=accounts,
@@ -258,7 +260,7 @@ def _commands(
             rooms.operators, play, live, rooms.accounts.bans, rooms.seasons.records, rooms.sessions, exports
         ),
         admins=admins_of(settings, rooms.operators, policy.now),
-        corrections=corrections_of(play, slots, leaderboards, audit),
+        corrections=corrections_of(play, pasts, leaderboards, audit),
         player_pages=pages,
         player_exports=PlayerExports(pages, accounts, rooms.seasons.records, play.history, exports),
         erasures=erasures_of(rooms, accounts, slots, leaderboards),

@@ -16,13 +16,13 @@ from gameserver.storage.seasons.rescoring import Rescoring
 from gameserver.storage.slots.slot_map import Slots
 
 
-def corrections_of(play: Play, slots: Slots, leaderboards: Leaderboards, audit: Audit) -> Corrections:
+def corrections_of(play: Play, pasts: Pasts, leaderboards: Leaderboards, audit: Audit) -> Corrections:
     calendar = leaderboards.seasons.calendar
     planning = Planning(play.rules, calendar, Rescoring(calendar, play.rules), leaderboards.now)
-    return Corrections(play, planning, Pasts(slots), leaderboards, audit)
+    return Corrections(play, planning, pasts, leaderboards, audit)
 
 
-def player_pages_of(rooms: Rooms, play: Play, slots: Slots, leaderboards: Leaderboards, window: Window) -> PlayerPages:
+def player_pages_of(rooms: Rooms, play: Play, pasts: Pasts, leaderboards: Leaderboards, window: Window) -> PlayerPages:
     return PlayerPages(
         play,
         rooms.social,
@@ -30,7 +30,7 @@ def player_pages_of(rooms: Rooms, play: Play, slots: Slots, leaderboards: Leader
         rooms.sessions,
         rooms.accounts.bans,
         rooms.operators.notes,
-        Pasts(slots),
+        pasts,
         Rescoring(leaderboards.seasons.calendar, play.rules),
         rooms.operators.audit,
         window,

@@ -81,7 +81,7 @@ async def _undoing(planning: Planning, past: Past, held: HeldItems, order: Undo)
     if (over := row.outcome["exp"] - earlier.outcome["exp"] - player.exp) > 0:
         left.append(f"EXP can't fall below 0: {over} of what it gave can't be taken back.")
     takes, grants = await correction_items.returned(past, [row], held, left)
-    [deed] = await planning.rescoring.deeds(player, before, [earlier, row])
+    [deed] = await planning.rescoring.deeds(past, before, [earlier, row])
     scores = await ScorePlan.of(planning, past)
     changes = _score_changes(scores.present, await scores.without(deed, after))
     event = _event("undone", player, after, changes, command_id=row.command_id)
@@ -102,7 +102,7 @@ async def _rolling_back(planning: Planning, past: Past, held: HeldItems, order: 
     if target.outcome["name"] != player.name:
         left.append("The player was renamed since: the name stays.")
     takes, grants = await correction_items.returned(past, undoing, held, left)
-    deeds = await planning.rescoring.deeds(player, data, rows[::-1])
+    deeds = await planning.rescoring.deeds(past, data, rows[::-1])
     scores = await ScorePlan.of(planning, past)
     changes = _score_changes(scores.present, await scores.as_of(version, deeds))
     event = _event("rolled_back", player, after, changes, to=order.to, to_version=version)

@@ -19,6 +19,7 @@ from gameserver.storage.seasons.rescoring import Deed, Rescoring, folded
 
 MOST_ROWS = 20_000
 """Commands that are read of a player's past, at the most."""
+GONE = "the rules that made it are gone, or a board counts otherwise by now"
 Key = tuple[str, int]
 Scores = dict[Key, int | None]
 
@@ -50,7 +51,7 @@ class ScorePlan:
     async def without(self, deed: Deed, after: Player) -> Scores:
         """The scores that change when one command is undone; `after` is the player then."""
         if deed.scored is None:
-            self.left.append("The rules have changed since: what it scored isn't known, and stays.")
+            self.left.append(f"What it scored isn't known, and stays: {GONE}.")
             return {}
         scores: Scores = {}
         undone = {deed.row.command_id}
@@ -69,7 +70,7 @@ class ScorePlan:
     async def as_of(self, version: int, deeds: Sequence[Deed]) -> Scores:
         """The scores that change when all commands after a version, `deeds`, are undone."""
         if any(deed.scored is None for deed in deeds):
-            self.left.append("The rules have changed since: what some commands scored isn't known, and stays.")
+            self.left.append(f"What some commands scored isn't known, and stays: {GONE}.")
         amounts: dict[Key, int] = {}
         for deed in deeds:
             for key, amount in (deed.scored or {}).items():
@@ -126,7 +127,7 @@ class ScorePlan:
         if not whole or not rows or not (rows[-1].version == 1 or rows[-1].at.timestamp() < key[1]):
             return False, None
         data = await self.past.data(rows[-1].version, rows[-1].command_id)
-        deeds = await self.planning.rescoring.deeds(self.past.player, data, rows[::-1])
+        deeds = await self.planning.rescoring.deeds(self.past, data, rows[::-1])
         undone = undone_by(row for row in rows if row.command_id not in without)
 
         def is_gone(row: PastRow) -> bool:

@@ -53,9 +53,7 @@ async def holdings_at(rescoring: Rescoring, past: Past, then: PastMoment, held: 
     known = await _scores(rescoring, past, then, rows)
     if gone := [contest.board.name for contest in contests if _key(contest) not in known]:
         boards = ", ".join(gone)
-        unknown.append(
-            f"What it had on {boards} isn't known: the ledger doesn't lead to it, or the rules have changed."
-        )
+        unknown.append(f"What it had on {boards} isn't known: the ledger or the rules of then are gone.")
     keys = [key for key in map(_key, contests) if key not in known or known[key] is not None]
     return PastHoldings(items, [PastScore(*key, known.get(key)) for key in keys], unknown)
 
@@ -94,7 +92,7 @@ async def _scores(rescoring: Rescoring, past: Past, then: PastMoment, rows: Sequ
     known: Scores = {}
     contests = rescoring.contests_at(then.at)
     if rows is not None:
-        deeds, present = await rescoring.deeds(past.player, then.data, rows[::-1]), await past.scores()
+        deeds, present = await rescoring.deeds(past, then.data, rows[::-1]), await past.scores()
         for contest in contests:
             is_known, score = score_before(contest, deeds, present.get(_key(contest)))
             if is_known:
@@ -111,7 +109,7 @@ async def _added_up(rescoring: Rescoring, past: Past, then: PastMoment, contests
         return {}
     oldest, known = rows[-1], Scores()
     data = await past.data(oldest.version, oldest.command_id)
-    deeds = await rescoring.deeds(past.player, data, rows[::-1])
+    deeds = await rescoring.deeds(past, data, rows[::-1])
     for contest in contests:
         counting = [deed for deed in deeds if deed.row.at.timestamp() >= contest.season]
         is_whole = oldest.version == 1 or oldest.at.timestamp() < contest.season

@@ -108,8 +108,8 @@ class Timeline:
 class PastState:
     """A player at a moment, by the ledger; its items and scores, as far as the ledger leads to them.
 
-    The last `replayed` commands up to then were replayed; `differing` are the versions in which the rules of today lead
-    to something else than the ledger has.
+    The last `replayed` commands up to then were replayed, each by the rules that made it, or by those of today if
+    these are gone; `differing` are the versions in which that leads to something else than the ledger has.
     """
 
     player: Player
@@ -199,9 +199,9 @@ async def _state_at(
         contiguous = [row for number, row in enumerate(rows) if row.version == version - number]
         oldest = contiguous[-1]
         earlier = await past.data(oldest.version, oldest.command_id)
-        deeds = await pages.rescoring.deeds(past.player, earlier, contiguous[::-1])
+        deeds = await pages.rescoring.deeds(past, earlier, contiguous[::-1])
         data = reduce(lambda before, deed: recorded_data(deed.row.outcome, before), deeds, earlier)
-        differing = [deed.row.version for deed in deeds if deed.scored is None]
+        differing = [deed.row.version for deed in deeds if not deed.agrees]
         then = PastMoment(min(moment, pages.leaderboards.now()), version, data)
         holdings = await holdings_at(pages.rescoring, past, then, held)
         return PastState(past.player, rows[0], data, len(deeds), differing, holdings)

@@ -21,6 +21,8 @@ from gameserver.storage.operators.rulebooks import RecordedRulebook, Rulebooks
 
 RELEASED = "gameserver."
 """Modules of the server itself are the same on every node of a release."""
+KEPT = 8
+"""Earlier rulebooks that are kept ready."""
 
 
 class Library:
@@ -30,6 +32,8 @@ class Library:
         self.records = records
         self._sources: dict[str, bytes] = {}
         """By module, as it was when it was first asked for: what is on disk may change later."""
+        self._earlier: dict[int, Rulebook | None] = {}
+        """By number, the last ones that were asked for: parsing one takes a while."""
 
     async def numbered(self, mapping: Mapping[str, Any]) -> Rulebook:
         """The rulebook of this content of game.toml, its modules imported; recorded if it is new.
@@ -44,6 +48,31 @@ class Library:
         """As `numbered`, but refuses, with GameFault, what would need code that isn't loaded."""
         require_loaded(mapping)
         return await self.numbered(mapping)
+
+    async def earlier(self, number: int) -> Rulebook | None:
+        """The rulebook that made ledger rows of this number; None unless this process has the very code.
+
+        Raises DatabaseUnavailable.
+        """
+        if number in self._earlier:
+            return self._earlier[number]
+        record = await self.records.find(number)
+        rulebook = None if record is None else self._restored(record)
+        self._earlier[number] = rulebook
+        if len(self._earlier) > KEPT:
+            del self._earlier[next(iter(self._earlier))]
+        return rulebook
+
+    def _restored(self, record: RecordedRulebook) -> Rulebook | None:
+        mapping = orjson.loads(record.game)
+        try:
+            require_loaded(mapping)
+            rulebook = Rulebook.parse(mapping)
+        except GameFault:
+            return None
+        if self._code_hash(rulebook.game) != record.code_hash:
+            return None
+        return replace(rulebook, number=record.number)
 
     async def record(self, number: int) -> RecordedRulebook:
         """Raises NotFound, DatabaseUnavailable."""

@@ -23,6 +23,7 @@ from gameserver.rules.corrections import ROLL_BACK, UNDO
 from gameserver.rules.errors import PlayerNotFound
 from gameserver.rules.player import Player
 from gameserver.rules.player_data import NO_DATA, PlayerData, accepted
+from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ids import LARGEST_ID, first_command_id, slot_of
 from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.postgres import statements
@@ -42,7 +43,10 @@ DATA_BELOW = 5000
 
 
 class PastRow(NamedTuple):
-    """A command in the ledger; one that was refused has a negative seed. `outcome` is the state after it."""
+    """A command in the ledger; one that was refused has a negative seed. `outcome` is the state after it.
+
+    `rules` is the number of the rulebook that made it, if one did and that is known.
+    """
 
     command_id: str
     action: str
@@ -51,6 +55,7 @@ class PastRow(NamedTuple):
     version: int
     at: datetime
     seed: int
+    rules: int | None
 
 
 class TimelineFilter(NamedTuple):
@@ -98,6 +103,14 @@ def undone_by(rows: Iterable[PastRow]) -> Undone:
     return undone
 
 
+class RulesUnread(Exception):
+    """What is done with a past needs the rulebooks of these numbers."""
+
+    def __init__(self, numbers: Collection[int]) -> None:
+        super().__init__(numbers)
+        self.numbers = numbers
+
+
 @dataclass(slots=True)
 class Past:
     """One player's, as of one snapshot; every method raises DatabaseUnavailable."""
@@ -105,6 +118,8 @@ class Past:
     connection: AsyncConnection
     player: Player
     banned: bool
+    rulebooks: Mapping[int, Rulebook | None]
+    """Those that were read for it, by their numbers; None where this process hasn't the code."""
 
     async def command(self, command_id: str) -> PastRow | None:
         """The row of a command, unless it is none of the player's or its week was dropped."""
@@ -205,11 +220,15 @@ class Past:
 class Pasts:
     """One per node."""
 
-    def __init__(self, slots: Slots) -> None:
-        self._slots = slots
+    def __init__(self, slots: Slots, rulebook: Callable[[int], Awaitable[Rulebook | None]]) -> None:
+        """`rulebook` reads that of a number; None if this process hasn't the code."""
+        self._slots, self._rulebook = slots, rulebook
 
     async def look(self, player_id: int, work: Callable[[Past], Awaitable[T]]) -> T:
-        """What `work` makes of a player's past. Raises PlayerNotFound, DatabaseUnavailable, and what `work` does."""
+        """What `work` makes of a player's past. Raises PlayerNotFound, DatabaseUnavailable, and what `work` does.
+
+        If that is RulesUnread, the rulebooks are read, without a snapshot being held meanwhile, and it is done again.
+        """
         if not 0 < player_id <= LARGEST_ID:
             raise PlayerNotFound("There is no such player.")
 
@@ -218,9 +237,15 @@ class Pasts:
             row = (await connection.execute(SQL["player"], named)).first()
             if row is None:
                 raise PlayerNotFound("There is no such player.")
-            return await work(Past(connection, player_with_data_of(row), row.banned))
+            return await work(Past(connection, player_with_data_of(row), row.banned, rulebooks))
 
-        return await on_owner(self._slots, player_id, read, reads=True)
+        rulebooks: dict[int, Rulebook | None] = {}
+        while True:
+            try:
+                return await on_owner(self._slots, player_id, read, reads=True)
+            except RulesUnread as unread:
+                for number in unread.numbers:
+                    rulebooks[number] = await self._rulebook(number)
 
 
 def id_near(moment: datetime) -> str:
@@ -235,4 +260,6 @@ def _near(command_id: str, below: int) -> dict[str, object]:
 
 def _row(row: RowMapping) -> PastRow:
     args, outcome = orjson.loads(row["args"]), orjson.loads(row["outcome"])
-    return PastRow(row["command_id"], row["action"], args, outcome, row["version"], row["at"], row["seed"])
+    return PastRow(
+        row["command_id"], row["action"], args, outcome, row["version"], row["at"], row["seed"], row["rules"]
+    )

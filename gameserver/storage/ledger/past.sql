@@ -4,29 +4,29 @@
 -- name: command
 -- :command_id: the row of a command that took effect, and also one that was refused.
 select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
-       version, at, seed
+       version, at, seed, rules
 from ledger where slot = :slot and player_id = :id and command_id = cast(:command_id as uuid)
 
 -- name: both
 -- A part of other statements: all that is left of the player's rows. What is kept of partitions that were dropped is older
 -- than the rest; while one is being dropped, a row may be in both.
-select command_id, action, args, outcome, version, at, seed from ledger where slot = :slot and player_id = :id
+select command_id, action, args, outcome, version, at, seed, rules from ledger where slot = :slot and player_id = :id
 union all
-select command_id, action, args, outcome, version, at, seed from ledger_kept where slot = :slot and player_id = :id
+select command_id, action, args, outcome, version, at, seed, rules from ledger_kept where slot = :slot and player_id = :id
 
 -- name: near
 -- A part of other statements. :near a command id, :below and :above how many rows are looked at on both sides of it, in each
 -- table: a limit of both together would have all of them sorted first.
-(select command_id, action, args, outcome, version, at, seed from ledger
+(select command_id, action, args, outcome, version, at, seed, rules from ledger
  where slot = :slot and player_id = :id and command_id <= cast(:near as uuid) order by command_id desc limit :below)
 union all
-(select command_id, action, args, outcome, version, at, seed from ledger
+(select command_id, action, args, outcome, version, at, seed, rules from ledger
  where slot = :slot and player_id = :id and command_id > cast(:near as uuid) order by command_id limit :above)
 union all
-(select command_id, action, args, outcome, version, at, seed from ledger_kept
+(select command_id, action, args, outcome, version, at, seed, rules from ledger_kept
  where slot = :slot and player_id = :id and command_id <= cast(:near as uuid) order by command_id desc limit :below)
 union all
-(select command_id, action, args, outcome, version, at, seed from ledger_kept
+(select command_id, action, args, outcome, version, at, seed, rules from ledger_kept
  where slot = :slot and player_id = :id and command_id > cast(:near as uuid) order by command_id limit :above)
 
 -- name: version_at
@@ -36,14 +36,14 @@ select max(version) from ({both}) as both_parts where seed >= 0 and at <= :momen
 -- name: rows
 -- :first and :last versions, :limit how many: rows that took effect, from the newest.
 select distinct on (version) cast(command_id as text) as command_id, action, cast(args as text) as args,
-    cast(outcome as text) as outcome, version, at, seed
+    cast(outcome as text) as outcome, version, at, seed, rules
 from ({both}) as both_parts where seed >= 0 and version between :first and :last
 order by version desc limit :limit
 
 -- name: corrections
 -- Everything that has undone something, from the newest, by the index `ledger_corrections`.
 select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
-       version, at, seed
+       version, at, seed, rules
 from ledger
 where slot = :slot and player_id = :id and seed >= 0 and action in ('operator:undo', 'operator:roll_back')
 order by version desc
@@ -57,7 +57,7 @@ from ({both}) as both_parts where seed >= 0 and command_id = any(cast(:ids as uu
 -- :limit, :before a command id, :scanned how many rows are looked at, :actions (empty for all), :since and :until moments or
 -- null: the newest rows that took effect and fit, by command id (slots/scanned_pages.py).
 select cast(command_id as text) as command_id, action, cast(args as text) as args, cast(outcome as text) as outcome,
-       version, at, seed, fits, place = :scanned as is_last
+       version, at, seed, rules, fits, place = :scanned as is_last
 from (
     select *, seed >= 0
             and (cardinality(cast(:actions as text[])) = 0 or action = any(cast(:actions as text[])))
@@ -65,11 +65,11 @@ from (
             and (cast(:until as timestamptz) is null or at < :until) as fits,
         row_number() over (order by command_id desc) as place
     from (
-        (select command_id, action, args, outcome, version, at, seed from ledger
+        (select command_id, action, args, outcome, version, at, seed, rules from ledger
          where slot = :slot and player_id = :id and command_id < cast(:before as uuid)
          order by command_id desc limit :scanned)
         union all
-        (select command_id, action, args, outcome, version, at, seed from ledger_kept
+        (select command_id, action, args, outcome, version, at, seed, rules from ledger_kept
          where slot = :slot and player_id = :id and command_id < cast(:before as uuid)
          order by command_id desc limit :scanned)
     ) as both_parts order by command_id desc limit :scanned
@@ -83,7 +83,7 @@ from ({near}) as looked_at where seed >= 0
 -- name: rows_near
 -- What `rows` finds, among rows near :near.
 select distinct on (version) cast(command_id as text) as command_id, action, cast(args as text) as args,
-    cast(outcome as text) as outcome, version, at, seed
+    cast(outcome as text) as outcome, version, at, seed, rules
 from ({near}) as looked_at where seed >= 0 and version between :first and :last
 order by version desc limit :limit
 

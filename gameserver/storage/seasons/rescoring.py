@@ -1,12 +1,13 @@
 """What of a player's stored scores its past commands have made, found by replaying them one by one.
 
-Law: what a command scored is known only if replaying it, from the state before it and with its dice, leads to what the
-ledger has. If it doesn't, the rules have changed since, and nothing is guessed.
+Law: what a command scored is known only if replaying it, from the state before it, with its dice and by the rulebook
+that made it, leads to what the ledger has. Where this process hasn't the code of that rulebook, the one in force is
+tried. If that doesn't lead there, or a board counts otherwise by now, nothing is guessed.
 """
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,8 +18,9 @@ from gameserver.rules.errors import GameError
 from gameserver.rules.player import Outcome, Player
 from gameserver.rules.player_data import PlayerData
 from gameserver.rules.replay import Record, after
+from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.boards.layout import Contest
-from gameserver.storage.ledger.past import PastRow
+from gameserver.storage.ledger.past import Past, PastRow, RulesUnread
 from gameserver.storage.ledger.rows import player_from
 from gameserver.storage.seasons.calendar import Calendar
 from gameserver.storage.seasons.scoring import Scorings, joined
@@ -28,10 +30,14 @@ ROWS_AT_A_TIME = 100
 
 
 class Deed(NamedTuple):
-    """A past command and what it scored: amounts by board and season; None if that isn't known."""
+    """A past command and what it scored: amounts by board and season; None if that isn't known.
+
+    `agrees` says whether replaying it leads to what the ledger has.
+    """
 
     row: PastRow
     scored: dict[tuple[str, int], int] | None
+    agrees: bool
 
 
 class Rescoring:
@@ -48,39 +54,63 @@ class Rescoring:
         """The boards whose scores are stored, each in its season at a moment."""
         return [Contest(board, self._calendar.number(board, moment)) for board in self.stored()]
 
-    async def deeds(self, player: Player, data: PlayerData, rows: Sequence[PastRow]) -> list[Deed]:
-        """Of rows from the oldest; the first one only says what the player was before, `data` what it had then."""
-        deeds = []
+    async def deeds(self, past: Past, data: PlayerData, rows: Sequence[PastRow]) -> list[Deed]:
+        """Of rows from the oldest; the first one only says what the player was before, `data` what it had then.
+
+        Raises RulesUnread.
+        """
+        deeds, rulebooks = [], self._rulebooks(past, rows[1:])
         for number, (earlier, row) in enumerate(itertools.pairwise(rows)):
             if number % ROWS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
-            before = player_from(earlier.outcome, player, earlier.version)._replace(data=data)
-            deeds.append(Deed(row, self._scored(before, row)))
+            before = player_from(earlier.outcome, past.player, earlier.version)._replace(data=data)
+            deeds.append(self._deed(before, row, rulebooks))
             data = recorded_data(row.outcome, data)
         return deeds
 
     def scored(self, before: Player, outcome: Outcome) -> Iterator[tuple[Board, int]]:
-        """What an outcome scores on the boards that admit the player."""
+        """What an outcome scores now on the boards that admit the player."""
+        return self._scored(self._rules.rulebook, before, outcome)
+
+    def _scored(self, rulebook: Rulebook, before: Player, outcome: Outcome) -> Iterator[tuple[Board, int]]:
         player = outcome.player
-        for board, amount in self._scorings.of(self._rules.rulebook).scored(before, outcome):
+        for board, amount in self._scorings.of(rulebook).scored(before, outcome):
             if board.admits(player.class_name, player.level):
                 yield board, amount
 
-    def _scored(self, before: Player, row: PastRow) -> dict[tuple[str, int], int] | None:
+    def _rulebooks(self, past: Past, rows: Sequence[PastRow]) -> dict[int | None, Rulebook]:
+        """What rows are replayed by, by the numbers of their rulebooks. Raises RulesUnread."""
+        present = self._rules.rulebook
+        named = {row.rules for row in rows if row.rules is not None and row.action not in CORRECTIONS}
+        if unread := named - {present.number} - past.rulebooks.keys():
+            raise RulesUnread(unread)
+        read: dict[int | None, Rulebook] = {number: past.rulebooks.get(number) or present for number in named}
+        return read | {None: present, present.number: present}
+
+    def _deed(self, before: Player, row: PastRow, rulebooks: Mapping[int | None, Rulebook]) -> Deed:
         if row.action in CORRECTIONS:
             changes = row.outcome["events"][0]["scores"]
-            return {(each["board"], each["season"]): (each["after"] or 0) - (each["before"] or 0) for each in changes}
+            by_key = {(each["board"], each["season"]): (each["after"] or 0) - (each["before"] or 0) for each in changes}
+            return Deed(row, by_key, agrees=True)
+        rulebook = rulebooks[row.rules]
         try:
-            outcome = after(self._rules.rulebook, before, Record(row.action, row.args, row.seed, row.at, row.outcome))
+            outcome = after(rulebook, before, Record(row.action, row.args, row.seed, row.at, row.outcome))
         except GameError:
-            return None
+            return Deed(row, None, agrees=False)
         if not _agrees(outcome.player, row):
-            return None
+            return Deed(row, None, agrees=False)
         amounts: dict[tuple[str, int], int] = {}
-        for board, amount in self.scored(before, outcome):
+        for board, amount in self._scored(rulebook, before, outcome):
+            if not self._is_counted_alike(board):
+                return Deed(row, None, agrees=True)
             key = (board.name, self._calendar.number(board, row.at))
             amounts[key] = amount if key not in amounts else joined(board, amounts[key], amount)
-        return amounts
+        return Deed(row, amounts, agrees=True)
+
+    def _is_counted_alike(self, board: Board) -> bool:
+        """Whether the board of this name, if there is one still, makes the same of the same scores."""
+        now = self._rules.game.boards.get(board.name)
+        return now is None or (now.score, now.operator, now.order) == (board.score, board.operator, board.order)
 
 
 def _agrees(player: Player, row: PastRow) -> bool:
@@ -100,7 +130,7 @@ def folded(board: Board, season: int, deeds: Sequence[Deed], is_gone: Callable[[
 def added_up(contest: Contest, deeds: Sequence[Deed]) -> int | None:
     """The score that commands led to, as each was carried out; None if none of them scored."""
     board, key, score = contest.board, (contest.board.name, contest.season), None
-    for row, scored in deeds:
+    for row, scored, _ in deeds:
         if scored is None or key not in scored:
             continue
         if row.action in CORRECTIONS:

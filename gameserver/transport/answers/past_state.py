@@ -28,7 +28,8 @@ class PastScoreAnswer(TypedDict):
 class PastStateAnswer(TypedDict):
     """The player at a moment, by the ledger, and the command that had led to it.
 
-    The last `replayed` commands up to then were replayed; in `differing` versions the rules of today lead elsewhere.
+    The last `replayed` commands up to then were replayed, each by the rules that made it, or by those of today if
+    these are gone; in `differing` versions that leads elsewhere.
     `items`, null if none are known, and `scores` are of then, too; `unknown` says in words why something is null.
     """
 

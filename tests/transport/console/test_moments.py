@@ -2,14 +2,24 @@
 
 import re
 
+import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
+from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import ADMIN_KEY, Api
 from tests.transport.console.conftest import violations
 
 SINCE = "2026-01-02T03:04:05.678Z"
 UNTIL = "2036-01-02T03:04:00Z"
 AT = "2026-01-05T00:00:00.000Z"
+CUT = """fields => fields.filter(field => {
+    const wide = field.parentNode.appendChild(field.cloneNode());
+    wide.style.cssText = 'position: absolute; width: max-content';
+    const [needs, has] = [wide, field].map(each => each.getBoundingClientRect().width);
+    wide.remove();
+    return has < needs;
+}).map(field => field.id)"""
+"""The fields that are narrower than what they show."""
 LEDGER = "tab=ledger&since=2026-01-02T03%3A04%3A05.678Z&until=2036-01-02T03%3A04%3A00Z"
 
 
@@ -27,6 +37,20 @@ async def test_the_ledger_asks_about_the_moments_of_its_address(signed_in: Page,
     await page.get_by_role("button", name="Show").click()
     await expect(page).to_have_url(re.compile("since=2026-01-0.T..%3A04%3A06.000Z"))
     await expect(since).to_have_value(re.compile(":04:06$"))
+
+
+@pytest.mark.parametrize("width", [390, 720, 1280])
+async def test_fields_of_moments_are_as_wide_as_what_they_show(signed_in: Page, api: Api, width: int) -> None:
+    page, who = signed_in, await api.sign_up("mage")
+    await page.set_viewport_size({"width": width, "height": 800})
+    for path in ("players", "audit", f"player/{who.id}?tab=ledger", f"player/{who.id}?tab=past&at={UNTIL}"):
+        await page.goto(f"/console/{path}")
+        if path in ("players", "audit") and width < 700:
+            await page.get_by_role("button", name="Filters").click()
+        moments = page.locator("[type='datetime-local']:visible")
+        await expect(moments.first).to_be_visible()
+        assert await moments.evaluate_all(CUT) == [], path
+        await is_no_wider_than_its_window(page)
 
 
 async def test_the_past_is_asked_about_the_moment_of_the_address(signed_in: Page, api: Api) -> None:

@@ -24,6 +24,23 @@ async def test_a_letter_that_was_just_sent_is_among_the_letters(api: Api, signed
     await expect(page.get_by_role("region", name="Letters")).to_contain_text("Hello there.")
 
 
+async def test_lists_stay_in_their_order_when_an_empty_one_comes_late(api: Api, signed_in: Page) -> None:
+    page, who = signed_in, await api.sign_up("mage")
+    may_answer = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await may_answer.wait()
+        await route.continue_()
+
+    await page.route("**/inbox?*", late)
+    await show(page, who, "mail")
+    await expect(page.get_by_text("It has no friends.")).to_be_visible()
+    may_answer.set()
+    await expect(page.get_by_text("Its inbox is empty.")).to_be_visible()
+    headings = page.get_by_role("region", name="Mail and friends").get_by_role("heading")
+    assert await headings.all_inner_texts() == ["Letters", "Friends", "Whose letters it doesn't take"]
+
+
 @pytest.mark.parametrize(
     ("query", "asked"),
     [

@@ -254,8 +254,8 @@ function PastState({ state, at, setChange }) {
     </dl>
     <p>It was so since ${when(state.since)}. ${counted(state.replayed, 'command')} up to then ${state.replayed === 1 ? 'was' : 'were'} replayed${
       state.differing.length
-        ? `; the rules of today lead elsewhere in version ${state.differing.join(', ')}.`
-        : ', and today’s rules lead to the same.'}</p>
+        ? `. That leads elsewhere than the ledger says in version ${state.differing.join(', ')}: the code of its rules is gone, or a letter was erased.`
+        : ', and led to what the ledger says.'}</p>
     <${PastHoldings} ...${state} />
     <p><button type="button" disabled=${player.version === state.present_version}
       onClick=${() => setChange({ kind: 'roll_back', to: at })}>Roll back to this moment…</button></p>

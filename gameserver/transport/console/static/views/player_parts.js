@@ -21,17 +21,18 @@ export function Sheet({ caption, heads, rows, empty }) {
 }
 
 // The same of what `usePages` gives: `row` makes an entry's cells, and a button asks for the page behind. It stays while it
-// works or is to be pressed again, and its place after it: the keyboard goes on from there.
+// works or is to be pressed again, and its place after it: the keyboard goes on from there. All of it is one element: Preact
+// would put what comes late behind the parts that follow.
 export function PagedSheet({ caption, heads, pages, row, empty }) {
   const { entries, error, loading, more } = pages;
   const isKnown = entries.length > 0 || !(loading || error);
-  return html`
+  return html`<div>
     ${isKnown && html`<${Sheet} caption=${caption} heads=${heads} rows=${entries.map(row)} empty=${empty} />`}
     <div class="more" tabindex="-1">${more && html`<button type="button" disabled=${loading} onClick=${pages.next}>Show more<span
       class="unseen"> of ${caption}</span></button>`}</div>
     <${Fault} error=${error} again=${entries.length ? undefined : pages.reload} />
     ${loading && html`<p class="faint" role="status">Loading…</p>`}
-  `;
+  </div>`;
 }
 
 export const Text = ({ children }) => html`<span class=${lengthOf(children)} lang=${languageOf(String(children))} dir="auto">${children}</span>`;

@@ -6,10 +6,11 @@ from functools import cache, partial
 
 from bots.load.closed_loop import HttpLoad, SocketLoad
 from bots.load.running import HttpLoop, SocketUse
+from bots.wire.connecting import Endpoint
 from tests.bench import talk
-from tests.bench.crowd import Somebody
+from tests.bench.crowd import Asker, Somebody
 from tests.bench.stage import PASSWORD, Spot, Stage
-from tests.bench.talk import DeviceChanges, Letters, Loop, Question, Renames, SignUps, request
+from tests.bench.talk import DeviceChanges, InTurn, Letters, Loop, Question, Renames, SignUps, Visits, request
 
 Crowd = Callable[[Stage], Awaitable[list[Somebody]]]
 LoopFor = Callable[[Spot], HttpLoop | SocketUse]
@@ -19,6 +20,8 @@ STALENESS = 5
 """How old a read may be that allows an age, in seconds."""
 ON_REPLICAS = ("read-replica", "read-token", "read-proved")
 """Reads that allow an age, that name a version, and whose primary proves that it leads: only of use beside replicas."""
+MANY = 20
+"""Players that are asked for together."""
 ME = "/v1/players/me"
 ACTS, BARE, BATCHES = "acts in batches", "bare handler", "sign-ups in batches"
 
@@ -40,6 +43,10 @@ class Door:
 
 async def sign_ups(_: Stage) -> LoopFor:
     return lambda spot: Loop(spot.measure, SignUps(spot.host))
+
+
+async def password_sign_ups(_: Stage) -> LoopFor:
+    return lambda spot: Loop(spot.measure, SignUps(spot.host, more=f',"password":"{PASSWORD}"'))
 
 
 async def refused_names(stage: Stage) -> LoopFor:
@@ -85,6 +92,53 @@ async def renames(stage: Stage) -> LoopFor:
     return lambda spot: Loop(spot.measure, Renames(spot.host, spot.of(owners)))
 
 
+async def visits(stage: Stage) -> LoopFor:
+    guests = await stage.guests()
+    return lambda spot: Loop(spot.measure, Visits(spot.host, spot.of(guests).device))
+
+
+async def list_changes(which: str, stage: Stage) -> LoopFor:
+    """Each connection's player puts another one on a list of its own, and takes it off again."""
+    actors = await stage.actors()
+
+    def loop(spot: Spot) -> HttpLoop:
+        player, other = spot.of(actors), actors[(spot.number + len(actors) // 2) % len(actors)]
+        path = f"/v1/players/me/{which}/{other.id}"
+        steps = [(request(method, path, spot.host, token=player.token), 204) for method in ("PUT", "DELETE")]
+        return Loop(spot.measure, InTurn(steps))
+
+    return loop
+
+
+async def others(path: str, needle: bytes, stage: Stage) -> LoopFor:
+    """Each connection's player asks for others: one, or many with their ids separated by commas."""
+    players = await stage.actors()
+    ids = [player.id for player in players]
+    paths = [path.format(",".join(ids[:MANY]))] if "?ids=" in path else [path.format(one) for one in ids]
+
+    def loop(spot: Spot) -> HttpLoop:
+        asked = [request("GET", one, spot.host, token=spot.of(players).token) for one in paths]
+        return Loop(spot.measure, Question(asked, 200, needle))
+
+    return loop
+
+
+async def second_pages(path: str, stage: Stage) -> LoopFor:
+    """What follows the first places of a board."""
+    await stage.actors()
+    asker = await Asker.open(Endpoint.parse(stage.urls[0]))
+    first = await asker.get("GET", path, 200)
+    asker.close()
+    following = f"{path}&cursor={first['next_cursor']}"
+    return lambda spot: Loop(spot.measure, Question([request("GET", following, spot.host)], 200, b'"entries"'))
+
+
+async def documents(paths: Sequence[str], _: Stage) -> LoopFor:
+    """What everybody may read and seldom changes."""
+    requests = cache(lambda host: [request("GET", path, host) for path in paths])
+    return lambda spot: Loop(spot.measure, Question(requests(spot.host)))
+
+
 async def own(path: str, needle: bytes, crowd: Crowd, stage: Stage, *, versions: bool = False) -> LoopFor:
     """Each connection's player asks for something of its own; with `versions` as new as one that every replica has."""
     players = await crowd(stage)
@@ -117,6 +171,7 @@ DOORS = {
     door.name: door
     for door in (
         Door("sign-up", sign_ups, BATCHES),
+        Door("sign-up-password", password_sign_ups, most=CHECKS),
         Door("name-taken", refused_names),
         Door("sign-in-device", device_sign_ins),
         Door("sign-in-password", password_sign_ins, most=CHECKS),
@@ -130,6 +185,18 @@ DOORS = {
         Door("top", partial(places, "/v1/boards/exp?limit=100", b'"entries"'), BARE),
         Door("around", partial(places, "/v1/boards/exp/around/{}?radius=5", b'"entries"'), BARE),
         Door("rank", partial(places, "/v1/boards/exp/ranks/{}", b'"rank"'), BARE),
+        Door("board-page", partial(second_pages, "/v1/boards/exp?limit=2"), BARE),
+        Door("ranks", partial(others, "/v1/boards/exp/ranks?ids={}", b'"entries"'), BARE),
+        Door("player", partial(others, "/v1/players/{}", b'"class"'), BARE),
+        Door("players", partial(others, "/v1/players?ids={}", b'"players"'), BARE),
+        read("friends-board", "/v1/boards/exp/friends", b'"entries"', Stage.befriended),
+        read("blocks", "/v1/players/me/blocks", b'"blocks"'),
+        Door("documents", partial(documents, ("/v1/actions", "/v1/classes", "/v1/boards")), BARE),
+        Door("probes", partial(documents, ("/live", "/ready")), BARE),
+        Door("metrics", partial(documents, ("/metrics",)), BARE),
+        Door("friend-changes", partial(list_changes, "friends")),
+        Door("block-changes", partial(list_changes, "blocks")),
+        Door("visits", visits),
         read("inbox", "/v1/players/me/inbox", b'"healed"', Stage.healed),
         read("ledger", "/v1/players/me/ledger", b'"hunt"', Stage.hunters),
         read("items", "/v1/players/me/items", b'"items"', Stage.hunters),

@@ -83,20 +83,55 @@ class Question:
 
 
 class SignUps:
-    """Another new player each time, with a device; of a `name` that is taken, one that is refused."""
+    """Another new player each time, with a device; of a `name` that is taken, one that is refused.
 
-    def __init__(self, host: str, name: str = "") -> None:
+    `more`: what else is in the body, as text of JSON.
+    """
+
+    def __init__(self, host: str, name: str = "", more: str = "") -> None:
         self._head = f"POST /v1/players HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nIdempotency-Key: "
-        self._name, self._tag = name, new_tag()
+        self._name, self._tag, self._more = name, new_tag(), more
 
     def request(self) -> bytes:
         name = self._name or f"{self._tag}{next(_numbers)}"
-        body = f'{{"name":"{name}","class":"warrior","device":"{new_device()}"}}'
+        body = f'{{"name":"{name}","class":"warrior","device":"{new_device()}"{self._more}}}'
         return f"{self._head}{ids.next()}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
     def fault(self, status: int, body: bytes) -> str | None:
         right = status == 409 and b'"name_taken"' in body if self._name else status == 201
         return None if right else f"http_{status}_{code_of(body)}"
+
+
+class InTurn:
+    """Prepared requests, one after the other and round again, each with the status of its right answer."""
+
+    def __init__(self, steps: Sequence[tuple[bytes, int]]) -> None:
+        self._steps, self._at = steps, -1
+
+    def request(self) -> bytes:
+        self._at = (self._at + 1) % len(self._steps)
+        return self._steps[self._at][0]
+
+    def fault(self, status: int, body: bytes) -> str | None:
+        return None if status == self._steps[self._at][1] else f"http_{status}_{code_of(body)}"
+
+
+class Visits:
+    """A player that signs in and out again, in turn."""
+
+    def __init__(self, host: str, device: str) -> None:
+        self._host, self._device, self._token = host, device, ""
+
+    def request(self) -> bytes:
+        if self._token:
+            return request("DELETE", "/v1/sessions/current", self._host, token=self._token)
+        return request("POST", "/v1/sessions", self._host, body={"device": self._device})
+
+    def fault(self, status: int, body: bytes) -> str | None:
+        if status != (204 if self._token else 201):
+            return f"http_{status}_{code_of(body)}"
+        self._token = "" if self._token else part(_TOKEN, body)
+        return None
 
 
 class Letters:

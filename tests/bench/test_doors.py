@@ -26,7 +26,7 @@ STREAMED = {"GET /v1/players/me/export"}
 AS_ANOTHER = {"POST /v1/players/me/password": "sign-up-password"}
 """Costs what this door does, a hash."""
 ANSWER = b'{"id":"own","token":"secret","player":{"hp":100},"next_cursor":"next"}'
-STATUSES = defaultdict(lambda: (200,), {"device-changes": (201, 200), "visits": (201, 204)})
+STATUSES: dict[str, tuple[int, ...]] = defaultdict(lambda: (200,), {"device-changes": (201, 200), "visits": (201, 204)})
 """Of the right answers, where what is asked next depends on them."""
 
 

@@ -8,6 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from itertools import cycle
 from urllib.parse import urlsplit
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
@@ -19,6 +20,14 @@ BODY = (
     b'POST /v1/sessions HTTP/1.1\r\nHost: game\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{"device'
 )
 GARBAGE = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 this is TLS, or nothing at all\r\n\r\n"
+FRAMES = (
+    FRAME,
+    '{"id":3,"op":"items"}',
+    '{"id":4,"op":"board","board":"exp"}',
+    '{"id":5,"op":"around","board":"exp"}',
+    '{"id":6,"op":"subscribe","topics":["player","rank:exp"]}',
+    '{"id":7,"op":"ping"}',
+)
 HELD = 700
 """More connections than one address may have."""
 GLANCE_SECONDS = 0.1
@@ -99,8 +108,10 @@ async def frames(attack: Attack) -> None:
 
 
 async def _ask_on(socket: ClientWebSocketResponse) -> None:
-    while not socket.closed:
-        await socket.send_str(FRAME)
+    for frame in cycle(FRAMES):
+        if socket.closed:
+            return
+        await socket.send_str(frame)
         await asyncio.sleep(0)  # to send may take no turn of the loop
 
 

@@ -91,6 +91,10 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return {"uvloop": EndingLoop}
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    families.belongs(item)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of families of tests a part is run, unless they are asked for. After what `-k` chooses."""

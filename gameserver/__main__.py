@@ -108,7 +108,7 @@ def migrate(config: Config = DEFAULT) -> None:
 async def _migrated(settings: Settings) -> Migrated:
     """Brings the tables up to date, and records afterwards what has changed: before, there may be no log yet."""
 
-    def recorded(done: Migrated) -> contextlib.AbstractAsyncContextManager[None]:
+    def recorded(done: Migrated) -> contextlib.AbstractAsyncContextManager[object]:
         if not done.changes:
             return contextlib.nullcontext()
         return audited(settings, change_of("migrate", "databases", BY_ITSELF, done.changes), patient=True)

@@ -2,16 +2,20 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from gameserver.app import refused_keys
 from gameserver.app.bounds import reserved_names_of
 from gameserver.commands import game_names
 from gameserver.config.errors import ConfigFault
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.game import GameFault
+from gameserver.rules.roles import Role
 from gameserver.rules.rulebook import Rulebook
+from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.game_names import GameNames
+from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.provision import Migrated
 from gameserver.storage.slots.slot_map import IncompleteMap
@@ -20,14 +24,18 @@ from gameserver.tracing import opening
 
 
 class Finding(NamedTuple):
-    """Something that keeps a node from serving; `about` is `game`, `names`, `tracing` or `databases`."""
+    """An error keeps a node from serving; `about` is `game`, `names`, `tracing`, `databases` or `keys`."""
 
     about: str
     problem: str
+    level: Literal["error", "warning"] = "error"
 
 
 async def check(settings: Settings, *, offline: bool = False) -> list[Finding]:
-    """What keeps nodes from serving this game; with `offline` the databases aren't asked. Changes nothing."""
+    """What keeps nodes from serving this game, and operators from using it. Changes nothing.
+
+    With `offline` the databases aren't asked.
+    """
     try:
         rulebook = Rulebook.parse(settings.game_mapping())
     except GameFault as fault:
@@ -43,15 +51,18 @@ async def check(settings: Settings, *, offline: bool = False) -> list[Finding]:
     if offline:
         return []
     try:
-        async with _names(settings) as names:
-            return [Finding("databases", problem) for problem in await game_names.lacking(names, rulebook.game)]
+        async with _ready(settings) as (names, control):
+            lacking = [Finding("databases", problem) for problem in await game_names.lacking(names, rulebook.game)]
+            stored = await AdminKeys(control).without_codes(list(Role))
+            refused = refused_keys.symptoms(settings, stored)
+            return lacking + [Finding("keys", f"{each.problem}: {each.remedy}.", "warning") for each in refused]
     except DatabaseUnavailable as error:
         return [Finding("databases", " ".join(getattr(error, "__notes__", [error.detail])))]
     except (OutdatedDatabase, IncompleteMap) as error:
         return [Finding("databases", str(error))]
 
 
-Recorded = Callable[[Migrated], contextlib.AbstractAsyncContextManager[None]]
+Recorded = Callable[[Migrated], contextlib.AbstractAsyncContextManager[object]]
 
 
 async def prepare(settings: Settings, recorded: Recorded) -> Migrated:
@@ -69,18 +80,20 @@ async def prepare(settings: Settings, recorded: Recorded) -> Migrated:
     async with recorded(migrated):
         pass
     rulebook = Rulebook.parse(settings.game_mapping())
-    async with _names(settings) as names:
+    async with _ready(settings) as (names, _):
         if problems := await game_names.lacking(names, rulebook.game, record=True):
             raise GameFault(["The tables are up to date, and no node will start with this game:", *problems])
     return migrated
 
 
 @contextlib.asynccontextmanager
-async def _names(settings: Settings) -> AsyncIterator[GameNames]:
+async def _ready(settings: Settings) -> AsyncIterator[tuple[GameNames, Database]]:
+    """What the game's names are compared with, and the control database."""
     databases = provision.open_databases(settings, patient=True)
     try:
         await provision.require_ready(settings, databases)
         members = await provision.members(settings, databases)
-        yield GameNames(databases[settings.control.database], members.__getitem__)
+        control = databases[settings.control.database]
+        yield GameNames(control, members.__getitem__), control
     finally:
         await databases.close()

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import asyncpg
 
-from gameserver.app import backup_watch, patroni_watch
+from gameserver.app import backup_watch, patroni_watch, refused_keys
 from gameserver.app.examined import ASKING, Examined
 from gameserver.config.settings import Settings
-from gameserver.storage.operators import condition, old_weeks, parameters, standby_condition
+from gameserver.storage.operators import admin_keys, condition, old_weeks, parameters, standby_condition
 from gameserver.storage.operators.condition import Symptom
 from gameserver.storage.postgres import causes, clocks, durability, versions
 from gameserver.storage.postgres.connections import per_node
@@ -87,6 +87,12 @@ async def _promises(settings: Settings, database: Database, connection: asyncpg.
         examined.symptoms.append(Symptom("warning", problem, "turn it on unless this is wanted"))
 
 
+async def _keys(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
+    if (roles := settings.admin.one_time_passwords) and database.name == settings.control.database:
+        stored = await connection.fetch(admin_keys.SQL["without_codes"], list(roles))
+        examined.symptoms += refused_keys.symptoms(settings, stored)
+
+
 async def _tables(settings: Settings, database: Database, connection: asyncpg.Connection, examined: Examined) -> None:
     faults = await provision.faults_of_tables(settings, database, connection)
     for fault in faults:
@@ -152,7 +158,7 @@ async def _addresses(_: Settings, database: Database, connection: DriverConnecti
 
 
 QUESTIONS: tuple[Question, ...] = (
-    _version, _clock, _addresses, _promises, _tables, _backups, _patroni, _condition, _parameters, _standbys,
+    _version, _clock, _addresses, _promises, _tables, _backups, _patroni, _condition, _parameters, _standbys, _keys,
 )  # fmt: skip
-OF_TABLES = (_tables,)
+OF_TABLES = (_tables, _keys)
 """Those that a migration may answer."""

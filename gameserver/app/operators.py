@@ -9,6 +9,7 @@ from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.player_changes import PlayerChanges
 from gameserver.config.settings import Settings
 from gameserver.rules.pacing import SECOND_NS, Pace
+from gameserver.rules.roles import Role
 from gameserver.storage.operators.admin_keys import AdminKeys
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.operators.campaigns import CampaignRecords
@@ -54,7 +55,8 @@ def admins_of(settings: Settings, room: OperatorsRoom, now: Callable[[], datetim
     """Raises ConfigFault for a key of the embedded stack that can't be read or made."""
     known = of_settings({name: key.get_secret_value() for name, key in settings.admin_keys().items()})
     codes = ActionPacing(CODES, limit="one_time_passwords", refused="Too many one-time passwords for this key.")
-    return Admins(room.keys, room.audit, known, settings.admin.session_seconds, now, codes)
+    with_codes = frozenset(map(Role, settings.admin.one_time_passwords))
+    return Admins(room.keys, room.audit, known, settings.admin.session_seconds, now, codes, with_codes)
 
 
 def campaigns_of(

@@ -12,13 +12,16 @@ from gameserver.commands import command_ids
 from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
-from gameserver.storage.operators.audit import Audit, AuditedChange
+from gameserver.storage.operators.audit import Audit, AuditedChange, AuditedEnd
 from gameserver.storage.sharding import provision
 
 
-def change_of(action: str, target: str, reason: str, details: Mapping[str, Any]) -> AuditedChange:
-    """What whoever uses the command line is about to change."""
-    return AuditedChange(actor(), action, target, reason, details)
+def change_of(
+    action: str, target: str, reason: str, details: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> AuditedChange:
+    """What whoever uses the command line is about to change, and what there is now."""
+    by = by_command(reason)
+    return AuditedChange(by.admin, action, target, by.reason, details, by.command_id, before)
 
 
 def by_command(reason: str) -> ChangedBy:
@@ -27,18 +30,21 @@ def by_command(reason: str) -> ChangedBy:
 
 
 @contextlib.asynccontextmanager
-async def audited(settings: Settings, change: AuditedChange, *, patient: bool = False) -> AsyncIterator[None]:
+async def audited(settings: Settings, change: AuditedChange, *, patient: bool = False) -> AsyncIterator[AuditedEnd]:
     """Records the change before the block and its end after it; says so if it can't be, and goes on.
+
+    The block is given what it tells of the end.
 
     `patient` as for `provision.open_databases`.
     """
     databases = provision.open_databases(settings, patient=patient)
     try:
         async with contextlib.AsyncExitStack() as stack:
+            end = AuditedEnd()
             try:
-                await stack.enter_async_context(Audit(databases[settings.control.database]).recorded(change))
+                end = await stack.enter_async_context(Audit(databases[settings.control.database]).recorded(change))
             except DatabaseUnavailable as error:
                 typer.echo(f"This isn't in the audit log: {error.detail}", err=True)
-            yield
+            yield end
     finally:
         await databases.close()

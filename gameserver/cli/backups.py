@@ -110,13 +110,13 @@ async def _put_in_place(
     """
     database = wanted.database
     details = {"to": LATEST if wanted.moment is None else rfc3339(wanted.moment), "timeline": wanted.timeline}
-    entry = audited(settings, change_of("database_restore", database, reason, details))
+    entry = audited(settings, change_of("database_restore", database, reason, details, {"timeline": None}))
     async with AsyncExitStack() as stack:
-        if database != settings.control.database:
-            await stack.enter_async_context(entry)
+        end = await stack.enter_async_context(entry) if database != settings.control.database else None
         done = await restoring.restore(settings, wanted, tell)
-        if database == settings.control.database:
-            await stack.enter_async_context(entry)
+        if end is None:
+            end = await stack.enter_async_context(entry)
+        end.after = {"timeline": done.timeline}
     return done, await _crossed(settings, done) if done.running else []
 
 
@@ -183,8 +183,10 @@ def reconcile(
         async def work() -> None:
             settings = settings_of(config)
             details = {"since": rfc3339(moment)}
-            async with audited(settings, change_of("database_reconcile", database, reason, details)):
+            change = change_of("database_reconcile", database, reason, details, {"findings": None})
+            async with audited(settings, change) as end:
                 found.extend(await restoring.reconcile(settings, database, moment))
+                end.after = {"findings": {each.kind: each.count for each in found}}
             if as_json:
                 show_json(_findings(found))
             else:

@@ -75,7 +75,7 @@ def _recorded(
     if reason is None:
         return contextlib.nullcontext(AuditedEnd())
     target = names[0] if len(names) == 1 else "boards"
-    change = change_of("board_repair", target, reason, {"boards": list(names), "season": season})
+    change = change_of("board_repair", target, reason, {"boards": list(names), "season": season}, {"repaired": 0})
     return core.rooms.operators.audit.recorded(change)
 
 

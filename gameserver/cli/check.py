@@ -12,7 +12,9 @@ from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import carry_out, faults
 
 Offline = Annotated[bool, typer.Option("--offline", help="Judge game.toml and the rules alone: no database is asked.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON: ok, and the findings with `about` and `problem`.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON: ok, and the findings with `about`, `problem` and `level`.")
+]
 
 
 def check(config: Config = DEFAULT, offline: Offline = False, as_json: Json = False) -> None:  # noqa: FBT002
@@ -24,14 +26,12 @@ def check(config: Config = DEFAULT, offline: Offline = False, as_json: Json = Fa
 
     with faults():
         carry_out(work())
+    errors = [finding for finding in findings if finding.level == "error"]
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps(_report(findings), option=orjson.OPT_INDENT_2) + b"\n")
+        report = {"ok": not errors, "findings": [finding._asdict() for finding in findings]}
+        sys.stdout.buffer.write(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
     else:
         for finding in findings:
             typer.echo(finding.problem, err=True)
-        typer.echo("The game can't be served." if findings else "The game can be served.", err=bool(findings))
-    sys.exit(1 if findings else 0)
-
-
-def _report(findings: list[Finding]) -> dict[str, object]:
-    return {"ok": not findings, "findings": [finding._asdict() for finding in findings]}
+        typer.echo("The game can't be served." if errors else "The game can be served.", err=bool(errors))
+    sys.exit(1 if errors else 0)

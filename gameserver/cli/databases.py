@@ -1,6 +1,7 @@
 """`gameserver databases`: adds databases to a group, empties them of slots, and removes them."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from gameserver.commands.sharding import Sharding
 from gameserver.storage.operators.audit import Audit
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding.admission import admit
+from gameserver.storage.sharding.membership import Membership
 from gameserver.terminal import on_the_way, show, show_json
 
 databases = typer.Typer(no_args_is_help=True, help="Show and change which databases a group may use.")
@@ -55,13 +57,21 @@ def add(
         settings = settings_of(config)
         groups = group or ["players"]
 
-        def recorded(control: Database) -> AbstractAsyncContextManager[object]:
-            return Audit(control).recorded(change_of("database_add", name, reason, {"groups": groups, "url": url}))
+        @asynccontextmanager
+        async def recorded(control: Database) -> AsyncIterator[None]:
+            details, before = {"groups": groups, "url": url}, await _groups(control, name)
+            async with Audit(control).recorded(change_of("database_add", name, reason, details, before)) as end:
+                yield
+                end.after = {"groups": sorted({*before["groups"], *groups})}
 
         carry_out(admit(settings, name, SecretStr(url) if url is not None else None, groups, recorded))
         console.print(
             f"{name} has joined {' and '.join(groups)}; it owns no slot until `gameserver slots rebalance --reason …`."
         )
+
+
+async def _groups(control: Database, name: str) -> dict[str, list[str]]:
+    return {"groups": [each.group for each in await Membership(control).listed() if each.database == name]}
 
 
 @databases.command()

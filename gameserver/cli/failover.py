@@ -52,8 +52,10 @@ def switchover(
         settings = settings_of(config)
         api = failover_api(settings, database)
         # The log may be in the very database that has no primary.
-        async with audited(settings, change_of("switchover", database, reason, {"to": to})):
+        change = change_of("switchover", database, reason, {"to": to}, {"leads": await _leader(settings, database)})
+        async with audited(settings, change) as end:
             done = await api.switch(to)
+            end.after = {"leads": await _leader(settings, database)}
         console.print(done)
 
     with faults():
@@ -65,6 +67,11 @@ async def _members(settings: Settings, name: str) -> Sequence[MemberState]:
         return await failover_api(settings, name).members()
     except StackError:
         return []
+
+
+async def _leader(settings: Settings, name: str) -> str | None:
+    """Which server leads, as far as it is told."""
+    return next((member.name for member in await _members(settings, name) if member.leads), None)
 
 
 def _table(listed: Mapping[str, Sequence[MemberState]]) -> Table:

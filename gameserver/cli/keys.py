@@ -1,7 +1,6 @@
 """`gameserver keys`: makes, lists, rotates and revokes operators' keys."""
 
 import re
-import secrets
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -9,7 +8,8 @@ import typer
 from rich.table import Table
 
 from gameserver import app as application
-from gameserver.cli.actor import Reason, actor
+from gameserver.cli.actor import Reason
+from gameserver.cli.auditing import by_command
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import admins
@@ -40,7 +40,12 @@ def create(  # noqa: PLR0913 (one for each option)
     role: Annotated[Role, typer.Option(help="What it may do.")] = Role.VIEWER,
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="How long it holds; for ever unless given.")] = None,
     totp: Annotated[  # noqa: FBT002
-        bool, typer.Option("--totp", help="It opens the console alone, with the one-time password of an app.")
+        bool,
+        typer.Option(
+            "--totp",
+            help="It opens the console alone, with the one-time password of an app; so it is with roles for which "
+            "`[admin] one_time_passwords` demands that.",
+        ),
     ] = False,
     config: Config = DEFAULT,
     as_json: Json = False,  # noqa: FBT002
@@ -48,9 +53,9 @@ def create(  # noqa: PLR0913 (one for each option)
     """Make a key. It is shown once: only its hash is stored."""
 
     async def work(core: application.Core) -> None:
-        app = one_time.written(secrets.token_bytes(one_time.SECRET_BYTES)) if totp else None
-        new = NewKey(name, role, days, app)
-        key, secret = await admins.make(core.commands.admins, actor(), new, reason)
+        context, by = core.commands.admins, by_command(reason)
+        app = admins.new_codes() if totp or role in context.with_codes else None
+        key, secret = await admins.make(context, by.admin, NewKey(name, role, days, app), by.reason, by.command_id)
         _show_new(key, secret, None if app is None else one_time.address(app, name), as_json=as_json)
 
     with_core(config, work)
@@ -61,12 +66,16 @@ def list_keys(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa:
     """Show the keys, without their secrets, those of the settings, and the newest of those that have ended."""
 
     async def work(core: application.Core) -> None:
-        settings, stored = await admins.listed(core.commands.admins)
-        rows = [*map(_settings_row, settings), *map(_row, stored)]
+        known = await admins.listed(core.commands.admins)
+        rows = [*map(_settings_row, known.of_settings), *map(_row, known.stored)]
         if as_json:
-            show_json(rows)
-        else:
-            show(console, _table(rows))
+            show_json([{**row, "refused": row["id"] in known.refused} for row in rows])
+            return
+        show(console, _table(rows))
+        for name in dict.fromkeys(row["name"] for row in rows if row["id"] in known.refused):
+            typer.echo(
+                f"{name} opens nothing: it lacks what `[admin] one_time_passwords` demands of its role.", err=True
+            )
 
     with_core(config, work)
 
@@ -82,7 +91,8 @@ def rotate(
     """Make a new key of the same role; the old one ends after `--grace`."""
 
     async def work(core: application.Core) -> None:
-        key, secret = await admins.rotate(core.commands.admins, actor(), name, grace, reason)
+        by = by_command(reason)
+        key, secret = await admins.rotate(core.commands.admins, by.admin, name, grace, by.reason, by.command_id)
         _show_new(key, secret, None, as_json=as_json)
 
     with_core(config, work)
@@ -93,7 +103,8 @@ def revoke(name: Name, reason: Reason, config: Config = DEFAULT) -> None:
     """End all keys of a name, and the console's sessions that were opened with them, within two seconds."""
 
     async def work(core: application.Core) -> None:
-        count = await admins.revoke(core.commands.admins, actor(), name, reason)
+        by = by_command(reason)
+        count = await admins.revoke(core.commands.admins, by.admin, name, by.reason, by.command_id)
         console.print(f"{name}: {count} keys revoked. Nodes refuse them within two seconds.")
 
     with_core(config, work)

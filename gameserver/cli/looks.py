@@ -12,7 +12,8 @@ def claim_looks(reason: Reason, config: Config = DEFAULT) -> None:
 
     async def work(core: application.Core) -> None:
         names = alike = 0
-        async with core.rooms.operators.audit.recorded(change_of("looks", "names", reason, {})) as end:
+        change = change_of("looks", "names", reason, {}, {"names": 0, "alike": 0})
+        async with core.rooms.operators.audit.recorded(change) as end:
             async for progress in core.rooms.accounts.looks.claim_all():
                 names, alike = progress.names, progress.alike
             end.after = {"names": names, "alike": alike}

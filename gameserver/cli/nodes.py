@@ -1,7 +1,8 @@
 """`gameserver nodes`: changes the nodes behind HAProxy while `gameserver up` runs."""
 
+import contextlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,6 +10,8 @@ from gameserver.cli.actor import Reason
 from gameserver.cli.auditing import audited, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults, say
+from gameserver.config.errors import ConfigFault
+from gameserver.stack.errors import StackError
 from gameserver.stack.fleet import overview
 from gameserver.stack.fleet.front import nodes_command
 from gameserver.terminal import show, show_json
@@ -60,11 +63,20 @@ def restart(reason: Reason, config: Config = DEFAULT) -> None:
     _change(config, "restart", None, reason)
 
 
+def _nodes(answer: Any) -> dict[str, dict[str, Any]]:
+    """For the audit log: which nodes there are, and in what states."""
+    return {"nodes": {node["name"]: node["states"] for node in answer["nodes"]}}
+
+
 def _change(config: Path, command: str, argument: str | None, reason: str) -> None:
     async def work() -> None:
         settings = settings_of(config)
-        async with audited(settings, change_of(f"node_{command}", argument or "", reason, {})):
+        before: dict[str, Any] = {}
+        with contextlib.suppress(StackError, ConfigFault):  # the change itself is refused then, and recorded
+            before = _nodes(await nodes_command(settings, "list", None, say))
+        async with audited(settings, change_of(f"node_{command}", argument or "", reason, {}, before)) as end:
             answer = await nodes_command(settings, command, argument, say)
+            end.after = _nodes(answer)
         show(console, overview.fleet(answer))
 
     with faults():

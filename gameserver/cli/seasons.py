@@ -6,7 +6,8 @@ import typer
 
 from gameserver import app as application
 from gameserver.cli import tables
-from gameserver.cli.actor import Reason, actor
+from gameserver.cli.actor import Reason
+from gameserver.cli.auditing import by_command
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import seasons
@@ -51,7 +52,8 @@ def close(board: Board, reason: Reason, config: Config = DEFAULT) -> None:
     """End the running season of a board in a few seconds; the running nodes count it and send the rewards."""
 
     async def work(core: application.Core) -> None:
-        record = await seasons.close_now(core.commands.seasons, actor(), board, reason)
+        by = by_command(reason)
+        record = await seasons.close_now(core.commands.seasons, by.admin, board, by.reason, by.command_id)
         console.print(f"The season of {board} that began at {tables.moment(record.season.start)} ends.")
 
     with_core(config, work)

@@ -1,5 +1,6 @@
 """Keeps boards right: checks against the databases, repairs, and rebuilding."""
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from gameserver.commands import boards
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.corrections import ChangedBy
-from gameserver.rules.errors import BadInput, FieldProblem
+from gameserver.rules.errors import BadInput, BoardUnavailable, FieldProblem
 from gameserver.storage.boards.check import BoardCheck, CheckReport
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lifecycle import BoardLifecycle
@@ -62,8 +63,11 @@ async def rebuild(board_repair: BoardRepair, by: ChangedBy, board: str, season: 
     BadInput for a season that is over, BoardUnavailable, DatabaseUnavailable.
     """
     contest = _followed(board_repair, board, season)
-    details = {"season": boards.season_name(contest)}
-    entry = AuditedChange(by.admin, "board_rebuild", board, by.reason, details, by.command_id)
+    details, served = {"season": boards.season_name(contest)}, None
+    with contextlib.suppress(BoardUnavailable):
+        served = await board_repair.lifecycle.live(contest)
+    before = {"generation": served}
+    entry = AuditedChange(by.admin, "board_rebuild", board, by.reason, details, by.command_id, before)
     async with board_repair.audit.once(entry) as end:
         if not end.replayed:
             end.after = {"generation": await board_repair.lifecycle.rebuild(contest)}

@@ -89,7 +89,7 @@ async def start(campaigns: Campaigns, order: CampaignOrder, by: ChangedBy) -> Ca
     _require_expected(found.players, order.expected, order.tolerance)
     record = _record(campaigns, order, by, found)
     details = {"filter": record.filter, "items": record.items, "players": found.players}
-    entry = AuditedChange(by.admin, "campaign", by.command_id, by.reason, details, by.command_id)
+    entry = AuditedChange(by.admin, "campaign", by.command_id, by.reason, details, by.command_id, {"state": None})
     async with campaigns.changes.pages.audit.recorded(entry) as end:
         await campaigns.records.insert(record)
         stored = await find(campaigns, by.command_id)
@@ -117,7 +117,7 @@ async def agree(campaigns: Campaigns, campaign_id: str, expected: int, by: Chang
             record = await find(campaigns, campaign_id)
             if record.agreed_by != by.admin:
                 raise CampaignOver(f"The campaign doesn't wait: it is {_shown_state(record)}.")
-        end.after = end.after or {"state": RUNNING}
+        end.after = end.after or _shown(record) | {"state": RUNNING}
     return await find(campaigns, campaign_id)
 
 
@@ -133,7 +133,7 @@ async def revoke(campaigns: Campaigns, campaign_id: str, by: ChangedBy) -> Campa
         if record.state != REVOKED:
             raise CampaignOver(f"The campaign can't be revoked: it is {_shown_state(record)}.")
         if is_new:
-            end.after = {"state": REVOKED, "arrived": record.arrived, "pending": len(record.pending or ())}
+            end.after = _shown(record) | {"pending": len(record.pending or ())}
     return record
 
 
@@ -232,9 +232,13 @@ def _in_one_hand(starter: str, admin: str, hand: str) -> str:
 
 
 def _audited(campaigns: Campaigns, action: str, record: CampaignRecord, by: ChangedBy) -> Any:
-    before = {"state": record.state, "players": record.counted, "arrived": record.arrived}
-    entry = AuditedChange(by.admin, action, record.id, by.reason, {}, by.command_id, before)
+    entry = AuditedChange(by.admin, action, record.id, by.reason, {}, by.command_id, _shown(record))
     return campaigns.changes.pages.audit.once(entry)
+
+
+def _shown(record: CampaignRecord) -> dict[str, object]:
+    """For the audit log."""
+    return {"state": record.state, "players": record.counted, "arrived": record.arrived}
 
 
 def _shown_state(record: CampaignRecord) -> str:

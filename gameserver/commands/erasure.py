@@ -87,7 +87,7 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
     Unavailable while something can't be reached, letters of it are on their way, or a season is being counted: send it
     again.
     """
-    entry = AuditedChange(by.admin, "erase", str(player_id), by.reason, {}, by.command_id)
+    entry = AuditedChange(by.admin, "erase", str(player_id), by.reason, {}, by.command_id, {COMPLETE: False})
     begun = asyncio.get_running_loop().time()
     async with erasures.audit.recorded(entry) as end:
         await identity.end(erasures.accounts, player_id, by.command_id)

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from gameserver.commands import sharding
+from gameserver.commands import moves_audit, sharding
 from gameserver.commands.accounts import Policy
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.sharding import Sharding
@@ -24,7 +24,7 @@ from gameserver.storage.operators.audit import DONE, MOST_ATTEMPTS, AuditedChang
 from gameserver.storage.operators.audit_log import AuditQuestion
 from gameserver.storage.rooms import LiveRoom
 from gameserver.storage.sharding.membership import Member
-from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep
+from gameserver.storage.sharding.move import MoveRecord, PlannedMove
 
 Ordered = tuple[Sequence[PlannedMove], Sequence[int]]
 """The moves of an order, and their ids."""
@@ -120,10 +120,11 @@ async def order(fleet: FleetOrders, wanted: WantedMoves, by: ChangedBy, expected
     if (ordered := await _ordered(fleet, by, (action, wanted.group, asked))) is not None:
         return await _told(fleet, ordered)
     plans = _as_expected(await plan(fleet, wanted), expected)
-    entry = replace(_entry(by, action, wanted.group, plans, asked), before=await _before(fleet, plans))
+    before = await moves_audit.before_order(fleet.sharding.membership, plans)
+    entry = replace(_entry(by, action, wanted.group, plans, asked), before=before)
     async with fleet.sharding.audit.recorded(entry) as end:
         ids = await fleet.sharding.moves.order(plans, by.command_id)
-        end.after = {"moves": ids}
+        end.after = moves_audit.after_order(before, ids)
     return await _told(fleet, ids)
 
 
@@ -136,10 +137,11 @@ async def order_drain(fleet: FleetOrders, database: str, by: ChangedBy, expected
     if (ordered := await _ordered(fleet, by, ("database_drain", database, None))) is not None:
         return await _told(fleet, ordered)
     plans = _as_expected(await plan_drain(fleet, database), expected)
-    entry = replace(_entry(by, "database_drain", database, plans), before=await _before(fleet, plans, database))
+    before = await moves_audit.before_order(fleet.sharding.membership, plans, database)
+    entry = replace(_entry(by, "database_drain", database, plans), before=before)
     async with fleet.sharding.audit.recorded(entry) as end:
         ids = await fleet.sharding.moves.order(plans, by.command_id, drained=database)
-        end.after = {"moves": ids}
+        end.after = moves_audit.after_order(before, ids, database)
     return await _told(fleet, ids)
 
 
@@ -238,7 +240,7 @@ async def order_node(fleet: FleetOrders, name: str, by: ChangedBy, *, drain: boo
         others = [each.address for each in await fleet.live.presence.nodes() if each.address != address]
         if not await fleet.live.vitals.order(address, others, by.command_id, drain=drain):
             raise _last(name)
-        end.after = {"draining": drain}
+        end.after = before | {"draining": drain}
     return found
 
 
@@ -252,31 +254,14 @@ async def cancel(fleet: FleetOrders, move_id: int, by: ChangedBy) -> MoveRecord:
     Raises Conflict if it is over, NotFound, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
     """
     move = await fleet.sharding.moves.find(move_id)
-    entry = AuditedChange(by.admin, "slots_cancel", str(move_id), by.reason, {}, by.command_id, _shown(move))
+    before = moves_audit.shown(move)
+    entry = AuditedChange(by.admin, "slots_cancel", str(move_id), by.reason, {}, by.command_id, before)
     async with fleet.sharding.audit.once(entry) as end:
         if not end.replayed:
             if not move.cancelled:
                 await fleet.sharding.moves.cancel(move_id)
-            end.after = _shown(await fleet.sharding.moves.find(move_id))
+            end.after = before | {"cancelled": True}
     return await fleet.sharding.moves.find(move_id)
-
-
-def _shown(move: MoveRecord) -> dict[str, object]:
-    """For the audit log: how far a move is, with how many of its slots have moved."""
-    moved = len(move.at(SlotStep.MOVED))
-    return {"step": move.step, "cancelled": move.cancelled, "slots": len(move.slots), "moved": moved}
-
-
-async def _before(fleet: FleetOrders, plans: Sequence[PlannedMove], drained: str | None = None) -> dict[str, object]:
-    """For the audit log: the databases that an order is about, as they are."""
-    parts = {(plan.group, database) for plan in plans for database in (plan.source, plan.target)}
-    return {
-        "databases": [
-            {"group": each.group, "database": each.database, "slots": each.slots, "draining": each.draining}
-            for each in await members(fleet)
-            if (each.group, each.database) in parts or each.database == drained
-        ]
-    }
 
 
 async def _fitting(fleet: FleetOrders, plans: list[PlannedMove]) -> list[PlannedMove]:
@@ -288,5 +273,5 @@ async def _fitting(fleet: FleetOrders, plans: list[PlannedMove]) -> list[Planned
 def _entry(
     by: ChangedBy, action: str, target: str, plans: Sequence[PlannedMove], asked: object = None
 ) -> AuditedChange:
-    details = {"moves": [sharding.details_of(each) for each in plans]} | ({} if asked is None else {"asked": asked})
+    details = {"moves": [moves_audit.details_of(each) for each in plans]} | ({} if asked is None else {"asked": asked})
     return AuditedChange(by.admin, action, target, by.reason, details, by.command_id)

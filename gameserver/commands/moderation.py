@@ -38,20 +38,18 @@ async def change_ban(operations: Operations, admin: str, change: BanChange) -> B
     entry = AuditedChange(admin, change.action, target, reason, details, change.command_id, before)
     async with operations.room.audit.recorded(entry) as end:
         state = await operations.bans.change(change)
-        end.after = {"banned": state.banned, "version": state.player.version, "replayed": state.replayed}
+        end.after = {"version": state.player.version, **_shown(state), "replayed": state.replayed}
         await _follow(operations, change, state)
     return state
 
 
-def _shown(present: PresentBan) -> dict[str, Any]:
+def _shown(ban: PresentBan | BanState) -> dict[str, Any]:
     """For the audit log, which has the ban's reason under its command id.
 
     What the player is told, which an erasure takes away, stands with the ban alone.
     """
-    if not present.banned:
-        return {"banned": False}
-    until = None if present.until is None else rfc3339(present.until)
-    return {"banned": True, "ban": present.command_id, "until": until}
+    until = None if ban.until is None else rfc3339(ban.until)
+    return {"banned": ban.banned, "ban": ban.command_id, "until": until}
 
 
 async def _follow(operations: Operations, change: BanChange, state: BanState) -> None:
@@ -92,8 +90,8 @@ async def end_device(
     operations: Operations, accounts: Accounts, admin: str, reason: str, ended: devices.EndedDevice
 ) -> None:
     """Takes a device from a player, and ends all of its sessions; raises what `devices.end_device` does."""
-    player = await play.read(operations.play, ended.player_id)
-    before = {"version": player.version, "devices": len(await devices.devices(accounts, ended.player_id))}
+    await play.read(operations.play, ended.player_id)
+    before = {"devices": len(await devices.devices(accounts, ended.player_id))}
     details, target = {"device": ended.device_id}, str(ended.player_id)
     entry = AuditedChange(admin, "end_device", target, reason, details, ended.command_id, before)
     async with operations.room.audit.recorded(entry) as end:

@@ -60,7 +60,8 @@ async def proclaim(operations: Operations, by: ChangedBy, text: str, player_id: 
     """
     # What is written to one player may name it, and the log outlives its erasure.
     said = {"text": text} if player_id is None else {"text_sha256": hashlib.sha256(text.encode()).hexdigest()}
-    entry = AuditedChange(by.admin, "notice", str(player_id or "everyone"), by.reason, said, by.command_id)
+    target, before = str(player_id or "everyone"), {"number": None}
+    entry = AuditedChange(by.admin, "notice", target, by.reason, said, by.command_id, before)
     async with operations.room.audit.once(entry) as end:
         if not end.replayed:
             if player_id is not None:

@@ -86,15 +86,18 @@ async def delete(changes: PlayerChanges, player_id: int, by: ChangedBy) -> Fores
     CommandExpired and what is unavailable.
     """
     player = await changes.pages.play.players.find(player_id)
-    before: dict[str, object] = {"exists": player is not None}
-    if player is not None:
-        before |= {"version": player.version, "level": player.level, "exp": player.exp}
+    before = {
+        "exists": player is not None,
+        "version": None if player is None else player.version,
+        "level": None if player is None else player.level,
+        "exp": None if player is None else player.exp,
+    }
     entry = AuditedChange(by.admin, "delete", str(player_id), by.reason, {}, by.command_id, before)
     async with changes.pages.audit.recorded(entry) as end:
         ended = await identity.end(changes.accounts, player_id, by.command_id)
         if ended is None:
             raise PlayerNotFound("There is no such player.")
-        end.after = {"exists": False, "replayed": ended.replayed}
+        end.after = {**dict.fromkeys(before), "exists": False, "replayed": ended.replayed}
     gone = {"name": (ended.player.name, None)} if ended.player.name else {}
     return Foreseen(ended.player, gone, command_id=by.command_id, replayed=ended.replayed)
 
@@ -115,10 +118,10 @@ async def end_sessions(changes: PlayerChanges, player_id: int, listed_id: str | 
             return Foreseen(player, command_id=by.command_id, replayed=True)
         if listed_id is None:
             await _end_all(changes.accounts, player_id)
-            end.after = {"sessions": 0}
+            end.after = before | {"sessions": 0}
         else:
             await changes.accounts.sessions.end_listed(player_id, listed_id)
-            end.after = {"sessions": None if count is None else count - 1}
+            end.after = before | {"sessions": None if count is None else count - 1}
     return Foreseen(player, command_id=by.command_id)
 
 

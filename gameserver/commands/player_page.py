@@ -10,6 +10,7 @@ from functools import reduce
 from gameserver.commands import boards, play
 from gameserver.commands.boards import Leaderboards, Ranked
 from gameserver.commands.correction_items import HeldItems
+from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.moments import moment_of
 from gameserver.commands.past_holdings import PastHoldings, PastMoment, holdings_at
 from gameserver.commands.play import Play
@@ -209,11 +210,15 @@ async def _state_at(
     return await pages.pasts.look(player_id, work)
 
 
-async def note(pages: PlayerPages, player_id: int, admin: str, text: str, command_id: str) -> Note:
-    """Adds a note, once per command id. Raises PlayerNotFound, CommandMismatch, DatabaseUnavailable."""
+async def note(pages: PlayerPages, player_id: int, by: ChangedBy, text: str) -> Note:
+    """Adds a note, once per command id. Raises PlayerNotFound, CommandMismatch, DatabaseUnavailable.
+
+    Its text isn't in the audit log, which outlives an erasure.
+    """
     await play.read(pages.play, player_id)
-    async with pages.audit.recorded(AuditedChange(admin, "note", str(player_id), "a note", {}, command_id)) as end:
-        added = await pages.notes.add(player_id, admin, text, command_id)
+    entry = AuditedChange(by.admin, "note", str(player_id), by.reason, {}, by.command_id, {"note": None})
+    async with pages.audit.recorded(entry) as end:
+        added = await pages.notes.add(player_id, by.admin, text, by.command_id)
         end.after = {"note": added.id}
     return added
 

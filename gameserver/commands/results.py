@@ -1,6 +1,7 @@
 """Types that commands take and return, for doors, which don't import storage."""
 
 from gameserver.commands.accounts import Welcome
+from gameserver.commands.admins import KnownKeys
 from gameserver.commands.boards import Ranked
 from gameserver.commands.campaigns import CampaignPreview
 from gameserver.commands.correction_plans import Order
@@ -78,6 +79,7 @@ __all__ = [
     "HistoryEntry",
     "HistoryPage",
     "Holding",
+    "KnownKeys",
     "Letters",
     "Listed",
     "LiveNode",

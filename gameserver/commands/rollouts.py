@@ -149,9 +149,7 @@ async def cancel(rollouts: Rollouts, by: ChangedBy, expected: int | None = None)
     order = next((each for each in orders if expected in (None, each.edition)), None)
     if order is None:
         raise nothing
-    entry = AuditedChange(
-        by.admin, "rules_cancel", str(order.edition), by.reason, {}, by.command_id, {"rulebook": order.rulebook}
-    )
+    entry = AuditedChange(by.admin, "rules_cancel", str(order.edition), by.reason, {}, by.command_id, _shown(order))
     async with rollouts.audit.once(entry) as end:
         if end.replayed:
             return await rollouts.orders.find(order.command_id) or order
@@ -207,9 +205,8 @@ async def _ordered(
     at = _moment(chosen if isinstance(chosen, datetime) else rollouts.policy.now() + chosen)
     changed = {each.value: [each.old, each.new] for each in plan.differences}
     details = {"at": rfc3339(at), "changes": changed}
-    entry = AuditedChange(
-        by.admin, action, str(rulebook.number), by.reason, details, by.command_id, {"rulebook": plan.present}
-    )
+    before = {"rulebook": plan.present, "edition": plan.edition, "at": None, "state": None}
+    entry = AuditedChange(by.admin, action, str(rulebook.number), by.reason, details, by.command_id, before)
     async with rollouts.audit.recorded(entry) as end:
         await game_names.record(rollouts.names, rulebook.game)
         new = NewRuleOrder(rulebook.number, plan.present, at, by.command_id, by.admin, by.reason, plan.edition)

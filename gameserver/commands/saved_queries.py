@@ -58,14 +58,18 @@ async def remove(operations: Operations, change: AuditedChange) -> None:
     Raises QueryNotFound, CommandMismatch, DatabaseUnavailable, OutcomeUnknown.
     """
     async with operations.room.audit.once(await _with_before(operations, change)) as end:
-        if not end.replayed and not await operations.room.queries.remove(change.target):
-            raise QueryNotFound
+        if not end.replayed:
+            if not await operations.room.queries.remove(change.target):
+                raise QueryNotFound
+            end.after = _shown(None)
 
 
 async def _with_before(operations: Operations, change: AuditedChange) -> AuditedChange:
-    saved = await operations.room.queries.find(change.target)
-    return replace(change, before=None if saved is None else _shown(saved))
+    return replace(change, before=_shown(await operations.room.queries.find(change.target)))
 
 
-def _shown(saved: SavedQuery) -> dict[str, Any]:
+def _shown(saved: SavedQuery | None) -> dict[str, Any]:
+    """For the audit log."""
+    if saved is None:
+        return {"query": None, "saved_by": None, "saved_at": None}
     return {"query": dict(saved.query), "saved_by": saved.admin, "saved_at": saved.at.isoformat()}

@@ -59,7 +59,9 @@ async def listed(seasons: Seasons) -> Sequence[SeasonRecord]:
     return await learn(seasons)
 
 
-async def close_now(seasons: Seasons, admin: str, name: str, reason: str) -> SeasonRecord:
+async def close_now(
+    seasons: Seasons, admin: str, name: str, reason: str, command_id: str | None = None
+) -> SeasonRecord:
     """Makes the running season of a board end in CLOSE_SECONDS; the running nodes then close it.
 
     Raises BoardNotFound, BadInput, DatabaseUnavailable.
@@ -67,9 +69,8 @@ async def close_now(seasons: Seasons, admin: str, name: str, reason: str) -> Sea
     record = await _running(seasons, name)
     start, end = record.season.start, int(seasons.now().timestamp()) + CLOSE_SECONDS
     before = {"end": record.season.end}
-    async with seasons.audit.recorded(
-        AuditedChange(admin, "season_close", name, reason, {"season": start}, before=before)
-    ) as ending:
+    entry = AuditedChange(admin, "season_close", name, reason, {"season": start}, command_id, before)
+    async with seasons.audit.recorded(entry) as ending:
         if not await seasons.room.records.end_early(name, start, max(end, start + 1)):
             problem = FieldProblem("board", f"has a season that ends by itself within {CLOSE_SECONDS} s, or has ended")
             raise BadInput("The season can't be closed earlier.", errors=[problem])

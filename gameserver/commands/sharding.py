@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
+from gameserver.commands import moves_audit
 from gameserver.commands.corrections import ChangedBy
 from gameserver.rules import ranges, rebalance
-from gameserver.rules.errors import Conflict
-from gameserver.storage.operators.audit import Audit, AuditedChange, AuditedEnd
+from gameserver.rules.errors import Conflict, NotFound
+from gameserver.storage.operators.audit import Audit
 from gameserver.storage.sharding.attempt import MoveProgress, Tell
 from gameserver.storage.sharding.membership import Member, Membership
 from gameserver.storage.sharding.move import LeaseLost, PlannedMove
@@ -124,11 +124,14 @@ async def begin(
     async with contextlib.AsyncExitStack() as stack:
         ends = []
         for plan in plans:
-            recorded = _recorded(sharding, by, action, plan.target, details_of(plan))
-            ends.append(await stack.enter_async_context(recorded))
+            before = await moves_audit.before_order(sharding.membership, [plan])
+            recorded = moves_audit.recorded(
+                sharding.audit, by, action, plan.target, before, moves_audit.details_of(plan)
+            )
+            ends.append((await stack.enter_async_context(recorded), before))
         ids = await sharding.moves.make(plans, sharding.mover.name, _command_of(by))
-        for end, move_id in zip(ends, ids, strict=True):
-            end.after = {"moves": [move_id]}
+        for (end, before), move_id in zip(ends, ids, strict=True):
+            end.after = moves_audit.after_order(before, [move_id])
     return ids
 
 
@@ -152,52 +155,46 @@ async def drain(sharding: Sharding, name: str, plans: Sequence[PlannedMove], by:
 
     Both, or neither: a drain that is refused leaves another one's mark. Raises Conflict.
     """
-    details = {"moves": [details_of(plan) for plan in plans]}
-    async with _recorded(sharding, by, "database_drain", name, details) as end:
+    details = {"moves": [moves_audit.details_of(plan) for plan in plans]}
+    before = await moves_audit.before_order(sharding.membership, plans, name)
+    async with moves_audit.recorded(sharding.audit, by, "database_drain", name, before, details) as end:
         for plan in plans:
             await sharding.mover.require_fit(plan)
         ids = await sharding.moves.make(plans, sharding.mover.name, _command_of(by), drained=name)
-        end.after = {"moves": ids}
+        end.after = moves_audit.after_order(before, ids, name)
     return ids
 
 
 async def remove(sharding: Sharding, name: str, by: ChangedBy) -> None:
     """Removes a database from its groups. Raises Conflict."""
-    async with _recorded(sharding, by, "database_remove", name):
+    groups = [member.group for member in await sharding.membership.listed() if member.database == name]
+    async with moves_audit.recorded(sharding.audit, by, "database_remove", name, {"groups": groups}) as end:
         await sharding.membership.leave(name)
+        end.after = {"groups": []}
 
 
 async def cancel(sharding: Sharding, move_id: int, by: ChangedBy) -> None:
-    """Asks for the end of a move. Raises Conflict."""
-    async with _recorded(sharding, by, "slots_cancel", str(move_id)):
+    """Asks for the end of a move. Raises Conflict, NotFound."""
+    before: Mapping[str, Any] = {}
+    with contextlib.suppress(NotFound):
+        before = moves_audit.shown(await sharding.moves.find(move_id))
+    async with moves_audit.recorded(sharding.audit, by, "slots_cancel", str(move_id), before) as end:
         await sharding.moves.cancel(move_id)
+        end.after = {**before, "cancelled": True}
 
 
 async def resume(sharding: Sharding, by: ChangedBy) -> list[int]:
     """The unfinished moves, to be carried out."""
-    ids = [move.id for move in await sharding.moves.unfinished()]
-    for move_id in ids:
-        async with _recorded(sharding, by, "slots_resume", str(move_id)):
-            pass  # it is carried out by whoever has its lease, and a move tells itself how it ended
-    return ids
-
-
-def _recorded(
-    sharding: Sharding, by: ChangedBy | None, action: str, target: str, details: Mapping[str, Any] | None = None
-) -> AbstractAsyncContextManager[AuditedEnd]:
-    """The change in the audit log, if it has an author."""
-    if by is None:
-        return contextlib.nullcontext(AuditedEnd())
-    return sharding.audit.recorded(AuditedChange(by.admin, action, target, by.reason, details or {}, by.command_id))
+    moves = await sharding.moves.unfinished()
+    for move in moves:
+        before = moves_audit.shown(move)
+        async with moves_audit.recorded(sharding.audit, by, "slots_resume", str(move.id), before) as end:
+            end.after = before  # it is carried out by whoever has its lease, and a move tells itself how it ended
+    return [move.id for move in moves]
 
 
 def _command_of(by: ChangedBy | None) -> str | None:
     return None if by is None else by.command_id
-
-
-def details_of(plan: PlannedMove) -> dict[str, str]:
-    """For the audit log."""
-    return {"group": plan.group, "slots": ranges.shown(plan.slots), "from": plan.source, "to": plan.target}
 
 
 class MovesUnderWay:

@@ -151,6 +151,8 @@ class AdminSettings(SettingsSection):
     """Keys by the name that the audit log shows, besides the key of the embedded stack; each is an operator's."""
     session_seconds: Annotated[int, Field(ge=60, le=7 * DAY)] = 12 * 3600
     """A session of the console ends so long after it was opened."""
+    one_time_passwords: frozenset[Literal["viewer", "support", "operator"]] = frozenset()
+    """Roles of which a key opens nothing unless it has one-time passwords; one of `keys` has none."""
 
 
 class OperatorSettings(SettingsSection):

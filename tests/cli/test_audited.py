@@ -17,6 +17,7 @@ from gameserver.storage.operators.audit_log import AuditQuestion
 from gameserver.times import rfc3339
 from tests.support.client import command_id
 from tests.support.nodes import toml_of
+from tests.transport.http.test_every_write import both_sides
 
 WHY = ("--reason", "because")
 
@@ -40,16 +41,28 @@ async def test_changes_of_slots_and_databases_have_an_end(core: Core) -> None:
     with pytest.raises(Conflict):
         await sharding.drain(core.sharding, "two", [], ann)  # the move to it isn't over yet
     await sharding.drain(core.sharding, "one", [], ann)
+    await sharding.resume(core.sharding, ann)
     found = await entries(core)
-    assert found == [
-        ("database_remove", "one", "conflict", None),
-        ("slots_cancel", "99", found[1][2], None),
-        ("slots_move", "two", "done", {"moves": [move]}),
-        ("slots_cancel", str(move), "done", None),
-        ("database_drain", "two", "conflict", None),
-        ("database_drain", "one", "done", {"moves": []}),
+    assert [each[:3] for each in found] == [
+        ("database_remove", "one", "conflict"),
+        ("slots_cancel", "99", found[1][2]),
+        ("slots_move", "two", "done"),
+        ("slots_cancel", str(move), "done"),
+        ("database_drain", "two", "conflict"),
+        ("database_drain", "one", "done"),
+        ("slots_resume", str(move), "done"),
     ]
     assert found[1][2] not in ("done", "internal", None)
+    log, _ = await core.rooms.operators.audit.log.find(AuditQuestion(100))
+    for entry in log:
+        if entry.ended == "done":
+            both_sides({"before": entry.before, "after": entry.after})
+    (drained, cancelled, moved) = [entry for entry in log if entry.ended == "done" and entry.action != "slots_resume"]
+    assert (moved.before or {})["databases"] == (moved.after or {})["databases"], "no slot has moved yet"
+    assert ((moved.before or {})["moves"], (moved.after or {})["moves"]) == ([], [move])
+    assert ((cancelled.before or {})["cancelled"], (cancelled.after or {})["cancelled"]) == (False, True)
+    sides = [[each["draining"] for each in (side or {})["databases"]] for side in (drained.before, drained.after)]
+    assert (set(sides[0]), set(sides[1])) == ({False}, {True})
 
 
 async def test_a_change_of_nodes_has_an_end(core: Core, settings: Settings, tmp_path: Path) -> None:

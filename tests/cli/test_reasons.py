@@ -14,6 +14,7 @@ from gameserver.config.settings import Settings
 from gameserver.storage.operators.audit_log import AuditQuestion
 from tests.support.deployment import connected
 from tests.support.nodes import toml_of
+from tests.transport.http.test_every_write import both_sides
 
 QUESTIONS = {
     "audit", "backup", "backups follow", "backups list", "backups verify", "campaigns list", "campaigns preview",
@@ -52,6 +53,19 @@ UNRECORDED = {"slots accept", "boards rebuild", "seasons close"}
 """What is refused here before it is recorded."""
 
 
+MADE = {
+    "slots_move",
+    "database_drain",
+    "slots_rebalance",
+    "key_create",
+    "key_rotate",
+    "key_revoke",
+    "save_query",
+    "looks",
+}
+"""What is carried out here, so that its entry has what is there after it."""
+
+
 def leaves(command: Any, *path: str) -> dict[str, Any]:
     below = getattr(command, "commands", None)
     if below is None:
@@ -80,6 +94,11 @@ async def test_the_audit_log_has_the_reason_that_was_given(core: Core, settings:
     found, _ = await core.rooms.operators.audit.log.find(AuditQuestion(100))
     reasons = {entry.reason for entry in found}
     assert reasons == {" ".join(words) for words in CHANGES if " ".join(words[:2]) not in UNRECORDED}
+    assert all(entry.command_id is not None and entry.before is not None for entry in found), found
+    for entry in found:
+        if entry.ended == "done":
+            both_sides({"before": entry.before, "after": entry.after})
+    assert {entry.action for entry in found if entry.ended == "done"} >= MADE
     ids = {entry.reason: entry.command_id for entry in found if entry.action in ("slots_move", "database_drain")}
     assert len(ids) == 2
     async with connected(settings.database_url("one")) as control:

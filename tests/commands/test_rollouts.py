@@ -331,7 +331,7 @@ async def test_the_same_command_orders_once_and_the_audit_says_what_was_before_a
     with pytest.raises(CommandMismatch):
         await rollouts.publish(context, read(TEXT), SOON, by(key))
     entry = (await connected_rows(core, "select action, before, details from audit"))[0]
-    assert entry[:2] == ("rules_publish", f'{{"rulebook": {before}}}')
+    assert entry[:2] == ("rules_publish", f'{{"rulebook": {before}, "edition": 0, "at": null, "state": null}}')
     assert '"foes.slime.exp": [5, 6]' in entry[2]
     ends = await connected_rows(core, "select ended, after from audit_ends")
     assert [end[0] for end in ends] == ["done"]

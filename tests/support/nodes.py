@@ -73,6 +73,7 @@ def toml_of(settings: Settings, port: int) -> str:
         tracing = settings.tracing.model_dump(exclude={"headers"})
         lines += ["[tracing]", *(f"{name} = {_value(value)}" for name, value in tracing.items())]
     lines += ["[limits]", *(f"{name} = {_limit(value)}" for name, value in _chosen_limits(settings))]
+    lines += ["[admin]", f"one_time_passwords = {_value(sorted(settings.admin.one_time_passwords))}"]
     lines += [
         "[admin.keys]",
         *(f"{name} = {_value(key.get_secret_value())}" for name, key in settings.admin.keys.items()),

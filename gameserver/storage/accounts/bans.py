@@ -82,11 +82,16 @@ class Ban(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BanState:
-    """A player after a ban change; `replayed` if the change had been made before under its command id."""
+    """A player after a ban change, and by which ban it is banned, if that has a row.
+
+    `replayed` if the change had been made before under its command id.
+    """
 
     player: Player
     banned: bool
     replayed: bool
+    command_id: str | None
+    until: datetime | None
 
 
 class PresentBan(NamedTuple):
@@ -177,13 +182,13 @@ class Bans:
         player = player_of(row)
         # A change under the same command id before, or to the state that it is in, changes nothing.
         if await _took_effect(connection, change):
-            return BanState(player, row.banned, replayed=True)
+            return await _state(connection, player, banned=row.banned, replayed=True)
         self._window.check(change.command_id, row.now)
         require_ahead(change.until, row.now)
         if await _is_so(connection, change, banned=row.banned):
             if change.of is None:  # what the server lifts of itself is sent once
                 await connection.execute(insert(LEDGER).values(_nothing(change, player, row.now)))
-            return BanState(player, row.banned, replayed=False)
+            return await _state(connection, player, banned=row.banned, replayed=False)
         # A version of its own, so that whatever is derived from the player follows.
         after = player._replace(version=player.version + 1)
         await connection.execute(insert(LEDGER).values(self._row(change, after, row.now)))
@@ -192,7 +197,7 @@ class Bans:
             values["session_epoch"] = PLAYERS.c.session_epoch + 1
         await connection.execute(update(PLAYERS).where(same).values(values))
         await _record(connection, change, row.now)
-        return BanState(after, change.banned, replayed=False)
+        return await _state(connection, after, banned=change.banned, replayed=False)
 
     def _row(self, change: BanChange, player: Player, now: datetime) -> dict[str, Any]:
         events = [{"type": "banned" if change.banned else "ban_lifted", **change.shown}]
@@ -261,6 +266,12 @@ async def _record(connection: AsyncConnection, change: BanChange, now: datetime)
             "settled": False,
         }
         await connection.execute(insert(BANS).values(row))
+
+
+async def _state(connection: AsyncConnection, player: Player, *, banned: bool, replayed: bool) -> BanState:
+    chosen = select(BANS.c.command_id, BANS.c.until).where(_bans_of(player.id), BANS.c.ended_at.is_(None))
+    row = (await connection.execute(chosen)).first()
+    return BanState(player, banned, replayed, *((None, None) if row is None else row))
 
 
 async def _took_effect(connection: AsyncConnection, change: BanChange) -> bool:

@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -133,15 +133,17 @@ class AdminKeys:
                 raise NotFound(f"No key has the name {name}.")
         return _key(rows[0]), secret
 
-    async def revoke(self, name: str, *, operators_elsewhere: bool = True) -> int:
+    async def revoke(self, name: str, *, operators_elsewhere: bool = True, with_codes: bool = False) -> int:
         """Ends all keys of this name, and with them their sessions; how many, none if they have ended.
 
         Raises NotFound if no key has ever had the name.
 
-        Raises Conflict if no operator's key would be left; `operators_elsewhere` says that the settings have one.
+        Raises Conflict if no operator's key would be left; `operators_elsewhere` says that the settings have one, and
+        `with_codes` that only those with one-time passwords count.
         """
         async with self._alone() as connection:
-            if not operators_elsewhere and (await connection.exec_driver_sql(SQL["last"], (name,))).fetchall():
+            last = (name, with_codes)
+            if not operators_elsewhere and (await connection.exec_driver_sql(SQL["last"], last)).fetchall():
                 raise Conflict(f"{name} has the last operator's key: rotate it, or make another one first.")
             rows = (await connection.exec_driver_sql(SQL["revoke"], (name,))).fetchall()
             if not rows and not (await connection.exec_driver_sql(SQL["named"], (name,))).fetchall():
@@ -151,6 +153,11 @@ class AdminKeys:
     async def listed(self) -> list[AdminKey]:
         """Every key that wasn't rotated out or revoked, and the newest of the others, MOST_LISTED in all, by name."""
         return [_key(row) for row in await self._control.ask(SQL["listed"], MOST_LISTED)]
+
+    async def without_codes(self, roles: Collection[Role]) -> list[tuple[str, Role]]:
+        """The names of the keys of these roles that hold without one-time passwords, and their roles."""
+        rows = await self._control.ask(SQL["without_codes"], [role.value for role in roles])
+        return [(name, Role(role)) for name, role in rows]
 
     async def spend_code(self, key: KnownKey, step: int) -> bool:
         """Whether the one-time password of this half minute hasn't been used; from now on it has."""

@@ -5,6 +5,12 @@
 select id, name, role, hash, totp from admin_keys
 where revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
 
+-- name: without_codes
+-- $1 roles: the keys of one of them that hold without one-time passwords, each name once: name, role.
+select distinct name, role from admin_keys
+where revoked_at is null and (expires_at is null or expires_at > clock_timestamp()) and totp is null and role = any($1)
+order by name
+
 -- name: sessions
 -- Every session that hasn't ended; the key it was opened with is looked up each time.
 select hash, key, name, fingerprint, expires_at from admin_sessions where expires_at > clock_timestamp()
@@ -41,9 +47,11 @@ select $1, $2, role, $3, $4, clock_timestamp() + life, true, totp, totp_step fro
 returning id, name, role, made_at, made_by, expires_at, 'holds' as state, totp is not null
 
 -- name: last
--- $1 name: a row if it is the only one with an operator's key that holds.
+-- $1 name, $2 whether only keys with one-time passwords count: a row if it is the only one with an operator's key that
+-- holds.
 select 1 as last from admin_keys
 where role = 'operator' and current and (expires_at is null or expires_at > clock_timestamp())
+    and (totp is not null or not $2)
 having bool_and(name = $1)
 
 -- name: revoke

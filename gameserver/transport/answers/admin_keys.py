@@ -1,16 +1,15 @@
 """What operators are shown of keys; the secret of one only when it is made."""
 
-from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from typing_extensions import TypedDict
 
-from gameserver.commands.results import AdminKey
+from gameserver.commands.results import AdminKey, KnownKeys
 from gameserver.rules.roles import Role
 from gameserver.times import rfc3339
 
 
-class AdminKeyAnswer(TypedDict):
+class MadeKeyAnswer(TypedDict):
     """A key of the settings has the id "" and no `made_at`; one that was rotated out goes on until `expires_at`.
 
     `signed_in_at` is when it last opened a session of the console, while that is known.
@@ -27,29 +26,40 @@ class AdminKeyAnswer(TypedDict):
     signed_in_at: str | None
 
 
+class AdminKeyAnswer(MadeKeyAnswer):
+    """A key that is `refused` opens nothing: the settings demand one-time passwords of its role, and it has none."""
+
+    refused: bool
+
+
 class AdminKeysAnswer(TypedDict):
     keys: list[AdminKeyAnswer]
 
 
-class NewAdminKeyAnswer(AdminKeyAnswer):
-    """`key` is the secret, which no later answer has."""
+class NewAdminKeyAnswer(MadeKeyAnswer):
+    """`key` is the secret, and `app` the address for the app of a key that was made with one-time passwords.
+
+    No later answer has either.
+    """
 
     key: str
+    app: str | None
 
 
 class RevokedKeysAnswer(TypedDict):
     revoked: int
 
 
-def admin_keys(settings: Iterable[str], stored: Sequence[AdminKey]) -> AdminKeysAnswer:
-    return {"keys": [*map(_of_settings, settings), *map(_admin_key, stored)]}
+def admin_keys(known: KnownKeys) -> AdminKeysAnswer:
+    keys = [*map(_of_settings, known.of_settings), *map(_admin_key, known.stored)]
+    return {"keys": [{**key, "refused": key["id"] in known.refused} for key in keys]}
 
 
-def new_admin_key(key: AdminKey, secret: str) -> NewAdminKeyAnswer:
-    return {**_admin_key(key), "key": secret}
+def new_admin_key(key: AdminKey, secret: str, app: str | None) -> NewAdminKeyAnswer:
+    return {**_admin_key(key), "key": secret, "app": app}
 
 
-def _of_settings(name: str) -> AdminKeyAnswer:
+def _of_settings(name: str) -> MadeKeyAnswer:
     return {
         "id": "",
         "name": name,
@@ -63,7 +73,7 @@ def _of_settings(name: str) -> AdminKeyAnswer:
     }
 
 
-def _admin_key(key: AdminKey) -> AdminKeyAnswer:
+def _admin_key(key: AdminKey) -> MadeKeyAnswer:
     return {
         "id": key.id,
         "name": key.name,

@@ -101,7 +101,7 @@ def rename(receipt: Receipt) -> RenameAnswer:
 
 
 def ban_preview(found: Foreseen, game: Game, change: BanChange) -> BanAnswer:
-    state = BanState(found.player, change.banned, replayed=False)
+    state = BanState(found.player, change.banned, replayed=False, command_id=None, until=None)
     return {
         **ban_state(state, game, change),
         "preview": True,

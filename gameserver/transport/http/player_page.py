@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gameserver.commands import player_export, player_lists, player_page
 from gameserver.commands.moments import moment_of
-from gameserver.commands.results import ExportPart, Session, TimelineFilter
+from gameserver.commands.results import ChangedBy, ExportPart, Session, TimelineFilter
 from gameserver.exports import written
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
@@ -56,7 +56,8 @@ async def read_places(request: web.Request, _: str) -> web.StreamResponse:
 async def add_note(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.NewNote)
     context, player_id = request.app[COMMANDS].player_pages, inputs.path_player(request)
-    added = await player_page.note(context, player_id, name, fields.text, inputs.command_id(request))
+    by = ChangedBy(name, fields.reason, inputs.command_id(request))
+    added = await player_page.note(context, player_id, by, fields.text)
     return json_response(answers.note(added), status=201)
 
 

@@ -12,7 +12,10 @@ KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
 
 
 class NewAdminKey(Because):
-    """`days` is how long the key holds; for ever unless given."""
+    """`days` is how long the key holds; for ever unless given.
+
+    With `one_time_passwords` it opens sessions of the console alone; the settings may demand that of its role.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "ann", "role": "support", "days": 90, "reason": "new colleague"}]}
@@ -21,6 +24,7 @@ class NewAdminKey(Because):
     name: KeyName
     role: Literal["viewer", "support", "operator"]
     days: Annotated[int | None, Field(ge=1, le=3650)] = None
+    one_time_passwords: bool = Field(default_factory=bool)
 
 
 class RotateKey(Because):

@@ -207,8 +207,9 @@ class SaveQuery(Because):
 
 
 class NewNote(JsonModel):
-    """For other operators: the player never sees it."""
+    """For other operators: the player never sees it. Its text is reason enough, unless one is given."""
 
     model_config = _example(text="Claims that a brother played.")
 
     text: Annotated[Written, Field(min_length=1, max_length=2000)]
+    reason: Reason = Field(default_factory=lambda: "a note")

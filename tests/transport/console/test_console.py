@@ -133,6 +133,20 @@ async def test_an_entry_of_the_audit_log_has_an_address(signed_in: Page, api: Ap
         await expect(page.get_by_role("alert")).to_contain_text("There is no such entry.")
 
 
+async def test_an_entry_marks_as_changed_only_what_both_sides_say(signed_in: Page, api: Api) -> None:
+    page, who = signed_in, await api.sign_up("mage")
+    path = f"/admin/v1/players/{who.id}/ban"
+    for more in ({"until": "2100-01-02T03:04:05.000Z"}, {}):
+        banned = await api.ask("POST", path, token=ADMIN_KEY, body={"reason": "a test", **more})
+        assert banned.status == 200, banned.body
+    await page.goto("/console/audit?action=ban")
+    await page.locator("tr[data-at]").first.click()
+    sides = page.get_by_role("region", name="Before and after")
+    await expect(sides.locator("tr:has(b) th")).to_have_text(["version", "ban", "until"])
+    await expect(sides.locator("tr", has_text="until").locator("td")).to_have_text(["2100-01-02T03:04:05.000Z", "null"])
+    await expect(sides.locator("tr", has_text="replayed").locator("td")).to_have_text(["", "false"])
+
+
 async def test_why_a_file_cant_be_had_is_told_in_the_page(signed_in: Page, node: InProcessNode, api: Api) -> None:
     page, who = signed_in, await api.sign_up("mage", "Ann Lee")
     await page.goto("/console/players")

@@ -64,10 +64,11 @@ async def test_a_command_makes_one_key_and_shows_it_once(
     entries = (await api.admin("audit", target="ann", limit=50)).body["entries"]
     done = {entry["action"]: (entry["before"], entry["after"]) for entry in entries if entry["ended"] == "done"}
     old, new = first.body["id"], second.body["id"]
-    assert done["key_create"] == (None, {"keys": [old], "role": "support", "expires_at": None})
+    nothing: dict[str, Any] = {"keys": [], "role": None, "expires_at": None}
+    assert done["key_create"] == (nothing, {"keys": [old], "role": "support", "expires_at": None})
     before, after = done["key_rotate"]
     assert (before["keys"], after["keys"], after["role"]) == ([old], [new], "support")
-    assert (done["key_revoke"][0]["keys"], done["key_revoke"][1]) == ([old, new], {"revoked": 2})
+    assert (done["key_revoke"][0]["keys"], done["key_revoke"][1]) == ([old, new], nothing | {"revoked": 2})
     secrets = [part for key in (first.body["key"], second.body["key"]) for part in (key, key[17:], hash_of(key))]
     seen = f"{entries} {(await api.admin('keys')).body} {capsys.readouterr()} "
     async with connected(settings.database_url("one")) as control:

@@ -47,7 +47,9 @@ async def test_a_change_is_found_with_who_what_why_before_and_after(api: Api) ->
         "command_id": own,
         "ended": "done",
     }
-    assert entry["after"] == {"banned": True, "version": entry["before"]["version"] + 1, "replayed": False}
+    version = entry["before"]["version"]
+    assert entry["before"] == {"version": version, "banned": False, "ban": None, "until": None}
+    assert entry["after"] == {"version": version + 1, "banned": True, "ban": own, "until": None, "replayed": False}
     assert (await ban(api, who.id, "cheating, ticket 4711", own)).status == 200
     assert await entries(api, command_id=own) == [entry], "one change has one entry"
 

@@ -78,13 +78,16 @@ async def test_a_ban_and_its_end_say_what_was_before(api: Api) -> None:
     await done(api, "POST", who, "/ban", key=first, until=UNTIL, said="for a while")
     await done(api, "POST", who, "/ban", key=second)
     await done(api, "DELETE", who, "/ban", key=lifted)
-    befores = [(await entries(api, key))[0]["before"] for key in (first, second, lifted)]
-    version = befores[0]["version"]
-    assert befores == [
-        {"version": version, "banned": False},
+    found = [(await entries(api, key))[0] for key in (first, second, lifted)]
+    version = found[0]["before"]["version"]
+    states: list[dict[str, Any]] = [
+        {"version": version, "banned": False, "ban": None, "until": None},
         {"version": version + 1, "banned": True, "ban": first, "until": UNTIL},
         {"version": version + 2, "banned": True, "ban": second, "until": None},
+        {"version": version + 3, "banned": False, "ban": None, "until": None},
     ]
+    assert [entry["before"] for entry in found] == states[:3]
+    assert [entry["after"] for entry in found] == [state | {"replayed": False} for state in states[1:]]
 
 
 async def test_each_repetition_of_an_erasure_says_what_it_erased_until_nothing_is_left(

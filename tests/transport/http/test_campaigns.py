@@ -25,6 +25,7 @@ from tests.support.deployment import assert_ledger_explains
 from tests.support.nodes import InProcessNode, node_process, start_node
 from tests.support.wait import wait_until
 from tests.transport.doors import fields_of
+from tests.transport.http.test_every_write import both_sides
 from tests.transport.http.test_player_changes import inbox, items
 
 pytestmark = pytest.mark.usefixtures("node")
@@ -239,6 +240,14 @@ async def test_above_the_limit_a_second_operator_has_to_agree(api: Api) -> None:
     revoked = await started(api, 2)
     assert (await change(api, revoked, "revocation")).body["state"] == "revoked"
     assert (await change(api, revoked, "agreement", SECOND_KEY, expected_count=2)).code == "campaign_over"
+    for target, action, state in ((campaign, "campaign_agreed", "running"), (revoked, "campaign_revoked", "revoked")):
+        (entry,) = [
+            each
+            for each in (await api.admin("audit", target=target, action=action)).body["entries"]
+            if each["ended"] == "done"
+        ]
+        both_sides(entry)
+        assert (entry["before"]["state"], entry["after"]["state"]) == ("waiting", state)
 
 
 @pytest.mark.parametrize("node", [{"letters_per_second": 2}], indirect=True)

@@ -18,6 +18,7 @@ from tests.support.freezing import frozen
 from tests.support.nodes import InProcessNode, start_node
 from tests.support.servers import Servers
 from tests.support.wait import wait_until
+from tests.transport.http.test_every_write import both_sides
 
 pytestmark = pytest.mark.own_node
 
@@ -109,7 +110,7 @@ async def test_slots_are_moved_as_previewed_and_an_order_that_is_sent_again_chan
     entry = (await admin(api, "GET", "audit?action=slots_move")).body["entries"][0]
     assert (entry["ended"], entry["after"], entry["command_id"], entry["reason"]) == (
         "done",
-        {"moves": ids},
+        {**entry["before"], "moves": ids},
         key,
         "a test",
     )
@@ -139,7 +140,9 @@ async def test_a_drain_is_ordered_and_cancelled_and_the_last_database_has_none(a
     (drain,) = (await admin(api, "GET", "audit?action=database_drain")).body["entries"]
     mine = [each for each in drain["before"]["databases"] if (each["group"], each["database"]) == ("players", "two")]
     assert mine == [{"group": "players", "database": "two", "slots": held, "draining": False}]
+    assert {each["draining"] for each in drain["after"]["databases"] if each["database"] == "two"} == {True}
     for entry in (await admin(api, "GET", "audit?action=slots_cancel")).body["entries"]:
+        both_sides(entry)
         assert (entry["before"]["cancelled"], entry["after"]["cancelled"]) == (False, True)
         assert entry["before"]["slots"] == entry["after"]["slots"] > 0
     ended = await moved(api, ordered.body["ids"])
@@ -180,7 +183,7 @@ async def test_a_drain_of_no_slots_that_is_sent_again_is_planned_and_recorded_on
     ordered = [await admin(api, "POST", "databases/two/drain", key, reason="it is empty") for _ in range(2)]
     assert [(each.status, each.body["moves"], each.body["ids"]) for each in ordered] == [(200, [], [])] * 2
     entries = (await admin(api, "GET", f"audit?command_id={key}")).body["entries"]
-    assert [(entry["action"], entry["after"]) for entry in entries] == [("database_drain", {"moves": []})]
+    assert [(entry["action"], entry["after"]["moves"]) for entry in entries] == [("database_drain", [])]
     order = {"group": "players", "slots": "0-3", "target": "one", "reason": "a test"}
     for path, body in (("moves", order), ("databases/one/drain", {"reason": "a test"})):
         other = await admin(api, "POST", path, key, **body)

@@ -13,6 +13,7 @@ from gameserver.stack.processes.ports import free_port
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
 from tests.support.nodes import start_node
 from tests.support.wait import wait_until
+from tests.transport.http.test_every_write import both_sides
 
 pytestmark = pytest.mark.own_node
 
@@ -95,6 +96,8 @@ async def test_a_node_drains_and_takes_new_work_again(two: tuple[Api, Api]) -> N
     ]  # fmt: skip
     sides = [(entry["before"]["draining"], (entry["after"] or {}).get("draining")) for entry in entries]
     assert sides == [(True, False), (False, None), (False, True)]
+    for entry in (entries[0], entries[2]):
+        both_sides(entry)
 
 
 async def test_two_orders_at_once_dont_drain_the_last_two_nodes(two: tuple[Api, Api]) -> None:

@@ -20,16 +20,17 @@ const COLUMNS = [
   { key: 'reason', title: 'Reason', cell: (entry) => entry.reason },
 ];
 
-// Both sides of a change, what differs first.
+// Both sides of a change, what differs first. What one side alone says was noted of it, and isn't a change.
 export function Difference({ before, after }) {
   const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
-  const text = (value) => (value === undefined ? '–' : typeof value === 'string' ? value : JSON.stringify(value));
-  const differs = (name) => text(before?.[name]) !== text(after?.[name]);
+  const has = (side, name) => Object.hasOwn(side ?? {}, name);
+  const text = (side, name) => (!has(side, name) ? '' : typeof side[name] === 'string' ? side[name] : JSON.stringify(side[name]));
+  const differs = (name) => has(before, name) && has(after, name) && text(before, name) !== text(after, name);
   if (!names.length) return null;
   return html`<div class="scroll" role="region" aria-label="Before and after" tabindex="0"><table><thead><tr><th scope="col"><span class="unseen">Value</span></th><th scope="col">before</th><th scope="col">after</th></tr></thead>
     <tbody>${names.sort((one, other) => differs(other) - differs(one)).map((name) => html`<tr key=${name}>
-      <th scope="row">${name}</th><td class="wrap mono">${text(before?.[name])}</td>
-      <td class="wrap mono">${differs(name) ? html`<b>${text(after?.[name])}</b>` : text(after?.[name])}</td></tr>`)}</tbody></table></div>`;
+      <th scope="row">${name}</th><td class="wrap mono">${text(before, name)}</td>
+      <td class="wrap mono">${differs(name) ? html`<b>${text(after, name)}</b>` : text(after, name)}</td></tr>`)}</tbody></table></div>`;
 }
 
 function Entry({ entry, onClose }) {

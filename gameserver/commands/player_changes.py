@@ -142,9 +142,12 @@ async def send(changes: PlayerChanges, player_id: int, gift: Gift, by: ChangedBy
     async with changes.pages.audit.recorded(entry) as end:
         receipt = await _deliver(changes, letter)
         end.after = {"version": receipt.player.version, "replayed": receipt.replayed}
-    if receipt.replayed and (row := await _arrived(changes, letter)) is not None:
-        _require_same(letter, row.args)  # another copy of the request was faster
-    await _push(changes, letter, receipt)
+    if not receipt.replayed:
+        await _push(changes, letter, receipt)
+    elif (row := await _arrived(changes, letter)) is not None:
+        _require_same(
+            letter, row.args
+        )  # another copy of the request was faster, and pushes the letter with its own time
     left = () if receipt.replayed else foreseen.left
     return Foreseen(
         receipt.player, items=dict(gift.items), left=left, command_id=by.command_id, replayed=receipt.replayed

@@ -35,6 +35,19 @@ class RecordedClient:
     def __init__(self) -> None:
         self.pushes = PushHistory()
         self.replies: dict[str, Reply] = {}
+        self._earlier: dict[str, Reply] = {}
+
+    def take(self, path: str, reply: Reply) -> None:
+        """Take the next reply to a read."""
+        if path in self.replies:
+            self._earlier[path] = self.replies[path]
+        self.replies[path] = reply
+
+    def before(self) -> "RecordedClient":
+        """Return one that answers each read as it was answered before the last time, if it was asked twice."""
+        earlier = RecordedClient()
+        earlier.replies = {**self.replies, **self._earlier}
+        return earlier
 
     async def send(self, request: Request, _channel: Channel) -> Reply:
         """Return the last reply that the history has to this request."""
@@ -131,7 +144,7 @@ class _Reading:
             client = player.client
             if path.startswith(ADMIN):
                 client = self.operators.setdefault(line.process, RecordedClient())
-            client.replies[path] = reply
+            client.take(path, reply)
         if line.type == OK and line.f in GOES:
             self.gone += GOES[line.f]
         self._order(player, path, line)

@@ -17,11 +17,13 @@ from bots.play.identities import BotIdentity
 from bots.play.placement import Placement
 from bots.play.record import BotRecord
 from bots.wire import requests
+from bots.wire.answers import OF_THE_PLAYER
 from bots.wire.bodies import parse_state, player_id, player_of
 from bots.wire.channel import Channel
 from bots.wire.command_ids import CommandIds
 from bots.wire.errors import BadAnswerError
 from bots.wire.player_client import PlayerClient, Reply
+from bots.wire.requests import Request
 
 LOGS_IN_AGAIN = 0.2
 READS_BACK = 0.1
@@ -34,7 +36,10 @@ AGES = (1, 2, 5)
 
 
 class Bot:
-    """A player of the swarm; `misled` says how its habit failed, if it did."""
+    """A player of the swarm; `misled` says how its habit failed, if it did.
+
+    One that `signs_up_twice` sends its sign-up again once it is answered, under the same key: one player comes of it.
+    """
 
     def __init__(
         self, identity: BotIdentity, client: PlayerClient, ids: CommandIds, tally: Tally, random: Random
@@ -43,6 +48,7 @@ class Bot:
         self.client = client
         self.record = BotRecord()
         self.stopped, self.misled = False, ""
+        self.signs_up_twice = False
         self._at_work = asyncio.Lock()
         self._commands = CommandSender(identity, client, self.record, ids, tally)
         self._ids = ids
@@ -69,10 +75,27 @@ class Bot:
         self._tally.acknowledge("sign_up", timing, time.monotonic())
         player = reply.body.get("player")
         self.record.signed_up(command_id, player_id(player), parse_state(player))
+        if self.signs_up_twice:
+            await self._sign_up_again(request)
         self.client.open_session(reply.body)
         if self._random.random() < LOGS_IN_AGAIN:
             await self._log_in()
         return True
+
+    async def _sign_up_again(self, request: Request) -> None:
+        reply = await self.client.send(request, Channel.HTTP)
+        if reply.answer is None:
+            return
+        self._tally.happened["sent twice"] += 1
+        self.record.compared += 1
+        if reply.ok:
+            shown = reply.body.get("player")
+            again = f"player {player_id(shown)}, {parse_state(shown)}"
+        else:
+            again = reply.answer.code
+        first = f"player {self.record.player_id}, {self.record.first}"
+        if again != first and again not in OF_THE_PLAYER:
+            self.record.disagreements.append(f"a sign-up was answered with {first} and then with {again}")
 
     async def turn(self, planned: float) -> None:
         """Do the next thing, which was planned for `planned`; raises BadAnswerError or BadHabitError."""

@@ -17,7 +17,6 @@ from bots.play.identities import BotIdentity
 from bots.play.placement import Placement
 from bots.play.record import BotRecord
 from bots.wire import requests
-from bots.wire.answers import OF_THE_PLAYER
 from bots.wire.bodies import parse_state, player_id, player_of
 from bots.wire.channel import Channel
 from bots.wire.command_ids import CommandIds
@@ -87,15 +86,8 @@ class Bot:
         if reply.answer is None:
             return
         self._tally.happened["sent twice"] += 1
-        self.record.compared += 1
-        if reply.ok:
-            shown = reply.body.get("player")
-            again = f"player {player_id(shown)}, {parse_state(shown)}"
-        else:
-            again = reply.answer.code
-        first = f"player {self.record.player_id}, {self.record.first}"
-        if again != first and again not in OF_THE_PLAYER:
-            self.record.disagreements.append(f"a sign-up was answered with {first} and then with {again}")
+        player = reply.body.get("player")
+        self.record.sign_up_again(f"{player_id(player)}, {parse_state(player)}" if reply.ok else reply.answer.code)
 
     async def turn(self, planned: float) -> None:
         """Do the next thing, which was planned for `planned`; raises BadAnswerError or BadHabitError."""

@@ -3,7 +3,7 @@
 from bots.proof import invariants
 from tests.mutants.mutant import Mutant, Patch
 
-PLAYERS = "gameserver/storage/players"
+PLAYERS, POSTGRES = "gameserver/storage/players", "gameserver/storage/postgres"
 
 OF_EFFECTS = (
     Mutant(
@@ -27,8 +27,12 @@ OF_EFFECTS = (
     ),
     Mutant(
         "commit-unflushed",
-        "commits of actions don't wait until they are on disk, and a database is killed",
-        [Patch(f"{PLAYERS}/transactions.py", '"synchronous_commit": "on"', '"synchronous_commit": "off"')],
+        "commits don't wait until they are on disk, and a database is killed",
+        [
+            Patch(f"{PLAYERS}/transactions.py", '"synchronous_commit": "on"', '"synchronous_commit": "off"'),
+            Patch(f"{POSTGRES}/own_settings.py", '"synchronous_commit": "on"', '"synchronous_commit": "off"'),
+            Patch(f"{POSTGRES}/durability.py", 'in ("off", "local")', 'in ("local",)'),
+        ],
         [invariants.KEPT, invariants.SEEN, invariants.STATE, invariants.CHAIN],
         ["crash"],
     ),

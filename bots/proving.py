@@ -91,7 +91,7 @@ async def _prove_all(result: RunResult, target: Target, ground: ProbeGround) -> 
     played = points.Played(proved.ledgers, gone, proved.reread)
     proving = [
         asyncio.create_task(_prove_points(result, readers[0], played, admin)),
-        asyncio.create_task(_prove_boards(result, readers[0], admin)),
+        asyncio.create_task(_prove_boards(result, readers[0], admin, proved)),
     ]
     try:
         await asyncio.gather(*proving)
@@ -105,6 +105,9 @@ async def _prove_points(
     result.points = await points.prove_points(reader, played, boards.CATCH_UP_SECONDS, admin)
 
 
-async def _prove_boards(result: RunResult, reader: PlayerClient, admin: PlayerClient | None) -> None:
+async def _prove_boards(
+    result: RunResult, reader: PlayerClient, admin: PlayerClient | None, proved: audit.PlayersProved
+) -> None:
     if admin is not None:
-        result.boards = await boards.prove_boards(reader, admin)
+        present = boards.PresentPlayers(proved.ledgers, proved.reread)
+        result.boards = await boards.prove_boards(reader, boards.Rankers(admin, admin), present)

@@ -28,13 +28,15 @@ class Stage(Protocol):
 
 
 class ScreenStage:
-    """Shows the run on a console; a quiet one shows nothing."""
+    """Shows the run on a console, a quiet one nothing; `begun` says whether the play has begun."""
 
     def __init__(self, console: Console, *, quiet: bool) -> None:
+        self.begun = False
         self._console, self._quiet = console, quiet
 
     async def ready(self) -> None:
         """Nothing is waited for."""
+        self.begun = True
 
     async def played(self) -> None:
         """Nothing is waited for."""

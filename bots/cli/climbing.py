@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from bots.cli import reaching
-from bots.cli.ending import NOT_OK, carry_out, write
+from bots.cli.ending import NOT_OK, carry_out, write, writing
 from bots.cli.options import Html, Json, Seed, written
 from bots.ladder import measures, shown
 from bots.ladder.climb import ClimbPlan, climb
@@ -76,10 +76,10 @@ def ladder_command(  # noqa: PLR0913 (an option each)
     foot = _foot(plan, os.getloadavg()[0])
     figures = carry_out(climb(plan, say))
     shown.show(console, figures)
-    if html is not None:
-        html.write_text(page(figures, foot), "utf-8")
-    if svg is not None:
-        svg.write_text(picture(figures, foot) + "\n", "utf-8")
+    for file, text in ((html, page(figures, foot)), (svg, picture(figures, foot) + "\n")):
+        if file is not None:
+            with writing(file):
+                file.write_text(text, "utf-8")
     write(json, measures.as_json(figures, {"foot": foot, "players": players, "seconds": seconds, "seed": seed}))
     raise typer.Exit(NOT_OK if any(each.lost == "violated" for each in figures) else 0)
 

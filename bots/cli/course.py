@@ -51,16 +51,17 @@ class Course:
         self.disturbance.announce(console)
         if processes > 1:
             self._conduct(target, processes, console)
-        stage = self.disturbance.over(ScreenStage(console, quiet=self.quiet))
-        result = carry_out(run(self.plan, target, stage, self.proof))
+        screen = ScreenStage(console, quiet=self.quiet)
+        playing = run(self.plan, target, self.disturbance.over(screen), self.proof)
+        result = carry_out(playing, lambda: screen.begun)
         end_history(self.proof)
         made = document(result, self.plan, target, RunFacts(self.as_given, sys.argv[1:], self.server))
         self.disturbance.record(made)
         verdicts = judged(made, self.objectives)
         summary.show(console, made, verdicts)
         report.show(console, result, made.sometimes)
-        self.disturbance.report(made, console)
         write(self.json, as_json(result, made))
+        self.disturbance.report(made, console)
         self._end(made, verdicts, ok=result.ok, errors=result.swarm.tally.errors_seen())
 
     def _conduct(self, target: Target, processes: int, console: Console) -> Never:
@@ -71,15 +72,15 @@ class Course:
         orders |= {"arguments": sys.argv[1:], "probes": self.proof.probes, "server": self.server}
         with shared_history(self.history, processes) as history_orders:
             conductor = Conductor({**orders, **history_orders}, processes, view, self.disturbance.nemesis)
-            ends = carry_out(conductor.conduct(console, quiet=self.quiet))
+            ends = carry_out(conductor.conduct(console, quiet=self.quiet), lambda: conductor.begun)
         made, joined = joining.join(ends)
         made.setup = replace(made.setup, seed=self.plan.seed)
         made.sometimes = [replace(seen, expected=seen.name in self.proof.expected) for seen in made.sometimes]
         self.disturbance.record(made)
         verdicts = judged(made, self.objectives)
         joining.show(console, made, joined, verdicts)
-        self.disturbance.report(made, console)
         write(self.json, {**joined, "ok": joining.is_ok(joined, made), **made.as_json()})
+        self.disturbance.report(made, console)
         self._end(made, verdicts, ok=joining.is_ok(joined, made), errors=int(joined["errors_seen"]))
 
     def _end(self, made: RunDocument, verdicts: Sequence[ObjectiveVerdict], *, ok: bool, errors: int) -> Never:

@@ -11,7 +11,7 @@ from rich.console import Console
 from bots.chaos import stack
 from bots.chaos.errors import BadPlanError
 from bots.chaos.nemesis import Nemesis
-from bots.cli.ending import give_up
+from bots.cli.ending import give_up, writing
 from bots.count.document import RunDocument
 from bots.report import documents
 from bots.stage import DisturbedStage, Stage
@@ -73,8 +73,8 @@ class Disturbance:
 
 
 def write_reports(document: RunDocument, html: Path | None, csv: Path | None) -> None:
-    """Write what was asked for."""
-    if html is not None:
-        documents.write_page(document, html)
-    if csv is not None:
-        documents.write_sheet(document, csv)
+    """Write what was asked for; ends the command if that fails."""
+    for file, write in ((html, documents.write_page), (csv, documents.write_sheet)):
+        if file is not None:
+            with writing(file):
+                write(document, file)

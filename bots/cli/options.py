@@ -26,6 +26,8 @@ def _url(value: str) -> str:
         is_whole = url.scheme in ("http", "https") and url.hostname and url.port != 0 and not url.query + url.fragment
     except ValueError:
         is_whole = False
+    if "@" in value:
+        raise typer.BadParameter("an address has no user and no password: they would be in the documents of runs")
     if not is_whole:
         raise typer.BadParameter(f"{value!r} isn't an address such as {DEFAULT_URL}")
     return value.rstrip("/")

@@ -9,8 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +20,7 @@ from bots.chaos.nemesis import Nemesis
 from bots.conducting.part import second_of
 from bots.count.document import GeneratorSecond, RunSecond
 from bots.count.operations import RunCounts
+from bots.play.swarm import signals_to
 from bots.screen import screen
 from bots.screen.view import View
 from bots.waiting import cancel_and_wait
@@ -53,11 +53,12 @@ class _Part:
 class Conductor:
     """Runs `bots part` in `parts` processes, each with `orders` and its number; `view` shows them together.
 
-    A `nemesis` does its work while they play.
+    A `nemesis` does its work while they play; `begun` says whether they have begun to.
     """
 
     def __init__(self, orders: Mapping[str, Any], parts: int, view: View, nemesis: Nemesis | None = None) -> None:
         self._orders, self._count, self._view, self._nemesis = orders, parts, view, nemesis
+        self.begun = False
         self._parts: list[_Part] = []
         self._seconds: dict[int, list[RunCounts]] = {}
 
@@ -69,7 +70,7 @@ class Conductor:
                 self._parts[-1].tell({**self._orders, "part": number, "parts": self._count})
             shown = asyncio.create_task(self._show(console, quiet=quiet))
             try:
-                async with self._signals_passed_on():
+                with signals_to(self._pass_on):
                     await self._follow()
             finally:
                 await cancel_and_wait(shown)
@@ -95,6 +96,7 @@ class Conductor:
     async def _keep_step(self) -> None:
         for part in self._parts:
             await part.ready.wait()
+        self.begun = True
         self._go()
         if self._nemesis is not None:
             self._nemesis.begin()
@@ -152,17 +154,6 @@ class Conductor:
     def _order(phase: str) -> int:
         phases = ("starting", "signing up", "playing", "waiting for answers", "proving")
         return phases.index(phase) if phase in phases else len(phases)
-
-    @asynccontextmanager
-    async def _signals_passed_on(self) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._pass_on)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
 
     def _pass_on(self) -> None:
         for part in self._parts:

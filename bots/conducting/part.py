@@ -2,10 +2,11 @@
 
 The first line on stdin has its orders. Its own lines: `{"ready": true}`; `{"second": {...}, "generator": {...}}`, both
 with `players` and `phase`; `{"played": true}`; and at the end `{"end": {...}}`. The conductor answers `ready` and
-`played` when all parts are that far; if it is gone, the run is stopped.
+`played` when all parts are that far. If it is gone, whatever ended it, the play is stopped at once.
 """
 
 import asyncio
+import contextlib
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -14,8 +15,11 @@ import orjson
 
 from bots.count.document import GeneratorSecond, RunSecond, generator_second, run_second
 from bots.play.swarm import Swarm
+from bots.waiting import cancel_and_wait
 
 REPORT_SECONDS = 0.25
+GONE = b""
+"""In place of the words of a conductor that has ended."""
 
 
 class ConductorLeftError(Exception):
@@ -26,7 +30,7 @@ class PartStage:
     """The stage of one part of a run."""
 
     def __init__(self) -> None:
-        self._reader: asyncio.StreamReader | None = None
+        self._words: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def ready(self) -> None:
         """Wait until every part has signed up."""
@@ -37,14 +41,33 @@ class PartStage:
         await self._in_step("played")
 
     async def show(self, swarm: Swarm) -> None:
-        """Report every second that is over, until cancelled."""
-        taken = 0
+        """Report every second that is over, until cancelled, and take the conductor's words."""
+        taken, listening = 0, asyncio.create_task(self._listen(swarm))
         try:
             while True:
                 await asyncio.sleep(REPORT_SECONDS)
                 taken = self._report(swarm, taken)
+        except ConnectionError:
+            self._left(swarm)
         finally:
-            self._report(swarm, taken)
+            await cancel_and_wait(listening)
+            with contextlib.suppress(ConnectionError):
+                self._report(swarm, taken)
+
+    async def _listen(self, swarm: Swarm) -> None:
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+        try:
+            while word := await reader.readline():
+                self._words.put_nowait(word)
+        finally:
+            transport.close()
+        self._left(swarm)
+
+    def _left(self, swarm: Swarm) -> None:
+        swarm.stop.set()
+        self._words.put_nowait(GONE)
 
     def say(self, text: str) -> None:
         """Print it on stderr, which the conductor shares."""
@@ -65,11 +88,7 @@ class PartStage:
 
     async def _in_step(self, what: str) -> None:
         tell(**{what: True})
-        if self._reader is None:
-            self._reader = asyncio.StreamReader()
-            protocol = asyncio.StreamReaderProtocol(self._reader)
-            await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
-        if not await self._reader.readline():
+        if await self._words.get() == GONE:
             raise ConductorLeftError
 
 

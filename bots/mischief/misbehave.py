@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import Any
 
@@ -28,37 +28,68 @@ HONEST_RATE = 20.0
 LEAST_SECONDS = 2.0
 ALONE = "alone"
 """The first incident: nobody misbehaves."""
+SLOW_MS, SLOWER = 250.0, 5.0
+"""The honest player's p99 may be so long, or so many times as long as when it is alone."""
+LEAST_SHARE = 0.5
+"""Of the actions per second that it carries out alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class HonestPace:
+    """How the honest player does: its p99, and its actions per second."""
+
+    p99_ms: float
+    rate: float
+
+    def is_kept(self, alone: "HonestPace") -> bool:
+        """Whether it is about as good as when nobody misbehaves."""
+        return self.p99_ms <= max(SLOW_MS, SLOWER * alone.p99_ms) and self.rate >= LEAST_SHARE * alone.rate
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One kind of mischief: how its sockets ended, what they were answered, and how the honest player did meanwhile."""
+    """One kind of mischief: how its sockets ended, what they were answered, and how the honest player did meanwhile.
+
+    `honest_rate` are its actions per second, `alone` is how it does while nobody misbehaves.
+    """
 
     kind: str
     ended: dict[str, int]
     heard: dict[str, int]
     honest_actions: int
     honest_p99_ms: float
+    honest_rate: float
     honest_errors: dict[str, int]
     honest_problems: list[str]
+    alone: HonestPace | None = None
+
+    @property
+    def pace(self) -> HonestPace:
+        """How the honest player did."""
+        return HonestPace(self.honest_p99_ms, self.honest_rate)
 
     @property
     def harmless(self) -> bool:
-        """Whether the honest player went on acting and saw no error."""
-        return bool(self.honest_actions) and not self.honest_errors and not self.honest_problems
+        """Whether the honest player went on acting at its pace and saw no error."""
+        keeps_pace = self.alone is None or self.pace.is_kept(self.alone)
+        return bool(self.honest_actions) and keeps_pace and not self.honest_errors and not self.honest_problems
 
 
 async def misbehave(
     urls: tuple[str, ...], kinds: Sequence[str], seconds: float, show: Callable[[Incident], object]
 ) -> list[Incident]:
-    """Carry out each kind for at most `seconds`. Raises UnreachableError, or OSError for too few open files."""
+    """Carry out each kind for at most `seconds`, on the first of the addresses: the player has to meet who misbehaves.
+
+    Raises UnreachableError, or OSError for too few open files.
+    """
     allow_files(SOCKETS + SPARE_FILES)
-    incidents = []
+    incidents: list[Incident] = []
     async with http.open_session() as session:
-        network = Network(session, urls, patience_seconds=seconds)
+        network = Network(session, urls[:1], patience_seconds=seconds)
         game = await catalogue.fetch(PlayerClient(network, Tally(), Random(0), None))
         for kind in (ALONE, *kinds):
-            incidents.append(await _incident(network, game, kind, seconds))
+            incident = await _incident(network, game, kind, seconds)
+            incidents.append(replace(incident, alone=incidents[0].pace) if incidents else incident)
             show(incidents[-1])
     return incidents
 
@@ -79,7 +110,7 @@ async def _incident(network: Network, game: Catalogue, kind: str, seconds: float
         swarm.stop.set()
         await play
         await honest.client.close()
-    return _result(kind, scene, honest, swarm.tally)
+    return _result(kind, scene, honest, swarm)
 
 
 async def _sign_up(network: Network) -> tuple[Swarm, Recruits]:
@@ -93,16 +124,18 @@ async def _sign_up(network: Network) -> tuple[Swarm, Recruits]:
     return swarm, recruits
 
 
-def _result(kind: str, scene: Scene, honest: Bot, tally: Tally) -> Incident:
-    latencies = Latencies()
+def _result(kind: str, scene: Scene, honest: Bot, swarm: Swarm) -> Incident:
+    latencies, tally = Latencies(), swarm.tally
     for name, of_action in tally.latencies.items():
         if name != "sign_up":
             latencies.add(of_action)
+    actions = tally.acknowledged.total() - tally.acknowledged["sign_up"]
     return Incident(
         kind,
         dict(scene.ended),
         dict(scene.heard),
-        honest_actions=tally.acknowledged.total() - tally.acknowledged["sign_up"],
+        honest_actions=actions,
+        honest_rate=round(actions / max(swarm.played, 0.001), 1),
         honest_p99_ms=round(latencies.at(99) * 1000, 1),
         honest_errors=dict(tally.errors + tally.hurt) if tally.errors_seen() else {},
         honest_problems=[*honest.record.faults(), *honest.client.pushes.faults],
@@ -111,7 +144,4 @@ def _result(kind: str, scene: Scene, honest: Bot, tally: Tally) -> Incident:
 
 def as_json(incidents: Sequence[Incident]) -> list[dict[str, Any]]:
     """Return the incidents as JSON values."""
-    names = Incident.__slots__
-    return [
-        {name: getattr(incident, name) for name in names} | {"harmless": incident.harmless} for incident in incidents
-    ]
+    return [asdict(incident) | {"harmless": incident.harmless} for incident in incidents]

@@ -22,6 +22,7 @@ from bots.wire.channel import Channel
 from bots.wire.command_ids import CommandIds
 from bots.wire.errors import BadAnswerError
 from bots.wire.player_client import PlayerClient, Reply
+from bots.wire.requests import Request
 
 LOGS_IN_AGAIN = 0.2
 READS_BACK = 0.1
@@ -34,7 +35,10 @@ AGES = (1, 2, 5)
 
 
 class Bot:
-    """A player of the swarm; `misled` says how its habit failed, if it did."""
+    """A player of the swarm; `misled` says how its habit failed, if it did.
+
+    One that `signs_up_twice` sends its sign-up again once it is answered, under the same key: one player comes of it.
+    """
 
     def __init__(
         self, identity: BotIdentity, client: PlayerClient, ids: CommandIds, tally: Tally, random: Random
@@ -43,6 +47,7 @@ class Bot:
         self.client = client
         self.record = BotRecord()
         self.stopped, self.misled = False, ""
+        self.signs_up_twice = False
         self._at_work = asyncio.Lock()
         self._commands = CommandSender(identity, client, self.record, ids, tally)
         self._ids = ids
@@ -69,10 +74,20 @@ class Bot:
         self._tally.acknowledge("sign_up", timing, time.monotonic())
         player = reply.body.get("player")
         self.record.signed_up(command_id, player_id(player), parse_state(player))
+        if self.signs_up_twice:
+            await self._sign_up_again(request)
         self.client.open_session(reply.body)
         if self._random.random() < LOGS_IN_AGAIN:
             await self._log_in()
         return True
+
+    async def _sign_up_again(self, request: Request) -> None:
+        reply = await self.client.send(request, Channel.HTTP)
+        if reply.answer is None:
+            return
+        self._tally.happened["sent twice"] += 1
+        player = reply.body.get("player")
+        self.record.sign_up_again(f"{player_id(player)}, {parse_state(player)}" if reply.ok else reply.answer.code)
 
     async def turn(self, planned: float) -> None:
         """Do the next thing, which was planned for `planned`; raises BadAnswerError or BadHabitError."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from bots.play.belongings import Belongings
 from bots.play.versions import KnownVersions
+from bots.wire.answers import OF_THE_PLAYER
 from bots.wire.bodies import MailSent, State, parse_state
 from bots.wire.errors import BadAnswerError
 
@@ -60,6 +61,13 @@ class BotRecord:
         """Record the player that the sign-up made."""
         self.sign_up_id, self.player_id, self.first = sign_up_id, player_id, state
         self.see(state)
+
+    def sign_up_again(self, answer: str) -> None:
+        """Record how the same sign-up was answered once more: with a player and its state, or with a code."""
+        self.compared += 1
+        first = f"{self.player_id}, {self.first}"
+        if answer != first and answer not in OF_THE_PLAYER:
+            self.disagreements.append(f"a sign-up was answered with player {first}, and then with {answer}")
 
     def send(self, command_id: str) -> None:
         """Record that a command is about to be sent for the first time."""

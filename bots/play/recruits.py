@@ -20,6 +20,8 @@ SIGN_UPS_AT_ONCE = 32
 NOBODY = "1"
 """The id of a player that never existed."""
 TRIES = 20
+SIGNS_UP_TWICE = 50
+"""One in so many bots does, the first of them included."""
 
 
 class Recruits:
@@ -99,6 +101,7 @@ class Recruits:
         )
         client = PlayerClient(self._network, self.swarm.tally, random, identity.device)
         bot = Bot(identity, client, self._ids, self.swarm.tally, random)
+        bot.signs_up_twice = index % SIGNS_UP_TWICE == 0
         self._row_of[bot] = row
         self.swarm.bots.append(bot)
         return bot

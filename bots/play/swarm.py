@@ -1,13 +1,14 @@
 """A swarm: many bots sign up and play for a while; the proof then compares their records with the server.
 
 The law: a bot that meets an answer outside the wire contract stops and is reported, and the other bots go on. Ctrl-C
-ends the play early and goes on to the proof; a second Ctrl-C abandons the phase that is under way.
+ends the play early and goes on to the proof; a second Ctrl-C abandons the phase that is under way. So does a terminal
+that is closed, unless it was said to be ignored (`nohup`).
 """
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from bots.play.bot import Bot
 from bots.play.habits import BadHabitError
 from bots.play.placement import Placement
 from bots.play.plan import SwarmPlan
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(slots=True)
@@ -64,18 +67,26 @@ async def close(bots: Iterable[Bot]) -> None:
 
 @asynccontextmanager
 async def interruptible(stop: asyncio.Event, abandon: Callable[[], object]) -> AsyncIterator[None]:
-    """Let the first SIGINT or SIGTERM set `stop`, and a second one call `abandon`."""
-    loop = asyncio.get_running_loop()
+    """Let the first of SIGINT, SIGTERM and SIGHUP set `stop`, and a second one call `abandon`."""
 
     def interrupted() -> None:
         if stop.is_set():
             abandon()
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    with signals_to(interrupted):
+        yield
+
+
+@contextmanager
+def signals_to(interrupted: Callable[[], object]) -> Iterator[None]:
+    """Call this at every signal that ends a run; one that is ignored stays so."""
+    loop = asyncio.get_running_loop()
+    heeded = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heeded:
         loop.add_signal_handler(number, interrupted)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in heeded:
             loop.remove_signal_handler(number)

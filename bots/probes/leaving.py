@@ -138,9 +138,11 @@ class BanProbe:
         player = player_id(reply.body.get("player"))
         await ground.act_at_once(client, ATTEMPTS)
         deletes = self._rounds % 3 == 0
-        if not await (self._delete(client) if deletes else self._ban(player, "POST")):
+        ended = await (self._delete(client) if deletes else self._ban(player, "POST"))
+        # One that wasn't answered may have been carried out.
+        ground.findings.gone += ended.ok or ended.answer is None or ended.uncertain
+        if not ended.ok:
             return
-        ground.findings.gone += 1
         ground.findings.happened["a deletion" if deletes else "a ban"] += 1
         tried = [*await ground.act_at_once(client, ATTEMPTS), await client.send(requests.log_in(device), Channel.HTTP)]
         ground.findings.checked[BANS] += len(tried)
@@ -150,39 +152,39 @@ class BanProbe:
         self._looks.add(look)
         look.add_done_callback(self._looks.discard)
 
-    async def _delete(self, client: PlayerClient) -> bool:
+    async def _delete(self, client: PlayerClient) -> Reply:
         request = Request("delete", "DELETE", "/v1/players/me", key=self._ground.ids.next())
-        return (await client.send(request, Channel.HTTP)).ok
+        return await client.send(request, Channel.HTTP)
 
-    async def _ban(self, player: str, method: str) -> bool:
+    async def _ban(self, player: str, method: str) -> Reply:
         path, key = f"/admin/v1/players/{player}/ban", self._ground.ids.next()
         assert self._ground.admin is not None
         if method == "POST":
             request = Request("ban", method, path, body={"reason": "a probe of the bots"}, key=key)
         else:
             request = Request("lift_ban", method, f"{path}?reason=a%20probe%20of%20the%20bots", key=key)
-        return (await self._ground.admin.send(request, Channel.HTTP)).ok
+        return await self._ground.admin.send(request, Channel.HTTP)
 
     async def _look(self, player: str, *, lifts: bool) -> None:
         """Wait until the player has left all boards and, if its ban is lifted, is back."""
         await asyncio.gather(*(self._until(player, board, there=False) for board in self._boards))
-        if lifts and await self._ban(player, "DELETE"):
+        if lifts and (await self._ban(player, "DELETE")).ok:
             self._ground.findings.gone -= 1
             self._ground.findings.happened["a ban lifted"] += 1
             await self._until(player, BOARD, there=True)
 
     async def _until(self, player: str, board: str, *, there: bool) -> None:
+        """Wait for at most BOARD_SECONDS, which begin anew while boards are away or say that they lag."""
         ground, now = self._ground, asyncio.get_running_loop().time
-        request = requests.get("rank", f"/v1/boards/{quote(board)}/ranks/{player}")
+        request = requests.get("rank", f"/v1/boards/{quote(board)}/ranks?ids={player}")
         client, ends = ground.new_client(), now() + BOARD_SECONDS
-        while True:
-            reply = await client.send(request, Channel.HTTP)
-            if reply.answer is None or reply.answer.code == "board_not_found":
-                return
-            if reply.ok == there:
+        while (reply := await client.send(request, Channel.HTTP)).ok:
+            if bool(reply.body.get("entries")) == there:
                 ground.findings.checked[BANS] += 1
                 return
-            if now() > ends:
+            if reply.failures or reply.body.get("stale"):
+                ends = now() + BOARD_SECONDS
+            elif now() > ends:
                 told = f"player {player} is {'not ' if there else ''}on board {board} {BOARD_SECONDS:g} s after its ban"
                 ground.findings.faults.append(Fault(BANS, f"{told}{' was lifted' if there else ''}"))
                 return

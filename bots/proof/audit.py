@@ -2,8 +2,8 @@
 
 The law: letters between the bots that are still under way are waited for, and the ledgers that they concern are read
 again. Reads are retried like every request. If the server stays away or answers outside the contract, the proof has
-not been carried out, which counts as a failure too; so it has if a player can't sign in any more, unless an operator
-has ended it. Who reads may as well be a recorded history (bots/proof/replay.py):
+not been carried out, which counts as a failure too; so it has if a player is banned or can't sign in any more, unless
+operators have ended it. Who reads may as well be a recorded history (bots/proof/replay.py):
 it answers what the server answered then.
 """
 
@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from bots.play.belongings import GRANTED, TAKEN, Belongings
 from bots.play.record import BotRecord
 from bots.proof import invariants
-from bots.proof.endings import was_ended
+from bots.proof.changes import change_of
+from bots.proof.endings import BANNING, DELETING, was_ended
 from bots.proof.inboxes import inbox_faults
 from bots.proof.invariants import Fault
 from bots.proof.letters import MAIL, MailCounts, judge_letters, unfinished_players
@@ -105,7 +106,7 @@ async def prove_players(
     *,
     inboxes: bool = True,
 ) -> PlayersProved:
-    """Judge every bot that has a player, and the mail between them; the operator knows who was deleted.
+    """Judge every bot that has a player, and the mail between them; the operator knows who was banned or deleted.
 
     Without `inboxes` these aren't read. Raises NotProvedError.
     """
@@ -172,11 +173,17 @@ class _Reading:
         try:
             return await _read(self.bots[player], inboxes=self.inboxes)
         except DeniedPlayerError as error:
-            if self.operator is None:
-                raise NotProvedError(f"{error}: with an admin key it is known whether it was deleted") from error
-            if not await was_ended(self.operator, player):
-                raise
-            return ServerRecord(gone=DELETED)
+            return await self._gone(player, DELETED, error)
+        except BannedPlayerError as error:
+            return await self._gone(player, BANNED, error)
+
+    async def _gone(self, player: str, how: str, error: NotProvedError) -> ServerRecord:
+        """Ask the audit log whether a player is gone as its answers say; raises NotProvedError if that isn't known."""
+        if self.operator is None:
+            raise NotProvedError(f"{error}: with an admin key it is known whether it was {how}") from error
+        if not await was_ended(self.operator, player, BANNING if how == BANNED else DELETING):
+            raise error
+        return ServerRecord(gone=how)
 
 
 async def _read(bot: Witness, *, inboxes: bool) -> ServerRecord:
@@ -196,8 +203,6 @@ async def _read_once(bot: Witness, *, inboxes: bool) -> ServerRecord:
         player = player_of(await get(bot.client, "/v1/players/me?max_staleness=0"))
         item_faults = _item_faults(lines, await get(bot.client, "/v1/players/me/items"))
         return ServerRecord(parse_state(player), [parse_entry(line) for line in lines], item_faults, inbox)
-    except BannedPlayerError:
-        return ServerRecord(gone=BANNED)
     except BadAnswerError as error:
         return ServerRecord(fault=f"player {bot.record.player_id}: {error}")
 
@@ -253,6 +258,7 @@ def parse_entry(line: Any) -> LedgerEntry:
         args=letter,
         rescored=_rescored(line.get("events")),
         moves_items=any(events_of_type(line.get("events"), kind) for kind in (GRANTED, TAKEN)),
+        change=change_of(line.get("events")),
     )
 
 

@@ -1,14 +1,15 @@
 """The proof of the boards: every place on every board against the admin ranking, which reads all databases.
 
 Of each board some players' places are asked for by themselves, too. The ranking marks banned players; they have no
-place on a board.
+place on a board. Whoever was read and isn't gone has to be in the ranking, with the EXP of its ledger.
 
 The law: a board follows the ledger with a delay, so it gets up to CATCH_UP_SECONDS to become equal; how long that
-took is reported.
+took is reported. Others may play meanwhile: the ranking is read before the board and after it, of players in whom the
+two differ nothing is compared, and a difference counts once it has lasted that long.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -17,14 +18,21 @@ from typing import Any, NamedTuple
 from bots.play.catalogue import ExpBoard, parse_boards, parse_names
 from bots.proof.invariants import BOARDS, Fault
 from bots.proof.pages import Asker, get, read_pages
+from bots.proof.players import LedgerEntry
+from bots.wire.bodies import State
 from bots.wire.errors import BadAnswerError
 
 CATCH_UP_SECONDS = 10.0
 RETRY_SECONDS = 0.25
 BOARD_PAGE = 200
 RANKING_PAGE = 1000
+LONGEST = 2
+"""How many times as long boards are compared of which some players' differences come and go."""
 NAMED = 10
 MILLISECONDS = 3
+
+
+Ledgers = Mapping[str, Sequence[LedgerEntry]]
 
 
 class BoardPlace(NamedTuple):
@@ -43,45 +51,117 @@ class BoardPlace(NamedTuple):
 
 @dataclass(slots=True)
 class BoardVerdict:
-    """How one board compares with the databases; `seconds` is how long it took to catch up."""
+    """How one board compares with the databases; `seconds` is how long it took to catch up.
+
+    Of `moving` players nothing was compared.
+    """
 
     board: str
     entries: int = 0
     seconds: float = 0.0
+    moving: int = 0
     differences: list[str] = field(default_factory=list)
 
 
-async def prove_boards(player: Asker, admin: Asker, patience: float = CATCH_UP_SECONDS) -> list[BoardVerdict]:
-    """Compare every board with the rankings of its players, for at most `patience` seconds; raises NotProvedError."""
+@dataclass(frozen=True, slots=True)
+class PresentPlayers:
+    """The ledgers of players that aren't gone; `reread` reads some of them again, without those gone by now.
+
+    What a history has of several generators is of several moments: then `any_moment` of a ledger will do.
+    """
+
+    ledgers: Ledgers
+    reread: Callable[[Collection[str]], Awaitable[Ledgers]]
+    any_moment: bool = False
+
+    async def unranked(self, class_name: str | None, ranked: Mapping[str, int], moving: Collection[str]) -> list[str]:
+        """Return a sentence for each that isn't `ranked` as its ledger says; raises NotProvedError."""
+        suspects = {
+            player
+            for player, state in _latest(self.ledgers, class_name).items()
+            if player not in moving and ranked.get(player) not in self._possible(player, state)
+        }
+        again = _latest(await self.reread(suspects), class_name) if suspects else {}
+        return [
+            f"{player} has {state.exp} EXP by its ledger, and {ranked.get(player, 'no place')} in the ranking"
+            for player, state in again.items()
+            if ranked.get(player) != state.exp
+        ]
+
+    def _possible(self, player: str, latest: State) -> set[int]:
+        return {entry.state.exp for entry in self.ledgers[player]} if self.any_moment else {latest.exp}
+
+
+def _latest(ledgers: Ledgers, class_name: str | None) -> dict[str, State]:
+    """Return the last state of each player of a class, or of all."""
+    latest = {player: max(entry.state for entry in ledger) for player, ledger in ledgers.items() if ledger}
+    return {player: state for player, state in latest.items() if class_name in (None, state.class_name)}
+
+
+class Rankers(NamedTuple):
+    """Who reads the ranking before a board and after it; of a history these are two recordings."""
+
+    before: Asker
+    after: Asker
+
+
+async def prove_boards(
+    player: Asker, rankers: Rankers, present: PresentPlayers, patience: float = CATCH_UP_SECONDS
+) -> list[BoardVerdict]:
+    """Compare every board with the rankings of its players, for some `patience` seconds; raises NotProvedError."""
     classes = parse_names(await get(player, "/v1/classes"), "classes")
     boards = parse_boards(await get(player, "/v1/boards"), classes)
     if "exp" not in {board.name for board in boards}:
         boards.insert(0, ExpBoard("exp", None))
-    return [*await asyncio.gather(*(_prove(board, player, admin, patience) for board in boards))]
+    comparing = [_Comparison(board, player, rankers, present) for board in boards]
+    return [*await asyncio.gather(*(_prove(comparison, patience) for comparison in comparing))]
 
 
-async def _prove(board: ExpBoard, player: Asker, admin: Asker, patience: float) -> BoardVerdict:
-    """Compare one board until it equals the ranking, or the time to catch up is over."""
+async def _prove(comparison: "_Comparison", patience: float) -> BoardVerdict:
+    """Compare one board until it equals the ranking, or a difference has lasted for the time to catch up."""
     now = asyncio.get_running_loop().time
-    started = now()
+    started, since = now(), dict[str, float]()
     while True:
-        verdict = await _compare(board, player, admin)
-        verdict.seconds = now() - started
-        if not verdict.differences or verdict.seconds >= patience:
+        verdict = await comparison.carry_out()
+        at = now()
+        verdict.seconds = at - started
+        since = {told: since.get(told, at) for told in verdict.differences}
+        lasting = [told for told in verdict.differences if at - since[told] >= patience]
+        is_equal = not since and (not verdict.moving or verdict.seconds >= patience)
+        if lasting or is_equal or verdict.seconds >= LONGEST * patience:
+            verdict.differences = lasting
             return verdict
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _compare(board: ExpBoard, player: Asker, admin: Asker) -> BoardVerdict:
-    of_class = "" if board.class_name is None else f"&class={board.class_name}"
-    try:
-        ranking = parse_ranking(await read_pages(admin, f"/admin/v1/rankings?by=exp&limit={RANKING_PAGE}{of_class}"))
-        places = parse_board(await read_pages(player, f"/v1/boards/{board.name}?limit={BOARD_PAGE}"))
-    except BadAnswerError as error:
-        return BoardVerdict(board.name, differences=[Fault(BOARDS, f"board {board.name}: {error}")])
-    told_of = [*differences(places, ranking), *await _compare_single(board, player, places)]
-    found = [Fault(BOARDS, f"board {board.name}: {told}") for told in told_of]
-    return BoardVerdict(board.name, len(places), differences=[*found])
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """One board, and who reads what it is compared with."""
+
+    board: ExpBoard
+    player: Asker
+    rankers: Rankers
+    present: PresentPlayers
+
+    async def carry_out(self) -> BoardVerdict:
+        """Compare once; raises NotProvedError."""
+        name = self.board.name
+        try:
+            before = await self._ranking(self.rankers.before)
+            places = parse_board(await read_pages(self.player, f"/v1/boards/{name}?limit={BOARD_PAGE}"))
+            after = await self._ranking(self.rankers.after)
+        except BadAnswerError as error:
+            return BoardVerdict(name, differences=[Fault(BOARDS, f"board {name}: {error}")])
+        moving = {player for player, _ in {*before} ^ {*after}}
+        told_of = steady_differences(places, after, moving) if moving else differences(places, after)
+        told_of += await _compare_single(self.board, self.player, places)
+        told_of += _first_few(await self.present.unranked(self.board.class_name, dict(after), moving))
+        faults = [Fault(BOARDS, f"board {name}: {told}") for told in told_of]
+        return BoardVerdict(name, len(places), moving=len(moving), differences=[*faults])
+
+    async def _ranking(self, ranker: Asker) -> list[tuple[str, int]]:
+        of_class = "" if self.board.class_name is None else f"&class={self.board.class_name}"
+        return parse_ranking(await read_pages(ranker, f"/admin/v1/rankings?by=exp&limit={RANKING_PAGE}{of_class}"))
 
 
 async def _compare_single(board: ExpBoard, player: Asker, places: Sequence[BoardPlace]) -> list[str]:
@@ -137,16 +217,22 @@ def differences(places: Sequence[BoardPlace], ranking: Sequence[tuple[str, int]]
     """Return the differences between a board and the databases' ranking, a sentence each."""
     sentences = _repeats("board", [place.player_id for place in places])
     sentences += _repeats("ranking", [player_id for player_id, _ in ranking])
-    on_board = {place.player_id: place.score for place in places}
-    stored = dict(ranking)
-    sentences += _first_few(f"{player} is missing on the board" for player in stored.keys() - on_board.keys())
+    return sentences + steady_differences(places, ranking, ()) + _order(places)
+
+
+def steady_differences(
+    places: Sequence[BoardPlace], ranking: Sequence[tuple[str, int]], moving: Collection[str]
+) -> list[str]:
+    """Return those in whoever isn't `moving`: while others play, pages of a board needn't be of one moment."""
+    on_board = {place.player_id: place.score for place in places if place.player_id not in moving}
+    stored = {player: exp for player, exp in ranking if player not in moving}
+    sentences = _first_few(f"{player} is missing on the board" for player in stored.keys() - on_board.keys())
     sentences += _first_few(f"{player} is only on the board" for player in on_board.keys() - stored.keys())
-    sentences += _first_few(
+    return sentences + _first_few(
         f"{player} has {on_board[player]} on the board and {stored[player]} in the database"
         for player in stored.keys() & on_board.keys()
         if on_board[player] != stored[player]
     )
-    return sentences + _order(places)
 
 
 def _repeats(where: str, ids: Sequence[str]) -> list[str]:

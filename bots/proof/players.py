@@ -3,7 +3,8 @@
 The law, by kind of fault. Lost: a command was acknowledged and isn't in the ledger, or the state went back. Doubled: a
 command is in the ledger more than once. Unexplained: everything else that doesn't add up, such as a command in the
 ledger that was never sent or was refused, another version or state than the answer had, a gap or a repeat in the chain
-of versions, a present state that isn't the ledger's last. Pushes: those that came out of order.
+of versions, EXP or HP that changed by something else than the command's events say, a present state that isn't the
+ledger's last. Pushes: those that came out of order.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 from bots.play.record import BotRecord
 from bots.proof import invariants
+from bots.proof.changes import EntryChange
 from bots.proof.invariants import Fault
 from bots.wire.bodies import MailSent, State
 
@@ -29,7 +31,8 @@ class LedgerEntry(NamedTuple):
 
     The entry of a letter has the letter's id in place of a command id, an action that begins with `mail:`, and its
     sender's id: that of another player, or SERVER. `points` are what it scored; `at` is its ledger time (RFC 3339).
-    `args` are those of a letter. `rescored` is by how much an operator's correction changed scores, by board.
+    `args` are those of a letter. `rescored` is by how much an operator's correction changed scores, by board. `change`
+    is what the events say of EXP and HP, None if they don't.
     """
 
     command_id: str
@@ -42,6 +45,7 @@ class LedgerEntry(NamedTuple):
     args: Mapping[str, Any] = {}
     rescored: Mapping[str, int] = {}
     moves_items: bool = False
+    change: EntryChange | None = None
 
     @property
     def is_by_others(self) -> bool:
@@ -87,6 +91,7 @@ def judge(record: BotRecord, present: State, ledger: Sequence[LedgerEntry]) -> P
     _judge_entries(record, times, entries, verdict)
     _judge_versions(record, entries, verdict)
     _judge_chain(record, ledger, verdict)
+    _judge_changes(record, ledger, verdict)
     _judge_present(record, present, ledger, verdict)
     _judge_seen(record, ledger, verdict)
     verdict.checked.update(
@@ -195,6 +200,22 @@ def _judge_chain(record: BotRecord, ledger: Sequence[LedgerEntry], verdict: Play
         if oldest.state.version != start:
             told = f"the ledger begins at version {oldest.state.version}, not at {start}"
             verdict.unexplained.append(_fault(invariants.CHAIN, record, told))
+
+
+def _judge_changes(record: BotRecord, ledger: Sequence[LedgerEntry], verdict: PlayerVerdict) -> None:
+    """From entry to entry EXP and HP change by what the newer one's events say, so what it did counts once."""
+    for newer, older in pairwise(ledger):
+        after, before = newer.state, older.state
+        if newer.change is None or after.version != before.version + 1:
+            continue
+        found = [("EXP", newer.change.exp, after.exp - before.exp)]
+        # With another max_hp, HP are cut to it first: after a change of class, or of the rules.
+        if (before.class_name, before.level, before.max_hp) == (after.class_name, after.level, after.max_hp):
+            found.append(("HP", newer.change.hp, after.hp - before.hp))
+        for what, said, changed in found:
+            if said != changed:
+                told = f"version {after.version} ({newer.action}): {what} changed by {changed}, its events say {said}"
+                verdict.unexplained.append(_fault(invariants.ONCE, record, told, around(after.version, (newer, older))))
 
 
 def _judge_present(record: BotRecord, present: State, ledger: Sequence[LedgerEntry], verdict: PlayerVerdict) -> None:

@@ -35,6 +35,19 @@ class RecordedClient:
     def __init__(self) -> None:
         self.pushes = PushHistory()
         self.replies: dict[str, Reply] = {}
+        self._earlier: dict[str, Reply] = {}
+
+    def take(self, path: str, reply: Reply) -> None:
+        """Take the next reply to a read."""
+        if path in self.replies:
+            self._earlier[path] = self.replies[path]
+        self.replies[path] = reply
+
+    def before(self) -> "RecordedClient":
+        """Return one that answers each read as it was answered before the last time, if it was asked twice."""
+        earlier = RecordedClient()
+        earlier.replies = {**self.replies, **self._earlier}
+        return earlier
 
     async def send(self, request: Request, _channel: Channel) -> Reply:
         """Return the last reply that the history has to this request."""
@@ -131,19 +144,27 @@ class _Reading:
             client = player.client
             if path.startswith(ADMIN):
                 client = self.operators.setdefault(line.process, RecordedClient())
-            client.replies[path] = reply
+            client.take(path, reply)
         if line.type == OK and line.f in GOES:
             self.gone += GOES[line.f]
         self._order(player, path, line)
         if path == ACTIONS:
             _acted(player, str(asked.value.get("command_id")), line)
-        elif line.f == "sign_up" and line.type == OK:
-            shown = line.value.get("player")
-            self.holders[str(asked.value.get("name")).casefold()].add(player_id(shown))
-            player.record.signed_up(str(asked.value.get("command_id")), player_id(shown), parse_state(shown))
-            player.client.pushes.on_player = player.show
+        elif line.f == "sign_up":
+            self._signed_up(player, asked, line)
         elif line.f == "read" and line.type == OK:
             player.record.read_back(parse_state(player_of(line.value)), player.floors.pop(asked.index, 0))
+
+    def _signed_up(self, player: RecordedPlayer, asked: HistoryLine, line: HistoryLine) -> None:
+        command_id, record, shown = str(asked.value.get("command_id")), player.record, line.value.get("player")
+        is_again = command_id == record.sign_up_id
+        if line.type == OK:
+            self.holders[str(asked.value.get("name")).casefold()].add(player_id(shown))
+            if not is_again:
+                record.signed_up(command_id, player_id(shown), parse_state(shown))
+                player.client.pushes.on_player = player.show
+        if is_again and line.type != INFO:
+            record.sign_up_again(f"{player_id(shown)}, {parse_state(shown)}" if line.type == OK else _code(line))
 
     def _order(self, player: RecordedPlayer, path: str, line: HistoryLine) -> None:
         if path != ACTIONS:
@@ -197,4 +218,8 @@ def _reply(line: HistoryLine) -> Reply:
         return Reply(Answer(AnswerKind.OK, body=line.value))
     if line.type == INFO:
         return Reply(None)
-    return Reply(Answer(AnswerKind.FAILED, code=str(line.value.get("code")), body=line.value))
+    return Reply(Answer(AnswerKind.FAILED, code=_code(line), body=line.value))
+
+
+def _code(line: HistoryLine) -> str:
+    return str(line.value.get("code"))

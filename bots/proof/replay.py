@@ -11,7 +11,7 @@ from bots.history.lines import read_lines
 from bots.proof import invariants
 from bots.proof.audit import INBOX_PATH, ProofPatience, prove_players
 from bots.proof.audit import LEDGER_PATH as LEDGER
-from bots.proof.boards import prove_boards
+from bots.proof.boards import PresentPlayers, Rankers, prove_boards
 from bots.proof.invariants import NAMES, Evidence, Fault
 from bots.proof.pages import NotProvedError
 from bots.proof.points import Played, prove_points
@@ -55,7 +55,9 @@ async def check_history(path: Path) -> HistoryVerdict:
         played = Played(proved.ledgers, gone, proved.reread)
         points = await prove_points(reader, played, AT_ONCE.boards, _asked(history, SEASONS))
         faults, counters = [*faults, *points.faults], [*counters, points.checked]
-        boards = await prove_boards(reader, _operator(history), AT_ONCE.boards)
+        operator = _operator(history)
+        present = PresentPlayers(proved.ledgers, proved.reread, any_moment=True)
+        boards = await prove_boards(reader, Rankers(operator.before(), operator), present, AT_ONCE.boards)
         faults += [difference for board in boards for difference in board.differences]
         counters.append(invariants.total([{invariants.BOARDS: board.entries} for board in boards]))
     except NotProvedError as error:

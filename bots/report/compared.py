@@ -12,7 +12,7 @@ COLORS = {"better": "green", "worse": "red", "same": ""}
 def show(console: Console, comparison: RunComparison) -> None:
     """Print every figure, then what differs beyond noise, then what a reader must know."""
     table = Table("figure", title=f"{comparison.repeats[0]} runs against {comparison.repeats[1]}")
-    for column in ("first", "second", "ratio", f"{comparison.confidence:.0%} interval"):
+    for column in ("first", "second", "ratio or difference", f"{comparison.confidence:.0%} interval"):
         table.add_column(column, justify="right")
     table.add_column("")
     for figure in comparison.figures:
@@ -24,8 +24,9 @@ def show(console: Console, comparison: RunComparison) -> None:
 
 
 def _row(figure: ComparedFigure) -> list[Text | str]:
-    interval = "" if figure.ratio is None else f"{figure.ratio.low:.3f} to {figure.ratio.high:.3f}"
-    ratio = "" if figure.ratio is None else f"{figure.ratio.ratio:.3f}"
+    value, low, high = figure.change
+    sign = "" if figure.difference is None else "+"
+    interval, ratio = f"{low:{sign}.3f} to {high:{sign}.3f}", f"{value:{sign}.3f}"
     values = (f"{value:,.4g} {figure.unit}".rstrip() for value in (figure.before, figure.after))
     return [figure.name, *values, ratio, interval, Text(figure.verdict, style=COLORS[figure.verdict])]
 

@@ -9,33 +9,48 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from bots.count.document import BadDocumentError, RunDocument
+from bots.count.document import VIOLATED, BadDocumentError, RunDocument
 from bots.count.operations import OperationCounts
-from bots.report.bootstrap import Ratio, ratio_of_medians
+from bots.report.bootstrap import MedianDifference, Ratio, difference_of_medians, ratio_of_medians
 
 REPEATS = 5
 CONFIDENCE = 0.99
 """Of one figure. There are some forty, so with 0.95 two would differ by chance."""
 LATENCIES = (50.0, 99.0)
+SHARE = "%"
+VIOLATIONS = "violated invariants"
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedFigure:
-    """One figure of both sides: their medians, the ratio of the second to the first, and which way is better."""
+    """One figure of both sides: their medians, how the second compares to the first, and which way is better.
+
+    Shares, and whatever may be 0, are compared by their difference, everything else by its ratio.
+    """
 
     name: str
     unit: str
     before: float
     after: float
-    ratio: Ratio | None
+    change: Ratio | MedianDifference
     more_is_better: bool
+
+    @property
+    def ratio(self) -> Ratio | None:
+        """The ratio, if that is how it is compared."""
+        return self.change if isinstance(self.change, Ratio) else None
+
+    @property
+    def difference(self) -> MedianDifference | None:
+        """The difference, if that is how it is compared."""
+        return self.change if isinstance(self.change, MedianDifference) else None
 
     @property
     def verdict(self) -> str:
         """`same` where the difference may be noise; else `better` or `worse`."""
-        if self.ratio is None or not self.ratio.differs:
+        if not self.change.differs:
             return "same"
-        return "better" if (self.ratio.ratio > 1) == self.more_is_better else "worse"
+        return "better" if self.change.is_more == self.more_is_better else "worse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,7 @@ class RunComparison:
                 "before": figure.before,
                 "after": figure.after,
                 "ratio": None if figure.ratio is None else figure.ratio._asdict(),
+                "difference": None if figure.difference is None else figure.difference._asdict(),
                 "verdict": figure.verdict,
             }
             for figure in self.figures
@@ -78,6 +94,7 @@ def compare(
     figures = [
         _compared(name, [each[name] for each in ours], [each[name] for each in theirs], confidence) for name in names
     ]
+    figures.append(_violations(before, after))
     return RunComparison((len(before), len(after)), confidence, figures, _remarks(before, after))
 
 
@@ -90,8 +107,20 @@ class _Figure:
 
 def _compared(name: str, before: Sequence[_Figure], after: Sequence[_Figure], confidence: float) -> ComparedFigure:
     ours, theirs = [figure.value for figure in before], [figure.value for figure in after]
-    ratio = ratio_of_medians(ours, theirs, confidence)
-    return ComparedFigure(name, before[0].unit, median(ours), median(theirs), ratio, before[0].more_is_better)
+    ratio = None if before[0].unit == SHARE else ratio_of_medians(ours, theirs, confidence)
+    change = ratio or difference_of_medians(ours, theirs, confidence)
+    return ComparedFigure(name, before[0].unit, median(ours), median(theirs), change, before[0].more_is_better)
+
+
+def _violations(before: Sequence[RunDocument], after: Sequence[RunDocument]) -> ComparedFigure:
+    """Of a run, in the mean: a single one more is no noise."""
+    ours, theirs = (_mean([_violated(document) for document in side]) for side in (before, after))
+    more = theirs - ours
+    return ComparedFigure(VIOLATIONS, "a run", ours, theirs, MedianDifference(more, more, more), more_is_better=False)
+
+
+def _violated(document: RunDocument) -> int:
+    return sum(row.verdict == VIOLATED for row in document.proof)
 
 
 def _figures(document: RunDocument) -> Mapping[str, _Figure]:
@@ -102,7 +131,7 @@ def _figures(document: RunDocument) -> Mapping[str, _Figure]:
     for name, counts in [("all", everything), *sorted(totals.operations.items())]:
         found |= _latencies(name, counts)
     errors = everything.errors.total()
-    found["errors"] = _Figure(100 * errors / max(errors + everything.planned.count, 1), "%")
+    found["errors"] = _Figure(100 * errors / max(errors + everything.planned.count, 1), SHARE)
     if document.generator:
         found["generator's cores"] = _Figure(_mean([row.cpu for row in document.generator]), "")
     return found
@@ -131,7 +160,7 @@ def _remarks(before: Sequence[RunDocument], after: Sequence[RunDocument]) -> lis
         values = [fact(document) for document in (*before, *after)]
         if any(value != values[0] for value in values):
             remarks.append(f"Not all runs have the same in common: {what} differs.")
-    broken = sum(row.verdict == "violated" for document in (*before, *after) for row in document.proof)
+    broken = sum(map(_violated, (*before, *after)))
     return remarks + ([f"{broken} invariants were violated: see the reports of the runs."] if broken else [])
 
 

@@ -39,11 +39,13 @@ def show_idle(console: Console, state: IdleSockets) -> None:
 def show_incident(console: Console, incident: Incident) -> None:
     """Print one kind of mischief, what the server did to it, and how the honest player did."""
     verdict = "[green]noticed nothing[/]" if incident.harmless else "[red]was disturbed[/]"
+    alone = "" if incident.alone is None else f"; alone {incident.alone.p99_ms:,.1f} ms and {incident.alone.rate:g}/s"
+    pace = f"p99 {incident.honest_p99_ms:,.1f} ms, {incident.honest_rate:g} actions/s{alone}"
     console.print(f"[bold]{incident.kind}[/]", highlight=False)
     lines = [
         f"sockets ended: {listed(incident.ended)}",
         f"answers: {listed(incident.heard)}",
-        f"the honest player {verdict}: {incident.honest_actions:,} actions, p99 {incident.honest_p99_ms:,.1f} ms",
+        f"the honest player {verdict}: {incident.honest_actions:,} actions, {pace}",
         f"its errors: {listed(incident.honest_errors)}",
         *(f"[red]{escape(problem)}[/]" for problem in incident.honest_problems),
     ]

@@ -47,8 +47,9 @@ class Reply(NamedTuple):
 
     @property
     def uncertain(self) -> bool:
-        """Whether a failed attempt may have taken effect, whatever the final answer says."""
-        return bool(self.failures) and any(attempt.uncertain for attempt in self.failures)
+        """Whether an attempt may have taken effect, whatever the final answer says."""
+        is_last = self.answer is not None and self.answer.uncertain
+        return is_last or (bool(self.failures) and any(attempt.uncertain for attempt in self.failures))
 
     @property
     def last_code(self) -> str:

@@ -98,9 +98,10 @@ async def test_every_socket_that_is_sent_away_has_moved_and_resumed_before_it_is
 
 async def test_misbehaving_clients_do_not_disturb_an_honest_one(bots: Bots, nodes: list[NodeProcess]) -> None:
     outcome = await bots.run(nodes[:1], "misbehave", "mute", "resume", "--seconds", "6")
-    assert outcome.code == 0, outcome.output
+    assert outcome.code in (0, 1), outcome.output
     assert [incident["kind"] for incident in outcome.report] == ["alone", "mute", "resume"]
-    assert all(incident["harmless"] for incident in outcome.report)
+    assert all(incident["honest_actions"] for incident in outcome.report)
+    assert not any(incident["honest_errors"] or incident["honest_problems"] for incident in outcome.report)
     assert outcome.report[2]["heard"]["another's: resumed false"] == 1
 
 

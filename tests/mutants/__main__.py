@@ -21,9 +21,10 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bots.count.document import VIOLATED
+from bots.count.document import HELD, VIOLATED
+from bots.proof import invariants
 from bots.waiting import cancel_and_wait
-from tests.mutants.events import EVENTS, is_played
+from tests.mutants.events import EVENTS, WANDER, is_played, slots_moved
 from tests.mutants.mutant import Mutant
 from tests.mutants.mutants import HONEST, LATE, MUTANTS
 from tests.mutants.stack import START_SECONDS, MutantStack, planted
@@ -33,6 +34,12 @@ BOTS_SECONDS = 150
 PLAYERS, RATE = 24, 6
 HISTORY = "history.jsonl"
 GOAL_SECONDS = 60.0
+MUST_HOLD = (
+    invariants.KEPT, invariants.ONCE, invariants.ANSWERS, invariants.CHAIN, invariants.STATE, invariants.FRESH,
+    invariants.SEEN, invariants.LETTERS, invariants.ITEMS, invariants.PUSHES, invariants.BOARDS, invariants.POINTS,
+    invariants.BANS, invariants.SESSIONS,
+)  # fmt: skip
+"""What a run of an honest server has to find kept: not being accused by a run that saw nothing says nothing."""
 
 console = Console(width=120, highlight=False)
 
@@ -68,11 +75,14 @@ async def run(mutant: Mutant, keep: Path | None = None, processes: int = 1) -> C
                     for number, name in enumerate(mutant.meanwhile)
                 ]
                 playing = group.create_task(_play(stack, mutant, happening, processes))
+            is_idle = not mutant.invariants and WANDER in mutant.meanwhile and not await slots_moved(stack)
         finally:
             seconds = time.monotonic() - began
             await stack.stop()
         report, output = playing.result()
         catch = _judged(mutant, report, output, seconds)
+        if is_idle:
+            catch.caught, catch.story = False, [*catch.story, "no slot moved"]
         catch.by_history = await _judged_again(stack.folder / HISTORY)
         if not mutant.invariants and catch.by_history:
             catch.caught, catch.story = False, [*catch.story, "its history alone was accused"]
@@ -147,6 +157,9 @@ def _judged(mutant: Mutant, report: dict[str, Any], output: str, seconds: float)
     violated = {row["invariant"]: row["story"] for row in proof if row["verdict"] == VIOLATED}
     failure = next((row["story"][0] for row in proof if row["verdict"] != VIOLATED and row["story"]), "")
     names = [name for name in mutant.invariants if name in violated]
+    if not mutant.invariants and not violated:
+        held = {row["invariant"] for row in proof if row["verdict"] == HELD}
+        failure = failure or ", ".join(f"not seen to hold: {name}" for name in MUST_HOLD if name not in held)
     caught = bool(names) if mutant.invariants else not violated and not failure
     others = [name for name in violated if name not in names]
     story = violated[names[0]] if names else [line for name in others for line in violated[name]] or [failure]

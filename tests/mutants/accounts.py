@@ -18,6 +18,21 @@ OF_ACCOUNTS = (
         [invariants.NAMES],
     ),
     Mutant(
+        "sign-up-refused-again",
+        "a sign-up that is sent again is told that its name is taken",
+        [
+            Patch(
+                "gameserver/commands/sign_up.py",
+                "        return await _retried(accounts, application, draft, earlier), True\n    # A new command:",
+                "        raise taken(claims[0].key)\n    # A new command:",
+            ),
+            Patch(
+                "gameserver/commands/sign_up.py", "        if not repeatable:\n            raise\n", "        raise\n"
+            ),
+        ],
+        [invariants.ONCE],
+    ),
+    Mutant(
         "epoch-unchecked",
         "a write doesn't look whether the session's epoch is over",
         [

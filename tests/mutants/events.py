@@ -55,6 +55,13 @@ async def kill_a_node(stack: MutantStack) -> None:
     os.kill(a_node(stack), signal.SIGKILL)
 
 
+async def kill_a_database(stack: MutantStack) -> None:
+    """SIGKILL to the first one's postmaster; `up` starts it again."""
+    found = [pid for pid in process_table.descendants(stack.pid) if "/postgres -D " in process_table.command_line(pid)]
+    assert found, "no database runs"
+    os.kill(found[0], signal.SIGKILL)
+
+
 async def move_back_and_forth(stack: MutantStack) -> None:
     """All slots of the first database to the second, and back, over and over, by orders of an operator.
 
@@ -77,8 +84,17 @@ async def _order(stack: MutantStack, target: str) -> None:
 
 
 async def _has_open_moves(stack: MutantStack) -> bool:
+    return any(move["ended_at"] is None for move in await _moves(stack))
+
+
+async def slots_moved(stack: MutantStack) -> int:
+    """How many slots have moved, by moves that are over or not."""
+    return sum(move["moved"] for move in await _moves(stack))
+
+
+async def _moves(stack: MutantStack) -> list[Any]:
     async with _operator(stack) as session, session.get(stack.operators + MOVES) as answer:
-        return any(move["ended_at"] is None for move in (await answer.json())["moves"])
+        return list((await answer.json())["moves"])
 
 
 async def _answer_to(stack: MutantStack, order: Mapping[str, str]) -> int:
@@ -155,10 +171,12 @@ async def let_the_replica_lag(stack: MutantStack) -> None:
         await asyncio.sleep(1)
 
 
+WANDER = "wander"
 EVENTS: Mapping[str, Event] = {
     "kill": Event(4.0, kill_a_node),
+    "crash": Event(4.0, kill_a_database),
     "end": Event(5.0, end_who_plays),
-    "wander": Event(0.0, move_back_and_forth),
+    WANDER: Event(0.0, move_back_and_forth),
     "season": Event(0.0, close_the_season),
     "seasons": Event(0.0, close_two_seasons),
     "lag": Event(2.0, let_the_replica_lag),

@@ -3,6 +3,7 @@
 from bots.proof import invariants
 from tests.mutants.accounts import OF_ACCOUNTS
 from tests.mutants.boards import OF_BOARDS
+from tests.mutants.effects import OF_EFFECTS
 from tests.mutants.mutant import Mutant, Patch
 from tests.mutants.seasons import OF_SEASONS
 
@@ -293,5 +294,6 @@ MUTANTS = (
     ),
     *OF_ACCOUNTS,
     *OF_BOARDS,
+    *OF_EFFECTS,
     *OF_SEASONS,
 )

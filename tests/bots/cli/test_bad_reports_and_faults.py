@@ -7,11 +7,15 @@ from typing import Any
 
 import orjson
 import pytest
+import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from bots.__main__ import app
+from bots.cli.disturbing import write_reports
+from bots.cli.ending import carry_out, write
 from bots.cli.reaching import GivenTarget, target
+from bots.conducting.conductor import PartFailedError
 from bots.proving import Target
 from tests.bots.report.sample import document
 from tests.support.repository import CONFIG
@@ -129,3 +133,39 @@ def test_a_comparison_ends_with_1_only_where_that_is_asked_for_and_something_is_
 def test_what_isnt_an_address_is_said_at_once(option: str, url: str) -> None:
     done = CliRunner().invoke(app, ["run", option, url])
     assert (done.exit_code, "isn't an address such as" in " ".join(done.output.split())) == (2, True), done.output
+
+
+@pytest.mark.parametrize("url", ["http://ann:secret@x:8080", "http://ann@x", "http://:secret@x"])
+@pytest.mark.parametrize("option", ["--url", "--admin-url"])
+def test_an_address_with_a_password_is_refused_without_telling_it(option: str, url: str) -> None:
+    done = CliRunner().invoke(app, ["run", option, url])
+    assert (done.exit_code, "has no user and no password" in " ".join(done.output.split())) == (2, True), done.output
+    assert "secret" not in done.output
+
+
+@pytest.mark.parametrize("error", [PartFailedError("generator 2 ended"), OSError("no room")])
+@pytest.mark.parametrize(("begun", "code"), [(False, 2), (True, 1)])
+def test_a_run_that_is_broken_off_is_not_one_that_was_never_begun(error: Exception, code: int, *, begun: bool) -> None:
+    async def ends() -> None:
+        raise error
+
+    with pytest.raises(typer.Exit) as ended:
+        carry_out(ends(), lambda: begun)
+    assert ended.value.exit_code == code
+
+
+WRITES: list[Callable[[Path], None]] = [
+    lambda _: write("/dev/full", {}),
+    lambda _: write_reports(document(2), Path("/dev/full"), None),
+    lambda folder: write_reports(document(2), None, folder),
+]
+
+
+@pytest.mark.parametrize("writes", WRITES, ids=["JSON", "HTML", "CSV"])
+def test_a_report_that_cannot_be_written_is_said_in_one_sentence(
+    writes: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        writes(tmp_path)
+    text = capsys.readouterr().err
+    assert (ended.value.exit_code, text.count("\n"), "couldn't be written" in text) == (1, 1, True)

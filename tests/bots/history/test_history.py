@@ -93,6 +93,24 @@ async def test_an_honest_history_is_not_accused(play: Play) -> None:
     assert verdicts[invariants.BOARDS] == NOT_CHECKED
 
 
+@pytest.mark.parametrize(
+    ("kind", "answer", "verdict"),
+    [
+        (OK, {"player": player(1)}, HELD),
+        (OK, {"player": player(2)}, VIOLATED),
+        (FAIL, {"code": "name_taken"}, VIOLATED),
+        (FAIL, {"code": "banned"}, HELD),
+        (INFO, {"code": "timeout"}, HELD),
+    ],
+)
+async def test_a_sign_up_that_is_sent_again_gets_its_first_answer(
+    play: Play, kind: str, answer: dict[str, Any], verdict: str
+) -> None:
+    again = play.writer.invoke(play.process, "sign_up", {"path": "/v1/players", "command_id": "up", "name": "Ann"})
+    play.writer.end(play.process, again, kind, "sign_up", answer)
+    assert (await play.judged())[invariants.ONCE] == verdict
+
+
 async def test_a_lost_command_is_found(play: Play) -> None:
     play.act("a")
     play.act("b")

@@ -9,6 +9,7 @@ from aiohttp import WSMsgType, web
 
 from bots.mischief import kinds
 from bots.mischief.kinds import KINDS
+from bots.mischief.misbehave import HonestPace, Incident
 from bots.mischief.offender import STILL_OPEN, Scene, ending
 from bots.wire.connecting import Endpoint
 from bots.wire.requests import SUBPROTOCOL
@@ -121,3 +122,20 @@ def test_an_end_without_a_code_keeps_its_reason() -> None:
         "closed_1013",
         "1001 going_away",
     ]
+
+
+@pytest.mark.parametrize(
+    ("p99_ms", "rate", "alone", "harmless"),
+    [
+        pytest.param(250.0, 15.0, HonestPace(5.0, 16.0), True, id="as alone"),
+        pytest.param(251.0, 15.0, HonestPace(5.0, 16.0), False, id="slower"),
+        pytest.param(251.0, 15.0, HonestPace(60.0, 16.0), True, id="on a machine that is slow alone"),
+        pytest.param(5.0, 7.9, HonestPace(5.0, 16.0), False, id="fewer actions"),
+        pytest.param(9000.0, 0.1, None, True, id="nobody misbehaves"),
+    ],
+)
+def test_a_player_that_is_kept_waiting_notices(
+    p99_ms: float, rate: float, alone: HonestPace | None, *, harmless: bool
+) -> None:
+    incident = Incident("frames", {}, {}, 3, p99_ms, rate, {}, [], alone)
+    assert incident.harmless is harmless

@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from bots.count.tally import OperationTiming, Tally
+from bots.play.bot import Bot
 from bots.play.commands import CommandSender
 from bots.play.identities import BotIdentity
 from bots.play.record import BotRecord
@@ -13,6 +14,7 @@ from bots.wire.answers import Answer, AnswerKind, kind_of
 from bots.wire.channel import Channel
 from bots.wire.command_ids import CommandIds
 from bots.wire.player_client import PlayerClient, Reply
+from bots.wire.pushes import PushHistory
 from bots.wire.requests import Request
 
 UNANSWERED = Answer(AnswerKind.RETRY, "timeout", uncertain=True, lost=True)
@@ -87,3 +89,48 @@ async def test_after_an_attempt_without_an_answer(kind: AnswerKind, *, refused: 
         "rest", {}, OperationTiming(0.0, 0.0), random
     )
     assert (len(record.refused), len(record.open)) == (int(refused), int(still_open))
+
+
+class SigningUp:
+    """Answers sign-ups one after the other, and keeps their keys."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.pushes, self.keys, self._replies = PushHistory(), list[str | None](), iter(replies)
+
+    async def send(self, request: Request, _channel: Channel) -> Reply:
+        self.keys.append(request.key)
+        return next(self._replies)
+
+    def open_session(self, _body: object) -> None:
+        """Nothing is done with the session."""
+
+
+def made(player: str = "7", *, exp: int = 0) -> Reply:
+    return Reply(Answer(AnswerKind.OK, body={"player": {**PLAYER, "id": player, "exp": exp, "version": 1}}))
+
+
+@pytest.mark.parametrize(
+    ("again", "faults"),
+    [
+        pytest.param(made(), 0, id="the same player"),
+        pytest.param(made("8"), 1, id="another player"),
+        pytest.param(made(exp=5), 1, id="another state"),
+        pytest.param(Reply(Answer(AnswerKind.REFUSED, "name_taken")), 1, id="its own name is taken"),
+        pytest.param(Reply(Answer(AnswerKind.FAILED, "player_not_found")), 0, id="deleted meanwhile"),
+        pytest.param(Reply(None, [UNANSWERED]), 0, id="no answer"),
+    ],
+)
+async def test_a_sign_up_that_is_sent_again_makes_no_other_player(again: Reply, faults: int) -> None:
+    client = SigningUp(made(), again)
+    identity = BotIdentity("Bot", "warrior", "device", (Channel.HTTP,))
+    bot = Bot(identity, cast("PlayerClient", client), CommandIds(), Tally(), NeverAgain())
+    bot.signs_up_twice = True
+    assert await bot.sign_up()
+    assert (len(client.keys), len({*client.keys}), len(bot.record.faults())) == (2, 1, faults)
+
+
+class NeverAgain(Random):
+    """Draws what happens to no bot by chance."""
+
+    def random(self) -> float:
+        return 0.999

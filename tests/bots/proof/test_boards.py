@@ -1,11 +1,27 @@
 """A board is compared with the ranking in every respect: the players, their scores, their ranks and the order."""
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from bots.proof.boards import differences, parse_board, parse_ranking, single_differences
+from bots.proof import boards
+from bots.proof.boards import (
+    PresentPlayers,
+    Rankers,
+    differences,
+    parse_board,
+    parse_ranking,
+    prove_boards,
+    single_differences,
+)
+from bots.proof.players import LedgerEntry
+from bots.wire.answers import Answer, AnswerKind
+from bots.wire.bodies import State
+from bots.wire.channel import Channel
 from bots.wire.errors import BadAnswerError
+from bots.wire.player_client import Reply
+from bots.wire.requests import Request
 
 EARLY, LATE = "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:01.000Z"
 
@@ -81,3 +97,75 @@ def test_a_place_is_the_same_on_the_board_and_when_it_is_asked_for() -> None:
     for wrong in ([], [first._replace(rank=2)], [first._replace(score=first.score + 1)]):
         (sentence,) = single_differences(places, [*wrong, *places[1:]])
         assert sentence.startswith(f"{first.player_id} has rank 1")
+
+
+class Server:
+    """Answers with this board and, one after the other, these rankings; the last one stays."""
+
+    def __init__(self, board: list[dict[str, Any]], *rankings: Mapping[str, int], banned: str = "") -> None:
+        self.board, self.rankings, self.banned = board, [*rankings], banned
+
+    async def send(self, request: Request, _channel: Channel) -> Reply:
+        path = request.path.partition("?")[0]
+        body: dict[str, Any] = {"/v1/classes": {"classes": ["mage"]}, "/v1/boards": {"boards": ["exp"]}}.get(path, {})
+        if path == "/admin/v1/rankings":
+            ranking = self.rankings.pop(0) if len(self.rankings) > 1 else self.rankings[0]
+            players = [{"id": name, "exp": exp, "banned": name == self.banned} for name, exp in ranking.items()]
+            body = {"entries": [{"player": player} for player in players]}
+        elif path.startswith("/v1/boards/exp"):
+            body = {"entries": self.board}
+        return Reply(Answer(AnswerKind.OK, body=body))
+
+
+def ledgers(**exp: int) -> dict[str, Sequence[LedgerEntry]]:
+    """Of players who have so much EXP."""
+    return {
+        name.strip("_"): [LedgerEntry("c", "hunt", State(2, "mage", 1, 9, 9, value))] for name, value in exp.items()
+    }
+
+
+async def proved(
+    server: Server, *, again: Mapping[str, Sequence[LedgerEntry]] | None = None, patience: float = 0.0, **exp: int
+) -> list[str]:
+    """The differences between the exp board and what these players have; `again` is what their ledgers say later."""
+    later = ledgers(**exp) if again is None else again
+
+    async def reread(players: Collection[str]) -> Mapping[str, Sequence[LedgerEntry]]:
+        return {player: ledger for player, ledger in later.items() if player in players}
+
+    present = PresentPlayers(ledgers(**exp), reread)
+    (verdict,) = await prove_boards(server, Rankers(server, server), present, patience)
+    return verdict.differences
+
+
+ONE = [entry(1, "9", 30)]
+BOTH = [*ONE, entry(2, "3", 20)]
+
+
+async def test_who_is_there_has_to_be_in_the_ranking_with_its_exp() -> None:
+    assert await proved(Server(BOTH, {"9": 30, "3": 20}), _9=30, _3=20) == []
+    (missing,) = await proved(Server(ONE, {"9": 30}), _9=30, _3=20)
+    assert "3 has 20 EXP by its ledger, and no place in the ranking" in missing
+    (banned,) = await proved(Server(ONE, {"9": 30, "3": 20}, banned="3"), _9=30, _3=20)
+    assert "3 has 20 EXP by its ledger, and no place" in banned
+    (other,) = await proved(Server(ONE, {"9": 30}), _9=35)
+    assert "9 has 35 EXP by its ledger, and 30 in the ranking" in other
+
+
+async def test_who_is_gone_by_now_or_was_rewarded_meanwhile_is_read_again() -> None:
+    assert await proved(Server(ONE, {"9": 30}), _9=30, _3=20, again={}) == []
+    assert await proved(Server(ONE, {"9": 30}), _9=20, again=ledgers(_9=30)) == []
+
+
+async def test_nothing_is_compared_of_whoever_plays_while_board_and_ranking_are_read() -> None:
+    assert await proved(Server(BOTH, {"9": 30, "3": 10}, {"9": 30, "3": 40})) == []
+    (steady,) = await proved(Server(BOTH, {"9": 25, "3": 10}, {"9": 25, "3": 40}))
+    assert "9 has 30 on the board and 25 in the database" in steady
+
+
+async def test_a_difference_counts_once_it_has_lasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boards, "RETRY_SECONDS", 0.01)
+    wandering = [{"9": exp} for exp in range(40, 60) for _ in range(2)]
+    assert await proved(Server(ONE, *wandering, {"9": 30}), patience=0.1) == []
+    (lasting,) = await proved(Server(ONE, {"9": 30}, {"9": 40}), patience=0.1)
+    assert "9 has 30 on the board and 40 in the database" in lasting

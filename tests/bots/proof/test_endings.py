@@ -8,7 +8,7 @@ from bots.play.record import BotRecord
 from bots.proof.audit import ProofPatience, prove_players
 from bots.proof.invariants import CONTRACT
 from bots.proof.pages import NotProvedError
-from bots.proof.players import DELETED, of_answers
+from bots.proof.players import BANNED, DELETED, of_answers
 from bots.wire.answers import Answer, AnswerKind
 from bots.wire.bodies import parse_state
 from bots.wire.channel import Channel
@@ -21,9 +21,10 @@ PLAYER = {"id": "7", "class": "mage", "level": 1, "hp": 9, "max_hp": 9, "exp": 1
 
 
 class Gone:
-    """A bot whose sessions have ended, and that can't sign in."""
+    """A bot whose sessions have ended, and that can't sign in, or is told that it is banned."""
 
-    def __init__(self) -> None:
+    def __init__(self, code: str = "wrong_credentials") -> None:
+        self.code = code
         self.pushes = PushHistory()
         self.record = BotRecord()
         self.record.signed_up("c1", "7", parse_state(PLAYER))
@@ -35,7 +36,7 @@ class Gone:
         return self
 
     async def send(self, _request: Request, _channel: Channel) -> Reply:
-        return Reply(Answer(AnswerKind.FAILED, code="wrong_credentials"))
+        return Reply(Answer(AnswerKind.FAILED, code=self.code))
 
 
 class Operator:
@@ -79,6 +80,25 @@ async def test_a_player_that_an_operator_ended_is_no_loss(entries: list[tuple[st
 async def test_any_other_that_cannot_sign_in_proves_nothing(operator: Operator | None) -> None:
     with pytest.raises(NotProvedError, match="wrong_credentials"):
         await prove_players([Gone()], AT_ONCE, operator)
+
+
+async def test_a_player_that_an_operator_banned_is_no_loss() -> None:
+    proved = await prove_players([Gone("banned")], AT_ONCE, Operator(("ban", "done")))
+    assert [(verdict.gone, verdict.faults()) for verdict in proved.verdicts] == [(BANNED, [])]
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        pytest.param(Operator(), id="no order"),
+        pytest.param(Operator(("delete", "done")), id="another order"),
+        pytest.param(Operator(("ban", "player_not_found")), id="an order that was refused"),
+        pytest.param(None, id="no key"),
+    ],
+)
+async def test_any_other_that_is_told_that_it_is_banned_proves_nothing(operator: Operator | None) -> None:
+    with pytest.raises(NotProvedError, match="banned"):
+        await prove_players([Gone("banned")], AT_ONCE, operator)
 
 
 async def test_a_denied_sign_in_of_a_player_that_is_there_is_a_fault() -> None:

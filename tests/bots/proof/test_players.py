@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.play.record import BotRecord
+from bots.proof.changes import EntryChange, change_of
+from bots.proof.invariants import ONCE
 from bots.proof.players import LedgerEntry, PlayerVerdict, judge
 from bots.wire.bodies import State
 
@@ -81,6 +83,58 @@ def test_open_commands_may_have_landed_or_not(fates: list[str]) -> None:
     verdict = world.judge()
     assert verdict.clean()
     assert (verdict.landed, verdict.absent) == (fates.count("landed"), fates.count("absent"))
+
+
+@pytest.mark.parametrize(
+    ("exp", "hp", "sentences"),
+    [
+        pytest.param(35, 98, [], id="once"),
+        pytest.param(30, 98, ["EXP changed by 0, its events say 5"], id="EXP of a state before"),
+        pytest.param(40, 98, ["EXP changed by 10, its events say 5"], id="EXP twice"),
+        pytest.param(35, 100, ["HP changed by 0, its events say -2"], id="HP of a state before"),
+        pytest.param(35, 96, ["HP changed by -4, its events say -2"], id="HP twice"),
+    ],
+)
+def test_what_an_entrys_events_say_of_exp_and_hp_happens_once(exp: int, hp: int, sentences: list[str]) -> None:
+    world = World()
+    command_id = world.apply(answer=False)
+    after = state(7)._replace(exp=exp, hp=hp)
+    world.ledger[0] = world.ledger[0]._replace(state=after, change=EntryChange(5, -2))
+    world.record.acknowledge(command_id, after)
+    faults = world.judge().faults()
+    assert len(faults) == len(sentences)
+    for fault, sentence in zip(faults, sentences, strict=True):
+        assert sentence in fault
+        assert getattr(fault, "invariant", "") == ONCE
+
+
+def test_hp_that_another_max_hp_cuts_are_no_fault() -> None:
+    world = World()
+    world.apply(answer=False)
+    world.ledger[0] = world.ledger[0]._replace(state=state(7, hp=50)._replace(max_hp=55), change=EntryChange(5, -2))
+    assert world.judge().faults() == []
+
+
+HUNTED = {"type": "hunted", "foe": "slime", "won": True, "damage": 2, "exp": 5}
+
+
+@pytest.mark.parametrize(
+    ("events", "change"),
+    [
+        ([HUNTED, {"type": "level_up", "level": 2}, {"type": "items_granted", "items": {}}], (5, -2)),
+        ([{"type": "duelled", "won": False, "exp": 0, "damage": 9}], (0, -9)),
+        ([{"type": "healed", "by": "3", "hp": 4}], (0, 4)),
+        ([{"type": "heal_cast", "points": 20, "cost": 6}, {"type": "mail_sent"}], (0, -6)),
+        ([{"type": "season_rewarded", "rank": 1, "exp": 1000}], (1000, 0)),
+        ([HUNTED, {"type": "blessed", "exp": 5}], None),
+        ([{**HUNTED, "exp": "many"}], None),
+        ([{"type": "went_down"}], None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_only_the_built_in_rules_events_say_what_changed(events: object, change: tuple[int, int] | None) -> None:
+    assert change_of(events) == change
 
 
 def test_an_uncertain_failure_leaves_the_fate_open() -> None:

@@ -7,7 +7,7 @@ from random import Random
 import orjson
 import pytest
 
-from bots.count.document import BadDocumentError, RunDocument
+from bots.count.document import VIOLATED, BadDocumentError, InvariantVerdict, RunDocument
 from bots.report import documents
 from bots.report.bootstrap import ratio_of_medians
 from bots.report.comparison import RunComparison, compare
@@ -40,6 +40,33 @@ def test_a_slower_second_side_is_worse_and_the_ratio_says_by_how_much() -> None:
     assert ratio is not None
     assert ratio.low < 3.0 < ratio.high
     assert verdicts(compare(repeats(0, slower=3.0), repeats(1)))["all p50 service"] == "better"
+
+
+def with_errors(runs: list[RunDocument], share: float) -> list[RunDocument]:
+    """The same runs with so many errors to an answer, and no others."""
+    for run in runs:
+        for second in run.seconds:
+            for counts in second.counts.operations.values():
+                counts.errors.clear()
+                counts.errors["timeout"] = round(share * counts.ok)
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"), [(0.0, 0.5, "worse"), (0.5, 0.0, "better"), (0.5, 0.5, "same"), (0.0, 0.0, "same")]
+)
+def test_shares_are_compared_by_their_difference_since_most_are_0(before: float, after: float, verdict: str) -> None:
+    found = compare(with_errors(repeats(0), before), with_errors(repeats(1), after))
+    assert verdicts(found)["errors"] == verdict
+
+
+@pytest.mark.parametrize(("broken", "verdict"), [((0, 1), "worse"), ((1, 0), "better"), ((1, 1), "same")])
+def test_one_more_violation_is_worse(broken: tuple[int, int], verdict: str) -> None:
+    sides = [repeats(0), repeats(1)]
+    for side, count in zip(sides, broken, strict=True):
+        side[0].proof.extend([InvariantVerdict("nothing is lost", VIOLATED, 1, ("it was",))] * count)
+    before, after = sides
+    assert verdicts(compare(before, after))["violated invariants"] == verdict
 
 
 def test_runs_that_did_not_take_turns_are_named() -> None:

@@ -29,6 +29,7 @@ class ScriptedServer:
         self.steps = [*steps]
         self.keys: list[str] = []
         self.log_ins = 0
+        self.lets_in = True
 
     def next(self, key: str) -> str:
         self.keys.append(key)
@@ -47,6 +48,8 @@ class ScriptedServer:
 
     async def log_in(self, _: web.Request) -> web.Response:
         self.log_ins += 1
+        if not self.lets_in:
+            return web.json_response({"code": "wrong_credentials", "detail": "no"}, status=401)
         return web.json_response({"session": {"token": f"token-{self.log_ins}"}}, status=201)
 
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
@@ -58,6 +61,9 @@ class ScriptedServer:
             if step == "drop":
                 assert request.transport is not None
                 request.transport.abort()
+                break
+            if step == "revoke":
+                await ws.close(code=4409)
                 break
             await ws.send_str(orjson.dumps({"id": frame["id"], **answer(step)}).decode())
         return ws
@@ -145,6 +151,15 @@ async def test_a_lost_session_is_renewed_with_the_device(channel: Channel) -> No
         reply = await client.send(COMMAND, channel)
     assert reply.answer is not None
     assert (reply.answer.kind, client.token, script.keys) == (AnswerKind.OK, "token-1", ["command-1"] * 2)
+
+
+async def test_a_command_whose_session_ended_unanswered_leaves_its_fate_open_if_nobody_can_sign_in() -> None:
+    script = ScriptedServer("revoke")
+    script.lets_in = False
+    async with client_of(script) as (client, _):
+        reply = await client.send(COMMAND, Channel.SOCKET)
+    assert reply.answer is not None
+    assert (reply.answer.kind, reply.answer.code, reply.uncertain) == (AnswerKind.FAILED, "wrong_credentials", True)
 
 
 @CHANNELS

@@ -1,10 +1,11 @@
 """Stored pushes: each player's numbered stream in Redis, of which a client that resumes gets what it missed.
 
-Law: a stream's numbers rise by one and are never given twice under its name. When Redis has lost a stream, the next one
-has another name, so a client can't confuse the two. Only a bounded tail is stored, of which a sender has only a share,
-and mail only for players that are connected or were in the last minutes. Nothing here is the only copy of anything:
-mail is in its inbox in Postgres. Notices to all join a player's stream when they are pushed to the player, or when the
-player comes back while they are stored.
+Law: a stream's numbers rise by one. When Redis has lost a stream, or a client turns out to have had more of it than
+there is, the next one has another name, so a client can't confuse the two. Only where Redis has lost the last pushes,
+and as many have come before the client is caught up, do these have the others' numbers, and it doesn't get them.
+Only a bounded tail is stored, of which a sender has only a share, and mail only for players that are connected or were
+in the last minutes. Nothing here is the only copy of anything: mail is in its inbox in Postgres. Notices to all join a
+player's stream when they are pushed to the player, or when the player comes back while they are stored.
 """
 
 import secrets

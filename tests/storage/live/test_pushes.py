@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from gameserver.storage.live.presence import NODES, PLAYERS, Presence
 from gameserver.storage.live.pushes import NOTICE_NUMBER, NOTICES, SENDER_SHARE, STREAM_MS, Pushes, Seen
 from gameserver.waiting import cancel_and_wait
+from tests.support.redis_past import go_back, remembered
 from tests.support.wait import wait_until
 
 
@@ -98,6 +99,30 @@ async def test_a_stream_that_was_evicted_without_its_tail_begins_anew_with_nothi
     await redis.delete("gs:stream:{7}")
     assert await pushes.keep(7, "notice", {"text": "hello"}) == 1
     assert await redis.llen("gs:pushes:{7}") == 1
+
+
+@pytest.mark.parametrize("reconnects", [False, True], ids=["an open socket", "a client that comes back"])
+async def test_a_stream_of_which_a_client_has_had_more_than_there_is_goes_on_under_another_name(
+    redis: Redis, *, reconnects: bool
+) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(2)])
+    past = await remembered(redis)
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(2, 5)])
+    await go_back(redis, past)
+    seen = Seen(first.stream, 5)
+    opened = await pushes.open(7, seen) if reconnects else (await pushes.catch_up([(7, seen)]))[0]
+    assert (opened.stream != first.stream, opened.resumed, opened.seq) == (True, False, 2)
+    assert [push.data["n"] for push in opened.missed] == ([] if reconnects else [0, 1])
+    # What comes next has a number that the client has had, under another name.
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(10, 14)])
+    again = await pushes.open(7, Seen(opened.stream, 2))
+    assert (again.resumed, [(push.seq, push.data["n"]) for push in again.missed]) == (
+        True,
+        [(3, 10), (4, 11), (5, 12), (6, 13)],
+    )
+    assert not (await pushes.open(7, seen)).resumed
 
 
 async def test_a_later_skipped_letter_with_a_lower_number_hides_no_other(redis: Redis) -> None:

@@ -35,6 +35,13 @@ end
 -- what waits to that.
 local is_told = redis.call('HGET', stream, 'stream') == known
 if is_told then redis.call('HDEL', stream, 'unopened') end
+
+-- A client that has seen more than there is had what Redis has lost again, and the next pushes get the same numbers: they
+-- belong to another stream.
+if is_told and tonumber(seen_seq) > tonumber(redis.call('HGET', stream, 'seq')) then
+  redis.call('HSET', stream, 'stream', name)
+end
+
 local is_first = redis.call('HEXISTS', stream, 'unopened') == 1
 if is_first and (is_whole == '0' or known == '') then redis.call('HSET', stream, 'notice', newest) end
 
@@ -58,13 +65,13 @@ for _, key in ipairs({ stream, tail }) do
   end
 end
 
--- Another stream, a number from the future, or one before what the tail has lost: something is missing. As long as no
+-- Another stream, or a number before what the tail has lost: something is missing. As long as no
 -- sender's letter was skipped, numbers have no gaps, and the first in the tail says what was lost.
 local current, seq = redis.call('HGET', stream, 'stream'), tonumber(redis.call('HGET', stream, 'seq'))
 local skipped, seen = tonumber(redis.call('HGET', stream, 'skipped') or 0), tonumber(seen_seq)
 local lost = tonumber(redis.call('HGET', stream, 'lost') or 0)
 if skipped == 0 then lost = seq - redis.call('LLEN', tail) end
-if current ~= known or seen > seq or lost > seen then
+if current ~= known or lost > seen then
   return { current, seq, 0, (is_whole == '1' or is_first) and redis.call('LRANGE', tail, 0, -1) or {}, 0 }
 end
 local missed = {}

@@ -129,7 +129,7 @@ class PlayerSocket:
             self._seen = Seen(stream, 0)
         for entry in kept:
             if entry.seq > self._seen.seq:
-                self._seen = Seen(stream, entry.seq)
+                self._seen = Seen(stream, entry.seq, entry.mark)
                 if entry.kind in self.topics:
                     self.push(entry.kind, entry.data)
 

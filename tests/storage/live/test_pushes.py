@@ -125,6 +125,24 @@ async def test_a_stream_of_which_a_client_has_had_more_than_there_is_goes_on_und
     assert not (await pushes.open(7, seen)).resumed
 
 
+@pytest.mark.parametrize("more", [0, 1, 3])
+async def test_a_push_that_has_the_number_of_a_lost_one_is_told_from_it(redis: Redis, more: int) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.keep_many("mail", [(7, {"n": 0})])
+    past = await remembered(redis)
+    await pushes.keep_many("mail", [(7, {"n": 1})])
+    (opened,) = await pushes.catch_up([(7, Seen(first.stream, 0))])
+    seen = Seen(first.stream, 2, opened.missed[-1].mark)
+    (again,) = await pushes.catch_up([(7, seen)])
+    assert (again.stream, again.resumed, again.missed) == (first.stream, True, [])
+    await go_back(redis, past)
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(10, 11 + more)])
+    (opened,) = await pushes.catch_up([(7, seen)])
+    assert (opened.stream != first.stream, opened.resumed) == (True, False)
+    assert [push.data["n"] for push in opened.missed] == [0, *range(10, 11 + more)]
+
+
 async def test_a_later_skipped_letter_with_a_lower_number_hides_no_other(redis: Redis) -> None:
     pushes = Pushes(redis)
     first = await pushes.open(7, Seen())

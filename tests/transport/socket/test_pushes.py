@@ -281,7 +281,10 @@ async def test_a_notice_that_is_heard_amid_a_delivery_is_delivered_next(
     assert [(await push_of(connection, "notice"))["data"]["text"] for _ in range(2)] == ["first", "amid"]
 
 
-async def test_a_notice_reaches_those_who_were_pushed_more_than_redis_has_left(api: Api, settings: Settings) -> None:
+@pytest.mark.parametrize("amid", [[], ["amid"]], ids=["more", "as much"])
+async def test_pushes_reach_those_who_were_pushed_more_than_redis_has_left_or_as_much(
+    api: Api, node: InProcessNode, settings: Settings, amid: list[str]
+) -> None:
     who = await api.sign_up()
     connection, _ = await hello(api, who.token)
     redis, keys = connect(settings.redis_url()), f"gs:*{{{who.id}}}"
@@ -291,8 +294,11 @@ async def test_a_notice_reaches_those_who_were_pushed_more_than_redis_has_left(a
     await go_back(redis, past, keys)
     await redis.delete(NOTICES)
     await redis.aclose()
+    for text in amid:
+        await node.core.rooms.live.pushes.keep(int(who.id), "notice", {"text": text})
     await proclaim(api, "next")
-    assert (await push_of(connection, "notice"))["data"]["text"] == "next"
+    texts = [(await push_of(connection, "notice"))["data"]["text"] for _ in (*amid, "next")]
+    assert texts == [*amid, "next"]
 
 
 async def test_a_state_that_its_database_lost_gives_way_to_the_one_that_it_has(

@@ -6,6 +6,7 @@
 -- ARGV lifetime_ms: for how long
 -- ARGV known: the stream that the client knows, or ''
 -- ARGV seen_seq: the last number that it has seen
+-- ARGV seen_mark: the SHA-1 of that push with its number, or '' if it isn't known
 -- ARGV is_whole: 1: return what there is also when something is missing, as to the first that opens a waiting stream
 -- ARGV newest: the newest notice's number
 -- ARGV notices...: the latest, a number and a push each, the oldest first
@@ -36,9 +37,16 @@ end
 local is_told = redis.call('HGET', stream, 'stream') == known
 if is_told then redis.call('HDEL', stream, 'unopened') end
 
--- A client that has seen more than there is had what Redis has lost again, and the next pushes get the same numbers: they
--- belong to another stream.
-if is_told and tonumber(seen_seq) > tonumber(redis.call('HGET', stream, 'seq')) then
+-- A client that has seen more than there is, or another push of its number, had what Redis has lost again: what has the
+-- same numbers belongs to another stream.
+local function has_gone_back(beyond)
+  if beyond <= 0 and seen_mark ~= '' then
+    local entry = redis.call('LINDEX', tail, beyond - 1)
+    return entry and number_of(entry) == tonumber(seen_seq) and redis.sha1hex(entry) ~= seen_mark
+  end
+  return beyond > 0
+end
+if is_told and has_gone_back(seen_seq - redis.call('HGET', stream, 'seq')) then
   redis.call('HSET', stream, 'stream', name)
 end
 

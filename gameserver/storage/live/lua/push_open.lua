@@ -48,6 +48,16 @@ local function has_gone_back(beyond)
 end
 if is_told and has_gone_back(seen_seq - redis.call('HGET', stream, 'seq')) then
   redis.call('HSET', stream, 'stream', name)
+  -- An open socket's numbers go on: what is stored gets higher ones than it has had.
+  if is_whole == '1' then
+    local entries = redis.call('LRANGE', tail, 0, -1)
+    redis.call('UNLINK', tail)
+    redis.call('HDEL', stream, 'lost', 'skipped')
+    redis.call('HSET', stream, 'seq', seen_seq)
+    for _, entry in ipairs(entries) do
+      redis.call('RPUSH', tail, redis.call('HINCRBY', stream, 'seq', 1) .. entry:gsub('^%d+', ''))
+    end
+  end
 end
 
 local is_first = redis.call('HEXISTS', stream, 'unopened') == 1

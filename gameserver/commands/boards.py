@@ -32,7 +32,7 @@ class Ranked:
     """A page of a board; `missing` are requested players that aren't on it.
 
     It is stale if it lacks what some database has had for longer than STALE_MS: Redis takes no writes, or the database
-    isn't followed.
+    isn't followed; or if Redis has evicted up to when it is followed.
     """
 
     contest: Contest
@@ -77,8 +77,8 @@ async def rank(leaderboards: Leaderboards, board: str, season: str, player_id: i
 
 
 def _ranked(leaderboards: Leaderboards, which: Contest, page: Page, missing: Sequence[int] = ()) -> Ranked:
-    behind_ms = leaderboards.now().timestamp() * 1000 - page.as_of
-    return Ranked(which, page, bool(page.as_of) and behind_ms > STALE_MS, missing)
+    now_ms = leaderboards.now().timestamp() * 1000
+    return Ranked(which, page, page.as_of is not None and now_ms - page.as_of > STALE_MS, missing)
 
 
 def _standings(leaderboards: Leaderboards, which: Contest) -> Boards | PastStandings:

@@ -121,7 +121,7 @@ async def board_of_friends(social: Friendships, session: Session, board: str) ->
     """
     ids = [session.player_id, *await _friend_ids(social, session)]
     ranked = await boards.ranks(social.leaderboards, board, boards.CURRENT, ids)
-    standings = sorted(ranked.page.standings, key=lambda standing: (standing.rank, standing.player_id))
+    standings = sorted(ranked.page.standings, key=lambda each: (each.rank, each.reached_at, each.player_id))
     return replace(ranked, page=replace(ranked.page, standings=standings))
 
 

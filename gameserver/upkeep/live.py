@@ -1,7 +1,8 @@
 """Carries pushes from Redis to the sockets of this node: changed players, stored pushes and notices, and ranks.
 
 Law: listening never waits for a read, and a failed read is tried again. After every gap in listening all players of
-the node are read again, so a change may be shown late but is never missed, and always a player's newest state is shown.
+the node are read again, so a change may be shown late but is never missed, and always a player's newest state is shown:
+also when that is an older one, since the database was failed over or restored and lost what came after.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from gameserver.storage.live import presence
 from gameserver.storage.live.presence import Message
 from gameserver.storage.live.pushes import Seen, StoredPush
 from gameserver.storage.players.players import Players
+from gameserver.storage.postgres.driver import Lineage
 from gameserver.storage.rooms import LiveRoom
 from gameserver.storage.sessions.sessions import Session
 from gameserver.telemetry import ONLINE
@@ -48,6 +50,9 @@ class OpenSocket(Protocol):
 
     def has_state(self, version: int) -> bool:
         """Whether the player's state of this version, or of a later one, has been sent."""
+
+    def doubt_state(self) -> None:
+        """The player's database may have gone back, and with it the state that was sent."""
 
     def push_state(self, player: Player, max_hp: int) -> None: ...
     def push_stored(self, stream: str, kept: Sequence[StoredPush]) -> None: ...
@@ -79,6 +84,8 @@ class Live:
     _notices: bool = field(init=False, default=False)
     """Whether notices to all are to be loaded again."""
     _wake: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _lineages: dict[str, Lineage] = field(init=False, default_factory=dict)
+    """That of each database's primary when it was looked at last."""
     _unread: dict[str, set[int]] = field(init=False, default_factory=dict)
     """Of the players to be shown again, those that are being read, by database."""
 
@@ -89,12 +96,28 @@ class Live:
         return beat, self._listen(), self._push(), self._push_ranks(), self._renew()
 
     async def _renew(self) -> None:
-        """A second's share of the players at a time."""
+        """A second's share of the players at a time; and all of a database that may have gone back."""
         for turn in count():
+            self._doubt_states()
             await asyncio.sleep(1)
             players = self.sockets.players()
             self._stored.update(player for player in players if (player >> 22) % RENEW_SECONDS == turn % RENEW_SECONDS)
             self._wake.set()
+
+    def _doubt_states(self) -> None:
+        """Has the players of each database that has another lineage since be read again, and shown what they are."""
+        now = self.players.lineages()
+        others = {name for name, lineage in now.items() if self._lineages.get(name, lineage) != lineage}
+        self._lineages.update(now)
+        if not others:
+            return
+        for name, ids in self.players.by_database(self.sockets.players()).items():
+            if name in others:
+                self._changed.update(ids)
+                self._wake.set()
+                for player_id in ids:
+                    for socket in self.sockets.of(player_id):
+                        socket.doubt_state()
 
     async def _listen(self) -> None:
         while True:

@@ -89,7 +89,7 @@ class Contest:
 ID_BYTES = 8
 """Of a player's id, packed."""
 LOADING = "loading:"
-"""How the field of the checkpoints begins that names the load of a database."""
+"""How the field of the checkpoints begins that names the load of a database, and says how far it has come."""
 
 
 def prefix_of(state: str) -> str:
@@ -116,6 +116,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "LOAD_BEGAN": "load:began:",
     "LOADS": "load:count",
     "READY": "ready:",
+    "PART": "part:",
     "FILLED": "filled",
     "WHOLE": "whole",
 }

@@ -50,11 +50,11 @@ class Standing:
 class Page:
     """Standings in their order; `after` continues behind the last one, and is None at the board's end.
 
-    `as_of` is the ledger's time in ms, 0 while nothing has been followed yet.
+    `as_of` is the ledger's time in ms, 0 while it isn't known, None for what is stored and doesn't change.
     """
 
     total: int
-    as_of: int
+    as_of: int | None
     standings: Sequence[Standing]
     after: str | None = None
 

@@ -6,6 +6,7 @@ another turn, since what it lacks isn't read. What lags far behind is caught up 
 nothing else, and without boards the connected hear of their changes all the same.
 """
 
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from gameserver.storage.boards.ledger_reader import LedgerChanges, LedgerReader
 from gameserver.storage.boards.ranked import RankedPlayer
 from gameserver.storage.boards.traces import BoardTraces
 from gameserver.storage.boards.whereabouts import Whereabouts
-from gameserver.storage.boards.writer import BoardWriter, Generation
+from gameserver.storage.boards.writer import WHOLE, BoardWriter, Generation, WritePart
 from gameserver.storage.ledger.snapshot import Checkpoint, Source
 from gameserver.storage.live.presence import CHANGED, Presence
 from gameserver.telemetry import FOLLOWED
@@ -147,14 +148,18 @@ class FollowerTurns:
         ]
         ahead = [each.board for each in group if each.board and each.board not in forward]
         name, checkpoint, done = self._database, changes.reached.dump(), 0
-        fine = True
+        fine, turn, part = True, secrets.token_hex(4), WHOLE
         while len(players) - done > PART:
-            fine = all(await self._writer.apply([*forward, *ahead], name, "", players[done : done + PART])) and fine
+            # Each part expects the one before it: Redis may go back in between.
+            part = WritePart(f"{turn}:{done}", part.name)
+            some = players[done : done + PART]
+            fine = all(await self._writer.apply([*forward, *ahead], name, "", some, part=part)) and fine
             done += PART
+        last = WritePart(before=part.name)
         if ahead:
-            fine = all(await self._writer.apply(ahead, name, "", players[done:])) and fine
+            fine = all(await self._writer.apply(ahead, name, "", players[done:], part=last)) and fine
         as_of = None if changes.more else changes.as_of
-        written = await self._writer.apply(forward, name, checkpoint, players[done:], as_of)
+        written = await self._writer.apply(forward, name, checkpoint, players[done:], as_of, last)
         moved = {generation.name for (_, generation), is_fine in zip(forward, written, strict=True) if is_fine}
         self.followed = [
             (contest, replace(generation, checkpoint=checkpoint) if generation.name in moved else generation)

@@ -26,6 +26,8 @@ WANTED_SECONDS = 10
 """Nodes ask for their definition of a board twice a second."""
 IDLE_SECONDS = 600
 """A board that nobody has asked for in so long is loaded anew, while it is served as it was."""
+NOBODY = (-1, -1)
+"""Before the first slot and player."""
 Rows = Literal["follow", "load", "repair"]
 
 
@@ -86,6 +88,25 @@ class Guard(NamedTuple):
     to: str
 
 
+class LoadStep(NamedTuple):
+    """A load of a database; up to which slot and player it has come, and up to which it comes with a write."""
+
+    database: str
+    load: str
+    since: tuple[int, int] = NOBODY
+    until: tuple[int, int] = NOBODY
+
+
+class WritePart(NamedTuple):
+    """One of several writes that move a checkpoint together: its name, '' for the last, and that of the one before."""
+
+    name: str = ""
+    before: str = ""
+
+
+WHOLE = WritePart()
+
+
 class ApplyCall(NamedTuple):
     """Begins with the fields of `Parts`; those of `Guard` follow the state."""
 
@@ -101,6 +122,8 @@ class ApplyCall(NamedTuple):
     expected: str
     to_field: str
     to: str
+    part: str
+    part_before: str
     generation: str
     database: str
     ledger_ms: int | str
@@ -166,27 +189,26 @@ class BoardWriter:
     async def begin_load(self, contest: Contest, generation: str, database: str, load: str) -> bool:
         """Ends the writes of any earlier load of this database; True if there were none."""
         checkpoints = contest.key(generation, "checkpoints")
-        return bool(await self._begin(BeginLoadCall(checkpoints=checkpoints, database=database, load=load)))
+        call = BeginLoadCall(checkpoints=checkpoints, database=database, load=_place(load, NOBODY))
+        return bool(await self._begin(call))
 
     async def apply_load(
-        self, contest: Contest, generation: str, guarded: tuple[str, str], players: Sequence[RankedPlayer], *,
+        self, contest: Contest, generation: str, step: LoadStep, players: Sequence[RankedPlayer], *,
         first: bool = False,
     ) -> bool:  # fmt: skip
-        """Writes a part of a load, `guarded` by its database and name; False when it has been superseded.
+        """Writes a part of a load; False when the load has been superseded, or Redis has lost what it wrote before.
 
         `first` for one into a generation that has nothing of the database yet.
         """
-        database, load = guarded
-        field = LOADING + database
+        field = LOADING + step.database
         rows = pack(contest, players, all_absent=not first)
-        return bool(
-            await self._apply(_call(contest, generation, Guard(field, load, field, ""), "load", rows, database))
-        )
+        guard = Guard(field, _place(step.load, step.since), field, _place(step.load, step.until))
+        return bool(await self._apply(_call(contest, generation, guard, "load", rows, step.database)))
 
-    async def end_load(self, contest: Contest, generation: str, database: str, load: str, checkpoint: str) -> bool:
-        """Gives the database its first checkpoint in the generation; False when the load has been superseded."""
-        guard = Guard(LOADING + database, load, database, checkpoint)
-        return bool(await self._apply(_call(contest, generation, guard, "load", b"", database)))
+    async def end_load(self, contest: Contest, generation: str, step: LoadStep, checkpoint: str) -> bool:
+        """Gives the database its first checkpoint in the generation, after the last step; False as `apply_load`."""
+        guard = Guard(LOADING + step.database, _place(step.load, step.until), step.database, checkpoint)
+        return bool(await self._apply(_call(contest, generation, guard, "load", b"", step.database)))
 
     async def apply(
         self,
@@ -195,17 +217,20 @@ class BoardWriter:
         checkpoint: str,
         players: Sequence[RankedPlayer],
         as_of: int | None = None,
+        part: WritePart = WHOLE,
     ) -> list[bool]:
         """Writes what has changed since the checkpoints of the generations; False where it has another one.
 
-        Without `checkpoint` they keep theirs. `as_of` is the ledger's time of the reading, in ms. Boards that
-        a player isn't on hear of it if it has `moved`.
+        Also False where Redis has lost the part before this `part`. Without `checkpoint` they keep theirs. `as_of` is
+        the ledger's time of the reading, in ms. Boards that a player isn't on hear of it if it has `moved`.
         """
         calls = []
         packed = pack_changed([contest for contest, _ in followed], players)
         for (contest, generation), rows in zip(followed, packed, strict=True):
             guard = Guard(database, generation.checkpoint, database, checkpoint)
-            call = _call(contest, generation.name, guard, "follow", rows, database)
+            call = _call(contest, generation.name, guard, "follow", rows, database)._replace(
+                part=part.name, part_before=part.before
+            )
             calls.append(call if as_of is None else call._replace(ledger_ms=as_of))
         return [bool(answer) for answer in await self._apply.many(calls)]
 
@@ -226,6 +251,12 @@ def _generation(name: bytes, checkpoint: bytes, is_next: int, loads: int) -> Gen
     return Generation(name.decode(), checkpoint.decode(), bool(is_next), loads)
 
 
+def _place(load: str, position: tuple[int, int]) -> str:
+    """How far a load has come; those of one load are of one length, and stand in the order of their positions."""
+    slot, player_id = position
+    return f"{load}:{slot + 1:05d}:{player_id + 1:019d}"
+
+
 def _name(contest: Contest) -> str:
     return f"{contest.definition}-{secrets.token_hex(6)}"
 
@@ -235,6 +266,8 @@ def _call(contest: Contest, generation: str, guard: Guard, kind: Rows, rows: byt
         *contest.parts(generation),
         contest.state,
         *guard,
+        part="",
+        part_before="",
         generation=generation,
         database=database,
         ledger_ms="",

@@ -66,10 +66,10 @@ class PresenceBeatCall(NamedTuple):
     name: str
     lease_ms: int
     described: bytes
+    before: bytes
     total: int
     came: str
     left: str
-    is_whole: int
 
 
 class PresenceLeaveCall(NamedTuple):
@@ -109,8 +109,9 @@ class Presence:
         self._nodes = Script(redis, __package__, "presence_nodes", PresenceNodesCall)
         self._announce = Script(redis, __package__, "presence_announce", PresenceAnnounceCall)
         self._sent: set[int] = set()
-        self._listed = False
-        """Whether this node has beaten before; the first beat sends everything."""
+        self._last = b""
+        """The description that the last beat left; without one the next beat sends everything."""
+        self._beats = 0
         self._between_beats = asyncio.Event()
         self._between_beats.set()
         self._gap = False
@@ -152,37 +153,39 @@ class Presence:
             await self._sign_off()
 
     async def _update(self, now: set[int], players: Callable[[], Iterable[int]], sockets: int) -> bool:
+        last, self._last = self._last, b""
         try:
-            if not self._listed:
-                await self._send(now, now, (), sockets, whole=True)
-                self._listed = True
-            elif not await self._send(now, now - self._sent, self._sent - now, sockets, whole=False):
+            if not (last and await self._send(now, sockets, last)):
                 now = set(players())
-                await self._send(now, now, (), sockets, whole=True)
-                self._gap = True
-                log.info("all connected players sent again", players=len(now))
+                await self._send(now, sockets)
+                if self._beats > 1:
+                    self._gap = True
+                    log.info("all connected players sent again", players=len(now))
         except LOST as error:
             log.warning("presence can't be sent", error=described(error))
             return False
         self._sent = now
         return True
 
-    async def _send(
-        self, now: set[int], came: Iterable[int], left: Iterable[int], sockets: int, *, whole: bool
-    ) -> bool:
+    async def _send(self, now: set[int], sockets: int, before: bytes = b"") -> bool:
+        """Sends what has changed since the beat before, or everything."""
+        self._beats += 1
+        described = orjson.dumps({**self._described, "sockets": sockets, "beat": self._beats})
         call = PresenceBeatCall(
             nodes=NODES,
             players=PLAYERS + self._key,
             description=DESCRIPTION + self._key,
             name=self._key,
             lease_ms=int(LEASE_SECONDS * 1000),
-            described=orjson.dumps({**self._described, "sockets": sockets}),
+            described=described,
+            before=before,
             total=len(now),
-            came=_list(came),
-            left=_list(left),
-            is_whole=int(whole),
+            came=_list(now - self._sent if before else now),
+            left=_list(self._sent - now if before else ()),
         )
-        return bool(await self._beat(call))
+        is_right = bool(await self._beat(call))
+        self._last = described if is_right else b""
+        return is_right
 
     async def _sign_off(self) -> None:
         try:

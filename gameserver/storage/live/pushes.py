@@ -1,15 +1,17 @@
 """Stored pushes: each player's numbered stream in Redis, of which a client that resumes gets what it missed.
 
-Law: a stream's numbers rise by one and are never given twice under its name. When Redis has lost a stream, the next one
-has another name, so a client can't confuse the two. Only a bounded tail is stored, of which a sender has only a share,
-and mail only for players that are connected or were in the last minutes. Nothing here is the only copy of anything:
-mail is in its inbox in Postgres. Notices to all join a player's stream when they are pushed to the player, or when the
-player comes back while they are stored.
+Law: a stream's numbers rise by one. When Redis has lost a stream, or a client turns out to have had what isn't in it,
+the next one has another name, so a client can't confuse the two. Only a client that lost its connection when Redis lost
+its last pushes, and comes back after as many others, is told that it has missed nothing: it sends numbers alone. Only a
+bounded tail is stored, of which a sender has only a share, and mail only for players that are connected or were in the
+last minutes. Nothing here is the only copy of anything: mail is in its inbox in Postgres. Notices to all join a
+player's stream when they are pushed to the player, or when the player comes back while they are stored.
 """
 
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Any, NamedTuple
 
 import orjson
@@ -31,8 +33,6 @@ KEPT_MS = 6 * 3600 * 1000
 STREAM_MS = 15 * 60 * 1000
 """How long a stream stays after it was last read: nodes read those of the connected more often than that."""
 NOTICES, NOTICE_NUMBER = "gs:{notices}:list", "gs:{notices}:number"
-
-
 PUSHES = "gs:pushes:"
 LONGEST_NUMBER = 16
 """Digits: beyond it Redis' Lua doesn't count exactly."""
@@ -40,19 +40,21 @@ LONGEST_NUMBER = 16
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The last push that a client has seen: a stream's name, and a number in it."""
+    """The last push that a client has seen: a stream's name, a number in it, and the push's mark, if it is known."""
 
     stream: str = ""
     seq: int = 0
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPush:
-    """A stored push; `data` is decoded JSON."""
+    """A stored push; `data` is decoded JSON, and `mark` tells it from another one of the same number."""
 
     seq: int
     kind: str
     data: Any
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,6 @@ class Opened:
     """A stream's last number; with `resumed`, `missed` is everything after what the client has seen.
 
     Without it, `missed` is what waited for the player since before any client knew of the stream.
-
     With `mail_skipped`, letters of a sender that sent many are missing from it; they are in the inbox.
     """
 
@@ -84,6 +85,7 @@ class PushOpenCall(NamedTuple):
     lifetime_ms: int
     known: str
     seen_seq: int
+    seen_mark: str
     is_whole: int
     newest: int
     notices: Sequence[Argument]
@@ -187,6 +189,7 @@ class Pushes:
             lifetime_ms=STREAM_MS,
             known=seen.stream,
             seen_seq=seen.seq,
+            seen_mark=seen.mark,
             is_whole=int(whole),
             newest=self._newest,
             notices=self._notices,
@@ -294,4 +297,4 @@ def _push(row: bytes) -> StoredPush:
     kind, data = orjson.loads(text)
     if not (number.isdigit() and len(number) <= LONGEST_NUMBER and isinstance(kind, str)):
         raise ValueError("not a push")
-    return StoredPush(int(number), kind, data)
+    return StoredPush(int(number), kind, data, sha1(row, usedforsecurity=False).hexdigest())

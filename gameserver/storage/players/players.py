@@ -23,6 +23,7 @@ from gameserver.storage.players.reader import PlayerState, Reader
 from gameserver.storage.players.routing import Router
 from gameserver.storage.players.rule_time import longest_rule
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import Lineage
 from gameserver.storage.slots.slot_map import MOVED_SECONDS, SlotMoved, Slots
 from gameserver.tracing.tracer import Tracer
 from gameserver.waiting import Bell
@@ -106,6 +107,11 @@ class Players:
             if 0 <= player_id <= LARGEST_ID and self._is_placed(player_id):
                 parts.setdefault(self._owner(player_id).name, []).append(player_id)
         return parts
+
+    def lineages(self) -> dict[str, Lineage]:
+        """Those of the databases' primaries, by name, as they were seen last: another one may have gone back."""
+        databases = self._slots.databases("players")
+        return {each.name: each.dialer.lineage for each in databases if each.dialer.lineage is not None}
 
     async def _state(self, player_id: int) -> PlayerState | None:
         """As `_read`, for one, at half its cost."""

@@ -20,7 +20,7 @@ LAST = (1 << 63) - 1
 
 
 class PastStandings:
-    """Every method raises DatabaseUnavailable. `as_of` is always 0, since what is stored doesn't change."""
+    """Every method raises DatabaseUnavailable. `as_of` is always None, since what is stored doesn't change."""
 
     def __init__(self, control: Database) -> None:
         self._control, self._hidden = control, HiddenPlayers()
@@ -36,7 +36,7 @@ class PastStandings:
             rows = await connection.fetch(
                 SQL["page"], *_key(contest), LAST if position is None else position, limit + 1, LAST
             )
-        page = Page(hidden.total, 0, [_standing(row, hidden) for row in rows[:limit]])
+        page = Page(hidden.total, None, [_standing(row, hidden) for row in rows[:limit]])
         if len(rows) > limit:
             last = page.standings[-1]
             page.after = cursor(contest, last.score, last.reached_at, last.player_id)
@@ -54,7 +54,7 @@ class PastStandings:
             ]
             first = before[-1] if before else position
             rows = await connection.fetch(SQL["page"], *_key(contest), first - 1, len(before) + 1 + radius, LAST)
-        return Page(hidden.total, 0, [_standing(row, hidden) for row in rows])
+        return Page(hidden.total, None, [_standing(row, hidden) for row in rows])
 
     async def ranks(self, contest: Contest, ids: Sequence[int]) -> Page:
         """The standings of those of the players who were on the board, in the order of `ids`."""
@@ -67,7 +67,7 @@ class PastStandings:
                 standing = _standing(rows_by_id[player_id], hidden)
                 standing.behind = hidden.shown_behind(rows_by_id[player_id]["last"])
                 standings.append(standing)
-        return Page(hidden.total, 0, standings)
+        return Page(hidden.total, None, standings)
 
 
 def _key(contest: Contest) -> tuple[str, int]:

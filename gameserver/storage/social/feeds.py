@@ -2,11 +2,11 @@
 
 Law: a returned feed is complete up to the player's version. An entry carries the version that it led to, and versions
 have no gaps; a list whose newest entry isn't of the present version, or that Redis has lost, is read again from the
-ledger. So the list may be behind or lost at any time, and no action waits for it: only feeds that were lately read on
-this node are kept up to date, by one pipeline for everything that was done meanwhile. What is read again is the newest
-SCANNED commands by their ids, refused ones among them: a feed lacks what lies behind these, and is cached nevertheless,
-or a player of many refused commands would have all of them looked at by each read. Entries are the JSON of the answer
-from the beginning: nobody takes them apart.
+ledger. One that is ahead of the ledger, since the database went back, is replaced. So the list may be behind or lost at
+any time, and no action waits for it: only feeds that were lately read on this node are kept up to date, by one pipeline
+for everything that was done meanwhile. What is read again is the newest SCANNED commands by their ids, refused ones
+among them: a feed lacks what lies behind these, and is cached nevertheless, or a player of many refused commands would
+have all of them looked at by each read. Entries are the JSON of the answer from the beginning: nobody takes them apart.
 
 What an erasure takes from the ledger is in no list afterwards: whoever reads the ledger for a list takes a leave first,
 fills the list only while that leave holds, and the erasure ends it when it forgets the list. Who reads meanwhile shares
@@ -59,9 +59,25 @@ class Entry(NamedTuple):
     text: bytes
 
 
+class _Cached(NamedTuple):
+    """The newest version of a cached feed, 0 if there is none, and its entries if they are complete."""
+
+    head: int = 0
+    entries: list[bytes] | None = None
+
+
+class _Read(NamedTuple):
+    """A player's version, the entries that the ledger had after it, and the cached head before."""
+
+    version: int
+    newest: Sequence[Entry]
+    cached_head: int
+
+
 class FeedReadCall(NamedTuple):
     feed: str
     lifetime_ms: int
+    version: int
     limit: int
 
 
@@ -71,6 +87,7 @@ class FeedFillCall(NamedTuple):
     token: str
     lifetime_ms: int
     version: int
+    undone: int
     entries: Sequence[bytes]
 
 
@@ -130,12 +147,12 @@ class Feeds:
         if len(self._watched_until) > WATCHED:
             del self._watched_until[next(iter(self._watched_until))]
         cached = await self._cached(player_id, version, limit)
-        if cached is not None:
-            return cached
+        if cached.entries is not None:
+            return cached.entries
         token = await self._take_leave(player_id)
         newest = await self._newest(player_id, version)
         if token:
-            await self._fill_cache(player_id, token, version, newest)
+            await self._fill_cache(player_id, token, _Read(version, newest, cached.head))
         return [entry.text for entry in newest[:limit]]
 
     async def forget(self, player_id: int) -> int:
@@ -147,21 +164,21 @@ class Feeds:
         with translated(FriendsUnavailable, AWAY):
             return int(await clients.send(self._redis, "UNLINK", _key(player_id), _leave_key(player_id)))
 
-    async def _cached(self, player_id: int, version: int, limit: int) -> list[bytes] | None:
-        """None if what is cached isn't complete up to `version`.
+    async def _cached(self, player_id: int, version: int, limit: int) -> _Cached:
+        """Without entries if what is cached isn't complete up to `version`, or is of another past.
 
         Also while Redis is away, or has something else in its place, as if it had lost the feed.
         """
         key = _key(player_id)
         try:
-            rows = await self._read(FeedReadCall(key, LIFETIME_MS, limit + 1))
+            rows = await self._read(FeedReadCall(key, LIFETIME_MS, version, limit + 1))
             with reading(key):
                 return _answered(rows, version, limit)
         except Unreadable:
             await self._lose(key)
-            return None
+            return _Cached()
         except LOST:
-            return None
+            return _Cached()
 
     async def _lose(self, key: str) -> None:
         with contextlib.suppress(*LOST):
@@ -179,21 +196,22 @@ class Feeds:
             return ""
         return token if theirs is None else theirs.decode("latin-1")
 
-    async def _fill_cache(self, player_id: int, token: str, version: int, newest: Sequence[Entry]) -> None:
+    async def _fill_cache(self, player_id: int, token: str, read: _Read) -> None:
         """Above older entries stands the version alone: what led to it lies behind what is looked at."""
-        rows = [_row(*entry) for entry in newest]
-        if not newest or newest[0].version < version:
-            rows.insert(0, _row(version, b""))
-        head = max(version, newest[0].version) if newest else version
+        rows, head = [_row(*entry) for entry in read.newest], _head(read.version, read.newest)
+        if not read.newest or read.newest[0].version < head:
+            rows.insert(0, _row(head, b""))
+        keys = _key(player_id), _leave_key(player_id)
         try:
-            await self._fill(FeedFillCall(_key(player_id), _leave_key(player_id), token, LIFETIME_MS, head, rows))
+            await self._fill(FeedFillCall(*keys, token, LIFETIME_MS, head, read.cached_head, rows))
         except LOST:
             log.warning("a feed is read from the ledger for now", player=player_id)
 
     async def _newest(self, player_id: int, version: int) -> list[Entry]:
         """The entries of the highest versions. Mostly those of the newest command ids, which are in order."""
         entries = await self._pages.of(player_id, 2 * LENGTH, LENGTH)
-        if [entry.version for entry in entries] == [*range(version, max(0, version - LENGTH), -1)]:
+        head = _head(version, entries)
+        if [entry.version for entry in entries] == [*range(head, max(0, head - LENGTH), -1)]:
             return entries
         return await self._pages.of(player_id, SCANNED, LENGTH)
 
@@ -202,15 +220,20 @@ def _entry(version: int, text: str) -> Entry:
     return Entry(version, text.encode())
 
 
-def _answered(rows: Sequence[bytes], version: int, limit: int) -> list[bytes] | None:
-    """The entries of a feed that is complete up to `version`. Raises ValueError for what isn't a feed."""
+def _head(version: int, newest: Sequence[Entry]) -> int:
+    """The version up to which a player's newest entries were read: it may have acted since it was at `version`."""
+    return max(version, newest[0].version) if newest else version
+
+
+def _answered(rows: Sequence[bytes], version: int, limit: int) -> _Cached:
+    """A feed's head, and its entries if that is `version`. Raises ValueError for what isn't a feed."""
     if not rows:
-        return None
+        return _Cached()
     versions = [int(row.partition(b" ")[0]) for row in rows]
     entries = [entry for row in rows if (entry := row.partition(b" ")[2])]
     if versions[0] > HIGHEST_VERSION or not all(entry.startswith(BEGINNING) for entry in entries):
         raise ValueError("not a feed")
-    return entries[:limit] if versions[0] >= version else None
+    return _Cached(versions[0], entries[:limit] if versions[0] == version else None)
 
 
 def _row(version: int, text: bytes) -> bytes:

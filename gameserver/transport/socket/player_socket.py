@@ -1,7 +1,8 @@
 """A player's open socket: its session, what it subscribed to, and which pushes it has been sent.
 
 Law: nothing is pushed before hello is answered; what arrives earlier is held back. A state of the player is never sent
-after a newer one, and kept pushes go out once each in the order of their numbers.
+after a newer one; one of an earlier version is newer only if its database has gone back. Kept pushes go out once
+each, in the order of their numbers, unless their stream begins anew.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ class PlayerSocket:
         self.standings: dict[str, tuple[int, int]] = {}
         """The rank and score that were pushed last, by board."""
         self._seen = Seen()
-        self._state_version = -1
+        self._state_version = self._doubted_version = -1
         self._held_back: BeforeHello | None = BeforeHello()
 
     @property
@@ -96,7 +97,13 @@ class PlayerSocket:
 
     def note_state(self, version: int) -> None:
         """An answer has sent the player's state of this version."""
+        if version < self._doubted_version:
+            self._state_version = self._doubted_version = -1
         self._state_version = max(self._state_version, version)
+
+    def doubt_state(self) -> None:
+        """The player's database may have gone back: then the next state is of an earlier version, and newer."""
+        self._doubted_version = self._state_version
 
     def has_state(self, version: int) -> bool:
         """Whether the player's state of this version, or of a later one, has been sent."""
@@ -106,9 +113,11 @@ class PlayerSocket:
         """Pushes the player's state if it is newer than the last one sent."""
         if self._held_back is not None:
             self._held_back.states.append((player, max_hp))
-        elif not self.has_state(player.version):
-            self._state_version = player.version
-            if "player" in self.topics:
+        else:
+            is_news = not self.has_state(player.version) or player.version < self._doubted_version
+            self.note_state(player.version)
+            self._doubted_version = -1
+            if is_news and "player" in self.topics:
                 self.push("player", answers.player(player, max_hp))
 
     def push_stored(self, stream: str, kept: Sequence[StoredPush]) -> None:
@@ -120,7 +129,7 @@ class PlayerSocket:
             self._seen = Seen(stream, 0)
         for entry in kept:
             if entry.seq > self._seen.seq:
-                self._seen = Seen(stream, entry.seq)
+                self._seen = Seen(stream, entry.seq, entry.mark)
                 if entry.kind in self.topics:
                     self.push(entry.kind, entry.data)
 

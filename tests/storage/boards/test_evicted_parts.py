@@ -12,7 +12,7 @@ from gameserver.rules.player import Player
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter, Generation
-from tests.storage.boards.test_leaderboards import generations, placed, places, places_on, player
+from tests.storage.boards.test_leaderboards import LOAD, generations, placed, places, places_on, player
 
 
 @pytest.mark.parametrize("ties", ["first", "dense"])
@@ -111,7 +111,7 @@ async def load_into(
 ) -> None:
     name = generation.name
     await writer.begin_load(contest, name, "one", "a load")
-    assert await writer.apply_load(contest, name, ("one", "a load"), placed(players), first=True)
-    assert await writer.end_load(contest, name, "one", "a load", "loaded")
+    assert await writer.apply_load(contest, name, LOAD, placed(players), first=True)
+    assert await writer.end_load(contest, name, LOAD, "loaded")
     if ready:
         assert await writer.ready(contest, name, "one", ["one"])

@@ -19,13 +19,14 @@ from gameserver.storage.boards import writer as board_writer
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.ranked import RankedPlayer
 from gameserver.storage.boards.standings import Boards, Standing
-from gameserver.storage.boards.writer import BoardWriter, Generation
+from gameserver.storage.boards.writer import BoardWriter, Generation, LoadStep
 from gameserver.storage.ids import LARGEST_ID
 from gameserver.storage.redis import clients
 from tests.support.servers import Servers
 
 EXP, MAGE = Contest(Board("exp", "exp")), Contest(Board("mage", "exp", "mage"))
 BOARDS = (EXP, MAGE)
+LOAD = LoadStep("one", "a load")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ids = st.integers(0, LARGEST_ID)
 scores = st.integers(0, 3) | st.integers(0, EXP_CAP) | st.sampled_from([EXP_CAP, EXP_CAP - 1])
@@ -56,9 +57,10 @@ async def load(
     found = placed(players)
     for board in boards:
         for generation in await generations(writer, board, names):
-            await writer.begin_load(board, generation.name, names[0], "a load")
-            assert await writer.apply_load(board, generation.name, (names[0], "a load"), found)
-            assert await writer.end_load(board, generation.name, names[0], "a load", "1")
+            step = LoadStep(names[0], "a load")
+            await writer.begin_load(board, generation.name, step.database, step.load)
+            assert await writer.apply_load(board, generation.name, step, found)
+            assert await writer.end_load(board, generation.name, step, "1")
 
 
 async def catch_up(writer: BoardWriter, board: Contest, names: Sequence[str]) -> bool:
@@ -264,11 +266,12 @@ async def test_the_calls_of_a_load_that_was_superseded_change_nothing(redis: Red
     name, late = generation.name, placed([player(1, 10)])
     await writer.begin_load(EXP, name, "one", "first")
     await writer.begin_load(EXP, name, "one", "second")
-    assert not await writer.apply_load(EXP, name, ("one", "first"), late)
-    assert not await writer.end_load(EXP, name, "one", "first", "9")
-    assert await writer.apply_load(EXP, name, ("one", "second"), [])
-    assert await writer.end_load(EXP, name, "one", "second", "1")
-    assert not await writer.apply_load(EXP, name, ("one", "second"), late)
+    first, second = LoadStep("one", "first"), LoadStep("one", "second")
+    assert not await writer.apply_load(EXP, name, first, late)
+    assert not await writer.end_load(EXP, name, first, "9")
+    assert await writer.apply_load(EXP, name, second, [])
+    assert await writer.end_load(EXP, name, second, "1")
+    assert not await writer.apply_load(EXP, name, second, late)
     assert await redis.keys("*:order") == []
 
 
@@ -299,11 +302,11 @@ async def test_a_board_that_is_built_anew_serves_the_old_one_until_then_and_leav
     _, other = await generations(writer, EXP)
     assert other.name != coming.name
     late = placed([player(3, 3)])
-    assert not await writer.apply_load(EXP, coming.name, ("one", ""), late)
+    assert not await writer.apply_load(EXP, coming.name, LoadStep("one", ""), late)
     await writer.begin_load(EXP, other.name, "one", "a load")
-    assert await writer.apply_load(EXP, other.name, ("one", "a load"), placed([player(2, 20)]))
+    assert await writer.apply_load(EXP, other.name, LOAD, placed([player(2, 20)]))
     assert [each[3] for each in await whole(boards, EXP)] == [1]
-    assert await writer.end_load(EXP, other.name, "one", "a load", "5")
+    assert await writer.end_load(EXP, other.name, LOAD, "5")
     assert await writer.ready(EXP, other.name, "one", ["one"])
     assert [each[3] for each in await whole(boards, EXP)] == [2]
     assert await writer.apply([(EXP, live)], "one", "9", late) == [False]
@@ -339,8 +342,8 @@ async def test_an_older_row_of_a_load_brings_nobody_back_who_left_meanwhile(
     assert await writer.apply([(EXP, live)], "one", "2", leaves) == [True]
     assert await writer.repair(EXP, coming.name, leaves)
     late = placed([player(1, 10), player(2, 20, version=4), player(3, 5)])
-    assert await writer.apply_load(EXP, coming.name, ("one", "a load"), late)
-    assert await writer.end_load(EXP, coming.name, "one", "a load", "1")
+    assert await writer.apply_load(EXP, coming.name, LOAD, late)
+    assert await writer.end_load(EXP, coming.name, LOAD, "1")
     assert await writer.ready(EXP, coming.name, "one", ["one"])
     assert [each[3] for each in await whole(boards, EXP)] == [3]
     (now,) = await generations(writer, EXP)
@@ -366,7 +369,7 @@ async def test_tombstones_go_in_time_but_never_while_a_load_goes_on(
     for _ in range(3):
         await write(writer, [])
     assert await tombstones() == 1
-    assert await writer.end_load(EXP, now.name, "one", "a load", "1")
+    assert await writer.end_load(EXP, now.name, LOAD, "1")
     await write(writer, [])
     await write(writer, [])
     assert await tombstones() == 0

@@ -26,6 +26,7 @@ async def test_a_board_that_takes_no_writes_is_stale_after_ten_seconds_in_every_
         await wait_until(is_shown, what="the board")
     # Nobody follows any more, as if Redis took no writes.
     shown_as_of = (await boards.top(leaderboards, "exp", boards.CURRENT, 5, None)).page.as_of
+    assert shown_as_of
 
     def seconds_later(seconds: float) -> Leaderboards:
         return replace(leaderboards, now=lambda: datetime.fromtimestamp(shown_as_of / 1000 + seconds, UTC))
@@ -40,3 +41,8 @@ async def test_a_board_that_takes_no_writes_is_stale_after_ten_seconds_in_every_
     ]
     assert [answer["stale"] for answer in shown] == [True] * 4
     assert answers.encode(shown[0]).endswith(b',"stale":true}')
+    # How far the databases were followed is lost, and nobody follows them who would tell.
+    async for key in core.redis.commands.scan_iter("gs:{board:exp}:*:as_of"):
+        await core.redis.commands.delete(key)
+    unknown = answers.board(await boards.top(leaderboards, "exp", boards.CURRENT, 5, None))
+    assert (unknown["stale"], unknown["as_of"]) == (True, None)

@@ -1,10 +1,12 @@
 """A node's lease: whoever let it end sends all of its players again, and no key outlives it."""
 
+import pytest
 from redis.asyncio import Redis
 
 from gameserver.storage.live import presence
-from gameserver.storage.live.presence import PresenceBeatCall
+from gameserver.storage.live.presence import Presence, PresenceBeatCall
 from gameserver.storage.redis.scripts import Script
+from tests.support.redis_past import go_back, remembered
 
 PLAYERS = "gs:{presence}:players:a node"
 
@@ -17,10 +19,10 @@ def beat_of(*, is_whole: bool) -> PresenceBeatCall:
         name="a node",
         lease_ms=6000,
         described=b"{}",
+        before=b"" if is_whole else b"{}",
         total=1,
         came="7",
         left="",
-        is_whole=int(is_whole),
     )
 
 
@@ -39,3 +41,40 @@ async def test_a_player_who_joins_between_two_beats_leaves_no_key_without_an_end
     assert await own.join(7)
     (key,) = [key async for key in redis.scan_iter("gs:{presence}*") if await redis.type(key) == b"set"]
     assert 0 < await redis.pttl(key) <= presence.LEASE_SECONDS * 1000
+
+
+@pytest.mark.parametrize("now", [{1, 3}, {1}, {1, 2, 3}], ids=["as many", "fewer", "more"])
+async def test_a_node_sends_all_its_players_again_when_redis_has_lost_a_beat(redis: Redis, now: set[int]) -> None:
+    own = Presence(redis, "a node", "127.0.0.1:1", "2026-01-01T00:00:00.000Z")
+
+    async def beat(players: set[int]) -> None:
+        assert await own._update(players, lambda: players, len(players))
+
+    await beat({1, 2})
+    past = await remembered(redis)
+    await beat(now)
+    await go_back(redis, past)
+    await beat(now)
+    (key,) = [key async for key in redis.scan_iter("gs:{presence}:players:*")]
+    assert await redis.smembers(key) == {b"%d" % player for player in now}
+    heard = own.hear()
+    await anext(heard)
+    assert await anext(heard) is None, "what was announced meanwhile is read again"
+
+
+async def test_a_beat_whose_answer_was_lost_is_followed_by_a_whole_one(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Presence(redis, "a node", "127.0.0.1:1", "2026-01-01T00:00:00.000Z")
+    calls, send = list[PresenceBeatCall](), own._beat
+
+    async def sent(call: PresenceBeatCall) -> object:
+        calls.append(call)
+        answer = await send(call)
+        if len(calls) == 2:
+            raise TimeoutError
+        return answer
+
+    monkeypatch.setattr(own, "_beat", sent)
+    answers = [await own._update(players, lambda: (), len(players)) for players in ({1, 2}, {1, 3}, {1, 3})]
+    assert (answers, [bool(call.before) for call in calls]) == ([True, False, True], [False, True, False])

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from gameserver.storage.live.presence import NODES, PLAYERS, Presence
 from gameserver.storage.live.pushes import NOTICE_NUMBER, NOTICES, SENDER_SHARE, STREAM_MS, Pushes, Seen
 from gameserver.waiting import cancel_and_wait
+from tests.support.redis_past import go_back, remembered
 from tests.support.wait import wait_until
 
 
@@ -98,6 +99,47 @@ async def test_a_stream_that_was_evicted_without_its_tail_begins_anew_with_nothi
     await redis.delete("gs:stream:{7}")
     assert await pushes.keep(7, "notice", {"text": "hello"}) == 1
     assert await redis.llen("gs:pushes:{7}") == 1
+
+
+@pytest.mark.parametrize("reconnects", [False, True], ids=["an open socket", "a client that comes back"])
+async def test_a_stream_of_which_a_client_has_had_more_than_there_is_goes_on_under_another_name(
+    redis: Redis, *, reconnects: bool
+) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(2)])
+    past = await remembered(redis)
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(2, 5)])
+    await go_back(redis, past)
+    seen = Seen(first.stream, 5)
+    opened = await pushes.open(7, seen) if reconnects else (await pushes.catch_up([(7, seen)]))[0]
+    last = 2 if reconnects else 7
+    assert (opened.stream != first.stream, opened.resumed, opened.seq) == (True, False, last)
+    # An open socket's numbers go on; one that comes back may have had the next ones, under another name.
+    assert [(push.seq, push.data["n"]) for push in opened.missed] == ([] if reconnects else [(6, 0), (7, 1)])
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(10, 14)])
+    again = await pushes.open(7, Seen(opened.stream, last))
+    found = [(push.seq, push.data["n"]) for push in again.missed]
+    assert (again.resumed, found) == (True, [(last + more, 9 + more) for more in range(1, 5)])
+    assert not (await pushes.open(7, seen)).resumed
+
+
+@pytest.mark.parametrize("more", [0, 1, 3])
+async def test_a_push_that_has_the_number_of_a_lost_one_is_told_from_it(redis: Redis, more: int) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.keep_many("mail", [(7, {"n": 0})])
+    past = await remembered(redis)
+    await pushes.keep_many("mail", [(7, {"n": 1})])
+    (opened,) = await pushes.catch_up([(7, Seen(first.stream, 0))])
+    seen = Seen(first.stream, 2, opened.missed[-1].mark)
+    (again,) = await pushes.catch_up([(7, seen)])
+    assert (again.stream, again.resumed, again.missed) == (first.stream, True, [])
+    await go_back(redis, past)
+    await pushes.keep_many("mail", [(7, {"n": number}) for number in range(10, 11 + more)])
+    (opened,) = await pushes.catch_up([(7, seen)])
+    assert (opened.stream != first.stream, opened.resumed) == (True, False)
+    assert [push.data["n"] for push in opened.missed] == [0, *range(10, 11 + more)]
 
 
 async def test_a_later_skipped_letter_with_a_lower_number_hides_no_other(redis: Redis) -> None:

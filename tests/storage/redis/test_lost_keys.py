@@ -43,7 +43,7 @@ async def test_a_script_answers_as_if_the_key_had_vanished_and_the_log_has_its_k
     for _ in ("alone", "with the text of the script"):
         await redis.set(FEED, "no list", px=60_000)
         with capture_logs() as lines:
-            assert await read(FeedReadCall(FEED, 60_000, 10)) == []
+            assert await read(FeedReadCall(FEED, 60_000, 1, 10)) == []
         assert [(line["log_level"], line["kind"]) for line in lines] == [("warning", "gs:feed:{*}")]
         assert "12345" not in str(lines)
         assert await redis.exists(FEED) == 0
@@ -53,7 +53,7 @@ async def test_a_script_answers_as_if_the_key_had_vanished_and_the_log_has_its_k
 async def test_of_calls_that_go_together_the_others_answer_as_ever(redis: Redis, read: Script[FeedReadCall]) -> None:
     await redis.set(FEED, "no list", px=60_000)
     await redis.rpush(OTHER, "1 one")
-    assert await read.many([FeedReadCall(key, 60_000, 10) for key in (OTHER, FEED, OTHER)]) == [
+    assert await read.many([FeedReadCall(key, 60_000, 1, 10) for key in (OTHER, FEED, OTHER)]) == [
         [b"1 one"], [], [b"1 one"]
     ]  # fmt: skip
 

@@ -39,3 +39,11 @@ async def test_what_was_announced_is_deleted_with_its_name_in_the_list(redis: Re
 
     await wait_until(is_gone)
     assert (await store.open(PLAYER, "fourth", 0, UNKNOWN) or (None, None))[1] == ["second"]
+
+
+async def test_the_list_of_sessions_outlives_all_of_them_though_new_ones_are_shorter(redis: Redis) -> None:
+    long, brief = (SessionStore(redis, (longest, longest), 5, time.time) for longest in (3600, 60))
+    for store, name in ((long, "before"), (brief, "since")):
+        assert await store.open(PLAYER, name, 0, UNKNOWN) is not None
+        assert await redis.pttl(f"gs:sessions:{{{PLAYER}}}") > 3_590_000
+    assert await redis.pttl(f"gs:session:{{{PLAYER}}}:since") <= 60_000

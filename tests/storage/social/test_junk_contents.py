@@ -40,6 +40,6 @@ async def test_a_feed_that_cant_be_read_is_cached_anew(core: Core, junk: bytes) 
     assert junk not in await redis.lrange(key, 0, -1)
     fill = Script(redis, "gameserver.storage.social", "feed_fill", FeedFillCall)
     leave = f"gs:feed:{{{who.id}}}:leave"
-    assert await fill(FeedFillCall(key, leave, "another's", 60_000, who.version + 1, [])) == 0
+    assert await fill(FeedFillCall(key, leave, "another's", 60_000, who.version + 1, 0, [])) == 0
     await redis.set(leave, "a reader's", px=60_000)
-    assert await fill(FeedFillCall(key, leave, "a reader's", 60_000, who.version + 1, [])) == 1
+    assert await fill(FeedFillCall(key, leave, "a reader's", 60_000, who.version + 1, 0, [])) == 1

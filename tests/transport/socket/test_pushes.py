@@ -10,11 +10,17 @@ from aiohttp import ClientWebSocketResponse
 
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
+from gameserver.storage.ids import slot_of
 from gameserver.storage.live.presence import KEPT, NOTICE, Message
+from gameserver.storage.live.pushes import NOTICES
+from gameserver.storage.players.players import Players
+from gameserver.storage.postgres.driver import Lineage
 from gameserver.storage.redis.clients import connect
 from gameserver.upkeep.live import Live
 from tests.support.client import ADMIN_KEY, Api, Socket
+from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode, start_node
+from tests.support.redis_past import go_back, remembered
 from tests.support.wait import wait_until
 from tests.transport.doors import closing_of
 
@@ -110,7 +116,7 @@ async def test_an_invented_sequence_is_not_resumed(api: Api, seq: int) -> None:
     who = await api.sign_up()
     _, answer = await hello(api, who.token)
     _, again = await hello(api, who.token, resume={"stream": answer["stream"], "seq": answer["seq"] + seq})
-    assert (again["resumed"], again["stream"], again["seq"]) == (False, answer["stream"], answer["seq"])
+    assert (again["resumed"], again["stream"] == answer["stream"], again["seq"]) == (False, False, answer["seq"])
 
 
 async def test_another_players_stream_is_not_resumed_and_reveals_nothing_of_that_player(api: Api) -> None:
@@ -273,6 +279,48 @@ async def test_a_notice_that_is_heard_amid_a_delivery_is_delivered_next(
     await wait_until(lambda: sum(message is not None and message.kind == NOTICE for message in heard) == 2)
     goes_on.set()
     assert [(await push_of(connection, "notice"))["data"]["text"] for _ in range(2)] == ["first", "amid"]
+
+
+@pytest.mark.parametrize("amid", [[], ["amid"]], ids=["more", "as much"])
+async def test_pushes_reach_those_who_were_pushed_more_than_redis_has_left_or_as_much(
+    api: Api, node: InProcessNode, settings: Settings, amid: list[str]
+) -> None:
+    who = await api.sign_up()
+    connection, _ = await hello(api, who.token)
+    redis, keys = connect(settings.redis_url()), f"gs:*{{{who.id}}}"
+    past = await remembered(redis, keys)
+    await proclaim(api, "lost")
+    await push_of(connection, "notice")
+    await go_back(redis, past, keys)
+    await redis.delete(NOTICES)
+    await redis.aclose()
+    for text in amid:
+        await node.core.rooms.live.pushes.keep(int(who.id), "notice", {"text": text})
+    await proclaim(api, "next")
+    texts = [(await push_of(connection, "notice"))["data"]["text"] for _ in (*amid, "next")]
+    assert texts == [*amid, "next"]
+
+
+async def test_a_state_that_its_database_lost_gives_way_to_the_one_that_it_has(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = await api.sign_up()
+    connection, _ = await hello(api, who.token)
+    for version in (2, 3, 4):
+        await api.act(who)
+        while (await push_of(connection, "player"))["data"]["version"] < version:
+            pass
+    lineages = node.core.rooms.players.lineages()
+    database = node.core.slots.owner("players", slot_of(int(who.id)))
+    monkeypatch.setattr(Players, "lineages", lambda _: lineages)
+    async with connected(database.url) as connected_to:
+        await connected_to.execute("delete from ledger where player_id = $1 and version > 2", int(who.id))
+        await connected_to.execute("update players set version = 2 where id = $1", int(who.id))
+    lineages = {**lineages, database.name: Lineage("restored", 1)}
+    assert (await push_of(connection, "player"))["data"]["version"] == 2
+    acted = await api.act(who)
+    assert (await push_of(connection, "player"))["data"] == acted.body["player"]
+    assert acted.body["player"]["version"] == 3
 
 
 async def test_a_notice_needs_a_reason_and_an_admin(api: Api) -> None:

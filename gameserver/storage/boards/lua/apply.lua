@@ -11,6 +11,8 @@
 -- ARGV expected: its value, '' for none
 -- ARGV to_field: the field that takes the place of `field`; it may be the same
 -- ARGV to: its value; '' leaves the checkpoints alone
+-- ARGV part: of several calls that move the checkpoint together: what the checkpoints say after this one; '' for the last
+-- ARGV part_before: what they must have been left to say by the one before, or the call changes nothing; '' for the first
 -- ARGV generation: its name
 -- ARGV database: whose ledger was read
 -- ARGV ledger_ms: the time up to which it was, or ''
@@ -25,7 +27,8 @@
 -- Returns 1, or 0 when the generation or the checkpoint isn't the expected one, or a part of the generation is missing.
 -- CONST ROW: how a row is packed
 -- CONST RECORD: how a record is packed, before its card
--- CONST LOADING: how the checkpoints' field begins that names the load of a database
+-- CONST LOADING: how the checkpoints' field begins that names the load of a database, and says how far it has come
+-- CONST PART: how the checkpoints' field begins that names the last of several calls of a database's follower
 -- include: member_of
 -- include: is_intact
 -- include: sane
@@ -34,7 +37,17 @@ local VERSION, SCORE, TOGETHER = '>d', '%.17g', 500
 -- Refuse a generation that is neither live nor next, and a checkpoint that somebody else has moved.
 local generations = redis.call('HMGET', state, 'live', 'next')
 if generations[1] ~= generation and generations[2] ~= generation then return 0 end
-if (redis.call('HGET', checkpoints, field) or '') ~= expected then return 0 end
+local place = redis.call('HGET', checkpoints, field) or ''
+if kind ~= 'load' and place ~= expected then return 0 end
+
+-- Refuse what comes after something that Redis has lost again. A load's place is its name and a position of one length,
+-- and what is behind the position has been written, also when the answer to that was lost.
+local parts = PART .. database
+if part_before ~= '' and redis.call('HGET', checkpoints, parts) ~= part_before then return 0 end
+if kind == 'load' then
+  if place:match('^[^:]*') ~= expected:match('^[^:]*') or place < expected then return 0 end
+  if to_field == field and to < place then to = place end
+end
 
 -- Refuse a generation of which Redis has evicted a part: more rows would hide that.
 if not is_intact(generation, order, members, scores, checkpoints) then return 0 end
@@ -42,6 +55,11 @@ if not is_intact(generation, order, members, scores, checkpoints) then return 0 
 -- Move the checkpoint, and the time as of which the board holds.
 if to_field ~= field then redis.call('HDEL', checkpoints, field) end
 if to ~= '' then redis.call('HSET', checkpoints, to_field, to) end
+if part ~= '' then
+  redis.call('HSET', checkpoints, parts, part)
+elseif part_before ~= '' then
+  redis.call('HDEL', checkpoints, parts)
+end
 if ledger_ms ~= '' then redis.call('HSET', as_of, database, ledger_ms) end
 
 -- The older tombstones go and the newer ones become the older ones, when it is time and nothing is being loaded.

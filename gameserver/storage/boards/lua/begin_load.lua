@@ -2,8 +2,8 @@
 -- end here, since they expect its name.
 -- KEYS checkpoints: the generation's
 -- ARGV database: whose players are loaded
--- ARGV load: the load's name
--- CONST LOADING: how the checkpoints' field begins that names the load of a database
+-- ARGV load: the load's name, and that it hasn't come anywhere yet
+-- CONST LOADING: how the checkpoints' field begins that names the load of a database, and says how far it has come
 -- CONST LOAD_BEGAN: how the field begins that says that something of a database has been loaded
 -- CONST LOADS: the field that counts the loads
 -- CONST READY: how the field begins that says that a database's follower has caught up

@@ -86,12 +86,20 @@ end
 local is_known = {}
 for _, known in ipairs(databases) do is_known[known] = true end
 
-local function forget_unknown_databases(generation)
-  local as_of = key_of(generation, 'as_of')
+local function tend_databases(generation)
+  local as_of, checkpoints, has_time = key_of(generation, 'as_of'), key_of(generation, 'checkpoints'), {}
   for _, field in ipairs(redis.call('HKEYS', as_of)) do
+    has_time[field] = true
     if not is_known[field] then redis.call('HDEL', as_of, field) end
   end
-  local checkpoints = key_of(generation, 'checkpoints')
+  -- A database that was never followed here counts from now on: it is new, and nothing of it can be missing yet. The time
+  -- of one that was has been evicted, and how far it was followed isn't known.
+  for _, known in ipairs(generation == live and databases or {}) do
+    if not has_time[known] then
+      local was_followed = redis.call('HEXISTS', checkpoints, known) == 1
+      redis.call('HSET', as_of, known, was_followed and 0 or now * 1000)
+    end
+  end
   for _, field in ipairs(redis.call('HKEYS', checkpoints)) do
     local is_load = field:sub(1, #LOADING) == LOADING
     if is_load and not is_known[field:sub(#LOADING + 1)] then redis.call('HDEL', checkpoints, field) end
@@ -109,7 +117,7 @@ end
 local generations = {}
 for _, generation in ipairs({ live or '', building or '' }) do
   if is_built_by(generation, definition) then
-    forget_unknown_databases(generation)
+    tend_databases(generation)
     local checkpoints, is_next = key_of(generation, 'checkpoints'), generation == building
     local checkpoint = redis.call('HGET', checkpoints, database) or ''
     local loads = is_next and loads_of(checkpoints) or 0

@@ -4,12 +4,13 @@
 -- KEYS description: the node's
 -- ARGV name: the node's
 -- ARGV lease_ms: for how long it counts as live
--- ARGV described: its description
+-- ARGV described: its description, which no other beat of it has
+-- ARGV before: the description of its last beat; '' when all who are connected come
 -- ARGV total: how many players it has now
 -- ARGV came: the players who connected, separated by commas
 -- ARGV left: those who left
--- ARGV is_whole: 1: those who connected are all there are
--- Returns 1, or 0 when the lease had ended or another number of players is known here: then the node sends all of them.
+-- Returns 1, or 0 when the lease had ended, Redis has lost the last beat, or another number of players is known here: then
+-- the node sends all of them.
 -- include: milliseconds
 local TOGETHER = 1000
 local function call(command, list)
@@ -29,11 +30,12 @@ end
 local now = milliseconds()
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', nodes, now + 10 * lease_ms, '+inf')
-local has_lapsed = is_whole ~= '1' and not redis.call('ZSCORE', nodes, name)
-if is_whole == '1' then redis.call('UNLINK', players) end
+local is_whole = before == ''
+local goes_on = is_whole or (redis.call('ZSCORE', nodes, name) and redis.call('GET', description) == before)
+if is_whole then redis.call('UNLINK', players) end
 call('SADD', came)
 call('SREM', left)
 redis.call('ZADD', nodes, now + lease_ms, name)
 redis.call('SET', description, described, 'PX', lease_ms)
 redis.call('PEXPIRE', players, lease_ms)
-return not has_lapsed and redis.call('SCARD', players) == tonumber(total) and 1 or 0
+return goes_on and redis.call('SCARD', players) == tonumber(total) and 1 or 0

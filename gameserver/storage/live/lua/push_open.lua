@@ -6,6 +6,7 @@
 -- ARGV lifetime_ms: for how long
 -- ARGV known: the stream that the client knows, or ''
 -- ARGV seen_seq: the last number that it has seen
+-- ARGV seen_mark: the SHA-1 of that push with its number, or '' if it isn't known
 -- ARGV is_whole: 1: return what there is also when something is missing, as to the first that opens a waiting stream
 -- ARGV newest: the newest notice's number
 -- ARGV notices...: the latest, a number and a push each, the oldest first
@@ -35,6 +36,30 @@ end
 -- what waits to that.
 local is_told = redis.call('HGET', stream, 'stream') == known
 if is_told then redis.call('HDEL', stream, 'unopened') end
+
+-- A client that has seen more than there is, or another push of its number, had what Redis has lost again: what has the
+-- same numbers belongs to another stream.
+local function has_gone_back(beyond)
+  if beyond <= 0 and seen_mark ~= '' then
+    local entry = redis.call('LINDEX', tail, beyond - 1)
+    return entry and number_of(entry) == tonumber(seen_seq) and redis.sha1hex(entry) ~= seen_mark
+  end
+  return beyond > 0
+end
+if is_told and has_gone_back(seen_seq - redis.call('HGET', stream, 'seq')) then
+  redis.call('HSET', stream, 'stream', name)
+  -- An open socket's numbers go on: what is stored gets higher ones than it has had.
+  if is_whole == '1' then
+    local entries = redis.call('LRANGE', tail, 0, -1)
+    redis.call('UNLINK', tail)
+    redis.call('HDEL', stream, 'lost', 'skipped')
+    redis.call('HSET', stream, 'seq', seen_seq)
+    for _, entry in ipairs(entries) do
+      redis.call('RPUSH', tail, redis.call('HINCRBY', stream, 'seq', 1) .. entry:gsub('^%d+', ''))
+    end
+  end
+end
+
 local is_first = redis.call('HEXISTS', stream, 'unopened') == 1
 if is_first and (is_whole == '0' or known == '') then redis.call('HSET', stream, 'notice', newest) end
 
@@ -58,13 +83,13 @@ for _, key in ipairs({ stream, tail }) do
   end
 end
 
--- Another stream, a number from the future, or one before what the tail has lost: something is missing. As long as no
+-- Another stream, or a number before what the tail has lost: something is missing. As long as no
 -- sender's letter was skipped, numbers have no gaps, and the first in the tail says what was lost.
 local current, seq = redis.call('HGET', stream, 'stream'), tonumber(redis.call('HGET', stream, 'seq'))
 local skipped, seen = tonumber(redis.call('HGET', stream, 'skipped') or 0), tonumber(seen_seq)
 local lost = tonumber(redis.call('HGET', stream, 'lost') or 0)
 if skipped == 0 then lost = seq - redis.call('LLEN', tail) end
-if current ~= known or seen > seq or lost > seen then
+if current ~= known or lost > seen then
   return { current, seq, 0, (is_whole == '1' or is_first) and redis.call('LRANGE', tail, 0, -1) or {}, 0 }
 end
 local missed = {}

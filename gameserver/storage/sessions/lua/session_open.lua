@@ -22,7 +22,9 @@ redis.call('HSET', session, 'epoch', epoch, 'opened', now, 'used', now, 'ends', 
 redis.call('PEXPIREAT', session, now + math.min(idle, longest))
 
 redis.call('ZADD', sessions, now, name)
-redis.call('PEXPIREAT', sessions, now + longest)
+-- The list outlives all that is in it, also when sessions were longer before.
+redis.call('PEXPIREAT', sessions, now + longest, 'NX')
+redis.call('PEXPIREAT', sessions, now + longest, 'GT')
 
 -- There may be too many. Those that have expired leave the list, and so does what is no session: it takes no place.
 local over = redis.call('ZCARD', sessions) - tonumber(per_player)

@@ -1,8 +1,8 @@
-"""How tasks wait: a bell that wakes every waiter, the end of tasks that are cancelled, the next part of a stream."""
+"""How tasks wait: a bell that wakes every waiter, the ends of several tasks, the next part of a stream."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -57,6 +57,16 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]], seconds: float =
             task.exception()
     if cancelled:
         raise asyncio.CancelledError
+
+
+async def all_ended(works: Iterable[Awaitable[T]]) -> list[T]:
+    """The results of what is done at the same time; the first error is raised once all have ended."""
+    results = list[T]()
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+        results.append(outcome)
+    return results
 
 
 async def next_part(parts: AsyncIterator[Sequence[T]]) -> Sequence[T]:

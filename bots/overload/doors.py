@@ -130,9 +130,9 @@ def _sign_ins(cast: Cast) -> Questioner:
     return Reads([post("/v1/sessions", cast.host, body) for body in bodies], cast.random)
 
 
-def _own_reads(cast: Cast) -> Questioner:
+def _own_reads(cast: Cast, path: str) -> Questioner:
     tokens = (actor.client.token or "" for actor in cast.actors)
-    return Reads([_get("/v1/players/me", cast.host, token) for token in tokens], cast.random)
+    return Reads([_get(path, cast.host, token) for token in tokens], cast.random)
 
 
 def _top(cast: Cast) -> Questioner:
@@ -161,7 +161,8 @@ DOORS: Mapping[str, OverloadDoor] = {
         OverloadDoor("sign-in", _sign_ins),
         OverloadDoor("act-http", lambda cast: Acts(cast, on_socket=False), keeps=True),
         OverloadDoor("act-socket", lambda cast: Acts(cast, on_socket=True), on_socket=True, keeps=True, at_once=512),
-        OverloadDoor("read", _own_reads),
+        OverloadDoor("read", lambda cast: _own_reads(cast, "/v1/players/me")),
+        OverloadDoor("ledger", lambda cast: _own_reads(cast, "/v1/players/me/ledger")),
         OverloadDoor("top", _top),
     )
 }

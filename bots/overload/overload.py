@@ -30,7 +30,7 @@ SIGN_UPS_AT_ONCE = 16
 SPARE_FILES = 512
 RECOVERY_SECONDS, GLANCE_SECONDS = 10.0, 0.5
 RECOVERY_AT_ONCE = 8
-ACTORS = frozenset({"act-http", "act-socket", "read"})
+ACTORS = frozenset({"act-http", "act-socket", "read", "ledger"})
 
 
 @dataclass(frozen=True, slots=True)

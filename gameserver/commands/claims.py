@@ -1,6 +1,7 @@
 """Resolves open claims: confirms those whose player exists and frees the rest."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 
 import structlog
@@ -12,6 +13,8 @@ from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.identities import Fate
 from gameserver.telemetry import RESOLVED_CLAIMS
 
+PROMPT_SECONDS = 2.0
+"""A command that fails sooner resolves what it has claimed before it is answered."""
 log = structlog.get_logger()
 
 
@@ -59,6 +62,14 @@ async def resolve_all(accounts: Accounts, player_id: int, keys: Iterable[Key]) -
                 await resolve(accounts, claim)
     except Unavailable as error:
         log.warning("claims not resolved yet", player=str(player_id), error=error.detail)
+
+
+def has_waited(error: BaseException, begun: float) -> bool:
+    """Whether a command that began then, by the monotonic clock, has waited for what is unavailable.
+
+    It leaves its claims to the sweeper: to resolve them would wait as long again.
+    """
+    return isinstance(error, Unavailable) and time.monotonic() - begun > PROMPT_SECONDS
 
 
 async def _own_open(accounts: Accounts, player_id: int, key: Key) -> Claim | None:

@@ -6,6 +6,7 @@ from unicodedata import normalize
 from gameserver.commands.accounts import Accounts, Application
 from gameserver.commands.keys import device_key, name_keys
 from gameserver.rules import names
+from gameserver.rules.errors import BadInput
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.enrolments import Enrolment
 
@@ -16,6 +17,17 @@ ATTEMPTS = 4
 def ids_of(accounts: Accounts, command_id: str) -> list[int]:
     """The ids that this command may make its player under, in the order in which every request of it tries them."""
     return [accounts.room.enrolments.id_of(command_id, attempt) for attempt in range(ATTEMPTS)]
+
+
+def databases_of(accounts: Accounts, application: Application, command_id: str) -> list[str]:
+    """The names of the databases that a sign-up asks unless something is in its way; that of its first key first."""
+    keys = [] if application.device is None else [device_key(application.device)]
+    try:
+        keys += name_keys(names.read(application.name, application.shortest_name).shown)
+    except BadInput:
+        keys.append(Key(KeyKind.NAME, application.name))
+    room = accounts.room
+    return [*map(room.claims.database_of, keys), room.enrolments.database_of(command_id)]
 
 
 def drafts_of(

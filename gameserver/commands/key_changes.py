@@ -10,13 +10,14 @@ reopened one since, that one isn't changed. After any other end they are resolve
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 import structlog
 
 from gameserver.commands.accounts import Accounts
-from gameserver.commands.claims import resolve_all, resolve_stale
+from gameserver.commands.claims import has_waited, resolve_all, resolve_stale
 from gameserver.commands.keys import may_be_left, rounds_of, taken
 from gameserver.rules.errors import DeviceTaken, GameError, NameTaken, TooManyChanges, Unavailable
 from gameserver.storage.accounts.claims import Claim, Key
@@ -40,13 +41,18 @@ async def change_keys(accounts: Accounts, change: Change, attempt: Attempt[T]) -
     Raises TooManyChanges, and what `Identities.find` and `attempt` do.
     """
     opened: Opened = {}
+    begun = time.monotonic()
     try:
         for _ in range(ROUNDS):
             identity = await accounts.room.identities.find(change)
             if (outcome := await attempt(identity, opened)) is not None:
                 return outcome
+    except Unavailable as error:
+        if has_waited(error, begun):
+            opened.clear()
+        raise
     finally:
-        # However it ended, the claims that are still open are resolved by what the player is now.
+        # However else it ended, the claims that are still open are resolved by what the player is now.
         await resolve_all(accounts, change.player_id, opened)
     raise TooManyChanges(retry_after=1)
 

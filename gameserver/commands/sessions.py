@@ -18,8 +18,9 @@ async def sign_out(accounts: Accounts, session: Session) -> None:
 
 
 async def sign_out_elsewhere(accounts: Accounts, session: Session, listed_id: str) -> None:
-    """Ends the caller's session of this id, on every node within a second. Raises SessionNotFound."""
-    await accounts.sessions.revoke_listed(session, listed_id)
+    """Ends the caller's session of this id, on every node within a second. Raises RateLimited, SessionNotFound."""
+    async with accounts.turns.read(session.player_id, "sessions"):
+        await accounts.sessions.revoke_listed(session, listed_id)
 
 
 async def sign_out_everywhere(accounts: Accounts, session: Session) -> None:

@@ -27,6 +27,8 @@ async def sign_in_by_device(
     with accounts.entrance.place(accounts.room.claims.database_of(key)):
         await accounts.attempts.sign_in(address)
         claim = await accounts.room.claims.find(key)
+        if claim is not None:
+            accounts.entrance.require_room(accounts.room.claims.databases_of(claim)[1])
         # Between this and the session the device may be taken away, which raises the epoch.
         seen = time.monotonic()
         entrant = None if claim is None else await accounts.room.entrants.find(claim.player_id, claim.key)

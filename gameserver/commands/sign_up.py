@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gameserver.commands.accounts import Accounts, Application, Welcome
-from gameserver.commands.claims import resolve, resolve_all
+from gameserver.commands.claims import has_waited, resolve, resolve_all
 from gameserver.commands.commit import after_commit
-from gameserver.commands.drafts import draft_of, drafts_of, is_same, keys_of_draft
+from gameserver.commands.drafts import databases_of, draft_of, drafts_of, is_same, keys_of_draft
 from gameserver.commands.keys import device_key, may_be_left, rounds_of, taken
 from gameserver.commands.reserving import Dead, UnderWay, reserve
 from gameserver.rules import names
@@ -32,7 +32,7 @@ from gameserver.rules.errors import (
     Unavailable,
 )
 from gameserver.rules.passwords import require_good
-from gameserver.storage.accounts.claims import Claim, Key, KeyKind
+from gameserver.storage.accounts.claims import Claim
 from gameserver.storage.accounts.enrolments import Enrolment
 from gameserver.storage.sessions.sessions import UNKNOWN, Origin
 
@@ -58,8 +58,7 @@ async def sign_up(
     PlayerNotFound if the player has been deleted since, Banned, SessionRevoked if a retry's password is changed
     meanwhile or its device was taken from the player, and what is unavailable.
     """
-    key = Key(KeyKind.NAME, application.name) if application.device is None else device_key(application.device)
-    with accounts.entrance.place(accounts.room.claims.database_of(key)):
+    with accounts.entrance.place(*databases_of(accounts, application, command_id)):
         await accounts.attempts.sign_up(address)
         await accounts.sessions.require_open()
         application = replace(application, address=address)
@@ -114,11 +113,11 @@ async def enroll(
     if application.device is None and application.password is None:
         problem = "at least one of device and password is needed"
         raise BadInput(errors=[FieldProblem("device", problem), FieldProblem("password", problem)])
-    opened: list[Claim] = []
+    opened, begun = list[Claim](), time.monotonic()
     try:
         return await _enrolled(accounts, application, command_id, opened, repeatable=repeatable)
-    except GameError:
-        if opened:
+    except GameError as error:
+        if opened and not has_waited(error, begun):
             await resolve_all(accounts, opened[0].player_id, dict.fromkeys(claim.key for claim in opened))
         raise
 

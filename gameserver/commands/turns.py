@@ -56,7 +56,7 @@ class Turn:
         self._queue = queue
         queue.waiting += 1
         try:
-            await self._acquire(queue.lock)
+            await self._acquire(queue)
         except BaseException:
             self._leave()
             raise
@@ -67,13 +67,14 @@ class Turn:
         self._queue.lock.release()
         self._leave()
 
-    async def _acquire(self, lock: asyncio.Lock) -> None:
-        if not lock.locked():
-            await lock.acquire()
+    async def _acquire(self, queue: _Queue) -> None:
+        # A lock that nobody holds may have been left to one who waits.
+        if queue.waiting == 1:
+            await queue.lock.acquire()
             return
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                await lock.acquire()
+                await queue.lock.acquire()
         except TimeoutError:
             raise self._refusal() from None
 

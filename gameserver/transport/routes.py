@@ -82,7 +82,7 @@ ROUTES = (
            errors=(errors.RateLimited,)),
     player("DELETE", "/v1/sessions/current", sessions.sign_out, "Sign out", status=204),
     player("DELETE", "/v1/sessions/{id}", sessions.sign_out_elsewhere, "End one of the caller's sessions", status=204,
-           errors=(errors.SessionNotFound,)),
+           errors=(errors.SessionNotFound, errors.RateLimited)),
     player("POST", "/v1/players/me/password", sessions.change_password,
            "Change the caller's password, or set the first", body=wire.PasswordChange,
            answer=answers.PasswordAnswer, errors=(errors.ProofNeeded, errors.SessionRevoked, errors.TooManyChanges,

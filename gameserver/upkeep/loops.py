@@ -35,6 +35,7 @@ from gameserver.storage.slots.slot_map import Slots
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
 from gameserver.upkeep.each import each_alone
+from gameserver.waiting import all_ended
 
 log = structlog.get_logger()
 
@@ -238,11 +239,7 @@ async def on_each(databases: Sequence[Database], work: Callable[[Database], Awai
 
     Raises the first error once all have ended.
     """
-    outcomes = await asyncio.gather(*map(work, databases), return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+    return sum(await all_ended(map(work, databases)))
 
 
 async def _chunk_by_chunk(forget: Callable[[Database], Awaitable[int]], database: Database) -> int:

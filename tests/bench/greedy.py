@@ -45,6 +45,11 @@ async def sessions(attack: Attack) -> None:
     await _read(attack, "/v1/sessions")
 
 
+async def unknown_sessions(attack: Attack) -> None:
+    """The end of sessions that it doesn't have."""
+    await repeat(attack, lambda number: attack.ask("DELETE", f"/v1/sessions/{number:016x}", token=attack.token))
+
+
 async def devices(attack: Attack) -> None:
     """Its devices."""
     await _read(attack, "/v1/players/me/devices")
@@ -171,7 +176,7 @@ GREEDY = {
     kind.__name__: kind
     for kind in (
         myself, proved, others, places,
-        ledger, inbox, items, friends, blocks, feed, friends_board, sessions, devices, exports, renames, befriending,
-        new_devices, acts, passwords, blocking, forgetting,
+        ledger, inbox, items, friends, blocks, feed, friends_board, sessions, unknown_sessions, devices, exports,
+        renames, befriending, new_devices, acts, passwords, blocking, forgetting,
     )
 }  # fmt: skip

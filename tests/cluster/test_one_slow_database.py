@@ -33,18 +33,25 @@ from tests.support.wires import wire_to
 from tests.transport.doors import closing_of
 
 ME = "/v1/players/me"
+OTHER = {"one": "two", "two": "one"}
 SECONDS = 15.0
 """Less than a second on a machine that has nothing else to do; what waited for the silent database would fail."""
 _numbers = count(1)
 
 
 class Placed(NamedTuple):
-    """A node, and players each of whose rows and claims are on one database."""
+    """A node, and players each of whose rows and claims are on one database: `there` on that which will be silent."""
 
     node: InProcessNode
     api: Api
-    one: list[Signed]
-    two: list[Signed]
+    here: list[Signed]
+    there: list[Signed]
+    silent: str = "two"
+
+    @property
+    def database(self) -> str:
+        """That of those who are here."""
+        return OTHER[self.silent]
 
 
 async def sign_up_on(node: InProcessNode, api: Api, database: str) -> Signed:
@@ -63,16 +70,17 @@ async def sign_up_on(node: InProcessNode, api: Api, database: str) -> Signed:
 
 
 @pytest.fixture
-async def placed(node: InProcessNode, api: Api) -> Placed:
-    one = [await sign_up_on(node, api, "one") for _ in range(3)]
-    two = [await sign_up_on(node, api, "two") for _ in range(3)]
+async def placed(request: pytest.FixtureRequest, node: InProcessNode, api: Api) -> Placed:
+    silent = getattr(request, "param", "two")
+    here = [await sign_up_on(node, api, OTHER[silent]) for _ in range(3)]
+    there = [await sign_up_on(node, api, silent) for _ in range(3)]
 
     async def is_live() -> bool:
-        return (await api.ask("GET", f"/v1/boards/exp/ranks/{two[-1].id}")).status == 200
+        return (await api.ask("GET", f"/v1/boards/exp/ranks/{there[-1].id}")).status == 200
 
     # A board that isn't live yet needs all databases for it; what is tested is that a live one goes on.
     await wait_until(is_live, SECONDS, "the board is live")
-    return Placed(node, api, one, two)
+    return Placed(node, api, here, there, silent)
 
 
 async def push_of(socket: Socket, kind: str) -> dict[str, Any]:
@@ -84,8 +92,8 @@ async def push_of(socket: Socket, kind: str) -> dict[str, Any]:
 
 
 async def assert_goes_on(placed: Placed) -> None:
-    """Players of `one` sign up and in, act, read, send letters, and are ranked."""
-    api, (ann, bea, _) = placed.api, placed.one
+    """Players who are here sign up and in, act, read, send letters, and are ranked."""
+    api, (ann, bea, _) = placed.api, placed.here
 
     async def live(who: Signed) -> None:
         assert (await api.ask("POST", "/v1/sessions", body={"device": who.device})).status == 201
@@ -103,14 +111,14 @@ async def assert_goes_on(placed: Placed) -> None:
         return rank.status == 200 and rank.body["entry"]["score"] == me.body["exp"]
 
     async with asyncio.timeout(SECONDS):
-        await asyncio.gather(*map(live, placed.one), sign_up_on(placed.node, api, "one"))
+        await asyncio.gather(*map(live, placed.here), sign_up_on(placed.node, api, placed.database))
         assert (await api.act(ann, "duel", player=bea.id)).status == 200
         await wait_until(letter_arrives, SECONDS, "a letter arrives")
         await wait_until(is_ranked, SECONDS, "the board follows")
 
 
 async def burden(placed: Placed) -> None:
-    """Players of `two` ask for everything, again and again."""
+    """Players who are there ask for everything, again and again."""
 
     async def ask(who: Signed) -> None:
         api, signing_in = placed.api, {"device": who.device}
@@ -123,12 +131,13 @@ async def burden(placed: Placed) -> None:
                 return_exceptions=True,
             )
 
-    await asyncio.gather(*map(ask, placed.two))
+    await asyncio.gather(*map(ask, placed.there))
 
 
+@pytest.mark.parametrize("placed", ["two", "one"], ids=["another", "the control database"], indirect=True)
 async def test_players_of_the_others_go_on_while_a_database_is_silent(servers: Servers, placed: Placed) -> None:
     burdening = asyncio.create_task(burden(placed))
-    with frozen(servers.postgres["two"]):
+    with frozen(servers.postgres[placed.silent]):
         await asyncio.sleep(0.2)
         await assert_goes_on(placed)
         assert (await placed.api.ask("GET", "/ready")).status == 200
@@ -140,14 +149,14 @@ async def test_players_of_the_others_are_pushed_what_changes_while_a_database_is
     servers: Servers, placed: Placed
 ) -> None:
     api, redis = placed.api, placed.node.core.redis
-    here, there = [await api.socket(who.token) for who in (placed.one[0], placed.two[0])]
+    here, there = [await api.socket(who.token) for who in (placed.here[0], placed.there[0])]
     with frozen(servers.postgres["two"]):
         # After a gap the node reads every connected player again, also those that can't be read.
         await redis.commands.client_kill_filter(_type="pubsub")
         for _ in range(3):
-            acted = await api.act(placed.one[0])
+            acted = await api.act(placed.here[0])
             assert (await push_of(here, "player"))["data"]["version"] >= acted.body["player"]["version"]
-    acted = await api.act(placed.two[0])
+    acted = await api.act(placed.there[0])
     while (await push_of(there, "player"))["data"]["version"] < acted.body["player"]["version"]:
         pass
 
@@ -156,15 +165,15 @@ async def test_sessions_of_the_others_end_while_a_database_is_silent(
     servers: Servers, placed: Placed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api, core = placed.api, placed.node.core
-    ends, stays = [await api.socket(who.token) for who in (placed.one[0], placed.two[0])]
+    ends, stays = [await api.socket(who.token) for who in (placed.here[0], placed.there[0])]
     with frozen(servers.postgres["two"]):
         # Nobody hears of this end, and all revocations are lost: held sessions have to be checked again.
-        await core.rooms.accounts.credentials.raise_session_epoch(int(placed.one[0].id))
+        await core.rooms.accounts.credentials.raise_session_epoch(int(placed.here[0].id))
         await core.redis.commands.delete(STREAM)
         async with asyncio.timeout(SECONDS):
             assert (await closing_of(ends.connection))[1] == 4409
         # And revocations are heard of as ever.
-        token = placed.one[1].token
+        token = placed.here[1].token
         await api.ask("DELETE", "/v1/sessions/current", token=token)
 
         async def is_over() -> bool:
@@ -188,8 +197,8 @@ async def test_claims_of_the_others_are_swept_while_a_database_is_silent(servers
     ][:12]
     # Older claims of players whose database will be silent, and one of a player of the other.
     for key in keys[1:]:
-        await claims.reserve([key], int(placed.two[0].id), command_id())
-    await claims.reserve([keys[0]], int(placed.one[0].id), command_id())
+        await claims.reserve([key], int(placed.there[0].id), command_id())
+    await claims.reserve([keys[0]], int(placed.here[0].id), command_id())
     await let_pass(core)
     with frozen(servers.postgres["two"]):
         sweeping = asyncio.create_task(loops.sweep(accounts))
@@ -204,7 +213,7 @@ async def test_claims_of_the_others_are_swept_while_a_database_is_silent(servers
 
 async def test_upkeep_of_the_others_is_done_while_a_database_is_silent(servers: Servers, placed: Placed) -> None:
     core, api = placed.node.core, placed.api
-    ann, bea, _ = placed.one
+    ann, bea, _ = placed.here
     assert (await api.act(ann, "duel", player=bea.id)).status == 200
 
     async def inbox() -> list[Any]:
@@ -249,10 +258,10 @@ async def test_players_of_the_others_are_as_fast_as_ever_while_a_database_is_slo
         assert (await slow.api.act(who)).status in (200, 409)
         return time.monotonic() - began
 
-    there = statistics.median([await seconds(slow.two[0]) for _ in range(5)])
+    there = statistics.median([await seconds(slow.there[0]) for _ in range(5)])
     burdening = asyncio.create_task(burden(slow))
     await asyncio.sleep(0.2)
-    here = statistics.median([await seconds(slow.one[0]) for _ in range(40)])
+    here = statistics.median([await seconds(slow.here[0]) for _ in range(40)])
     await assert_goes_on(slow)
     burdening.cancel()
     assert there > 0.15, "three round trips"

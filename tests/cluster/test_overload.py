@@ -12,7 +12,7 @@ from tests.cluster.swarm import Bots
 from tests.support.nodes import node_process
 from tests.support.servers import roomy
 
-DOORS = "sign-up,act-http,act-socket"
+DOORS = "sign-up,sign-in,act-http,act-socket,read"
 PROVED, FAILED, VOID = 0, 1, 2
 
 

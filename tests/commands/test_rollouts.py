@@ -271,6 +271,23 @@ async def test_a_database_left_undecided_hears_the_end_however_many_orders_came_
     assert (left.edition, "undecided") not in await states(core)
 
 
+@pytest.mark.parametrize(("silent", "answering"), [("one", "two"), ("two", "one")])
+async def test_a_silent_database_keeps_no_other_from_taking_back_editions(
+    core: Core, servers: Servers, silent: str, answering: str
+) -> None:
+    left = await left_half_way(core, timedelta(seconds=60))
+    async with connected(core.databases[answering].url) as connection:
+
+        async def is_taken_back() -> bool:
+            state = "select state from players_editions where edition = $1"
+            return bool(await connection.fetchval(state, left.edition) == "cancelled")
+
+        with frozen(servers.postgres[silent]):
+            disowning = asyncio.create_task(core.commands.rollouts.editions.disown(left.edition - 1))
+            await wait_until(is_taken_back, what="the database that answers has taken it back")
+            await cancel_and_wait([disowning])
+
+
 async def test_a_node_drops_what_was_cancelled_while_it_was_away_however_many_orders_came_later(core: Core) -> None:
     node, context = upkeep(core), core.commands.rollouts
     found = await rollouts.publish(context, read(EASIER), timedelta(seconds=60), by())

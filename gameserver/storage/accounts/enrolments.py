@@ -73,6 +73,10 @@ class Enrolments:
         """The id of the player that a sign-up makes at its `attempt`, from 0."""
         return player_id_of(command_id, attempt, self._slots.size("players"))
 
+    def database_of(self, command_id: str) -> str:
+        """The name of the database on which a sign-up makes its player at its first attempt."""
+        return self._slots.owner("players", slot_of(self.id_of(command_id, 0))).name
+
     async def create(self, enrolment: Enrolment, password_hash: str | None) -> bool:
         """Inserts the player; False when there is a row of this id already.
 

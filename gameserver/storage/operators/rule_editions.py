@@ -16,6 +16,7 @@ from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.patience import FENCING
 from gameserver.storage.postgres.sole_locks import fenced_alone
+from gameserver.waiting import all_ended
 
 SQL = statements.load(__package__, "rule_editions.sql")
 SETTINGS = {**FENCING, "statement_timeout": "3000"}
@@ -60,20 +61,24 @@ class RuleEditions:
     async def disown(self, known: int) -> None:
         """Takes back every edition above the newest one that the control database knows, which has gone back.
 
-        Raises DatabaseUnavailable.
+        Raises DatabaseUnavailable once all databases that answer have done so.
         """
-        for database in self._members():
-            with translated(database.name):
-                connection = await database.connect(SETTINGS)
-                try:
-                    async with fenced_alone(connection, FENCES["players"], FENCE_MILLISECONDS, SQL["strange"]):
-                        await connection.execute(SQL["strange"], known)
-                finally:
-                    connection.terminate()
+        await all_ended(_disowned(database, known) for database in self._members())
 
 
 def _state(order: RuleOrder) -> str:
     return order.state if order.state in (ORDERED, CANCELLED) else UNDECIDED
+
+
+async def _disowned(database: Database, known: int) -> None:
+    with translated(database.name):
+        connection = await database.connect(SETTINGS)
+        try:
+            if await connection.fetchval(SQL["has_strange"], known):
+                async with fenced_alone(connection, FENCES["players"], FENCE_MILLISECONDS, SQL["strange"]):
+                    await connection.execute(SQL["strange"], known)
+        finally:
+            connection.terminate()
 
 
 async def _told(database: Database, order: RuleOrder, *, ahead: bool) -> str | None:

@@ -26,6 +26,10 @@ select coalesce(max(e.edition), 0) as edition,
            '{}') as open
 from players_editions e
 
+-- name: has_strange
+-- $1 edition: whether there is something for `strange` to do.
+select exists (select from players_editions where edition > $1 and step < 32767)
+
 -- name: strange
 -- $1 edition: every later one is none any more. A step that no order reaches, so nothing brings them back.
 update players_editions set state = 'cancelled', step = 32767 where edition > $1 and step < 32767

@@ -105,8 +105,13 @@ class Payments:
 
     def _together(self, player_id: int) -> bool:
         """Whether the slot map has the player and its items in one database."""
+        players, items = self._databases(player_id)
+        return players == items
+
+    def _databases(self, player_id: int) -> tuple[str, str]:
+        """The names of those that have the player, and its items."""
         slot = slot_of(player_id)
-        return self._slots.owner("items", slot) is self._slots.owner("players", slot)
+        return self._slots.owner("players", slot).name, self._slots.owner("items", slot).name
 
     async def _in_line(self, command: Command, lack: Refused | None = None) -> Receipt:
         """Runs the command, which was refused for this lack of items, after the player's earlier ones."""
@@ -118,7 +123,7 @@ class Payments:
             return await self._take(fitting, deadline)
 
         with using(Purpose.PLAY):
-            return await self._lines.run(command.player_id, self._inventory.owner(command.player_id).name, work)
+            return await self._lines.run(command.player_id, self._databases(command.player_id), work)
 
     async def _take(self, command: Command, ends: float) -> Receipt:
         """Attempts until one succeeds, is refused for good, or time is up."""

@@ -21,6 +21,7 @@ from gameserver.storage.postgres.connections import READERS
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.link import HOT_PATH, Link
+from gameserver.storage.postgres.waits import noted
 from gameserver.storage.slots.slot_map import SlotMoved
 from gameserver.storage.tables import player_of
 
@@ -48,7 +49,7 @@ class Reader:
 
     def ask(self, player_id: int) -> asyncio.Future[PlayerState | None]:
         """The player to come, or None; it may raise SlotMoved or Unavailable. Raises Overloaded at once."""
-        return self._coalescer.ask(player_id)
+        return noted(self._database.name, self._coalescer.ask(player_id))
 
     async def run(self) -> None:
         """Waits until it is cancelled; then what still waits is refused as overloaded, and the connections close."""

@@ -25,6 +25,7 @@ from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.sole_locks import fenced_alone
 from gameserver.storage.slots.slot_map import Slots
+from gameserver.waiting import all_ended
 
 SQL = statements.load(__package__, "end.sql")
 CHUNK = 2_000
@@ -84,19 +85,26 @@ class SeasonEnd:
         self._slots = slots
 
     async def fence(self, board: str, end: int) -> bool:
-        """Lets no score into a board's seasons that began before Unix second `end`; False if it must be tried again."""
-        covered: set[int] = set()
-        for database in self._slots.members("players"):
-            covered |= await self._fence(database, board, end)
+        """Lets no score into a board's seasons that began before Unix second `end`; False if it must be tried again.
+
+        Raises DatabaseUnavailable once all databases that answer are fenced.
+        """
+        members = self._slots.members("players")
+        covered = set[int]().union(*await all_ended(self._fence(database, board, end) for database in members))
         return len(covered) == self._slots.size("players")
 
     async def _fence(self, database: Database, board: str, end: int) -> set[int]:
-        """Fences one database; returns the slots for which it wrote the floor."""
+        """Fences one database, unless that was done before; returns its slots that have the floor."""
         with translated(database.name):
             connection = await database.connect(patience.FENCING)
             try:
-                async with fenced_alone(connection, FENCES["players"], FENCE_MILLISECONDS, SQL["floor"]):
-                    return {row["slot"] for row in await connection.fetch(SQL["floor"], board, end)}
+                floors = await connection.fetch(SQL["floors"], board, end)
+                if any(floor["over"] and not floor["floored"] for floor in floors):
+                    foreseen = SQL["floor"], SQL["floors"]
+                    async with fenced_alone(connection, FENCES["players"], FENCE_MILLISECONDS, *foreseen):
+                        await connection.fetch(SQL["floor"], board, end)
+                        floors = await connection.fetch(SQL["floors"], board, end)
+                return {floor["slot"] for floor in floors if floor["floored"]}
             finally:
                 connection.terminate()
 

@@ -1,13 +1,20 @@
 -- What the end of a season asks of one database. Tables: players, players_owned_slots, scores, season_floors.
 
+-- name: floors
+-- $1 board, $2 a Unix second: the slots that the database owns, whether scores in each go to a season that begins no
+-- earlier, and whether that time has come by the database's clock.
+select o.slot, coalesce(f.season >= $2::bigint, false) as floored, clock_timestamp() >= to_timestamp($2::bigint) as over
+from players_owned_slots o left join season_floors f on f.slot = o.slot and f.board = $1::text
+where o.owned
+
 -- name: floor
 -- $1 board, $2 the Unix second at which its season ended: from here on scores in the slots that the database owns go to
--- the season that begins then. Returns these slots; does nothing while that time lies ahead by the database's clock.
+-- the season that begins then, or to the later one to which they go already. Does nothing while that time lies ahead by
+-- the database's clock.
 insert into season_floors as f (slot, board, season)
 select o.slot, $1::text, $2::bigint from players_owned_slots o
 where o.owned and clock_timestamp() >= to_timestamp($2::bigint)
-on conflict (slot, board) do update set season = greatest(f.season, excluded.season)
-returning slot
+on conflict (slot, board) do update set season = excluded.season where f.season < excluded.season
 
 -- name: owned
 -- The slots that the database owns.

@@ -13,6 +13,7 @@ from gameserver.coalescing import Bounds, Coalescer, ReplyT
 from gameserver.storage.postgres.coalescing import overloaded
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.link import Link
+from gameserver.storage.postgres.waits import noted
 from gameserver.storage.slots.slot_map import Slots
 
 
@@ -52,7 +53,7 @@ class Lanes(Generic[SlottedT, ReplyT]):
             link = self._links[database.name] = Link(database, self._settings)
             queue = Coalescer(partial(self._call, database, link), self._bounds, overloaded)
             self._queues[database.name] = queue
-        return queue.ask(question)
+        return noted(database.name, queue.ask(question))
 
     async def close(self) -> None:
         """Refuses what waits, and closes the connections."""

@@ -25,6 +25,7 @@ from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import LOST
 from gameserver.storage.postgres.link import Link
 from gameserver.storage.postgres.shares import Purpose, using
+from gameserver.storage.postgres.waits import waiting_for
 
 T = TypeVar("T")
 SQL = statements.load(__package__, "slot_map.sql")
@@ -92,9 +93,10 @@ class Slots:
         deadline = time.monotonic() + MOVED_SECONDS
         while True:
             database = self.owner(group, slot)
-            async with database.snapshot() if reads else database.fenced(group) as connection:
-                if await owns(connection, group, slot):
-                    return await work(connection)
+            with waiting_for(database.name):
+                async with database.snapshot() if reads else database.fenced(group) as connection:
+                    if await owns(connection, group, slot):
+                        return await work(connection)
             await self.moved(deadline)
 
     async def moved(self, deadline: float) -> None:

@@ -44,6 +44,7 @@ async def sign_out(request: web.Request, session: Session) -> web.Response:
 
 
 async def sign_out_elsewhere(request: web.Request, session: Session) -> web.Response:
+    callers.count_read(request, session)
     await sessions.sign_out_elsewhere(request.app[COMMANDS].accounts, session, path_session(request))
     return no_content()
 

@@ -22,8 +22,19 @@ from tests.storage.items.deployment import assert_sums, give, held, move, part, 
 from tests.storage.players.test_lost_connections import away
 from tests.storage.sharding.moving import assert_settled
 from tests.storage.sharding.moving import move as move_by_mover
+from tests.support import freezing
 from tests.support.client import command_id
-from tests.support.deployment import act, assert_ledger_explains, carrying, connected, enlist, order, settled, working
+from tests.support.deployment import (
+    act,
+    assert_ledger_explains,
+    carrying,
+    connected,
+    enlist,
+    enlist_many,
+    order,
+    settled,
+    working,
+)
 from tests.support.servers import Servers
 from tests.support.wait import wait_until
 
@@ -116,6 +127,22 @@ async def test_items_that_a_dead_node_had_reserved_are_shown_as_owned_and_given_
     assert await items.fetchval("select count from stacks where player_id = $1", brewer.id) == 3
     assert await items.fetchval(OPEN, brewer.id) == 0
     await assert_sums(core, brewer.id)
+
+
+async def test_lines_for_a_silent_database_of_players_leave_room_for_those_who_dont_need_it(
+    core: Core, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core.rooms.players.payments._lines, "_longest", 2)
+    silent, poor = await enlist_many(core, 3, "two"), await enlist(core, database="one")
+    await move(core, "items", slot_of(poor.id), "one")
+    await core.slots.refresh()
+    with freezing.frozen(servers.postgres["two"]):
+        lined = [asyncio.create_task(act(core, player.id, "brew")) for player in silent]
+        await asyncio.wait(lined, return_when=asyncio.FIRST_COMPLETED)
+        assert [type(task.exception()) for task in lined if task.done()] == [Overloaded], "the others wait"
+        with pytest.raises(Refused):
+            await act(core, poor.id, "brew")
+    await asyncio.gather(*lined, return_exceptions=True)
 
 
 async def test_a_retry_on_another_node_takes_the_place_of_an_attempt_that_died_or_froze(

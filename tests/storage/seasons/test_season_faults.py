@@ -22,10 +22,12 @@ from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import slot_of
-from gameserver.storage.seasons import records
+from gameserver.storage.postgres.sole_locks import fenced_alone
+from gameserver.storage.seasons import end, records
 from gameserver.storage.seasons.records import SeasonRecord, SeasonRecords
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
+from gameserver.waiting import cancel_and_wait
 from tests.storage.seasons.test_seasons import BOARDS, attend, rewards, standings, until_closed
 from tests.support.client import command_id
 from tests.support.deployment import (
@@ -258,6 +260,49 @@ async def test_who_is_banned_between_the_count_and_the_rewards_gets_none(core: C
     await judge(core, a)
     await until_closed(core, season)
     assert [await exp(core, player_id) for player_id in (a, b)] == [0, 10]
+
+
+@pytest.fixture
+def fenced(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The fences that are taken for the ends of seasons."""
+    taken: list[object] = []
+
+    def noting(*what: Any) -> Any:
+        taken.append(what)
+        return fenced_alone(*what)
+
+    monkeypatch.setattr(end, "fenced_alone", noting)
+    return taken
+
+
+@pytest.mark.parametrize(("silent", "other"), [("one", "two"), ("two", "one")])
+async def test_a_silent_database_keeps_no_other_from_being_fenced(
+    core: Core, servers: Servers, silent: str, other: str
+) -> None:
+    async with connected(core.databases[other].url) as connection:
+
+        async def is_fenced() -> bool:
+            return bool(await connection.fetchval("select count(*) from season_floors where season = 1"))
+
+        with frozen(servers.postgres[silent]):
+            fencing = asyncio.create_task(core.rooms.seasons.end.fence("weekly", 1))
+            await wait_until(is_fenced, what="the other one is fenced")
+            await cancel_and_wait([fencing])
+
+
+async def test_what_is_fenced_isnt_fenced_again_for_another_ones_sake(core: Core, fenced: list[object]) -> None:
+    versions = "select array_agg(xmin::text order by slot) from season_floors"
+    async with connected(core.databases["one"].url) as one, connected(core.databases["two"].url) as two:
+        assert await core.rooms.seasons.end.fence("weekly", 2)
+        await two.execute("delete from season_floors where slot = (select min(slot) from season_floors)")
+        before = [await each.fetchval(versions) for each in (one, two)]
+        fenced.clear()
+        assert await core.rooms.seasons.end.fence("weekly", 1)
+        assert len(fenced) == 1, "only where a floor was missing"
+        after = [await each.fetchval(versions) for each in (one, two)]
+        assert before[0] == after[0]
+        assert after[1][1:] == before[1], "rows that say as much stay as they are"
+        assert await two.fetchval("select array_agg(distinct season order by season) from season_floors") == [1, 2]
 
 
 async def test_rewards_of_the_others_arrive_while_a_database_is_silent(

@@ -326,6 +326,16 @@ async def test_ping_frames_count_as_frames_and_are_answered(settings: Settings, 
     assert ([frame["error"]["code"] for frame in frames], closed) == (["too_many_messages"], 4429)
 
 
+async def test_a_player_seeks_sessions_to_end_no_faster_than_it_lists_them_and_always_ends_its_own(
+    settings: Settings, start: Start
+) -> None:
+    api = await start(limited(settings, reads_per_player=PerSecond(per_second=HOURLY / 60, burst=2)))
+    who = await api.sign_up()
+    sought = [await api.ask("DELETE", f"/v1/sessions/{'0' * 16}", token=who.token) for _ in range(3)]
+    assert [answer.code for answer in sought] == ["session_not_found", "session_not_found", "rate_limited"]
+    assert (await api.ask("DELETE", "/v1/sessions/current", token=who.token)).status == 204
+
+
 @pytest.mark.parametrize(
     ("limit", "method", "path"),
     [

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gameserver.commands import turns
 from gameserver.config.sections import SessionSettings
 from gameserver.config.settings import Settings
 from gameserver.storage.sessions.revocations import STREAM
@@ -46,6 +47,16 @@ async def test_the_list_of_sessions_has_all_and_marks_the_present_one(api: Api) 
     assert len((await api.ask("GET", "/v1/sessions", token=stranger.token)).body["sessions"]) == 1
     lasts = datetime.fromisoformat(listed[0]["expires_at"]) - datetime.fromisoformat(listed[0]["opened_at"])
     assert lasts > timedelta(days=1)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/sessions"), ("DELETE", f"/v1/sessions/{'0' * 16}")])
+async def test_a_player_looks_through_its_sessions_once_at_a_time(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    monkeypatch.setattr(turns, "LONGEST_QUEUE", 0)
+    who = await api.sign_up()
+    async with node.core.commands.accounts.turns.read(int(who.id), "sessions"):
+        assert_problem(await api.ask(method, path, token=who.token), "rate_limited")
 
 
 async def test_signing_out_ends_this_session_and_no_other(api: Api) -> None:

@@ -113,25 +113,28 @@ async def test_the_players_of_a_restored_database_go_back_and_nobody_else_does(u
 
 async def nothing_acknowledged_is_lost(up: RunningUp, api: Api, players: list[Signed]) -> None:
     """A restore to `latest` keeps what players were answered while it ran."""
-    acknowledged, over = dict[str, int](), asyncio.Event()
+    versions, over = {player.id: list[int]() for player in players}, asyncio.Event()
 
     async def act(player: Signed) -> None:
+        answer = await api.act(player)
         while not over.is_set():
-            answer = await api.act(player)
+            answer = await api.act(player, "revive" if answer.code == "player_is_down" else "hunt")
             if answer.status == 200:
-                acknowledged[player.id] = answer.body["player"]["version"]
+                versions[player.id].append(answer.body["player"]["version"])
             else:
                 await asyncio.sleep(0.05)
 
     acting = [asyncio.create_task(act(player)) for player in players]
     words = ("restore", "--database", "two", "--to", "latest", "--reason", "a drill", "--yes", "--json")
     assert orjson.loads(await gameserver(up, *words))["running"]
+    await settled(api, players)
     over.set()
     await asyncio.gather(*acting)
-    await settled(api, players)
     for player in players:
-        version = (await api.ask("GET", "/v1/players/me", token=player.token)).body["version"]
-        assert version >= acknowledged[player.id]
+        now = (await api.ask("GET", "/v1/players/me", token=player.token)).body["version"]
+        acknowledged = [*versions[player.id], now]
+        assert acknowledged == sorted(acknowledged), "none goes back"
+        assert len(acknowledged) > 1
 
 
 async def plays_on(api: Api, player: Signed) -> None:

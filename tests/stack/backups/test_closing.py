@@ -2,8 +2,10 @@
 
 import pytest
 
+from gameserver.app import restoring
 from gameserver.stack.backups import placing
 from gameserver.stack.backups.closing import ClosedDatabase
+from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers import managed
 from tests.stack.backups.conftest import Kept
@@ -80,3 +82,13 @@ async def test_one_that_doesnt_end_is_left_as_it_is(kept: Kept, monkeypatch: pyt
         pytest.raises(StackError, match=r"hasn't ended within 0\.2 s"),
     ):
         await closed.close()
+
+
+async def test_who_restores_beside_a_database_that_takes_writes_is_told_so(kept: Kept) -> None:
+    said: list[str] = []
+    database = BackedUp("one", kept.receiver.url)
+    await restoring._warn_of_writes(database, said.append)
+    assert ["one still takes writes" in text for text in said] == [True]
+    await kept.server.stop()
+    await restoring._warn_of_writes(database, said.append)
+    assert len(said) == 1

@@ -6,10 +6,12 @@ game's.
 """
 
 import random
+from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from functools import cache
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
+from prometheus_client.registry import Collector
 
 from gameserver.timings import Counts, LabelledCount, Timings
 
@@ -120,6 +122,22 @@ MAIL_WAITING = Gauge("gameserver_mail_waiting", "Letters in the outboxes that th
 MAIL_OLDEST = Gauge("gameserver_mail_oldest_seconds", "How long the oldest of them has waited", ["database"])
 MAIL_SETTLED = Counter("gameserver_mail_delivered_total", "Letters that took effect, including returned ones", ["kind"])
 MAIL_RETURNED = Counter("gameserver_mail_returned_total", "Letters sent back, or dropped", ["kind", "reason"])
+
+
+class CurrentFigures(Collector):
+    """All metrics of the process, but no gauge of a database that it has left: those would say for ever what was last
+    seen of it, and alerts would, too."""
+
+    def __init__(self, left: Collection[str]) -> None:
+        """`left` are databases that no group has any more."""
+        self._left = left
+
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus reads."""
+        for family in REGISTRY.collect():
+            if family.type == "gauge":
+                family.samples = [each for each in family.samples if each.labels.get("database") not in self._left]
+            yield family
 
 
 @cache

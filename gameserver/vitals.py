@@ -5,6 +5,7 @@ bounds of `buckets` are FAST, and one bucket more for what took longer.
 """
 
 import time
+from collections.abc import Collection
 from math import isnan
 from typing import TypedDict
 
@@ -46,8 +47,8 @@ class NodeFigures(TypedDict):
 _STARTED = time.monotonic()
 
 
-def figures() -> NodeFigures:
-    """Now."""
+def figures(left: Collection[str] = ()) -> NodeFigures:
+    """Now, without replicas of databases that no group has any more."""
     behind = {(of["database"], of["replica"]): value for of, value in _samples(telemetry.REPLICA_BEHIND)}
     return {
         "requests": _merged(telemetry.REQUEST_SECONDS),
@@ -70,6 +71,7 @@ def figures() -> NodeFigures:
                 "behind_bytes": _whole(behind[of["database"], of["replica"]]),
             }
             for of, value in _samples(telemetry.REPLICA_AGE)
+            if of["database"] not in left
         ],
     }
 

@@ -1,7 +1,7 @@
 """Whether the databases are backed up: measured by nodes, and examined by `gameserver doctor`."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -53,13 +53,17 @@ log = structlog.get_logger()
 
 
 async def watch_for_ever(settings: Settings, databases: Databases) -> None:
-    """Measures the backups in the folder of the settings now and then, and what keeps the log; without one, nothing."""
+    """Measures the backups in the folder of the settings now and then, and what keeps the log; without one, nothing.
+
+    Backups of a database that is none of the deployment's any more get older, which is no news.
+    """
     while True:
         if settings.backup_folder is not None:
             with using(Purpose.UPKEEP):
                 await asyncio.gather(*(_measure_receiver(databases[name]) for name in databases.names()))
             try:
-                await asyncio.to_thread(_measure, settings)
+                present = set(databases.names()) - databases.left()
+                await asyncio.to_thread(_measure, settings, present)
             except Exception as error:  # what can't be measured must not end a node
                 _log(error)
         await asyncio.sleep(LOOK_SECONDS)
@@ -80,8 +84,8 @@ async def _measure_receiver(database: Database) -> None:
     BACKUP_LOG_FOLLOWED.labels(database.name).set(followed)
 
 
-def _measure(settings: Settings) -> None:
-    for catalog in catalogs(settings):
+def _measure(settings: Settings, present: Collection[str]) -> None:
+    for catalog in (catalog for catalog in catalogs(settings) if catalog.database in present):
         try:
             _measure_one(summary(catalog), has_gap(catalog))
         except Exception as error:  # nor keep the others from being measured

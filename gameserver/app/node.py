@@ -67,7 +67,12 @@ def build_app(core: Core) -> web.Application:
     app[CLOCK] = core.commands.accounts.policy.now
     name, databases = NodeName.of(core.settings.node.name), core.databases
     app[READINESS] = Readiness(
-        node=name, date=HttpDate(core.rooms.clock.seconds), problems=databases.problems, primaries=databases.primaries
+        node=name,
+        date=HttpDate(core.rooms.clock.seconds),
+        problems=databases.problems,
+        primaries=databases.primaries,
+        deployment=databases.deployment,
+        left=databases.left,
     )
     app.on_response_prepare.append(mark_begun)
     app[BOARD_PAGES] = BoardPages()
@@ -195,7 +200,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         draining.run(),
         rooms.live.vitals.tell_for_ever(
             lambda: {
-                **vitals.figures(),
+                **vitals.figures(core.databases.left()),
                 "moves": core.sharding.progress.shown(),
                 "draining": draining.is_on,
                 "rules": rules.figures(),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,8 @@ from gameserver.rules.editions import ALWAYS, FIRST, Edition, RulesInForce
 from gameserver.rules.rulebook import Rulebook
 from gameserver.stack.backups import beginnings, making, placing
 from gameserver.stack.backups.catalog import BackupCatalog
+from gameserver.stack.backups.closing import ClosedDatabase
+from gameserver.stack.backups.connecting import connected
 from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.backups.placing import DataPlace
 from gameserver.stack.backups.plan import Present, RestorePlan, plan
@@ -97,19 +100,45 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
         expected = await _expected(settings, database, outdated)
         log = settings.data / "log" / f"restore-{database.name}.log"
         sources = list(map(catalog.data, chosen.chain))
-        await restored(chosen, sources, to, log, expected, elsewhere=wanted.into is not None)
-        values = control_values(programs.folder, to, programs.account)
-        timeline = int(values["Latest checkpoint's TimeLineID"])
         running = False
         if place is not None and wanted.into is None:
-            running, to = await put_in_place(place, to, catalog, chosen, programs, say), place.data
+            with ClosedDatabase(place, programs) as closed:
+                ending = partial(closed.ending, catalog, chosen, say) if wanted.moment is None else None
+                await restored(chosen, sources, to, log, expected, ending=ending)
+                timeline = _timeline(to, programs)
+                running, to = await put_in_place(closed, to, catalog, chosen, say), place.data
+        else:
+            await restored(chosen, sources, to, log, expected, elsewhere=True)
+            timeline = _timeline(to, programs)
+            if wanted.moment is None and place is None:
+                await _warn_of_writes(database, say)
         return RestoredData(chosen, timeline, to, running, wanted.into is not None, outdated)
 
 
+def _timeline(made: Path, programs: BackupPrograms) -> int:
+    """The timeline that restored data has begun."""
+    return int(control_values(programs.folder, made, programs.account)["Latest checkpoint's TimeLineID"])
+
+
+async def _warn_of_writes(database: BackedUp, say: Say) -> None:
+    """Says so if a database that nobody here can end still takes writes."""
+    try:
+        async with connected(database.name, database.url) as connection:
+            if await connection.fetchval("select pg_is_in_recovery()"):
+                return
+    except StackError:
+        return
+    say(
+        f"{database.name} still takes writes: what it has acknowledged since this began isn't in what was restored. "
+        "Before that takes its place, end its server, see that nothing starts it again, and run this once more."
+    )
+
+
 async def put_in_place(
-    place: DataPlace, made: Path, catalog: BackupCatalog, chosen: RestorePlan, programs: BackupPrograms, say: Say
+    closed: ClosedDatabase, made: Path, catalog: BackupCatalog, chosen: RestorePlan, say: Say
 ) -> bool:
     """As the stack does. What to do if this ends early is said before, since it may be killed, and when it does."""
+    place, programs = closed.place, closed.programs
     waiting = restored_beside(place.folder(programs))
     early = (
         f"If this ends before it says what was put right: data in {waiting} is taken by the next start of its "
@@ -117,7 +146,7 @@ async def put_in_place(
     )
     say(f"It is complete and checked; it takes its place. {early}")
     try:
-        return await placing.put_in_place(place, made, catalog, chosen, programs)
+        return await placing.put_in_place(place, made, catalog, chosen, programs, closed.let_go)
     except BaseException:
         say(early)
         raise

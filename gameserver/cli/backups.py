@@ -91,8 +91,8 @@ def restore(  # noqa: PLR0913 (one for each option)
 
 def _require_agreement(wanted: Restoration, to: str, *, agreed: bool) -> None:
     """Says what restoring in place means, and asks at a terminal unless that was agreed to; ends the process if not."""
-    lost = " What it acknowledges from now on, until it ends, is lost." if wanted.moment is None else ""
-    consequence = f"{wanted.database} goes back to {to}; what it has now stays in a folder beside.{lost}"
+    away = " When the backup is copied it ends, and it is away until it runs again." if wanted.moment is None else ""
+    consequence = f"{wanted.database} goes back to {to}; what it has now stays in a folder beside.{away}"
     if agreed:
         typer.echo(consequence, err=True)
     elif sys.stdin is not None and sys.stdin.isatty():

@@ -1,7 +1,7 @@
 """Typed keys of what the application carries for every handler."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
@@ -45,6 +45,10 @@ class Readiness:
     """Why databases can't be used at the moment, by name."""
     primaries: Callable[[], Mapping[str, int]] = dict
     """Of the databases with several addresses, by name: which one, from 1, is the primary seen last."""
+    deployment: Callable[[], str] = str
+    """The id of the deployment; empty while it isn't known."""
+    left: Callable[[], Collection[str]] = tuple
+    """The databases that no group has any more."""
 
 
 COMMANDS = web.AppKey("commands", Commands)

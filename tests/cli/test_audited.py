@@ -85,8 +85,8 @@ async def test_a_restoration_and_what_it_puts_right_have_an_end(core: Core, sett
     ):
         done = await asyncio.to_thread(CliRunner().invoke, cli, [*words, "--config", str(config)])
         assert done.exit_code == code, done.output
-        loses = "latest" in words and "--into" not in words
-        assert ("acknowledges from now on, until it ends, is lost" in " ".join(done.output.split())) is loses
+        ends = "latest" in words and "--into" not in words
+        assert ("it ends, and it is away until it runs again" in " ".join(done.output.split())) is ends
     found, _ = await core.rooms.operators.audit.log.find(AuditQuestion(100))
     assert [(entry.action, entry.target, entry.details, entry.ended) for entry in reversed(found)] == [
         ("database_restore", "two", {"to": since, "timeline": None}, "refused"),

@@ -225,23 +225,30 @@ def keeps_log(database: str) -> float | None:
     return REGISTRY.get_sample_value("gameserver_backup_log_followed", {"database": database})
 
 
-async def test_facts_that_cant_be_read_silence_no_other_database(backed: Settings, keep: Keep, room: Path) -> None:
+async def test_facts_that_cant_be_read_silence_no_other_database_and_a_removed_one_isnt_measured(
+    backed: Settings, keep: Keep, room: Path
+) -> None:
     broken = keep("a", timedelta(hours=1))
     (room / "a" / "base" / broken.id / FACTS).write_text("{")
-    keep("b", timedelta(hours=2), 3, 5)
+    for name in ("b", "removed"):
+        keep(name, timedelta(hours=2), 3, 5)
 
-    def told(name: str) -> float | None:
-        return REGISTRY.get_sample_value(name, {"database": "b"})
+    def told(name: str, database: str = "b") -> float | None:
+        return REGISTRY.get_sample_value(name, {"database": database})
 
     async def is_told() -> bool:
         return told("gameserver_backup_age_seconds") is not None
 
     databases = provision.open_databases(backed)
+    for name in ("a", "b"):
+        databases.join(name, backed.database_url("one"))
+    databases.assign({"players": ["a", "b"]})
     watch = asyncio.create_task(backup_watch.watch_for_ever(backed, databases))
     try:
         await wait_until(is_told, 10, "the other one is measured")
+        await wait_until(lambda: told("gameserver_backup_log_followed", "one") == 0, what="who keeps the log, too")
         assert (told("gameserver_backups"), told("gameserver_backup_log_gap")) == (1, 1)
-        assert REGISTRY.get_sample_value("gameserver_backup_log_followed", {"database": "one"}) == 0
+        assert told("gameserver_backups", "removed") is None
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):

@@ -107,7 +107,34 @@ async def test_the_players_of_a_restored_database_go_back_and_nobody_else_does(u
             await plays_on(api, player)
         await board_is_right(api, players)
         await all_is_well(up)
+        await nothing_acknowledged_is_lost(up, api, there)
     assert not re.search(r"Node node-\d died", up.output()), up.output()
+
+
+async def nothing_acknowledged_is_lost(up: RunningUp, api: Api, players: list[Signed]) -> None:
+    """A restore to `latest` keeps what players were answered while it ran."""
+    versions, over = {player.id: list[int]() for player in players}, asyncio.Event()
+
+    async def act(player: Signed) -> None:
+        answer = await api.act(player)
+        while not over.is_set():
+            answer = await api.act(player, "revive" if answer.code == "player_is_down" else "hunt")
+            if answer.status == 200:
+                versions[player.id].append(answer.body["player"]["version"])
+            else:
+                await asyncio.sleep(0.05)
+
+    acting = [asyncio.create_task(act(player)) for player in players]
+    words = ("restore", "--database", "two", "--to", "latest", "--reason", "a drill", "--yes", "--json")
+    assert orjson.loads(await gameserver(up, *words))["running"]
+    await settled(api, players)
+    over.set()
+    await asyncio.gather(*acting)
+    for player in players:
+        now = (await api.ask("GET", "/v1/players/me", token=player.token)).body["version"]
+        acknowledged = [*versions[player.id], now]
+        assert acknowledged == sorted(acknowledged), "none goes back"
+        assert len(acknowledged) > 1
 
 
 async def plays_on(api: Api, player: Signed) -> None:

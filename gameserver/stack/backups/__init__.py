@@ -2,6 +2,6 @@
 
 Door: `catalog` (`BackupCatalog`, `BaseBackup`), `making` (`back_up`, `verify`), `receiver` (`WalReceiver`, `received`),
 `plan` (`RestorePlan`, `plan`, `newest`), `kept_log` (`read_records`), `beginnings` (`settle`), `retention`
-(`expire`), `restoring` (`restored`, `Expected`), `placing` (`DataPlace`, `put_in_place`) and `programs`
-(`BackupPrograms`).
+(`expire`), `restoring` (`restored`, `Expected`), `closing` (`ClosedDatabase`), `placing` (`DataPlace`,
+`put_in_place`), `connecting` (`connected`) and `programs` (`BackupPrograms`).
 """

@@ -116,7 +116,7 @@ class LogArchive:
             begin = 0 if last is None else last
 
     def _number(self, name: str) -> int | None:
-        return _number_of(name, self.segment) if SEGMENT.fullmatch(name) else None
+        return number_of(name, self.segment) if SEGMENT.fullmatch(name) else None
 
 
 def has_segments(folder: Path) -> bool:
@@ -130,12 +130,17 @@ def whole_until(folder: Path, segment: int) -> int | None:
     Raises OSError.
     """
     whole = max((path.name for path in folder.iterdir() if SEGMENT.fullmatch(path.name)), default=None)
-    return None if whole is None else (_number_of(whole, segment) + 1) * segment
+    return None if whole is None else (number_of(whole, segment) + 1) * segment
 
 
 def current(path: Path) -> Path:
     """Where a segment is that was at `path`: a receiver that completes a partial one gives it its whole name."""
     return path if path.exists() else path.with_name(path.name.removesuffix(PARTIAL))
+
+
+def number_of(name: str, segment: int) -> int:
+    """The number of the segment of this name, counted over all that there ever were."""
+    return int(name[8:16], 16) * (_LOG_BYTES // segment) + int(name[16:], 16)
 
 
 def position_of(text: str) -> int:
@@ -150,10 +155,6 @@ def spans_of(history: str) -> Iterator[Span]:
         if line.strip() and not line.lstrip().startswith("#"):
             timeline, end, *_ = line.split()
             yield Span(int(timeline), position_of(end))
-
-
-def _number_of(name: str, segment: int) -> int:
-    return int(name[8:16], 16) * (_LOG_BYTES // segment) + int(name[16:], 16)
 
 
 def _rank(path: Path) -> tuple[bool, bool, float]:

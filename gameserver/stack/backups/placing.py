@@ -41,6 +41,10 @@ class DataPlace:
         """The folder that really holds the data. Raises StackError, OSError."""
         return folders.for_data(self.data, programs.account)
 
+    def lock(self) -> FolderLock:
+        """What its running Postgres holds, and every start of it takes first."""
+        return FolderLock(self.data.with_name(self.data.name + ".lock"))
+
     def folders(self, programs: BackupPrograms) -> Sequence[Path]:
         """The folders with data that the database runs on, now or from its next start. Raises StackError, OSError."""
         folder = self.folder(programs)
@@ -59,9 +63,16 @@ class DataPlace:
 
 
 async def put_in_place(
-    place: DataPlace, made: Path, catalog: BackupCatalog, plan: RestorePlan, programs: BackupPrograms
+    place: DataPlace,
+    made: Path,
+    catalog: BackupCatalog,
+    plan: RestorePlan,
+    programs: BackupPrograms,
+    let_go: Callable[[], object] = bool,
 ) -> bool:
     """Gives restored data to the database; whether it runs on it now, else the next `up` does.
+
+    `let_go` is called once the next start would take it, of whoever keeps the database from being started until then.
 
     Raises StackError, OSError.
     """
@@ -80,6 +91,7 @@ async def put_in_place(
         await _end(folder)
         for replica in place.replicas:
             await _end(folders.for_data(replica, programs.account))
+        let_go()
         back = f"{folder} is served again"
         await _until(lambda: not waiting.exists() and _runs_anew(folder, before), BACK_SECONDS, back)
     except StackError as error:
@@ -92,11 +104,16 @@ async def put_in_place(
     return True
 
 
-async def _end(folder: Path) -> None:
-    """Ends the Postgres on a folder if one runs there: a fast shutdown."""
+def running(folder: Path) -> int | None:
+    """The process of the Postgres on a folder, if one runs there."""
     lines = datafolder.pid_file_lines(folder)
     pid = int(lines[0]) if lines and lines[0].isdigit() else None
-    if pid is None or not process_table.works_in(pid, folder):
+    return pid if pid is not None and process_table.works_in(pid, folder) else None
+
+
+async def _end(folder: Path) -> None:
+    """Ends the Postgres on a folder if one runs there: a fast shutdown."""
+    if (pid := running(folder)) is None:
         return
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT)

@@ -51,6 +51,8 @@ class RestoredPostgres(PostgresServer):
     """Of the servers' account, closed to others: a socket, files of settings, and `wal` with the log."""
     elsewhere: bool = False
     """Whether somebody has named the folder, in which nothing may be."""
+    before_replay: Callable[[], Awaitable[None]]
+    """Called when its data is copied."""
     _is_own: bool = field(init=False, default=False)
     """Whether what is in the folder is this restore's."""
 
@@ -82,6 +84,7 @@ class RestoredPostgres(PostgresServer):
         await asyncio.to_thread(room.require, self._folder.parent, self.plan, self.sources)
         await super()._make_data()
         datafolder.write_secret(self._folder / "recovery.signal", "", self._account)
+        await self.before_replay()
 
     async def forget(self) -> None:
         """Removes its data and its lock, when its killed processes have ended. Raises StackError if they don't."""
@@ -172,12 +175,20 @@ class Expected:
     settings: Mapping[str, str]
 
 
-async def restored(
-    plan: RestorePlan, sources: Sequence[Path], to: Path, log: Path, expected: Expected, *, elsewhere: bool = False
+async def restored(  # noqa: PLR0913 (two of them only for some restores)
+    plan: RestorePlan,
+    sources: Sequence[Path],
+    to: Path,
+    log: Path,
+    expected: Expected,
+    *,
+    elsewhere: bool = False,
+    ending: Callable[[], Awaitable[RestorePlan]] | None = None,
 ) -> None:
     """Makes the data folder `to` from a plan, whose chain has its data in `sources`.
 
-    `elsewhere`: it is a folder that somebody has named, in which nothing may be.
+    `elsewhere`: it is a folder that somebody has named, in which nothing may be. `ending` is called when the backup is
+    copied, and returns the plan with the log that there is then, which is replayed.
 
     It is complete, judged and shut down, or gone, with all that was made for it.
 
@@ -186,6 +197,14 @@ async def restored(
     end = await asyncio.to_thread(_known_end, plan)
     account = for_servers()
     with _own_folder(account, plan.archive) as own:
+
+        async def take_ending() -> None:
+            nonlocal end
+            if ending is not None:
+                final = await ending()
+                await asyncio.to_thread(_link_anew, own, final.archive, account)
+                end = await asyncio.to_thread(_known_end, final)
+
         server = RestoredPostgres(
             name=plan.backup.database,
             data=to,
@@ -198,6 +217,7 @@ async def restored(
             sources=sources,
             own=own,
             elsewhere=elsewhere,
+            before_replay=take_ending,
         )
         await server.wait_for_earlier_run()  # what another process makes there isn't this one's to remove
         try:
@@ -242,6 +262,15 @@ def _require_replayed(server: RestoredPostgres, end: int) -> None:
             f"The log of {server.name} that was kept is damaged: it can't be read behind {left:X}, and goes on to "
             f"{end:X} at least. Name a moment before that with --to."
         )
+
+
+def _link_anew(own: Path, archive: LogArchive, account: Account | None) -> None:
+    """Links what lies in the archive by now."""
+    log = own / "wal"
+    for path in log.iterdir():
+        path.unlink()
+    kept_log.link(archive, log)
+    datafolder.give_all_to(log, account)
 
 
 @contextmanager

@@ -136,7 +136,7 @@ class Fleet:
         name = self._roster.free()
         numeric = await joining.numeric(address)
         self._roster.require_new(numeric)
-        await joining.require_ready(numeric)
+        await joining.require_like(numeric, [node.address for node in self._roster.nodes if not node.drained])
         return FleetNode(name, numeric, None)
 
     async def _drain(self, node: FleetNode, say: Say) -> None:

@@ -1,9 +1,11 @@
 """Checks of a node that `up` didn't start, before it joins HAProxy."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
+from collections.abc import Iterable, Mapping
 
 from gameserver.config.ports import address as parse_address
 from gameserver.config.ports import joined
@@ -26,8 +28,32 @@ async def numeric(address: str) -> str:
     return joined(str(addresses[0][4][0]), port)
 
 
-async def require_ready(address: str) -> None:
-    """Raises StackError unless a node answers at the address, and is ready."""
+async def require_like(address: str, others: Iterable[str]) -> None:
+    """Raises StackError unless a node answers at the address that is ready and of the deployment of `others`.
+
+    Those are the addresses of the nodes that are there already: the first of them that answers says what that is.
+    """
+    own = (await _readiness(address)).get("deployment")
+    if not own:
+        raise StackError(
+            f"The node at {address} doesn't say of which deployment it is: it is of an earlier version, or its control "
+            "database hasn't answered it yet."
+        )
+    for other in others:
+        with contextlib.suppress(StackError):
+            if theirs := (await _readiness(other)).get("deployment"):
+                break
+    else:
+        raise StackError(f"No node that is there says of which deployment it is, so that of {address} can't be told.")
+    if own != theirs:
+        raise StackError(
+            f"The node at {address} is of another deployment ({own}) than the one at {other} ({theirs}): its players "
+            "are in other databases. Start it with this deployment's settings."
+        )
+
+
+async def _readiness(address: str) -> Mapping[str, object]:
+    """What a ready node says. Raises StackError."""
     try:
         readiness = await asyncio.to_thread(_get_readiness, *parse_address(address))
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -36,12 +62,13 @@ async def require_ready(address: str) -> None:
         raise StackError(f"No node answers at {address}: that is HAProxy.")
     if not (isinstance(readiness, dict) and readiness.get("ready") is True):
         raise StackError(f"What answers at {address} isn't a node that is ready.")
+    return readiness
 
 
 def _get_readiness(host: str, port: int) -> object:
     connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
     try:
-        connection.request("GET", "/ready")
+        connection.request("GET", "/ready?deployment=show")
         return json.loads(connection.getresponse().read(_LONGEST_ANSWER))
     finally:
         connection.close()

@@ -1,13 +1,14 @@
 """A replica of an embedded Postgres: a base backup of it that follows by streaming replication.
 
 Law: it is a copy and nothing else. Its data may be thrown away at any time, which `start` does when it can't follow any
-more: when it is of another system than the primary, or when the primary no longer has the WAL that it needs.
+more: when it is of another system than the primary, or when the primary no longer has the WAL that it needs. A Postgres
+that runs when that goes asks for it for ever, and never ends by itself: it is killed, so that it is started again.
 """
 
 import asyncio
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +20,8 @@ from gameserver.stack.servers import datafolder, roles, standbys
 from gameserver.stack.servers.postgres import HOST, PostgresServer
 from gameserver.stack.servers.roles import SUPERUSER
 
+LOOK_SECONDS = 5.0
+"""How often its primary is asked whether it has the WAL that it needs."""
 _log = structlog.get_logger()
 
 
@@ -30,6 +33,55 @@ class PostgresReplica(PostgresServer):
     """A base backup takes as long as reading the primary."""
 
     primary: PostgresServer
+    _watching: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
+    """What sees, while it runs, that it can go on."""
+
+    async def stop(self) -> None:
+        """End it in its own orderly way, and kill it when that takes longer than `stop_seconds`."""
+        self._watch_no_more()
+        await super().stop()
+
+    def kill(self) -> None:
+        """SIGKILL to it and its children, as when the machine fails."""
+        self._watch_no_more()
+        super().kill()
+
+    async def _start_process(self) -> None:
+        self._watch_no_more()
+        await super()._start_process()
+        self._watching = asyncio.create_task(self._watch())
+
+    def _watch_no_more(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+
+    async def _watch(self) -> None:
+        """Kills it when it can't go on; its next start makes it anew."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not await self._can_go_on():
+                break
+        _log.warning("a replica can't go on: its primary no longer has the WAL that it needs", replica=self.name)
+        self.process.kill()
+
+    async def _can_go_on(self) -> bool:
+        """As far as its primary says, which may be away. One that somebody has promoted needs nothing of it."""
+        try:
+            connection = await self._connected()
+            try:
+                return await standbys.holds(connection, self.name) or not self._follows()
+            finally:
+                connection.terminate()
+        except roles.DRIVER_ERRORS:
+            return True
+
+    def _follows(self) -> bool:
+        return (self._folder / "standby.signal").exists()
+
+    async def _connected(self) -> asyncpg.Connection:
+        """To its primary. Raises what the driver does."""
+        return await roles.connect_first((HOST, self.primary.port), (self._superuser_password,))
 
     @property
     def _secret_for_making(self) -> str:
@@ -74,7 +126,7 @@ class PostgresReplica(PostgresServer):
 
     async def _renew(self) -> None:
         """Removes data that it can't go on from. Raises what the driver does."""
-        connection = await roles.connect_first((HOST, self.primary.port), (self._superuser_password,))
+        connection = await self._connected()
         try:
             if (reason := await self._why_anew(connection)) is not None:
                 _log.info("a replica is made", replica=self.name, reason=reason)

@@ -41,6 +41,8 @@ class Judges(NamedTuple):
 
     vet: Vet
     gate: Vet
+    deployment: Callable[[], str] = str
+    """The id of the deployment whose databases pass; empty while it isn't known."""
 
 
 class Database:

@@ -64,6 +64,10 @@ class Databases:
     def names(self) -> list[str]:
         return list(self._databases)
 
+    def left(self) -> set[str]:
+        """Those that no group has, as after `databases remove`."""
+        return {name for name, database in self._databases.items() if not database.groups}
+
     def estranged(self) -> list[str]:
         """Those that refuse connections because they have to be reconciled."""
         return [name for name, database in self._databases.items() if database.estranged]
@@ -81,6 +85,10 @@ class Databases:
             for outcome in await asyncio.gather(*looks, return_exceptions=True):
                 if isinstance(outcome, Exception):
                     log.warning("a primary can't be looked for", error=f"{type(outcome).__name__}: {outcome}")
+
+    def deployment(self) -> str:
+        """The id of the deployment that they are; empty while the control database hasn't said it."""
+        return self._judges.deployment() if self._judges is not None else ""
 
     def primaries(self) -> dict[str, int]:
         """Which of its addresses, from 1, is the primary seen last, by the names of databases that have several."""

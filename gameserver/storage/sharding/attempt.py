@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from gameserver.storage.ledger import partitions
-from gameserver.storage.sharding import copying, cutover
+from gameserver.storage.sharding import copying, cutover, standing_in
 from gameserver.storage.sharding.copy_turn import CopyTurn
 from gameserver.storage.sharding.copying import Copy, CopyProgress
 from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed, SlotStays
@@ -127,7 +127,7 @@ class Attempt:
         await self._lease.advance(Step.COPYING, servers=await self._servers(), problem=None)
 
     async def _await_copy(self) -> None:
-        await self._copy.go_on(self._target)
+        await self._let_go_on()
         errors, failures, lost = 0, 0, set[str]()
         while not self._lease.cancelled:
             if not await self._has_same_servers():
@@ -144,6 +144,12 @@ class Attempt:
             lost = await self._still_without_slots(lost)
             await asyncio.sleep(LOOK_SECONDS)
         await self._lease.begin_cleaning()
+
+    async def _let_go_on(self) -> None:
+        """Ends a pause of the copy, unless it is used no more. Raises CopyStandsIn if it mustn't go on."""
+        if not self._lease.cancelled:
+            await standing_in.require_apart(self._copy.source.name, self._source, self._target)
+            await self._copy.go_on(self._target)
 
     async def _mind(self, errors: int, failures: int) -> None:
         """Notes that the copy has failed, and gives it what it may lack. Raises CopyFailed if it fails too often."""
@@ -167,6 +173,7 @@ class Attempt:
         if not await self._has_same_servers():
             await self._begin_anew()
             return
+        await self._let_go_on()
         for slot in self._lease.move.at(SlotStep.WAITING):
             self._lease.require()
             if self._lease.cancelled:

@@ -24,8 +24,10 @@ from gameserver.storage.ledger.retention import kept_whole
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.patience import TRANSACTION
+from gameserver.storage.sharding import standing_in
 from gameserver.storage.sharding.digest import columns, moved_tables
 from gameserver.storage.sharding.pieces import SECONDS, pieces
+from gameserver.storage.sharding.standing_in import can_wait_for_standbys
 from gameserver.storage.sharding.subscribing import CREATE_SECONDS, subscribe
 from gameserver.storage.tables import METADATA
 
@@ -44,8 +46,6 @@ PATIENT = {
 for their values, which decide whether an index is of use."""
 STATEMENT_SECONDS = 60.0
 DROP_TRIES = 50
-WAITS_FOR_STANDBYS = 17
-"""The version of Postgres since which a replication slot can wait for standbys."""
 IDENTITY = (
     "select (pg_control_system()).system_identifier::text || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
 )
@@ -69,11 +69,6 @@ FINISHED = (
     " where s.subname = $1 and r.srsubstate = 'f'"
 )
 """Tables that are copied and have to catch up, and the replication slot of each, as Postgres names it."""
-STANDS_IN = """
-    select current_setting('synchronous_standby_names') like '%*%' as anybody,
-           coalesce(current_setting('synchronized_standby_slots', true), '') <> '' as behind
-"""
-"""Whether commits wait for whoever reads the log, and whether a move's slot can be held behind the standbys."""
 _SUBSCRIPTION = re.compile(r", (\d+) \w+, subscription (\d+)$")
 """In the text of `Copy.servers`: the target's system identifier and the subscription's number."""
 
@@ -107,21 +102,11 @@ async def require_fit(source: Database, target: Database) -> None:
             "select rolreplication or rolsuper from pg_roles where rolname = current_user"
         ):
             raise Conflict(f"The role of {source.name} may not replicate: alter role … replication.")
-        waits = await connection.fetchrow(STANDS_IN)
-        behind = waits["behind"] and _can_wait_for_standbys(connection)
-    async with opened(target) as connection:
-        if not await connection.fetchval("select pg_has_role('pg_create_subscription', 'member')"):
-            raise Conflict(f"The role of {target.name} may not subscribe: grant pg_create_subscription to it.")
-        if waits["anybody"] and not (behind and _can_wait_for_standbys(connection)):
-            raise Conflict(
-                f"Commits of {source.name} wait for any standby (`*` in synchronous_standby_names), and the copy "
-                "of a move would count as one: start its standbys, and write their names there, or their slots into "
-                "synchronized_standby_slots (Postgres 17 or newer on both sides)."
-            )
-
-
-def _can_wait_for_standbys(connection: asyncpg.Connection) -> bool:
-    return bool(connection.get_server_version().major >= WAITS_FOR_STANDBYS)
+        async with opened(target) as other:
+            if not await other.fetchval("select pg_has_role('pg_create_subscription', 'member')"):
+                raise Conflict(f"The role of {target.name} may not subscribe: grant pg_create_subscription to it.")
+            if await standing_in.stands_in(connection, other):
+                raise Conflict(standing_in.TEXT.format(source=source.name))
 
 
 class Copy:
@@ -170,7 +155,7 @@ class Copy:
             # Publish on the source before the target subscribes.
             await source.execute(self._publication(), timeout=STATEMENT_SECONDS)
             # The slot first, by itself: a subscription that makes it can't be created by a function, as below.
-            behind = _can_wait_for_standbys(source) and _can_wait_for_standbys(target)
+            behind = can_wait_for_standbys(source) and can_wait_for_standbys(target)
             await source.fetchval(CREATE_SLOT[behind], self.name, timeout=CREATE_SECONDS)
             address = postgres_url.for_servers(self.source.url).get_secret_value()
             await subscribe(target, self.name, address, behind_standbys=behind)
@@ -187,6 +172,11 @@ class Copy:
     async def pause(self, target: asyncpg.Connection) -> None:
         """Has the target apply nothing more, and need no worker, until `go_on`; the source keeps what is left."""
         await target.execute(f"alter subscription {self.name} disable", timeout=STATEMENT_SECONDS)
+
+    async def is_on(self, target: asyncpg.Connection) -> bool:
+        """Whether there is a copy that isn't paused."""
+        query = "select exists(select from pg_subscription where subname = $1 and subenabled)"
+        return bool(await target.fetchval(query, self.name, timeout=STATEMENT_SECONDS))
 
     async def go_on(self, target: asyncpg.Connection) -> None:
         """Ends a pause, if there is one."""

@@ -35,13 +35,13 @@ class Deployment:
 
     def __init__(self, control: str, said: Sequence[DatabaseIdentity] = ()) -> None:
         """`said` is what the control database says, if it has been asked."""
-        self._control, self._id = control, said[0].deployment if said else ""
+        self._control, self.id = control, said[0].deployment if said else ""
 
     def mismatch(self, database: Database, found: Sequence[DatabaseIdentity]) -> str | None:
         """Why the database isn't the one that is meant; None if it is, as far as is known."""
-        if database.name == self._control and found and not self._id:
-            self._id = found[0].deployment
-        return mismatch(database.name, found, self._id, self._control)
+        if database.name == self._control and found and not self.id:
+            self.id = found[0].deployment
+        return mismatch(database.name, found, self.id, self._control)
 
 
 def recorded(group: str) -> str:

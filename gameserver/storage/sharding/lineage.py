@@ -9,16 +9,23 @@ What this can't see: a copy of the files that is started in place of the newer o
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import asyncpg
 
 from gameserver.storage.postgres.causes import Unfit, Unreconciled
-from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.database import Database, Judges, Vet
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.sharding import identity
 from gameserver.storage.sharding.identity import Deployment
 
 _PRESENT = "select g from unnest($1::text[]) as g where to_regclass('public.' || g || '_lineage') is not null"
+
+
+def judges(vet: Vet, control: str) -> Judges:
+    """Those of the databases of one process, whose control database has this name."""
+    deployment = Deployment(control)
+    return Judges(vet, partial(gate, deployment), lambda: deployment.id)
 
 
 async def gate(deployment: Deployment, database: Database, connection: DriverConnection) -> None:

@@ -6,7 +6,8 @@ differ, or take too long to compare, end the move.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Never
 
 import asyncpg
 import structlog
@@ -15,15 +16,19 @@ from gameserver.rules.errors import Conflict, DatabaseUnavailable, GameError
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import LOST, translated
-from gameserver.storage.sharding import copying, cutover
+from gameserver.storage.sharding import copying, cutover, standing_in
 from gameserver.storage.sharding.attempt import Attempt, CopyFailed, MoveProgress, Tell
 from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.cutover import CutoverDelayed
 from gameserver.storage.sharding.lease import RETRY_SECONDS, MoveLease
 from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep, Step
 from gameserver.storage.sharding.records import MoveRecords
+from gameserver.storage.sharding.standing_in import CopyStandsIn
 from gameserver.storage.tables import migrations
+from gameserver.waiting import cancel_and_wait
 
+LOOK_SECONDS = 0.2
+"""How often is looked whether a copy stands in for a standby; what is committed in between this can't prevent."""
 log = structlog.get_logger()
 Objection = Callable[[Database, Database], Awaitable[str | None]]
 """Why slots can't be moved from the one database to the other, by whatever else has power over the servers; None if
@@ -81,8 +86,8 @@ class LeasedMove:
         slots = [record.slot for record in move.slots]
         self.copy = Copy(move.id, move.group, slots, databases[move.source], databases[move.target])
         self.waits = False
-        """Whether the last attempt has lost a server, and the next one hasn't reached both; or its copy has failed, and
-        the next one hasn't its turn."""
+        """Whether the last attempt has lost a server, and the next one hasn't reached both; or its copy has failed or
+        was paused, and the next one hasn't its turn."""
 
     async def close(self) -> None:
         """Stops renewing the lease."""
@@ -99,9 +104,10 @@ class LeasedMove:
                 await self._require_no_objection()
                 async with copy.opened(copy.source) as source, copy.opened(copy.target) as target:
                     self.waits = failed
-                    return await Attempt(lease, copy, source, target, self._tell).carry_out(self._stop_waiting)
-            except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed, CopyFailed) as error:
-                failed = isinstance(error, CopyFailed)
+                    attempt = Attempt(lease, copy, source, target, self._tell)
+                    return await _watched(copy, attempt.carry_out(self._stop_waiting))
+            except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed, CopyFailed, CopyStandsIn) as error:
+                failed = isinstance(error, (CopyFailed, CopyStandsIn))
                 self.waits = failed or isinstance(error, (*LOST, DatabaseUnavailable))
                 await self._rescue()
                 if lease.move.step is Step.DONE:
@@ -159,3 +165,27 @@ class LeasedMove:
         self._tell(MoveProgress(self._lease.move, note=problem))
         await asyncio.sleep(RETRY_SECONDS)
         await self._lease.note_insistently(problem)
+
+
+async def _watched(copy: Copy, work: Coroutine[Any, Any, MoveRecord]) -> MoveRecord:
+    """What the work on a move comes to. Raises what it does, CopyStandsIn amid it, and what the servers raise."""
+    tasks = asyncio.create_task(work), asyncio.create_task(_watch(copy))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return (tasks[0] if tasks[0].done() else tasks[1]).result()
+    finally:
+        await cancel_and_wait(tasks)
+
+
+async def _watch(copy: Copy) -> Never:
+    """Pauses the copy as soon as it acknowledges commits in the place of a standby, also amid the longest step of its
+    move; over connections of its own."""
+    async with copying.opened(copy.source) as source, copying.opened(copy.target) as target:
+        while True:
+            try:
+                await standing_in.require_apart(copy.source.name, source, target)
+            except CopyStandsIn:
+                if await copy.is_on(target):
+                    await copy.pause(target)
+                    raise
+            await asyncio.sleep(LOOK_SECONDS)

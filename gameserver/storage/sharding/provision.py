@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import NamedTuple
 
 import asyncpg
@@ -21,13 +20,12 @@ from gameserver.storage import tables
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.postgres import causes, durability, versions
 from gameserver.storage.postgres.causes import Unfit
-from gameserver.storage.postgres.database import Database, Judges
+from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.durability import Durability
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.storage.sharding import identity, lineage, placing
-from gameserver.storage.sharding.identity import Deployment
 from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.sharding.recognizing import introduce, recognized
 from gameserver.storage.sharding.reconciling import Reconciler, reconciled
@@ -47,7 +45,7 @@ def open_databases(settings: Settings, *, patient: bool = False) -> Databases:
             raise Unfit(_sentence(faults))
 
     urls = {name: settings.database_url(name) for name in settings.databases}
-    judges = None if patient else Judges(vet, partial(lineage.gate, Deployment(settings.control.database)))
+    judges = None if patient else lineage.judges(vet, settings.control.database)
     databases = Databases(urls, settings.passfile, patient=patient, judges=judges)
     databases.assign({"control": [settings.control.database]})
     return databases

@@ -45,10 +45,13 @@ class LiveAnswer(TypedDict):
 
 
 class ReadyAnswer(TypedDict):
-    """`databases`: why some can't be used at the moment, by name."""
+    """`databases`: why some can't be used at the moment, by name. `primaries`: which of its addresses, from 1, is the
+    primary of a database that has several. `deployment`: whose node it is, with `?deployment=show`."""
 
     ready: bool
     databases: NotRequired[dict[str, str]]
+    primaries: NotRequired[dict[str, int]]
+    deployment: NotRequired[str]
 
 
 def action_list(schemas: Mapping[str, dict[str, Any]]) -> ActionsAnswer:

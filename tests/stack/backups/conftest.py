@@ -4,6 +4,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from gameserver.stack.backups import beginnings, making, placing
 from gameserver.stack.backups.catalog import FACTS, BackupCatalog, BaseBackup, new_id
+from gameserver.stack.backups.closing import ClosedDatabase
 from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.backups.placing import DataPlace
 from gameserver.stack.backups.plan import RestorePlan, plan
@@ -85,6 +87,16 @@ class Kept:
             to = self.restoring
             await restored(chosen, sources, to, self.server.log, self.expected())
             assert not await placing.put_in_place(self.place, to, self.catalog, chosen, self.programs)
+        await self.restart()
+
+    async def restore_all(self, say: Callable[[str], None]) -> None:
+        """As `gameserver restore --to latest` does; afterwards server and receiver run on what was restored."""
+        with making.locked(self.catalog), ClosedDatabase(self.place, self.programs) as closed:
+            chosen = plan(self.catalog, None, self.place.present(self.programs), None)
+            sources = list(map(self.catalog.data, chosen.chain))
+            ending = partial(closed.ending, self.catalog, chosen, say)
+            await restored(chosen, sources, self.restoring, self.server.log, self.expected(), ending=ending)
+            await placing.put_in_place(self.place, self.restoring, self.catalog, chosen, self.programs, closed.let_go)
         await self.restart()
 
     async def restored(self, *, elsewhere: bool = False) -> tuple[RestorePlan, list[Path]]:

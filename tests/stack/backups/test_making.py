@@ -179,14 +179,23 @@ async def test_the_log_goes_on_where_it_ended_when_the_slot_was_lost_and_the_log
     assert await kept.values() == [1, 2, 3]
 
 
-async def test_the_log_goes_on_in_a_new_folder_when_slot_and_log_were_lost(kept: Kept) -> None:
+@pytest.mark.parametrize("slot", ["dropped", "lost"])
+async def test_the_log_goes_on_in_a_new_folder_when_slot_and_log_were_lost(kept: Kept, slot: str) -> None:
+    settings = kept.server.settings
+    if slot == "lost":
+        kept.server.settings = {**settings, "max_slot_wal_keep_size": "1MB"}
+        await kept.restart()
     await kept.back_up()
     await kept.receiver.stop()
-    await kept.ask(f"select pg_drop_replication_slot('{ARCHIVE_SLOT}')")
+    if slot == "dropped":
+        await kept.ask(f"select pg_drop_replication_slot('{ARCHIVE_SLOT}')")
     for value in range(3):
         await kept.write(value)
         await as_superuser(kept, "select pg_switch_wal()", "checkpoint")
-    await kept.receiver.start()
+    assert await kept.ask(f"select max(wal_status) from {SLOTS}") == (None if slot == "dropped" else "lost")
+    kept.server.settings = settings
+    await kept.restart()
+    assert await kept.ask(f"select wal_status <> 'lost' from {SLOTS}")
     assert len(kept.catalog.log_folders(kept.catalog.backups()[0].system)) == 2
     await kept.back_up()
     third = await kept.write(3)

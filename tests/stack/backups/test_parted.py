@@ -9,6 +9,7 @@ import pytest
 
 from gameserver.app import restoring
 from gameserver.stack.backups import making, placing
+from gameserver.stack.backups.closing import ClosedDatabase
 from gameserver.stack.backups.plan import newest, plan
 from gameserver.stack.backups.receiver import received
 from gameserver.stack.errors import StackError
@@ -168,8 +169,9 @@ async def test_who_restores_is_told_what_to_do_before_the_data_takes_its_place_a
     def tell(text: str) -> None:
         told.append((waiting.exists(), text))
 
+    closed = ClosedDatabase(kept.place, kept.programs)
     with making.locked(kept.catalog), pytest.raises(Killed):
-        await restoring.put_in_place(kept.place, kept.restoring, kept.catalog, chosen, kept.programs, tell)
+        await restoring.put_in_place(closed, kept.restoring, kept.catalog, chosen, tell)
     up.release()
     by_hand = f"`gameserver backups reconcile --database one --since {rfc3339(chosen.backup.ended_at)} --reason …`"
     assert [(there, str(waiting) in text and by_hand in text) for there, text in told] == [(False, True), (True, True)]

@@ -8,9 +8,11 @@ import asyncpg
 import pytest
 
 from gameserver.stack.errors import StackError
+from gameserver.stack.servers import replica as replicas
 from gameserver.stack.servers import standbys
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
+from gameserver.stack.servers.roles import SUPERUSER
 from gameserver.stack.servers.standbys import slot_of
 from tests.stack.conftest import copy
 from tests.support.freezing import frozen
@@ -88,6 +90,39 @@ async def test_a_replica_whose_wal_is_gone_is_made_anew(primary: PostgresServer,
     await replica.start()
     await follows(primary, replica, 2)
     assert await ask(replica, "select count(*) from written") == 2
+
+
+async def test_a_replica_whose_wal_goes_while_it_runs_ends_and_is_made_anew(
+    primary: PostgresServer, replica: PostgresReplica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicas, "LOOK_SECONDS", 0.1)
+    await replica.stop()
+    await primary.stop()
+    settings = primary.settings
+    primary.settings = {**settings, "max_slot_wal_keep_size": "1MB"}
+    await primary.start()
+    await replica.start()
+    await follows(primary, replica, 1)
+
+    # Nobody gets in for a while, as over a network that is cut.
+    connection = await asyncpg.connect(primary.superuser_url, command_timeout=20)
+    await connection.execute(f"alter role {SUPERUSER} nologin")
+    await connection.execute("select pg_terminate_backend(pid) from pg_stat_replication")
+
+    async def is_lost() -> bool:
+        for statement in ("insert into written values (2)", "select pg_switch_wal()", "checkpoint"):
+            await connection.execute(statement)
+        return bool(await connection.fetchval("select wal_status = 'lost' from pg_replication_slots"))
+
+    await wait_until(is_lost, 20, "the primary has given up what the replica lacks")
+    await connection.execute(f"alter role {SUPERUSER} login")
+    await connection.close()
+    assert await replica.process.ended(20)
+    await primary.stop()
+    primary.settings = settings
+    await primary.start()
+    await replica.start()
+    await follows(primary, replica, 3)
 
 
 async def test_data_of_another_system_is_made_anew(

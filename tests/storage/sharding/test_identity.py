@@ -15,6 +15,7 @@ from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.admission import admit
 from gameserver.storage.tables.groups import accounts, players
 from gameserver.storage.tables.migrations import OutdatedDatabase
+from tests.support.client import Api
 from tests.support.deployment import connected, enlist, working
 from tests.support.servers import NAMES, SLOTS, Servers, database_of
 
@@ -325,3 +326,10 @@ async def test_a_database_that_was_removed_is_used_by_a_new_deployment_as_migrat
     await admit(without, "two", None, ["players"])
     known = await identities(urls_of(fresh))
     assert known["two"] >= {(deployment, "two") for deployment, _ in known["one"]}
+
+
+async def test_a_node_says_to_whom_asks_of_which_deployment_it_is(settings: Settings, api: Api) -> None:
+    async with connected(settings.database_url("one")) as connection:
+        deployment = await connection.fetchval("select deployment from control_identity")
+    assert (await api.ask("GET", "/ready?deployment=show")).body == {"ready": True, "deployment": deployment}
+    assert (await api.ask("GET", "/ready")).body == {"ready": True}

@@ -96,6 +96,36 @@ async def test_a_copy_whose_table_has_lost_its_slot_starts_again(
     await _assert_all_move(apart, players, moving.strike(monkeypatch, "while it is copied", lose_slot))
 
 
+async def test_a_copy_whose_log_is_gone_starts_again(
+    apart: Core, own_servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its target was away for longer than `max_slot_wal_keep_size` of its source's log lasts."""
+    players = await enlist_many(apart, 3, "one")
+    target = urlsplit(own_servers.postgres["two"].superuser_url)
+    base = urlsplit(apart.databases["two"].url.get_secret_value()).path
+
+    async def lose_log() -> None:
+        async with connected(SecretStr(target._replace(path=base).geturl())) as connection:
+            name = await connection.fetchval("select subname from pg_subscription")
+            await connection.execute(f"alter subscription {name} disable")
+            await wait_until(lambda: _has_no_worker(connection), what="nothing copies")
+        async with connected(SecretStr(own_servers.postgres["one"].superuser_url)) as source:
+            await source.execute("alter system set max_slot_wal_keep_size = '1MB'")
+            await source.execute("select pg_reload_conf()")
+            await wait_until(lambda: _is_lost(source, name), 20, "the copy's log is gone")
+            await source.execute("alter system reset max_slot_wal_keep_size")
+            await source.execute("select pg_reload_conf()")
+
+    await _assert_all_move(apart, players, moving.strike(monkeypatch, "while it is copied", lose_log))
+
+
+async def _is_lost(source: asyncpg.Connection, name: str) -> bool:
+    for statement in ("select pg_logical_emit_message(true, '', '')", "select pg_switch_wal()", "checkpoint"):
+        await source.execute(statement)
+    query = "select coalesce(bool_and(wal_status = 'lost'), true) from pg_replication_slots where slot_name = $1"
+    return bool(await source.fetchval(query, name))
+
+
 async def _has_no_worker(connection: asyncpg.Connection) -> bool:
     query = "select not exists (select from pg_stat_subscription where pid is not null)"
     return bool(await connection.fetchval(query))

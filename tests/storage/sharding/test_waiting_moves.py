@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
@@ -26,7 +26,8 @@ from gameserver.upkeep.open_moves import OpenMoves
 from gameserver.waiting import cancel_and_wait
 from tests.storage.sharding import moving
 from tests.support.client import command_id
-from tests.support.deployment import slots_of
+from tests.support.deployment import connected, slots_of, superuser
+from tests.support.servers import Servers
 from tests.support.wait import wait_until
 
 
@@ -294,3 +295,49 @@ async def test_a_mover_that_freezes_while_it_copies_loses_its_turn_to_one_that_w
     await sharding.carry_out(core.sharding, [first], lambda _: None)
     assert await all_moved(core, [first, second])
     await moving.assert_settled(core)
+
+
+@pytest.mark.parametrize("moment", ["while it is copied", "when it is fenced"])
+async def test_a_move_is_paused_while_its_copy_would_acknowledge_in_place_of_a_standby(
+    core: Core, servers: Servers, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    plan = PlannedMove("players", "two", "one", slots_of(core, "two")[:1])
+    (move_id,) = await core.sharding.moves.order([plan], command_id())
+
+    async def lasts(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def is_on() -> bool:
+        async with connected(core.databases["one"].url) as target:
+            return bool(await target.fetchval("select exists (select from pg_subscription where subenabled)"))
+
+    async def is_paused() -> bool:
+        problem = (await core.sharding.moves.find(move_id)).problem or ""
+        return "the copy of a move would count as one" in problem and not await is_on()
+
+    with monkeypatch.context() as slow:
+        slow.setattr(*moving.STEPS[moment], lasts)
+        task = asyncio.create_task(sharding.carry_out(core.sharding, [move_id], lambda _: None))
+        try:
+            await wait_until(is_on, moving.STANDSTILL_SECONDS, "it copies")
+            async with waiting_for_any_standby(servers, core, "two"):
+                await wait_until(is_paused, moving.STANDSTILL_SECONDS, "it is paused")
+            slow.undo()
+            await asyncio.wait_for(task, moving.STANDSTILL_SECONDS)
+        finally:
+            await cancel_and_wait([task])
+    assert await slots_at(core, [move_id]) == {SlotStep.MOVED}
+    await moving.assert_settled(core)
+
+
+@asynccontextmanager
+async def waiting_for_any_standby(servers: Servers, core: Core, database: str) -> AsyncIterator[None]:
+    """Commits of a server wait for any standby, of which there is none."""
+    async with superuser(servers, core, database) as connection:
+        await connection.execute("alter system set synchronous_standby_names = '*'")
+        try:
+            await connection.execute("select pg_reload_conf()")
+            yield
+        finally:
+            await connection.execute("alter system reset synchronous_standby_names")
+            await connection.execute("select pg_reload_conf()")

@@ -12,6 +12,8 @@ from pydantic import SecretStr
 
 from gameserver.app.backups import Say, assign, catalog_of, named, programs_of
 from gameserver.app.bounds import window_of
+from gameserver.app.erasing_again import erase_again
+from gameserver.commands.results import ChangedBy
 from gameserver.config.naming import replica_name
 from gameserver.config.settings import Settings
 from gameserver.rules.editions import ALWAYS, FIRST, Edition, RulesInForce
@@ -29,7 +31,8 @@ from gameserver.stack.servers.datafolder import control_values, restored_beside
 from gameserver.stack.servers.patroni_settings import REPLICATOR
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
 from gameserver.storage.accounts.identities import Identities
-from gameserver.storage.crossings.crossing import reconciled
+from gameserver.storage.crossings.crossing import listed, put_right, went_back
+from gameserver.storage.crossings.erasures import line_of, undone_erasures
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.sharding import provision
@@ -151,9 +154,10 @@ def _require_empty(to: Path) -> None:
         raise StackError(f"{to} isn't empty: name another folder.")
 
 
-async def reconcile(settings: Settings, database: str, since: datetime) -> list[Findings]:
+async def reconcile(settings: Settings, database: str, since: datetime, by: ChangedBy, say: Say) -> list[Findings]:
     """Puts right what crossed between a database that went back to `since` and the others, and lists the rest.
 
+    Who was erased since is erased again, `by` whoever ordered it.
     Its ownership of slots is compared with the map before: what it doesn't own any more, it has nothing to say about.
     Raises ConfigFault, StackError, IncompleteMap, DatabaseUnavailable: it needs them all.
     """
@@ -170,8 +174,12 @@ async def reconcile(settings: Settings, database: str, since: datetime) -> list[
         )
         try:
             control = databases[settings.control.database]
-            found = await reconciled(slots, identities, control, databases[database], since - CLOCKS_APART)
-            return [conflicts, *found]
+            back = await went_back(slots, databases[database], since - CLOCKS_APART)
+            found = await put_right(slots, identities, control, back)
+            line = await line_of(back.database)
+            undone = await undone_erasures(control, back.since, line, CLOCKS_APART)
+            found += await erase_again(settings, undone, line, by, say)
+            return [conflicts, *found, *await listed(slots, control, back)]
         finally:
             await identities.close()
     finally:

@@ -171,7 +171,7 @@ function input(name, label, hint, values, set, more = {}) {
 
 function lines(name, label, hint, values, set, problem) {
   return html`<${Field} id=${name} label=${label} hint=${hint} problem=${problem}>
-    <textarea id=${name} rows="2" autocomplete="off" spellcheck="false" aria-invalid=${problem ? 'true' : undefined}
+    <textarea id=${name} rows="2" autocomplete="off" spellcheck=${false} aria-invalid=${problem ? 'true' : undefined}
       aria-describedby=${problem ? `${name}-problem ${name}-hint` : `${name}-hint`} value=${values[name]}
       onInput=${(event) => set(name, event.target.value)}></textarea>
   <//>`;

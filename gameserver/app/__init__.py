@@ -3,7 +3,8 @@
 Law: databases must be at their migrations' head and every slot must have an owner; only then does a node listen.
 Door: `core` (storage and commands, without doors), `bounds` (the limits of the settings), `sharding` (what moves
 slots), `node` (a node that serves), `starting` (what it looks at first), `checking` (a game before that),
-`looking_back` (its past), `doctor` (the servers), `backups` and `restoring` (theirs).
+`looking_back` (its past), `doctor` (the servers), `backups`, `restoring` and `reconciling` (theirs),
+`erasing_again` (players).
 """
 
 from gameserver.app.checking import Finding, check, prepare

@@ -134,6 +134,15 @@ def listed(settings: Settings) -> list[BackedUpSystem]:
     return [summary(catalog) for catalog in catalogs(settings)]
 
 
+def newest_backup(settings: Settings) -> datetime | None:
+    """When the newest base backup of any database began; None if there is none, or if not all of them can be read."""
+    try:
+        began = [backup.began_at for catalog in catalogs(settings) for backup in catalog.backups()]
+    except (StackError, ConfigFault, OSError):
+        return None
+    return max(began, default=None)
+
+
 def catalogs(settings: Settings) -> list[BackupCatalog]:
     """Those of the databases of which there are backups. Raises ConfigFault, OSError."""
     return [BackupCatalog(name, path) for name, path in sorted(_present(folder_of(settings)).items())]

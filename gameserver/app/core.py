@@ -263,7 +263,7 @@ def _commands(
         corrections=corrections_of(play, pasts, leaderboards, audit),
         player_pages=pages,
         player_exports=PlayerExports(pages, accounts, rooms.seasons.records, play.history, exports),
-        erasures=erasures_of(rooms, accounts, slots, leaderboards),
+        erasures=erasures_of(settings, rooms, accounts, slots, leaderboards),
         player_changes=changes,
         campaigns=campaigns_of(settings, changes, rooms.operators, policy.now),
         fleet=FleetOrders(sharding, rooms.live, policy),

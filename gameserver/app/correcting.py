@@ -1,12 +1,17 @@
 """What operators' pages and corrections of players are made with."""
 
+from functools import partial
+
+from gameserver.app.backups import newest_backup
 from gameserver.commands.accounts import Accounts
+from gameserver.commands.backup_dates import KnownBackups
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.correction_scores import Planning
 from gameserver.commands.corrections import Corrections
 from gameserver.commands.erasure import Erasures
 from gameserver.commands.play import Play
 from gameserver.commands.player_page import PlayerPages
+from gameserver.config.settings import Settings
 from gameserver.storage.accounts.erasure import Erasure
 from gameserver.storage.ledger.past import Pasts
 from gameserver.storage.ledger.window import Window
@@ -39,8 +44,11 @@ def player_pages_of(rooms: Rooms, play: Play, pasts: Pasts, leaderboards: Leader
     )
 
 
-def erasures_of(rooms: Rooms, accounts: Accounts, slots: Slots, leaderboards: Leaderboards) -> Erasures:
-    operators = rooms.operators
+def erasures_of(
+    settings: Settings, rooms: Rooms, accounts: Accounts, slots: Slots, leaderboards: Leaderboards
+) -> Erasures:
+    operators, kept = rooms.operators, settings.backups
+    backups = KnownBackups(partial(newest_backup, settings), None if kept is None else kept.stay)
     records, erasure = rooms.seasons.records, Erasure(slots)
     return Erasures(
         accounts,
@@ -53,4 +61,5 @@ def erasures_of(rooms: Rooms, accounts: Accounts, slots: Slots, leaderboards: Le
         leaderboards,
         operators.audit,
         operators.mentions,
+        backups,
     )

@@ -1,9 +1,9 @@
-"""One database restored beside the others, and what crossed between them put right."""
+"""One database restored beside the others; `reconciling` puts right what crossed between them."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,11 +12,8 @@ import asyncpg
 from pydantic import SecretStr
 
 from gameserver.app.backups import Say, assign, catalog_of, named, programs_of
-from gameserver.app.bounds import window_of
 from gameserver.config.naming import replica_name
 from gameserver.config.settings import Settings
-from gameserver.rules.editions import ALWAYS, FIRST, Edition, RulesInForce
-from gameserver.rules.rulebook import Rulebook
 from gameserver.stack.backups import beginnings, making, placing
 from gameserver.stack.backups.catalog import BackupCatalog
 from gameserver.stack.backups.closing import ClosedDatabase
@@ -31,18 +28,10 @@ from gameserver.stack.errors import StackError
 from gameserver.stack.servers.datafolder import control_values, restored_beside
 from gameserver.stack.servers.patroni_settings import REPLICATOR
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
-from gameserver.storage.accounts.identities import Identities
-from gameserver.storage.crossings.crossing import reconciled
-from gameserver.storage.crossings.findings import Findings
-from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.sharding import provision
-from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import migrations
 from gameserver.times import rfc3339
 
-CONFLICTS = "slots_in_conflict"
-CLOCKS_APART = timedelta(seconds=10)
-"""By how much more than what `doctor` allows the clocks of two databases may differ."""
 KEPT_SECONDS = 30.0
 """How long a database that answers may take to hand over its newest log before it is restored."""
 
@@ -178,53 +167,6 @@ def _require_empty(to: Path) -> None:
         raise StackError(f"A disk is mounted at {to}: name a folder in it.")
     if to.exists() and any(to.iterdir()):
         raise StackError(f"{to} isn't empty: name another folder.")
-
-
-async def reconcile(settings: Settings, database: str, since: datetime) -> list[Findings]:
-    """Puts right what crossed between a database that went back to `since` and the others, and lists the rest.
-
-    Its ownership of slots is compared with the map before: what it doesn't own any more, it has nothing to say about.
-    Raises ConfigFault, StackError, IncompleteMap, DatabaseUnavailable: it needs them all.
-    """
-    databases = provision.open_databases(settings, patient=True)
-    try:
-        await assign(settings, databases)
-        if database not in databases:
-            raise StackError(f"There is no database {database}.")
-        conflicts = await _compare_with_the_map(settings, databases, database)
-        slots = Slots(databases[settings.control.database], databases, provision.sizes(settings))
-        await slots.refresh()
-        identities = Identities(
-            slots, window_of(settings), RulesInForce(Edition(FIRST, ALWAYS, Rulebook.parse(settings.game_mapping())))
-        )
-        try:
-            control = databases[settings.control.database]
-            found = await reconciled(slots, identities, control, databases[database], since - CLOCKS_APART)
-            return [conflicts, *found]
-        finally:
-            await identities.close()
-    finally:
-        await databases.close()
-
-
-async def _compare_with_the_map(settings: Settings, databases: Databases, database: str) -> Findings:
-    """The slots that nobody owns now; also when nothing tells that it went back.
-
-    Raises StackError while it stays closed, DatabaseUnavailable.
-    """
-    done = await provision.reconciler_of(settings, databases).insist(force=True)
-    if done is None:
-        raise StackError("Another process is comparing databases with the map: try again.")
-    if (reason := done.closed.get(database)) is not None:
-        raise StackError(f"{database} stays closed: {reason}.")
-    conflicts = Findings(
-        CONFLICTS,
-        "slots that nobody may write",
-        "listed: decide with `gameserver slots accept`, or wait for who is away",
-    )
-    for each in done.undecided:
-        conflicts.add(group=each.view.group, slot=each.view.slot, reason=each.verdict.reason)
-    return conflicts
 
 
 async def _keep_newest(database: BackedUp, say: Say) -> None:

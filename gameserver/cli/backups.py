@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.filesize import decimal
-from rich.table import Table
 
 from gameserver.app import backups as application
-from gameserver.app import restoring
-from gameserver.app.backups import BackedUpSystem, Say
-from gameserver.app.restoring import CONFLICTS, Restoration, RestoredData
+from gameserver.app import reconciling, restoring
+from gameserver.app.backups import Say
+from gameserver.app.erasing_again import LEFT
+from gameserver.app.reconciling import CONFLICTS
+from gameserver.app.restoring import Restoration, RestoredData
+from gameserver.cli import backup_list
 from gameserver.cli.actor import Reason, ReasonIfChanged, needed
-from gameserver.cli.auditing import audited, change_of
+from gameserver.cli.auditing import audited, by_command, change_of
 from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults, say
 from gameserver.config.settings import Settings
@@ -26,7 +27,7 @@ from gameserver.rules.errors import GameError
 from gameserver.stack.errors import StackError
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.slots.slot_map import IncompleteMap
-from gameserver.terminal import grid, show, show_json
+from gameserver.terminal import show, show_json
 from gameserver.times import moment_in_utc, rfc3339
 
 LATEST = "latest"
@@ -86,7 +87,7 @@ def restore(  # noqa: PLR0913 (one for each option)
                 _tell(found)
 
         carry_out(work())
-    _require_no_conflict(found)
+    _require_put_right(found)
 
 
 def _require_agreement(wanted: Restoration, to: str, *, agreed: bool) -> None:
@@ -117,13 +118,13 @@ async def _put_in_place(
         if end is None:
             end = await stack.enter_async_context(entry)
         end.after = {"timeline": done.timeline}
-    return done, await _crossed(settings, done) if done.running else []
+    return done, await _crossed(settings, done, reason, tell) if done.running else []
 
 
-async def _crossed(settings: Settings, done: RestoredData) -> Sequence[Findings]:
+async def _crossed(settings: Settings, done: RestoredData, reason: str, tell: Say) -> Sequence[Findings]:
     """What crossed is put right. Raises StackError that says what was restored, and how to do this again."""
     try:
-        return await restoring.reconcile(settings, done.plan.backup.database, done.since)
+        return await reconciling.reconcile(settings, done.plan.backup.database, done.since, by_command(reason), tell)
     except (StackError, IncompleteMap, GameError) as error:
         told = f"{_sentence(done)}\nWhat crossed between it and the others couldn't be put right: {error}"
         raise StackError(f"{told.rstrip('.')}. Then run {restoring.by_hand(done.plan)}.") from error
@@ -135,9 +136,9 @@ def list_backups(config: Config = DEFAULT, as_json: Json = False) -> None:  # no
     with faults():
         systems = application.listed(settings_of(config))
         if as_json:
-            show_json([_row(system) for system in systems])
+            show_json([backup_list.row(system) for system in systems])
         else:
-            show(console, _table(systems))
+            show(console, backup_list.table(systems))
 
 
 @backups_cli.command()
@@ -185,7 +186,8 @@ def reconcile(
             details = {"since": rfc3339(moment)}
             change = change_of("database_reconcile", database, reason, details, {"findings": None})
             async with audited(settings, change) as end:
-                found.extend(await restoring.reconcile(settings, database, moment))
+                tell = partial(say, err=True) if as_json else say
+                found.extend(await reconciling.reconcile(settings, database, moment, by_command(reason), tell))
                 end.after = {"findings": {each.kind: each.count for each in found}}
             if as_json:
                 show_json(_findings(found))
@@ -193,7 +195,7 @@ def reconcile(
                 _tell(found)
 
         carry_out(work())
-    _require_no_conflict(found)
+    _require_put_right(found)
 
 
 def _end_with(problems: Sequence[str]) -> None:
@@ -203,11 +205,16 @@ def _end_with(problems: Sequence[str]) -> None:
     sys.exit(1 if problems else 0)
 
 
-def _require_no_conflict(found: Sequence[Findings]) -> None:
-    """Ends the process with 1 if there are slots that nobody owns: their players are answered 503."""
-    if count := sum(kind.count for kind in found if kind.kind == CONFLICTS):
-        typer.echo(f"Slots that nobody may write: {count}. See `gameserver slots check`.", err=True)
-        sys.exit(1)
+def _require_put_right(found: Sequence[Findings]) -> None:
+    """Ends the process with 1 if there are slots that nobody owns, or players who have to be erased again still."""
+    counts = {kind.kind: kind.count for kind in found}
+    problems = []
+    if conflicts := counts.get(CONFLICTS):
+        problems.append(f"Slots that nobody may write: {conflicts}. See `gameserver slots check`.")
+    if left := counts.get(LEFT):
+        problems.append(f"Players that aren't erased again yet: {left}. Run `gameserver backups reconcile` again.")
+    if problems:
+        _end_with(problems)
 
 
 def _tell(found: Sequence[Findings]) -> None:
@@ -261,40 +268,3 @@ def _report(done: RestoredData) -> dict[str, object]:
         "since": rfc3339(done.since),
         "outdated": list(done.outdated),
     }
-
-
-def _row(system: BackedUpSystem) -> dict[str, object]:
-    return {
-        "database": system.database,
-        "folder": str(system.folder),
-        "backups": [
-            {
-                "id": backup.id,
-                "ended_at": rfc3339(backup.ended_at),
-                "bytes": backup.size,
-                "system": backup.system,
-                "timeline": backup.timeline,
-                "version": backup.version,
-                "builds_on": backup.parent,
-            }
-            for backup in system.backups
-        ],
-        "log_bytes": system.log_bytes,
-        "log_until": None if system.log_until is None else rfc3339(system.log_until),
-    }
-
-
-def _table(systems: list[BackedUpSystem]) -> Table:
-    titles = ("database", "backup", "builds on", "ended", "timeline", "size", "log kept", "log until")
-    table = grid(*titles, right=("size", "log kept"))
-    for system in systems:
-        until = "-" if system.log_until is None else rfc3339(system.log_until)
-        log = (decimal(system.log_bytes), until)
-        for backup in system.backups:
-            ended = rfc3339(backup.ended_at)
-            facts = (backup.parent or "-", ended, str(backup.timeline), decimal(backup.size))
-            table.add_row(system.database, backup.id, *facts, *log)
-            log = ("", "")
-        if not system.backups:
-            table.add_row(system.database, "none", "-", "-", "-", "-", *log)
-    return table

@@ -5,7 +5,6 @@ undone: letters that were sent, items that are gone, scores of seasons that are 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from gameserver.commands import correction_items
 from gameserver.commands.correction_items import HeldItems
@@ -16,11 +15,11 @@ from gameserver.rules.corrections import UNDOING, Correct, Correction, RollBack,
 from gameserver.rules.errors import BadInput, FieldProblem, NotUndoable, StateUnknown
 from gameserver.rules.outcomes import Event
 from gameserver.rules.player import Outcome, Player
-from gameserver.rules.player_data import PlayerData
+from gameserver.rules.player_data import PlayerData, without_change
 from gameserver.storage.ledger.past import Past, PastRow, Stored
+from gameserver.times import rfc3339
 
 NO_ACTIONS = frozenset({"sign_up", "rename", "delete", "add_device", "remove_device", "ban", "lift_ban"})
-STATE = ("class", "level", "hp", "exp")
 Order = Correct | Undo | RollBack
 
 
@@ -41,7 +40,7 @@ async def _correction(planning: Planning, past: Past, held: HeldItems, order: Co
     before, left = past.player, list[str]()
     after = corrections.corrected(before, order, planning.rules.game)
     takes, grants = correction_items.given(order.items, held, left)
-    if _state(before) == _state(after) and not takes and not grants:
+    if not (takes or grants or Correction(before, after, {}).changes):
         raise _nothing_changes(order, left)
     scored = list(planning.rescoring.scored(before, Outcome(after, ())))
     present, scores, now = await past.scores(), Scores(), planning.now()
@@ -73,10 +72,9 @@ async def _undoing(planning: Planning, past: Past, held: HeldItems, order: Undo)
     before = await _data_before(past, row.version, rows)
     data, left = player.data, _letters(row)
     if "data" in row.outcome:
-        if corrections.recorded_data(row.outcome, player.data) == player.data:
-            data = before
-        else:
-            left.append("What the game's rules remember of the player has changed since, and stays.")
+        data, stays = without_change(data, before, corrections.recorded_data(row.outcome, data))
+        if stays:
+            left.append(f"What the game's rules remember as {', '.join(stays)} has changed since, and stays.")
     after = corrections.undone(player, earlier.outcome, row.outcome, data, planning.rules.game)
     if (over := row.outcome["exp"] - earlier.outcome["exp"] - player.exp) > 0:
         left.append(f"EXP can't fall below 0: {over} of what it gave can't be taken back.")
@@ -89,11 +87,7 @@ async def _undoing(planning: Planning, past: Past, held: HeldItems, order: Undo)
 
 
 async def _rolling_back(planning: Planning, past: Past, held: HeldItems, order: RollBack) -> Correction:
-    player, version = past.player, await past.version_at(moment_of(order.to, "to"))
-    if version is None:
-        raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")
-    if version == player.version:
-        raise NotUndoable("The player hasn't changed since that moment.")
+    player, version = past.player, await _wanted_version(past, order)
     rows = await _rows_since(past, version)
     target, undoing = rows[-1], rows[:-1]
     data = await _data_before(past, version + 1, rows)
@@ -105,8 +99,22 @@ async def _rolling_back(planning: Planning, past: Past, held: HeldItems, order: 
     deeds = await planning.rescoring.deeds(past, data, rows[::-1])
     scores = await ScorePlan.of(planning, past)
     changes = _score_changes(scores.present, await scores.as_of(version, deeds))
-    event = _event("rolled_back", player, after, changes, to=order.to, to_version=version)
+    event = _event("rolled_back", player, after, changes, to=order.to or rfc3339(target.at), to_version=version)
     return Correction(player, after, event, takes, grants, changes, (*left, *scores.left))
+
+
+async def _wanted_version(past: Past, order: RollBack) -> int:
+    """Raises BadInput, StateUnknown, NotUndoable."""
+    if (order.to is None) == (order.to_version is None):
+        raise BadInput(errors=[FieldProblem("to", "must be given, or to_version, and not both")])
+    version = order.to_version if order.to is None else await past.version_at(moment_of(order.to, "to"))
+    if version is None:
+        raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")
+    if version > past.player.version:
+        raise StateUnknown(f"The player is at version {past.player.version} only.")
+    if version == past.player.version:
+        raise NotUndoable("The player hasn't changed since.")
+    return version
 
 
 async def _require_standing(past: Past, row: PastRow) -> None:
@@ -157,17 +165,13 @@ def _score_changes(present: Stored, scores: Scores) -> tuple[ScoreChange, ...]:
 
 def _event(kind: str, before: Player, after: Player, scores: Sequence[ScoreChange], **more: object) -> Event:
     """What the ledger says of it: the player reads it, too."""
-    old, new = _state(before), _state(after)
+    changes = corrections.state_changes(before, after)
     return {
         "type": kind,
         **more,
-        "changes": {name: {"before": old[name], "after": new[name]} for name in STATE if old[name] != new[name]},
+        "changes": {name: {"before": old, "after": new} for name, (old, new) in changes.items()},
         "scores": [
             {"board": change.board, "season": change.season, "before": change.before, "after": change.after}
             for change in scores
         ],
     }
-
-
-def _state(player: Player) -> dict[str, Any]:
-    return {"class": player.class_name, "level": player.level, "hp": player.hp, "exp": player.exp}

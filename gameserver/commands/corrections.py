@@ -7,7 +7,8 @@ is made, with what the player is before and after it.
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -19,9 +20,10 @@ from gameserver.commands.correction_scores import Planning
 from gameserver.commands.devices import ANY_EPOCH
 from gameserver.commands.play import Play
 from gameserver.commands.rank_changes import RankChange
-from gameserver.rules.corrections import CORRECT, ROLL_BACK, UNDO, Correct, Correction, Undo, require_version
+from gameserver.rules.corrections import CORRECT, ROLL_BACK, UNDO, Correct, Correction, Undo, require_version, state_of
 from gameserver.rules.errors import PlayerChanged, Refused
 from gameserver.rules.player import Player
+from gameserver.rules.player_data import Datum, changed_values
 from gameserver.storage.items.stacks import NOT_ENOUGH
 from gameserver.storage.ledger.past import Past, Pasts
 from gameserver.storage.operators.audit import Audit, AuditedChange
@@ -122,9 +124,11 @@ async def _attempt(corrections: Corrections, command: Command, order: Order, by:
     """Raises PlayerChanged if the player has acted since the plan was made, or hasn't the expected version."""
     correction = await _planned(corrections, command.player_id, order, by.expected_version)
     command.correction, command.takes = correction, correction.takes
+    changed = changed_values(correction.before.data, correction.after.data)
     async with corrections.audit.recorded(_entry(correction, order, by)) as end:
         receipt = await _committed(corrections.play, command)
-        end.after = _shown(receipt.player) | {"replayed": receipt.replayed}
+        remembered = {} if receipt.replayed else _remembered({name: new for name, (_, new) in changed.items()})
+        end.after = _shown(receipt.player) | remembered | {"replayed": receipt.replayed}
     return Corrected(receipt.player, None if receipt.replayed else correction, receipt)
 
 
@@ -170,20 +174,30 @@ async def _is_banned(past: Past) -> bool:
 
 def _entry(correction: Correction, order: Order, by: ChangedBy) -> AuditedChange:
     details = {
-        "order": order.model_dump(mode="json", exclude_none=True),
+        "order": _said(order),
         "takes": dict(correction.takes),
         "grants": dict(correction.grants),
         "scores": [asdict(change) for change in correction.scores],
     }
+    changed = changed_values(correction.before.data, correction.after.data)
+    before = _shown(correction.before) | _remembered({name: old for name, (old, _) in changed.items()})
     action, target = name_of(order).partition(":")[2], str(correction.before.id)
-    return AuditedChange(by.admin, action, target, by.reason, details, by.command_id, _shown(correction.before))
+    return AuditedChange(by.admin, action, target, by.reason, details, by.command_id, before)
+
+
+def _said(order: Order) -> dict[str, Any]:
+    said = order.model_dump(mode="json", exclude_none=True)
+    return said | (_remembered(order.data) if isinstance(order, Correct) else {})
 
 
 def _shown(player: Player) -> dict[str, Any]:
-    return {
-        "class": player.class_name,
-        "level": player.level,
-        "hp": player.hp,
-        "exp": player.exp,
-        "version": player.version,
+    return {**state_of(player), "version": player.version}
+
+
+def _remembered(values: Mapping[str, Datum | None]) -> dict[str, Any]:
+    """What the rules remember, for the audit log, which outlives an erasure: a text may be a player's own words."""
+    shown = {
+        name: f"sha256:{hashlib.sha256(value.encode()).hexdigest()}" if isinstance(value, str) else value
+        for name, value in values.items()
     }
+    return {"data": shown} if shown else {}

@@ -7,14 +7,17 @@ what they had until they expire.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from gameserver.commands import identity
 from gameserver.commands.accounts import Accounts
+from gameserver.commands.backup_dates import KnownBackups
 from gameserver.commands.boards import Leaderboards
 from gameserver.commands.corrections import ChangedBy
+from gameserver.commands.erasure_receipts import ErasureReceipt, recorded, unfinished
 from gameserver.commands.keys import name_keys
 from gameserver.commands.own_history import ErasedHistory, OwnHistory
 from gameserver.rules.errors import BoardUnavailable, Unavailable
@@ -39,6 +42,7 @@ OWN_SECONDS, ALL_SECONDS = 5.5, 9.0
 Boards may take ARRIVAL_SECONDS then."""
 LONGEST_SECONDS = ALL_SECONDS + ARRIVAL_SECONDS
 """How long after its beginning it looks for anything: whoever asked still waits (HAProxy's `timeout server`)."""
+NO_DETAILS: Mapping[str, object] = MappingProxyType({})
 MENTIONS = "mentions"
 """What isn't searched once the player's names have been erased: nobody knows them any more."""
 
@@ -57,37 +61,19 @@ class Erasures:
     leaderboards: Leaderboards
     audit: Audit
     mentions: Mentions
+    backups: KnownBackups
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureReceipt:
-    """What was erased, in rows or keys by store, and what a search of these still finds: nothing, if complete."""
-
-    player_id: int
-    command_id: str
-    names: int
-    erased: dict[str, int]
-    left: dict[str, int]
-    mentions: dict[str, int] = field(default_factory=dict)
-    """Where one of its names is still found as a word, which may be somebody else's; not a part of `complete`."""
-    unsearched: Sequence[str] = ()
-    """Stores of others that couldn't be searched within their time, and MENTIONS."""
-    is_sure: bool = True
-    """Whether all stores were searched that may have letters or claims of the player."""
-
-    @property
-    def complete(self) -> bool:
-        return self.is_sure and not any(self.left.values())
-
-
-async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureReceipt:
-    """Deletes a player, unless it was deleted before, and erases what is left of it.
+async def erase(
+    erasures: Erasures, player_id: int, by: ChangedBy, details: Mapping[str, object] = NO_DETAILS
+) -> ErasureReceipt:
+    """Deletes a player, unless it was deleted before, and erases what is left of it; `details` are for the audit log.
 
     Raises PlayerNotFound if there never was one, CommandExpired, CommandMismatch, OutcomeUnknown, TooManyChanges, and
     Unavailable while something can't be reached, letters of it are on their way, or a season is being counted: send it
     again.
     """
-    entry = AuditedChange(by.admin, "erase", str(player_id), by.reason, {}, by.command_id, {COMPLETE: False})
+    entry = AuditedChange(by.admin, "erase", str(player_id), by.reason, details, by.command_id, {COMPLETE: False})
     begun = asyncio.get_running_loop().time()
     async with erasures.audit.recorded(entry) as end:
         await identity.end(erasures.accounts, player_id, by.command_id)
@@ -97,11 +83,11 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
         try:
             await _erase_history(erasures, player_id, history, begun)
         finally:
-            end.after = _unfinished(history.progress.erased)
+            end.after = unfinished(history.progress.erased)
         known = traces.names | history.progress.names
         names = sorted({*known, *await erasures.records.names_of(player_id)})
         erased = await _erase(erasures, player_id, names, history, begun + OWN_SECONDS)
-        end.after = _unfinished(erased)
+        end.after = unfinished(erased)
         elsewhere, (written, unsearched) = await asyncio.gather(
             erasures.erasure.elsewhere(player_id, names, begun + ALL_SECONDS),
             erasures.mentions.of(names, begun + ALL_SECONDS),
@@ -119,7 +105,9 @@ async def erase(erasures: Erasures, player_id: int, by: ChangedBy) -> ErasureRec
             [*([] if known else [MENTIONS]), *elsewhere.unsearched, *unsearched],
             elsewhere.is_sure,
         )
-        end.after = _recorded(receipt)
+        if receipt.complete:
+            receipt = replace(receipt, backups=await erasures.backups.dates(erasures.leaderboards.now()))
+        end.after = recorded(receipt)
     return receipt
 
 
@@ -142,23 +130,6 @@ async def foresee(erasures: Erasures, player_id: int) -> dict[str, int | str]:
 async def written_of(erasures: Erasures, player_id: int) -> dict[str, int]:
     """How much operators have written of a player. Raises PlayerNotFound for an id that none can have."""
     return {"bans": await erasures.bans.count(player_id), "notes": await erasures.notes.count(player_id)}
-
-
-def _recorded(receipt: ErasureReceipt) -> dict[str, object]:
-    """The receipt as the audit log keeps it: counts alone."""
-    return {
-        COMPLETE: receipt.complete,
-        "names": receipt.names,
-        "erased": receipt.erased,
-        "left": receipt.left,
-        "mentions": receipt.mentions,
-        "unsearched": list(receipt.unsearched),
-    }
-
-
-def _unfinished(erased: dict[str, int]) -> dict[str, object]:
-    """What the audit log says of an erasure that goes no further."""
-    return {COMPLETE: False, "erased": erased}
 
 
 async def _arrived(erasures: Erasures, player_id: int, deadline: float) -> Traces:

@@ -164,14 +164,19 @@ async def timeline(pages: PlayerPages, player_id: int, wanted: TimelineFilter) -
     return Timeline(newest_first, undone, page.cursor)
 
 
-async def state_at(pages: PlayerPages, player_id: int, at: str) -> PastState:
-    """The player at a moment (RFC 3339). Raises BadInput, PlayerNotFound, StateUnknown, DatabaseUnavailable."""
-    moment = moment_of(at, "at")
+async def state_at(pages: PlayerPages, player_id: int, at: str | None, version: int | None = None) -> PastState:
+    """The player at a moment (RFC 3339), or with a version, which several commands of a moment have led to.
+
+    Raises BadInput, PlayerNotFound, StateUnknown, DatabaseUnavailable.
+    """
+    wanted = version if at is None else moment_of(at, "at")
+    if wanted is None or (at is not None and version is not None):
+        raise BadInput(errors=[FieldProblem("at", "must be given, or version, and not both")])
     for _ in range(LOOKS):
         seen, held = await _held(pages, player_id)
         with contextlib.suppress(PlayerChanged):
-            return await _state_at(pages, player_id, moment, held, seen.version)
-    return await _state_at(pages, player_id, moment, None)
+            return await _state_at(pages, player_id, wanted, held, seen.version)
+    return await _state_at(pages, player_id, wanted, None)
 
 
 async def _held(pages: PlayerPages, player_id: int) -> tuple[Player, HeldItems | None]:
@@ -185,15 +190,13 @@ async def _held(pages: PlayerPages, player_id: int) -> tuple[Player, HeldItems |
 
 
 async def _state_at(
-    pages: PlayerPages, player_id: int, moment: datetime, held: HeldItems | None, expected: int | None = None
+    pages: PlayerPages, player_id: int, wanted: datetime | int, held: HeldItems | None, expected: int | None = None
 ) -> PastState:
     """Raises PlayerChanged if the player hasn't the expected version any more."""
 
     async def work(past: Past) -> PastState:
         require_version(past.player, expected)
-        version, near = await past.version_at(moment), id_near(moment)
-        if version is None:
-            raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")
+        moment, version, near = await _wanted_state(past, wanted)
         if version < past.player.version and not await past.rows(version + 1, version + 1, 1, near):
             raise StateUnknown("The ledger doesn't have everything of then any more.")
         rows = await past.rows(max(version - REPLAYED, 1), version, REPLAYED + 1, near)
@@ -208,6 +211,19 @@ async def _state_at(
         return PastState(past.player, rows[0], data, len(deeds), differing, holdings)
 
     return await pages.pasts.look(player_id, work)
+
+
+async def _wanted_state(past: Past, wanted: datetime | int) -> tuple[datetime, int, str]:
+    """A moment, the version that the player had then, and an id near its command's. Raises StateUnknown."""
+    if isinstance(wanted, int):
+        rows = await past.rows(wanted, wanted, 1) if wanted <= past.player.version else []
+        if not rows:
+            raise StateUnknown("The player has no such version, or the ledger doesn't have it any more.")
+        return rows[0].at, wanted, rows[0].command_id
+    version = await past.version_at(wanted)
+    if version is None:
+        raise StateUnknown("The ledger has nothing of the player from before that moment, or not any more.")
+    return wanted, version, id_near(wanted)
 
 
 async def note(pages: PlayerPages, player_id: int, by: ChangedBy, text: str) -> Note:

@@ -2,12 +2,13 @@
 
 from gameserver.commands.accounts import Welcome
 from gameserver.commands.admins import KnownKeys
+from gameserver.commands.backup_dates import BackupDates
 from gameserver.commands.boards import Ranked
 from gameserver.commands.campaigns import CampaignPreview
 from gameserver.commands.correction_plans import Order
 from gameserver.commands.corrections import ChangedBy, Corrected
 from gameserver.commands.crowd import LoadProgress
-from gameserver.commands.erasure import ErasureReceipt
+from gameserver.commands.erasure_receipts import ErasureReceipt
 from gameserver.commands.fleet import NodeCondition, WantedMoves
 from gameserver.commands.foresight import ErasureForeseen, Foreseen
 from gameserver.commands.mail import MailPage
@@ -58,6 +59,7 @@ __all__ = [
     "AuditEntry",
     "AuditQuestion",
     "AuditedChange",
+    "BackupDates",
     "Ban",
     "BanChange",
     "BanState",

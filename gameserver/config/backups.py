@@ -1,5 +1,6 @@
 """The section `[backups]`: where base backups and the databases' log are kept, and for how long."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -22,3 +23,12 @@ class BackupSettings(SettingsSection):
     --incremental` needs it."""
     old_seconds: Annotated[int, Field(ge=60)] = 2 * DAY
     """`gameserver doctor` warns of a database whose newest base backup is older."""
+
+    @property
+    def stay(self) -> timedelta:
+        """How long backups have what the databases don't have any more, if none gets older than `old_seconds`.
+
+        The last one that has it goes with a backup that finds `least` newer ones, of which one is as old as what is
+        kept. Others that build on it keep it longer.
+        """
+        return timedelta(seconds=max(self.keep_seconds + 2 * self.old_seconds, self.least * self.old_seconds))

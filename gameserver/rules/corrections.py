@@ -9,9 +9,9 @@ command did is taken back at most once at any time: no two undos or rollbacks th
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
 from gameserver.rules.arguments import Arguments
 from gameserver.rules.errors import BadInput, ClassMissing, FieldProblem, PlayerChanged, UnknownClass, UnknownItem
@@ -20,7 +20,17 @@ from gameserver.rules.items import MAX_COUNT, Items
 from gameserver.rules.levels import EXP_CAP
 from gameserver.rules.outcomes import Event, with_item_events
 from gameserver.rules.player import Outcome, Player, settled
-from gameserver.rules.player_data import NO_DATA, PlayerData, accepted
+from gameserver.rules.player_data import (
+    MAX_KEY,
+    MAX_VALUE,
+    NO_DATA,
+    DataMapping,
+    Datum,
+    PlayerData,
+    accepted,
+    changed_values,
+    data_fault,
+)
 
 CORRECT, UNDO, ROLL_BACK = "operator:correct", "operator:undo", "operator:roll_back"
 """Their names in the ledger, which no action of a game can have."""
@@ -31,15 +41,43 @@ UNDOING = frozenset({UNDO, ROLL_BACK})
 Value = Annotated[int, Field(ge=0, le=EXP_CAP)]
 Gain = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+DataName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY, pattern=r"^[^\x00]*$")]
+NewDatum = (
+    Annotated[int, Field(ge=-MAX_VALUE, le=MAX_VALUE)]
+    | bool
+    | Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+    | None
+)
+"""None removes the name."""
+ValueChanges = Mapping[str, tuple[Datum | None, Datum | None]]
+"""By name, before and after."""
 
 
-class Correct(Arguments):
-    """Values that become these; of each item so many more, or fewer if the number is negative."""
+class _Order(Arguments):
+    """What later versions of an order have more is in its JSON only where it says something.
 
+    So an order that an earlier version has carried out is known again under its command id.
+    """
+
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value or name not in self.later}
+
+
+class Correct(_Order):
+    """Values that become these; of each item so many more, or fewer if the number is negative.
+
+    `data` is what the rules remember: names that get another value, or none any more.
+    """
+
+    later = frozenset({"data"})
     hp: Value | None = None
     exp: Value | None = None
     class_name: Key | None = Field(None, alias="class")
     items: Annotated[dict[Key, Gain], Field(max_length=50)] = Field(default_factory=dict)
+    data: Annotated[dict[DataName, NewDatum], Field(max_length=50)] = Field(default_factory=dict)
 
 
 class Undo(Arguments):
@@ -48,10 +86,12 @@ class Undo(Arguments):
     command_id: str
 
 
-class RollBack(Arguments):
-    """To the state that the player had at this moment; RFC 3339, in UTC."""
+class RollBack(_Order):
+    """To the state that the player had at a moment (RFC 3339, in UTC), or with a version: to one of the two."""
 
-    to: str
+    later = frozenset({"to_version"})
+    to: str | None = None
+    to_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +116,12 @@ class Correction:
     scores: tuple[ScoreChange, ...] = ()
     left: tuple[str, ...] = field(default=())
     """Sentences: what can't be undone."""
+
+    @property
+    def changes(self) -> ValueChanges:
+        """All values that change, what the rules remember as `data.<name>`: players aren't shown that."""
+        remembered = changed_values(self.before.data, self.after.data)
+        return {**state_changes(self.before, self.after), **{f"data.{name}": both for name, both in remembered.items()}}
 
     def require_planned_for(self, player: Player) -> None:
         """Raises PlayerChanged if the player isn't the planned one any more."""
@@ -110,7 +156,26 @@ def corrected(player: Player, values: Correct, game: Game) -> Player:
         raise BadInput(
             errors=[FieldProblem("hp", f"must be between 0 and {max_hp} for a {class_name} of level {level}")]
         )
-    return _become(player, (class_name, player.hp if values.hp is None else values.hp, exp), player.data, game)
+    data = _corrected_data(player.data, values.data)
+    return _become(player, (class_name, player.hp if values.hp is None else values.hp, exp), data, game)
+
+
+def _corrected_data(before: PlayerData, values: Mapping[str, Datum | None]) -> PlayerData:
+    """Raises BadInput for more than a rule could have the server remember."""
+    after: DataMapping = {name: value for name, value in {**before, **values}.items() if value is not None}
+    if values and (fault := data_fault(after)) is not None:
+        raise BadInput(errors=[FieldProblem("data", fault.removeprefix("data "))])
+    return accepted(before, after)
+
+
+def state_of(player: Player) -> dict[str, int | str]:
+    """What everybody is shown of a state."""
+    return {"class": player.class_name, "level": player.level, "hp": player.hp, "exp": player.exp}
+
+
+def state_changes(before: Player, after: Player) -> ValueChanges:
+    """What changes of what everybody is shown."""
+    return changed_values(state_of(before), state_of(after))
 
 
 def undone(player: Player, before: Mapping[str, Any], after: Mapping[str, Any], data: PlayerData, game: Game) -> Player:

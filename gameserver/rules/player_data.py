@@ -6,7 +6,7 @@ to change it (`player.changed`). It lies in the player's row and, where a comman
 row; no client is shown it. The text is parsed only when a rule asks, so players without cool-downs cost nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import orjson
@@ -86,6 +86,27 @@ def accepted(before: PlayerData, after: DataMapping) -> PlayerData:
     """The data after a rule, out of the rule's reach; the very object from before if nothing has changed."""
     text = orjson.dumps(dict(after)).decode()
     return before if text == before.text else PlayerData(text)
+
+
+def changed_values(before: DataMapping, after: DataMapping) -> dict[str, tuple[Datum | None, Datum | None]]:
+    """What differs, by name, before and after; None where there is nothing. A bool is never equal to an int."""
+    pairs = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
+    return {name: both for name, both in pairs.items() if both[0] != both[1] or type(both[0]) is not type(both[1])}
+
+
+def without_change(present: PlayerData, before: DataMapping, after: DataMapping) -> tuple[PlayerData, Sequence[str]]:
+    """The present data without what a command changed from `before` to `after`, and the names whose change stays.
+
+    A name stays that has changed again since, and so do all for which there is no room any more.
+    """
+    changes, since = changed_values(before, after), changed_values(after, present)
+    if not since:
+        return accepted(present, before), ()
+    taken_back = {name: old for name, (old, _) in changes.items() if name not in since}
+    data = {name: value for name, value in {**present, **taken_back}.items() if value is not None}
+    if data_fault(data) is not None:
+        return present, list(changes)
+    return accepted(present, data), [name for name in changes if name in since]
 
 
 def dump(data: PlayerData) -> str | None:

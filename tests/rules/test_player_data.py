@@ -10,10 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gameserver.rules.corrections import Correct, RollBack
 from gameserver.rules.dice import Dice
 from gameserver.rules.errors import Refused, RuleBroken
 from gameserver.rules.player import Moment, Outcome, Player, changed
-from gameserver.rules.player_data import MAX_BYTES, MAX_KEYS, MAX_VALUE, NO_DATA, PlayerData, data_fault, dump, load
+from gameserver.rules.player_data import (
+    MAX_BYTES,
+    MAX_KEYS,
+    MAX_VALUE,
+    NO_DATA,
+    PlayerData,
+    changed_values,
+    data_fault,
+    dump,
+    load,
+    without_change,
+)
 from gameserver.rules.replay import Record, replay
 from tests.rules.samples import RULEBOOK, START, play, rulebook_with, sample_player
 from tests.rules.studio import Pray
@@ -191,3 +203,29 @@ def test_the_example_of_the_page_works(tmp_path: Path, monkeypatch: pytest.Monke
     assert (opened.exp, dict(opened.data)) == (25, {"chest": "2026-01-01"})
     with pytest.raises(Refused):
         play(opened, "open_chest", rulebook=rulebook)
+
+
+def test_an_order_is_written_as_earlier_versions_wrote_it_unless_it_says_more() -> None:
+    assert Correct(exp=3).model_dump_json() == '{"hp":null,"exp":3,"class":null,"items":{}}'
+    assert Correct(data={"a": None}).model_dump_json().endswith(',"items":{},"data":{"a":null}}')
+    assert RollBack(to="x").model_dump_json() == '{"to":"x"}'
+    assert RollBack(to_version=3).model_dump_json() == '{"to":null,"to_version":3}'
+
+
+@given(*[st.dictionaries(st.sampled_from("abcd"), st.integers(0, 1) | st.booleans(), max_size=4)] * 3)
+def test_a_change_that_is_taken_back_takes_back_only_itself(
+    before: dict[str, Any], after: dict[str, Any], since: dict[str, Any]
+) -> None:
+    present = PlayerData(orjson.dumps({**after, **since}).decode())
+    data, stays = without_change(present, before, after)
+    changes, later = changed_values(before, after), changed_values(after, present)
+    assert set(stays) == set(changes) & set(later)
+    for name in "abcd":
+        expected = before.get(name) if name in changes and name not in later else present.get(name)
+        assert repr(data.get(name)) == repr(expected)
+
+
+def test_a_change_stays_if_there_is_no_room_for_what_it_has_removed() -> None:
+    before = {"a": "b" * (MAX_BYTES - 8)}
+    present = PlayerData(orjson.dumps({"c": 1}).decode())
+    assert without_change(present, before, {}) == (present, ["a"])

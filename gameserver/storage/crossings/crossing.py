@@ -6,7 +6,6 @@ from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.identities import Identities
 from gameserver.storage.crossings.campaigns import campaigns, operator_letters
 from gameserver.storage.crossings.claims import ClaimCheck
-from gameserver.storage.crossings.erasures import erasures
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.items import items_of_players, players_of_items
 from gameserver.storage.crossings.letters import letters
@@ -16,16 +15,12 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.slot_map import Slots
 
 
-async def reconciled(
-    slots: Slots, identities: Identities, control: Database, database: Database, since: datetime
-) -> list[Findings]:
-    """Puts right what crossed since `database` went back to `since`, and lists the rest; may be run again.
+async def put_right(slots: Slots, identities: Identities, control: Database, back: WentBack) -> list[Findings]:
+    """Puts right what crossed since a database went back; may be run again.
 
-    What can be put right comes first: what is only listed reads the whole ledger since then. Needs every other
-    database. Raises DatabaseUnavailable, Overloaded.
+    Needs every other database. Raises DatabaseUnavailable, Overloaded.
     """
-    back = await _went_back(slots, database, since)
-    members = {group: [other for other in slots.databases(group) if other is not database] for group in slots.groups()}
+    members = _others(slots, back)
     findings: list[Findings] = await _claims(slots, identities, back)
     if back.players:
         again = await campaigns(control, back)
@@ -33,13 +28,23 @@ async def reconciled(
         findings += await items_of_players(back, members["items"], again.brings)
     if back.items:
         findings += await players_of_items(back, members["players"])
-    if back.players or database is control:
+    if back.players or back.database is control:
         findings += await seasons(slots, control, back)
-    findings += await erasures(control, back)
-    if back.players:
-        findings += await operator_letters(control, back)
-        findings += await letters(back, members["players"])
     return findings
+
+
+async def listed(slots: Slots, control: Database, back: WentBack) -> list[Findings]:
+    """What crossed and can't be put right; reads the whole ledger since then. Raises DatabaseUnavailable."""
+    if not back.players:
+        return []
+    return [*await operator_letters(control, back), *await letters(back, _others(slots, back)["players"])]
+
+
+def _others(slots: Slots, back: WentBack) -> dict[str, list[Database]]:
+    """The other databases of each group."""
+    return {
+        group: [other for other in slots.databases(group) if other is not back.database] for group in slots.groups()
+    }
 
 
 async def _claims(slots: Slots, identities: Identities, back: WentBack) -> list[Findings]:
@@ -64,7 +69,7 @@ async def _claims(slots: Slots, identities: Identities, back: WentBack) -> list[
     return check.findings()
 
 
-async def _went_back(slots: Slots, database: Database, since: datetime) -> WentBack:
+async def went_back(slots: Slots, database: Database, since: datetime) -> WentBack:
     """Of what it believes that it owns, only what the map gives it, too, is played on as it was then."""
     async with reading(database) as connection:
         owned = {}

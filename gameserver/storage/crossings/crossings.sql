@@ -228,8 +228,16 @@ from (
 order by l.id
 
 -- name: erasures
--- A key (id), $2 how many, $3 since: on the control database, erasures of players that ended since then, or didn't end.
-select a.id, a.target as player, a.at, a.action = 'erase' and coalesce(e.at, a.at) >= $3 as wanted
+-- A key (id), $2 how many, $3 since: on the control database, erasures of players that ended since then, or didn't end, and
+-- whether nothing was left.
+select a.id, a.target as player, a.at, a.details::text as details,
+       coalesce(e.after ->> 'complete' = 'true', false) as complete,
+       a.action = 'erase' and coalesce(e.at, a.at) >= $3 as wanted
 from (select * from audit where id > $1::bigint order by id limit $2) as a
 left join audit_ends e on e.entry = a.id
 order by a.id
+
+-- name: line
+-- The database's timeline, and since when its server runs.
+select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as timeline,
+       pg_postmaster_start_time() as started

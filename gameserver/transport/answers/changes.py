@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 from gameserver.commands.boards import name_of_season
 from gameserver.commands.results import RankChange
 
-Value = int | str | None
+Value = int | str | bool | None
 
 
 class ValueChange(TypedDict):

@@ -13,8 +13,9 @@ from gameserver.transport.keys import COMMANDS, RULES
 
 async def correct(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.CorrectPlayer)
-    values = {"hp": fields.hp, "exp": fields.exp, "class": fields.class_name, "items": fields.items}
-    order = Correct.model_validate({key: value for key, value in values.items() if value is not None})
+    values = {"hp": fields.hp, "exp": fields.exp, "class": fields.class_name}
+    changes = {"items": fields.items, "data": fields.data}
+    order = Correct.model_validate(changes | {key: value for key, value in values.items() if value is not None})
     return await _change(request, name, fields, order)
 
 
@@ -25,7 +26,7 @@ async def undo(request: web.Request, name: str) -> web.Response:
 
 async def roll_back(request: web.Request, name: str) -> web.Response:
     fields = await inputs.body(request, wire.RollBackPlayer)
-    return await _change(request, name, fields, RollBack(to=fields.to))
+    return await _change(request, name, fields, RollBack(to=fields.to, to_version=fields.to_version))
 
 
 async def _change(request: web.Request, name: str, fields: wire.OnVersion, order: Order) -> web.Response:

@@ -36,8 +36,8 @@ async def read_timeline(request: web.Request, _: str) -> web.StreamResponse:
 
 
 async def read_state(request: web.Request, _: str) -> web.Response:
-    at = inputs.query(request, wire.MomentQuery).at
-    found = await player_page.state_at(request.app[COMMANDS].player_pages, inputs.path_player(request), at)
+    fields, context = inputs.query(request, wire.MomentQuery), request.app[COMMANDS].player_pages
+    found = await player_page.state_at(context, inputs.path_player(request), fields.at, fields.version)
     return json_response(answers.past_state(found, request.app[RULES].game))
 
 

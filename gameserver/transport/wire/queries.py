@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from gameserver.exports import Format
-from gameserver.rules.arguments import PlayerId
+from gameserver.rules.arguments import MAX_INTEGER, PlayerId
 from gameserver.transport.wire.fields import (
     BoardLimit,
     Cursor,
@@ -194,6 +194,7 @@ class TimelineQuery(QueryModel):
 
 
 class MomentQuery(QueryModel):
-    """A moment: RFC 3339 with an offset."""
+    """A moment (RFC 3339 with an offset), or a version: one of the two."""
 
-    at: Annotated[str, Field(max_length=40)]
+    at: Annotated[str | None, Field(max_length=40)] = None
+    version: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from gameserver.rules.arguments import MAX_INTEGER, PlayerId
+from gameserver.rules.corrections import DataName, NewDatum
 from gameserver.transport.wire.fields import JsonModel, Reason, Season, ShortText, Written, without_blanks
 
 Credential = Annotated[str, Field(min_length=8, max_length=256)]
@@ -130,7 +131,10 @@ class Rebuild(Because):
 
 
 class CorrectPlayer(OnVersion):
-    """Values that become these, and of each item so many more, or fewer if the number is negative."""
+    """Values that become these, and of each item so many more, or fewer if the number is negative.
+
+    `data` is what the game's rules remember of the player: names that get another value; null removes one.
+    """
 
     model_config = _example(reason="a lost reward, ticket 4711", exp=1500, items={"potion": 3})
 
@@ -138,6 +142,7 @@ class CorrectPlayer(OnVersion):
     exp: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
     class_name: Annotated[ShortText | None, Field(alias="class")] = None
     items: Annotated[dict[ShortText, ItemChange], Field(max_length=50)] = Field(default_factory=dict)
+    data: Annotated[dict[DataName, NewDatum], Field(max_length=50)] = Field(default_factory=dict)
 
 
 class RenamePlayer(OnVersion):
@@ -186,11 +191,12 @@ class UndoCommand(OnVersion):
 
 
 class RollBackPlayer(OnVersion):
-    """Everything that the player did after `to` is undone."""
+    """Everything that the player did after the moment `to`, or after the version `to_version`, is undone."""
 
     model_config = _example(reason="an account that was stolen", to="2026-01-31T12:00:00.000Z")
 
-    to: Annotated[str, Field(max_length=40)]
+    to: Annotated[str | None, Field(max_length=40)] = None
+    to_version: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
 
 
 class SaveQuery(Because):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gameserver.config.backups import BackupSettings
 from gameserver.stack.backups.catalog import BackupCatalog
 from gameserver.stack.backups.plan import Present, plan
 from gameserver.stack.backups.retention import expire
@@ -105,3 +106,23 @@ def test_nothing_is_deleted_while_a_history_is_damaged(catalog: BackupCatalog, a
     with pytest.raises(StackError, match="history of the timeline 2"):
         expire(catalog, second.ended_at + DAY, timedelta(hours=1), 1)
     assert catalog.backups() == [second, first]
+
+
+@pytest.mark.parametrize(("keep", "least"), [(3, 1), (3, 2), (1, 6)])
+def test_what_is_erased_is_gone_from_all_backups_when_its_receipt_says(
+    catalog: BackupCatalog, add: Add, keep: int, least: int
+) -> None:
+    backed_up = DAY.total_seconds()
+    kept = BackupSettings(
+        folder=catalog.folder, keep_seconds=int(keep * backed_up), least=least, old_seconds=int(backed_up)
+    )
+    has_it, erased_at = add(0, 2), NOON + timedelta(minutes=1)
+    log_of(catalog, NOON, segment(1, 2))
+    there = []
+    for day in range(1, kept.stay // DAY + 1):
+        made = add(day * (MINUTES - 1), day + 2)
+        assert made.ended_at <= erased_at + kept.stay
+        expire(catalog, made.ended_at, timedelta(seconds=kept.keep_seconds), least)
+        there.append(has_it in catalog.backups())
+    assert there == sorted(there, reverse=True)
+    assert there[-2:] == [True, False], "it says no more than is needed"

@@ -1,25 +1,32 @@
 """One of two databases goes back to an earlier moment: what crossed since is put right, or listed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
-from gameserver.app import Core, restoring
-from gameserver.app.restoring import CLOCKS_APART
+from gameserver.__main__ import cli
+from gameserver.app import Core, reconciling
 from gameserver.commands import erasure
+from gameserver.commands.erasure import Erasures
+from gameserver.commands.erasure_receipts import ErasureReceipt
 from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
+from gameserver.rules.errors import Unavailable
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.items.grants import Grants
+from gameserver.storage.operators.audit_log import AuditQuestion
 from tests.storage.items.deployment import give, held, part, with_studio
 from tests.support.client import Api, Signed, command_id
 from tests.support.deployment import act, carrying, connected, drained, enlist, enlist_many, owner, working
 from tests.support.devices import device_of
-from tests.support.nodes import start_node
+from tests.support.nodes import start_node, toml_of
 from tests.support.servers import Servers, database_of
 from tests.support.uniqueness import identities, sweep_all
 
@@ -39,7 +46,8 @@ async def undone(servers: Servers, settings: Settings, name: str) -> AsyncIterat
 
 
 async def reconciled(settings: Settings, name: str, since: datetime) -> Mapping[str, Findings]:
-    return {found.kind: found for found in await restoring.reconcile(settings, name, since)}
+    by = ChangedBy("ann", "a drill", command_id())
+    return {found.kind: found for found in await reconciling.reconcile(settings, name, since, by, lambda _: None)}
 
 
 @asynccontextmanager
@@ -115,20 +123,73 @@ async def test_letters_with_one_end_in_the_undone_past_are_listed_and_one_that_i
         assert await held(core, here.id) == {"potion": 4}
 
 
-async def test_players_that_were_erased_since_are_listed_also_those_of_other_databases(
-    servers: Servers, settings: Settings
+async def test_players_that_were_erased_since_are_erased_again_once_also_those_of_other_databases(
+    servers: Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with served(settings) as (api, core):
-        earlier, *players = await asyncio.gather(*(api.sign_up() for _ in range(8)))
+        earlier, *players = await asyncio.gather(*(api.sign_up() for _ in range(12)))
         await erase(core, int(earlier.id))
-    since = datetime.now(UTC)
+        here, there = ([who for who in players if owner(core, int(who.id)) == name] for name in ("two", "one"))
+    since, erased = datetime.now(UTC), [here[0], there[0]]
     async with undone(servers, settings, "two"), served(settings) as (api, core):
-        for player in players[:3]:
+        late = await signed_up_on(api, core, "two")
+        for player in (*erased, late, here[0]):
             await erase(core, int(player.id))
-        await erase(core, int(players[0].id))
-    found = await reconciled(settings, "two", since + CLOCKS_APART)
-    listed = [row["player"] for row in found["erasures_undone"].listed]
-    assert listed == [player.id for player in players[:3]]
+    async with working(settings) as core:
+        assert await core.commands.erasures.erasure.left(int(late.id)) == 0
+        assert await core.commands.erasures.erasure.left(int(here[0].id)), "it is there again"
+
+    monkeypatch.setattr(reconciling, "CLOCKS_APART", timedelta(0))
+    with monkeypatch.context() as faulty:
+        faulty.setattr(erasure, "erase", failing_for(int(here[0].id)))
+        found = await reconciled(settings, "two", since)
+        assert [row["player"] for row in found["erasures_left"].listed] == [here[0].id]
+    assert [row["player"] for row in found["erasures_undone"].listed] == [player.id for player in (*erased, late)]
+    found = await reconciled(settings, "two", since)
+    assert [row["player"] for row in found["erasures_undone"].listed] == [here[0].id, late.id], "as the rest is done"
+    assert found["erasures_left"].count == 0
+    assert [row["player"] for row in (await reconciled(settings, "two", since))["erasures_undone"].listed] == [late.id]
+    async with working(settings) as core:
+        for player in erased:
+            assert (await core.commands.erasures.erasure.traces(int(player.id))).names == frozenset()
+        entries, _ = await core.rooms.operators.audit.log.find(AuditQuestion(1, target=here[0].id, action="erase"))
+    [entry] = entries
+    assert (entry.admin, entry.details["restored"], entry.after["complete"]) == ("ann", "two", True)
+    assert entry.reason == "a drill: erased again, as two went back"
+
+
+async def test_a_player_that_cant_be_erased_again_yet_ends_the_command_with_1(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(settings) as (api, core):
+        who = await api.sign_up()
+        await erase(core, int(who.id))
+        config = tmp_path / "gameserver.toml"
+        config.write_text(toml_of(settings, settings.node.port))
+    monkeypatch.setattr(erasure, "erase", failing_for(int(who.id)))
+    since = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    words = ["backups", "reconcile", "--database", "two", "--since", since, "--reason", "x", "--config", str(config)]
+    done = await asyncio.to_thread(CliRunner().invoke, cli, words)
+    assert done.exit_code == 1, done.output
+    assert f"1 of 1: the player {who.id} is not erased again." in done.output
+    assert "Players that aren't erased again yet: 1." in done.stderr
+
+
+def failing_for(player_id: int) -> Callable[..., Awaitable[ErasureReceipt]]:
+    erase = erasure.erase
+
+    async def erased(erasures: Erasures, each: int, *more: Any) -> ErasureReceipt:
+        if each == player_id:
+            raise Unavailable("Letters of it are on their way.", retry_after=0)
+        return await erase(erasures, each, *more)
+
+    return erased
+
+
+async def signed_up_on(api: Api, core: Core, database: str) -> Signed:
+    while owner(core, int((who := await api.sign_up()).id)) != database:
+        pass
+    return who
 
 
 async def erase(core: Core, player_id: int) -> None:

@@ -225,3 +225,35 @@ async def test_nothing_of_a_players_page_offends_a_screen_reader(api: Api, signe
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("region", name="What will change")).to_contain_text("exp")
     assert not await violations(page)
+
+
+async def test_what_rules_remember_is_corrected_and_a_version_is_seen_and_rolled_back_to(
+    api: Api, signed_in: Page
+) -> None:
+    page, who = signed_in, await api.sign_up("mage")
+    await change(api, who, "corrections", data={"seen": True, "wins": 3}, reason="a test")
+    await show(page, who)
+    await page.get_by_role("button", name="Correct…").click()
+    remembered = page.get_by_role("textbox", name="What the rules remember")
+    await remembered.fill('wins = 1500\nseen =\ntitle = "hero, or = not"')
+    await page.get_by_label("Reason").fill("a test")
+    await page.get_by_role("button", name="Preview").click()
+    preview = page.get_by_role("region", name="What will change")
+    for row in ("data: wins 3 1,500", "data: seen true –", "data: title – hero, or = not"):
+        await expect(preview.get_by_role("row", name=row, exact=True)).to_be_visible()
+    assert not await violations(page)
+    await page.get_by_role("button", name="Correct", exact=True).click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert (await api.admin(f"players/{who.id}")).body["data"] == {"wins": 1500, "title": "hero, or = not"}
+
+    await show(page, who, "ledger")
+    await page.get_by_role("row").filter(has_text="operator:correct").nth(1).click()
+    await page.get_by_role("link", name="The player then").click()
+    await expect(page.get_by_role("heading", name="Version 2")).to_be_visible()
+    await page.get_by_role("button", name="Roll back to this moment").click()
+    await page.get_by_label("Reason").fill("a test")
+    await page.get_by_role("button", name="Preview").click()
+    await expect(page.get_by_text("becomes what it was with version 2")).to_be_visible()
+    await page.get_by_role("button", name="Roll back", exact=True).click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert (await api.admin(f"players/{who.id}")).body["data"] == {"seen": True, "wins": 3}

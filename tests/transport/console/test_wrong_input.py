@@ -165,6 +165,11 @@ async def test_a_letter_to_many_players_with_a_year_of_five_digits_isnt_counted(
         ("EXP", "1,0000", "“1,0000” isn't a whole number."),
         ("EXP", "99999999999999999", "isn't a whole number."),
         ("HP", "ten", "“ten” isn't a whole number."),
+        ("What the rules remember", "wins", "“wins” isn't written as in wins = 3."),
+        ("What the rules remember", "wins = hero", "wins: “hero” is neither"),
+        ("What the rules remember", "wins = 1.5", "wins: “1.5” is neither"),
+        ("What the rules remember", "wins = null", "wins: “null” is neither"),
+        ("What the rules remember", "wins = 1\nwins = 2", "wins is named twice."),
     ],
 )
 async def test_what_isnt_a_number_or_an_item_is_an_error_of_its_field(
@@ -176,7 +181,7 @@ async def test_what_isnt_a_number_or_an_item_is_an_error_of_its_field(
     await page.goto(f"/console/player/{who.id}")
     await page.get_by_role("button", name="Correct…").click()
     await page.get_by_role("textbox", name=field).fill(typed)
-    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Preview").click()
     await expect(page.locator(".problem")).to_contain_text(problem)
     await expect(page.get_by_role("textbox", name=field)).to_be_focused()
     assert not previews, "nothing is sent"

@@ -57,7 +57,7 @@ function One({ id, query, admin, onErased }) {
       <section aria-label=${TABS.find(([name]) => name === tab)[1]}>
         ${tab === 'overview' && html`<${Overview} ...${shared} />`}
         ${tab === 'ledger' && html`<${Timeline} ...${shared} />`}
-        ${tab === 'past' && html`<${Past} ...${shared} at=${query.at ?? ''} />`}
+        ${tab === 'past' && html`<${Past} ...${shared} at=${query.at ?? ''} version=${query.at ? '' : query.version ?? ''} />`}
         ${tab === 'boards' && html`<${Boards} ...${shared} />`}
         ${tab === 'mail' && html`<${MailAndFriends} ...${shared} />`}
         ${tab === 'access' && html`<${Access} ...${shared} devices=${devices} />`}
@@ -94,9 +94,17 @@ function Receipt({ receipt, admin, onErased }) {
     <div class="cards"><${Sheet} caption="Erased" heads=${['Store', 'Rows or keys']} rows=${rows(receipt.erased)} />
     <${Sheet} caption="Still found" heads=${['Store', 'Rows or keys']} rows=${rows(receipt.left)} />
     <${Sheet} caption="Where others still mention a name" heads=${['Store', 'Rows']} rows=${rows(receipt.mentions)}
-      empty="Nowhere that was searched. Backups have what they had until they expire." /></div>
+      empty="Nowhere that was searched." /></div>
+    <p>${inBackups(receipt.backups ?? {})}</p>
     ${receipt.unsearched.length > 0 && html`<p class="fault">Not searched: ${receipt.unsearched.join(', ')}.</p>`}
   `;
+}
+
+// Until when backups have it; a node of an earlier version says nothing of it.
+function inBackups({ newest = null, gone_by: goneBy = null }) {
+  const made = newest ? `The newest backup that may have it began ${when(newest)}. ` : '';
+  const gone = goneBy ? `The last one is expected to be gone by ${when(goneBy)}.` : 'Backups have what they had until they expire.';
+  return made + gone;
 }
 
 function told({ complete, left }) {
@@ -219,10 +227,12 @@ function Moderation({ page }) {
   `;
 }
 
-function Past({ id, page, at, setChange }) {
+// At the moment `at`, or with a version: of one of them alone, the other is ''.
+function Past({ id, page, at, version, setChange }) {
   const [wanted, setWanted] = useState(toLocal(at));
   useEffect(() => setWanted(toLocal(at)), [at]);
-  const asked = useRead(at && `/players/${id}/state`, { at });
+  const isAsked = Boolean(at || version);
+  const asked = useRead(isAsked && `/players/${id}/state`, at ? { at } : { version });
   useReload(asked.reload, page);
   const look = (event) => {
     event.preventDefault();
@@ -235,15 +245,16 @@ function Past({ id, page, at, setChange }) {
       <button type="submit">Look</button>
     </form>
     <${Fault} error=${asked.error} again=${asked.reload} />
-    ${at && asked.loading && !asked.value && html`<p role="status">Looking…</p>`}
-    ${at && asked.value && !asked.error && html`<${PastState} state=${asked.value} at=${at} setChange=${setChange} />`}
+    ${isAsked && asked.loading && !asked.value && html`<p role="status">Looking…</p>`}
+    ${isAsked && asked.value && !asked.error && html`<${PastState} state=${asked.value} setChange=${setChange}
+      title=${at ? when(at) : `Version ${version}`} />`}
   `;
 }
 
-function PastState({ state, at, setChange }) {
+function PastState({ state, title, setChange }) {
   const { player } = state;
   return html`
-    <h2>${when(at)}</h2>
+    <h2>${title}</h2>
     <dl class="tiles">
       <div><dt>Name</dt><dd lang=${languageOf(player.name)}>${player.name}</dd></div>
       <div><dt>Class</dt><dd>${player.class}</dd></div>
@@ -258,7 +269,7 @@ function PastState({ state, at, setChange }) {
         : ', and led to what the ledger says.'}</p>
     <${PastHoldings} ...${state} />
     <p><button type="button" disabled=${player.version === state.present_version}
-      onClick=${() => setChange({ kind: 'roll_back', to: at })}>Roll back to this moment…</button></p>
+      onClick=${() => setChange({ kind: 'roll_back', version: player.version })}>Roll back to this moment…</button></p>
   `;
 }
 

@@ -5,7 +5,7 @@ import { Change, Dialog, Fault, Field, Line, Moment, notMoment, Told } from '../
 import { Download } from '../lib/download.js';
 import { languageOf, number, toServer, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
-import { itemsOf, numberOf } from '../lib/typed.js';
+import { dataOf, itemsOf, numberOf } from '../lib/typed.js';
 
 const MENU = [
   ['correct', 'Correct…'],
@@ -79,20 +79,21 @@ function changeOf(change, id, page) {
   switch (change.kind) {
     case 'correct':
       return {
-        title: `Correct ${name}`, verb: 'Correct', told: 'The player is corrected.', initial: { hp: '', exp: '', class: '', items: '' },
+        title: `Correct ${name}`, verb: 'Correct', told: 'The player is corrected.', initial: { hp: '', exp: '', class: '', items: '', data: '' },
         request: post('/corrections', (values) => ({
           hp: numberOf(values.hp).value, exp: numberOf(values.exp).value, ...(values.class ? { class: values.class } : {}),
-          items: itemsOf(values.items).items,
+          items: itemsOf(values.items).items, ...(values.data.trim() ? { data: dataOf(values.data).data } : {}),
         })),
-        check: ({ exp, hp, items }) => ({
-          exp: numberOf(exp).problem, hp: numberOf(hp).problem, items: itemsOf(items).problem,
+        check: ({ exp, hp, items, data }) => ({
+          exp: numberOf(exp).problem, hp: numberOf(hp).problem, items: itemsOf(items).problem, data: dataOf(data).problem,
         }),
         binding,
         fields: (values, set, problems) => html`
           ${input('exp', 'EXP', `It has ${number(page.player.exp)}. Empty: as it is.`, values, set, { inputmode: 'numeric', problem: problems.exp })}
           ${input('hp', 'HP', `It has ${number(page.player.hp)} of ${number(page.player.max_hp)}.`, values, set, { inputmode: 'numeric', problem: problems.hp })}
           ${input('class', 'Class', `It is a ${page.player.class}.`, values, set)}
-          ${input('items', 'Items', 'Given, or taken where negative: potion 3, herb -2', values, set, { problem: problems.items })}`,
+          ${input('items', 'Items', 'Given, or taken where negative: potion 3, herb -2', values, set, { problem: problems.items })}
+          ${lines('data', 'What the rules remember', 'Each in a line of its own: wins = 3, seen = true, title = "hero". Nothing behind = removes it.', values, set, problems.data)}`,
       };
     case 'undo':
       return {
@@ -102,9 +103,9 @@ function changeOf(change, id, page) {
       };
     case 'roll_back':
       return {
-        title: `Roll ${name} back to ${when(change.to)}`, verb: 'Roll back', told: 'The player is rolled back.', danger: true,
+        title: `Roll ${name} back to version ${number(change.version)}`, verb: 'Roll back', told: 'The player is rolled back.', danger: true,
         binding,
-        request: post('/rollback', () => ({ to: change.to })),
+        request: post('/rollback', () => ({ to_version: change.version })),
       };
     case 'ban':
       return {
@@ -168,8 +169,16 @@ function input(name, label, hint, values, set, more = {}) {
   return html`<${Line} id=${name} label=${label} hint=${hint} value=${values[name]} onInput=${(event) => set(name, event.target.value)} ...${more} />`;
 }
 
+function lines(name, label, hint, values, set, problem) {
+  return html`<${Field} id=${name} label=${label} hint=${hint} problem=${problem}>
+    <textarea id=${name} rows="2" autocomplete="off" spellcheck=${false} aria-invalid=${problem ? 'true' : undefined}
+      aria-describedby=${problem ? `${name}-problem ${name}-hint` : `${name}-hint`} value=${values[name]}
+      onInput=${(event) => set(name, event.target.value)}></textarea>
+  <//>`;
+}
+
 // What a correction would do to the player itself; ranks follow others, too.
-const binding = ({ changes, items, left }) => [changes, items, left];
+const binding = ({ changes, items, scores, left }) => [changes, items, scores, left];
 
 // A preview's answer: values, items, scores and ranks, before and after, and what stays.
 function Foreseen({ answer }) {
@@ -182,6 +191,7 @@ function Foreseen({ answer }) {
   ].filter(([, change]) => change.before !== change.after);
   const left = Array.isArray(answer.left) ? answer.left : [];
   return html`
+    ${answer.to_version && html`<p>The player becomes what it was with version ${number(answer.to_version)}.</p>`}
     <div class="scroll sheet" role="region" aria-label="Values before and after" tabindex="0"><table>
       <caption>${rows.length ? 'What will change' : 'Nothing will change.'}</caption>
       ${rows.length > 0 && html`<thead><tr><th scope="col">What</th><th scope="col">Now</th><th scope="col">Then</th></tr></thead>`}
@@ -195,6 +205,7 @@ function Foreseen({ answer }) {
 function valueOf(value) {
   if (value === null || value === undefined) return '–';
   if (typeof value === 'number') return number(value);
+  if (typeof value === 'boolean') return String(value);
   const text = /^\d{4}-\d\d-\d\dT/.test(value) ? when(value) : value;
   return html`<span lang=${languageOf(text)} dir="auto">${text}</span>`;
 }

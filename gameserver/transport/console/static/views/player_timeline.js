@@ -4,7 +4,7 @@ import { Dialog, Field, Moment } from '../lib/dialog.js';
 import { ago, languageOf, lengthOf, momentOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePages, useReload } from '../lib/load.js';
-import { go, urlOf } from '../lib/router.js';
+import { go, Link, urlOf } from '../lib/router.js';
 import { Table } from '../lib/table.js';
 
 const PAGE = 100;
@@ -35,7 +35,7 @@ export function Timeline({ id, page, query, setChange }) {
     <${Filters} key=${JSON.stringify([actions, since, until])} id=${id} query=${query} />
     <${Table} columns=${columns} pages=${pages} rowKey=${(entry) => entry.version} onOpen=${setOpen}
       label="The ledger: what the player did, and what was done to it" empty="The ledger has nothing that fits." />
-    ${open && html`<${Entry} entry=${open} newest=${newest} change=${change} onClose=${() => setOpen(null)} />`}
+    ${open && html`<${Entry} id=${id} entry=${open} newest=${newest} change=${change} onClose=${() => setOpen(null)} />`}
   `;
 }
 
@@ -78,11 +78,11 @@ function Buttons({ entry, newest, change, look = 'plain' }) {
     ${!NO_UNDO.has(entry.action) && !entry.undone && html`<button type="button" class=${look}
       onClick=${() => change({ kind: 'undo', entry })}>Undo${what}</button>`}
     ${entry.version !== newest && html`<button type="button" class=${look}
-      onClick=${() => change({ kind: 'roll_back', to: endOf(entry.at) })}>Back to here${what}</button>`}
+      onClick=${() => change({ kind: 'roll_back', version: entry.version })}>Back to here${what}</button>`}
   `;
 }
 
-function Entry({ entry, newest, change, onClose }) {
+function Entry({ id, entry, newest, change, onClose }) {
   return html`<${Dialog} title=${`${entry.action}, version ${entry.version}`} onClose=${onClose} wide>
     <dl class="tiles">
       <div><dt>When</dt><dd><time datetime=${entry.at}>${when(entry.at)}</time></dd></div>
@@ -96,7 +96,8 @@ function Entry({ entry, newest, change, onClose }) {
       return html`<h3 key=${at}>${type}</h3><${Values} values=${rest} />`;
     })}
     ${entry.data && html`<h3>What the rules remember after it</h3><${Values} values=${entry.data} />`}
-    <footer class="bar"><${Buttons} entry=${entry} newest=${newest} change=${change} look="" /></footer>
+    <footer class="bar"><${Link} to=${urlOf('player', [id], { tab: 'past', version: entry.version })}>The player then<//>
+      <${Buttons} entry=${entry} newest=${newest} change=${change} look="" /></footer>
   <//>`;
 }
 
@@ -117,6 +118,3 @@ export function textOf(value) {
   }
   return Object.entries(value).map(([name, each]) => `${name} ${textOf(each)}`).join(', ') || '–';
 }
-
-// The end of the millisecond that a moment is shown with: the command itself belongs to what stays.
-const endOf = (at) => at.replace(/Z$/, '999Z');

@@ -32,6 +32,7 @@ FACTS = {
     "left",
     "mentions",
     "unsearched",
+    "backups",
     "revoked",
     "pending",
 }

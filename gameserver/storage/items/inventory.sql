@@ -34,10 +34,11 @@ group by 1, 2
 
 -- name: look
 -- One row per command: $1 slots, $2 player ids, $3 command ids; $4 kind. On the players' database: whether it owns the
--- slot, whether the command has committed, the epoch of a payment reserved now, and the grants that wait for delivery
+-- slot, whether the command has committed, the time, the epoch of a payment reserved now, and the grants that wait for delivery
 -- (locked, so that the answer is given only once a standby has them, too).
 select case when (select o.owned from players_owned_slots o where o.slot = a.slot) then 'done' else 'moved' end as what,
        exists (select from ledger l where l.slot = a.slot and l.player_id = a.id and l.command_id = a.command_id) as known,
+       clock_timestamp() as now,
        coalesce((select e.epoch from payment_epochs e where e.slot = a.slot and e.player_id = a.id), 0) as epoch,
        (select json_agg(json_build_array(w.command_id, w.payload::text))::text
         from (select b.command_id, b.payload from outbox b

@@ -153,6 +153,15 @@ from (
 join seasons s on s.board = t.board and s.start = t.start
 order by t.position
 
+-- name: rewards_unknown
+-- A key (board, start, position), $4 how many: on the control database, rewards that may have arrived or not.
+select t.board, t.start, t.position, t.player_id, t.rank, t.rewarded = 'unknown' as wanted
+from (
+    select * from season_standings where (board, start, position) > ($1::text, $2::bigint, $3::int)
+    order by board, start, position limit $4
+) as t
+order by t.board, t.start, t.position
+
 -- name: reward_again
 -- $1 boards, $2 starts, $3 positions: makes rewards due again, and lets nodes close their seasons once more.
 with due as (

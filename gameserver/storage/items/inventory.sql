@@ -74,8 +74,13 @@ select confirm_items($1, $2, $3, $4)
 select grant_items($1, $2, $3, $4, $5, $6) as slot
 
 -- name: overdue
--- $1 seconds, $2 limit: open reservations that are older, the oldest first.
+-- $1 seconds, $2 limit: open reservations that are older, drawn if there are more: those that can't be resolved for long
+-- hide the others for no longer than chance has it.
 select l.player_id, l.command_id::text, l.token::text
 from item_ledger l join items_owned_slots o on o.slot = l.slot and o.owned
 where not l.settled and l.at < now() - make_interval(secs => $1::float8)
-order by l.at limit $2::int
+order by random() limit $2::int
+
+-- name: oldest_grant
+-- $1 the kind of grants: when the oldest one that waits was posted. Table: outbox (players).
+select min(at) as at from outbox where kind = $1

@@ -19,12 +19,14 @@ from gameserver.rules.errors import (
     Unavailable,
 )
 from gameserver.storage.ids import new_command_id, slot_of
-from gameserver.storage.items.inventory import Reservation
+from gameserver.storage.items.inventory import Grant, Reservation
 from gameserver.storage.items.payment_ledger import PaymentLedger
 from gameserver.storage.players import payments
-from tests.storage.items.deployment import assert_sums, give, held, part, with_studio
+from gameserver.upkeep import loops
+from tests.storage.items.deployment import assert_sums, give, held, move, part, with_studio
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist, working
+from tests.support.wait import wait_until
 
 
 @pytest.fixture
@@ -112,3 +114,53 @@ async def test_a_refusal_is_answered_also_if_what_was_reserved_cant_be_given_bac
             await act(core, player.id, "use", item="potion")
     assert caught.value.code == "full_hp"
     await assert_sums(core, player.id)
+
+
+async def test_reservations_that_wait_for_a_silent_database_hold_up_no_page_of_others(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away, other = [await enlist(core, database=name) for name in ("two", "one")]
+    inventory, settlement = core.rooms.players.inventory, core.rooms.players.payments._settlement
+    for player, count, hours in ((away, 6, 2), (other, 1, 1)):
+        async with connected(core.slots.owner("items", slot_of(player.id)).url) as items:
+            await items.execute(
+                "insert into item_ledger (slot, player_id, command_id, kind, token, items, settled, at)"
+                " select $1, $2, gen_random_uuid(), 'take', gen_random_uuid(), '{}', false,"
+                " now() - interval '1 hour' * $4::int from generate_series(1, $3::int)",
+                slot_of(player.id), player.id, count, hours,
+            )  # fmt: skip
+    # All in one database of items, so that they are on the same page.
+    await move(core, "items", slot_of(away.id), inventory.owner(other.id).name)
+    await core.slots.refresh()
+    resolve = settlement.resolve
+
+    async def fail(reservation: Reservation) -> None:
+        if reservation.player_id == away.id:
+            raise DatabaseUnavailable("silent")
+        await resolve(reservation)
+
+    monkeypatch.setattr(settlement, "resolve", fail)
+
+    async def is_resolved() -> bool:
+        await core.rooms.players.payments.sweep(2)
+        return {held.player_id for held in await inventory.overdue(60, 100)} == {away.id}
+
+    await wait_until(is_resolved, what="the other's reservation is resolved")
+
+
+async def test_what_a_grant_under_way_may_need_isnt_forgotten(core: Core) -> None:
+    """Its delivery was not noted for long: the ledger of items tells that it has arrived."""
+    player, inventory = await enlist(core, database="two"), core.rooms.players.inventory
+    await give(core, player.id, "potion")
+    assert await held(core, player.id) == {"potion": 1}
+    await give(core, player.id, "herb")
+    async with connected(core.slots.owner("players", slot_of(player.id)).url) as players:
+        waiting = await players.fetch("select player_id, command_id::text, payload::text from outbox")
+        await inventory.grant([Grant(*row) for row in waiting])
+        await players.execute("update outbox set at = now() - interval '40 days'")
+        async with connected(inventory.owner(player.id).url) as items:
+            days = "case when items::text like '%herb%' then 39 else 50 end"
+            await items.execute(f"update item_ledger set at = now() - interval '1 day' * {days}")
+        assert await loops.forget_old_items(core.rooms.players) == 1
+        assert await held(core, player.id) == {"potion": 1, "herb": 1}
+        assert await loops.forget_old_items(core.rooms.players) == 1

@@ -15,7 +15,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
 from gameserver.rules.seasons import Season
-from gameserver.storage.ids import new_command_id, slot_of
+from gameserver.storage.ids import mail_id, new_command_id, slot_of
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.mail.inbox import Forgotten
 from gameserver.storage.mail.outbox import Ending
@@ -71,6 +71,20 @@ async def test_what_a_letter_or_items_under_way_may_need_stays(core: Core) -> No
     )  # fmt: skip
     assert await drop(core) == 0
     await write(core, "two", "delete from item_ledger")
+    assert await drop(core) > 0
+
+
+async def test_an_answer_to_an_old_letter_is_as_old_as_its_id(core: Core) -> None:
+    player, old = await enlist(core, database="two"), now() - timedelta(days=61)
+    answer = mail_id(player.id, new_command_id(int(old.timestamp() * 1000)), 0)
+    await write(
+        core, "two",
+        "insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)"
+        " values ($1, $2, $3, 0, 'gift', $2, '{}', now())",
+        slot_of(player.id), player.id, answer,
+    )  # fmt: skip
+    assert await drop(core) == 0
+    await write(core, "two", "delete from outbox")
     assert await drop(core) > 0
 
 

@@ -56,6 +56,18 @@ async def campaigns(control: Database, back: WentBack) -> CampaignsAgain:
     return CampaignsAgain([again, ended], ids)
 
 
+async def held_campaigns(control: Database) -> list[Findings]:
+    """Those that a control database that went back doesn't let go on by themselves. Raises DatabaseUnavailable."""
+    held = Findings(
+        "campaigns_held",
+        "campaigns that wait for an operator: one that ran at that moment may have been revoked since",
+        "listed: let them go on, or revoke them",
+    )
+    for row in await control.ask(SQL["campaigns_held"]):
+        held.add(campaign=row.id, admin=row.admin, counted=row.counted, at=row.at)
+    return [held]
+
+
 async def operator_letters(control: Database, back: WentBack) -> list[Findings]:
     """Those to single players that went back. Raises DatabaseUnavailable."""
     lost = Findings(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.identities import Identities
-from gameserver.storage.crossings.campaigns import campaigns, operator_letters
+from gameserver.storage.crossings.campaigns import campaigns, held_campaigns, operator_letters
 from gameserver.storage.crossings.claims import ClaimCheck
 from gameserver.storage.crossings.erasures import erasures
 from gameserver.storage.crossings.findings import Findings
@@ -35,6 +35,8 @@ async def reconciled(
         findings += await players_of_items(back, members["players"])
     if back.players or database is control:
         findings += await seasons(slots, control, back)
+    if database is control:
+        findings += await held_campaigns(control)
     findings += await erasures(control, back)
     if back.players:
         findings += await operator_letters(control, back)

@@ -196,6 +196,10 @@ from campaigns c
 where c.changed_at >= $1 and (c.slot > 0 or c.after > 0 or c.pending is not null)
 order by c.at, c.id
 
+-- name: campaigns_held
+-- On the control database: campaigns that wait for an operator.
+select c.id::text as id, c.admin, c.counted, c.at from campaigns c where c.state = 'waiting' order by c.at, c.id
+
 -- name: has_week
 -- $1 the name of a partition: whether the ledger has it.
 select exists (select from pg_inherits where inhparent = 'ledger'::regclass and inhrelid = to_regclass('public.' || $1))

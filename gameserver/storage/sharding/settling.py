@@ -3,7 +3,8 @@
 Law: a step may be repeated after a crash at any point, and leads to the same end. What the map learns from databases is
 written there first, so that it is learnt again; all else is written to the control database first. No epoch is raised
 beyond that of the map, but by the winner of what the map learns. A database's stamps are written in the transaction
-of its last rows, under its fences.
+of its last rows, under its fences. In that of a control database that went back, campaigns that run come to wait for an
+operator: they may have been revoked since.
 """
 
 import json
@@ -24,6 +25,9 @@ FENCE_MS = 2000
 _OWN = (
     "insert into {group}_owned_slots as o (slot, owned, epoch) values ($1, $2, $3)"
     " on conflict (slot) do update set owned = $2, epoch = $3, txid = excluded.txid where o.epoch <= $3"
+)
+_HOLD_CAMPAIGNS = (
+    "update campaigns set state = 'waiting', agreed_by = null, changed_at = clock_timestamp() where state = 'running'"
 )
 _SUBSCRIPTIONS = """
     select subname from pg_subscription s join pg_database d on d.oid = s.subdbid
@@ -140,6 +144,8 @@ async def settle_database(compared: Compared, judgements: Sequence[Judgement], u
     async with compared.connection.transaction():
         await _write_rows(compared, rows)
         if unseen is not None:
+            if compared.stale.get("control"):
+                await compared.connection.execute(_HOLD_CAMPAIGNS)
             for group in stamped:
                 await lineage.stamp(compared.connection, group, unseen if group == "control" else ())
 

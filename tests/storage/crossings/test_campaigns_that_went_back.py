@@ -108,6 +108,22 @@ async def test_a_campaign_that_waits_for_a_second_operator_will_write_again(
         assert (record.state, slot_of(player.id) in record.postponed[::2]) == ("waiting", True)
 
 
+async def test_a_campaign_that_ran_before_the_control_database_went_back_waits_and_is_listed(
+    servers: Servers, settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_studio(settings, tmp_path)
+    async with working(settings) as core:
+        player = (await enlist(core, database="two")).id
+        campaign = await store(core)
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute("update control_lineage set timeline = timeline + 7")
+    async with working(settings) as core:
+        await sending.attend(Sending(core.commands.campaigns, postman_of(core), 1000))
+        assert await potions(core, [player]) == [0]
+    found = await reconciled(settings, "one", datetime.now(UTC) - timedelta(minutes=1))
+    assert [row["campaign"] for row in found["campaigns_held"].listed] == [campaign]
+
+
 async def test_a_campaign_that_was_revoked_or_is_older_than_the_ledger_is_listed(
     servers: Servers, settings: Settings, tmp_path: Path
 ) -> None:

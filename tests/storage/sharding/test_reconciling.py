@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from gameserver.storage.sharding.judging import What
 from gameserver.storage.sharding.move import SlotStep
 from gameserver.storage.sharding.reconciling import Reconciler
 from tests.storage.sharding import moving
+from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist, enlist_many, owner, working
 from tests.support.promotions import back_up, promote, reconciling, restore, standby_of
 from tests.support.servers import Servers, running_servers, standing_servers
@@ -161,6 +163,27 @@ async def accepted(core: Core, slot: int, owner_now: str) -> None:
         return True
 
     await wait_until(is_accepted, what="the conflict is ended")
+
+
+@pytest.mark.parametrize(("group", "was_compared", "state"), [
+    ("control", True, "waiting"), ("control", False, "running"), ("players", True, "running")
+])  # fmt: skip
+async def test_a_campaign_that_runs_waits_for_an_operator_once_the_control_database_went_back(
+    core: Core, settings: Settings, group: str, was_compared: bool, state: str
+) -> None:
+    """It may have been revoked since."""
+    await tell(
+        core,
+        "one",
+        "insert into campaigns (id, admin, reason, filter, text, items, counted, state, slot, agreed_by, changed_at)"
+        f" values ('{command_id()}', 'ann', 'a test', '{{}}', 'Hello', '{{}}', 1, 'running', 7, 'bob',"
+        " now() - interval '8 days')",
+        OTHER_TIMELINE.format(group=group) if was_compared else f"delete from {group}_lineage",
+    )
+    async with working(settings) as other:
+        (campaign,) = await other.rooms.operators.campaigns.newest(10)
+        assert (campaign.state, campaign.agreed_by) == (state, None if state == "waiting" else "bob")
+        assert campaign.agree_until is None or campaign.agree_until > datetime.now(UTC)
 
 
 async def test_a_database_that_joined_and_was_forgotten_keeps_its_slots(core: Core, settings: Settings) -> None:

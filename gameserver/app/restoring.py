@@ -28,6 +28,7 @@ from gameserver.stack.errors import StackError
 from gameserver.stack.servers.datafolder import control_values, restored_beside
 from gameserver.stack.servers.patroni_settings import REPLICATOR
 from gameserver.stack.servers.roles import ROLE, SUPERUSER
+from gameserver.storage.crossings.campaigns import hold_campaigns
 from gameserver.storage.sharding import provision
 from gameserver.storage.tables import migrations
 from gameserver.times import rfc3339
@@ -189,8 +190,12 @@ async def _expected(settings: Settings, database: BackedUp, outdated: list[str])
         outdated.extend(known)
         return [fault for fault in faults if fault not in known]
 
+    async def prepare(connection: asyncpg.Connection) -> None:
+        if "control" in groups and not outdated:
+            await hold_campaigns(connection)
+
     passwords = passwords_of(settings, database.name)
-    return Expected(unquote(parts.path.removeprefix("/")) or role, role, judge, passwords, {})
+    return Expected(unquote(parts.path.removeprefix("/")) or role, role, judge, passwords, {}, prepare)
 
 
 def passwords_of(settings: Settings, name: str) -> Mapping[str, SecretStr]:

@@ -101,16 +101,15 @@ async def agree(campaigns: Campaigns, campaign_id: str, expected: int, by: Chang
     """A second operator starts what waits for it; `expected` is the count that the campaign was started with.
 
     Two keys of which one hand has made or rotated both, or one the other, may be one person's for as long as a campaign
-    waits, and while such a key holds: so neither agrees to what the other one started.
+    waits, and while such a key holds: so neither agrees to what the other one started. Where one operator is enough, as
+    for a campaign that waits since the control database went back, whoever started it may confirm it, too.
     Raises CampaignNotFound, SameOperator, SegmentChanged, CampaignOver, DatabaseUnavailable, OutcomeUnknown.
     """
     record = await find(campaigns, campaign_id)
     if record.agreed_by == by.admin:
         return record
-    if record.admin == by.admin:
-        raise SameOperator
-    if (hand := await campaigns.records.hand(record.admin, by.admin, campaigns.of_settings)) is not None:
-        raise SameOperator(_in_one_hand(record.admin, by.admin, hand))
+    if record.counted > campaigns.above:
+        await _require_two(campaigns, record.admin, by.admin)
     _require_expected(record.counted, expected, 0)
     async with _audited(campaigns, "campaign_agreed", record, by) as end:
         if not end.replayed and not await campaigns.records.agree(campaign_id, by.admin):
@@ -119,6 +118,13 @@ async def agree(campaigns: Campaigns, campaign_id: str, expected: int, by: Chang
                 raise CampaignOver(f"The campaign doesn't wait: it is {_shown_state(record)}.")
         end.after = end.after or _shown(record) | {"state": RUNNING}
     return await find(campaigns, campaign_id)
+
+
+async def _require_two(campaigns: Campaigns, starter: str, admin: str) -> None:
+    if starter == admin:
+        raise SameOperator
+    if (hand := await campaigns.records.hand(starter, admin, campaigns.of_settings)) is not None:
+        raise SameOperator(_in_one_hand(starter, admin, hand))
 
 
 async def revoke(campaigns: Campaigns, campaign_id: str, by: ChangedBy) -> CampaignRecord:

@@ -73,6 +73,18 @@ async def _hide(operations: Operations, player_id: int) -> None:
         hidden = present
 
 
+async def follow_ban(operations: Operations, due: DueBan) -> None:
+    """Does what has to follow a ban that hasn't ended, in place of a node that died; any may, again and again.
+
+    Raises DatabaseUnavailable, SessionsUnavailable.
+    """
+    await _hide(operations, due.player_id)
+    # Sessions of the epoch that it raised have begun since it was lifted.
+    if (epoch := await operations.play.players.epoch(due.player_id)) is not None:
+        await operations.sessions.revoke_before(due.player_id, epoch)
+    await operations.bans.note_followed(due)
+
+
 async def lift_due(operations: Operations, due: DueBan, now: datetime) -> None:
     """Lifts a ban whose time is over, with all that follows; any node may do it, again and again.
 

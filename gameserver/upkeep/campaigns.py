@@ -2,8 +2,8 @@
 
 Law: see storage/operators/campaigns.py. A letter is a command of its recipient's under a mail id of its own, so a page
 that is sent again, by another node or twice at once, changes nothing where it has arrived. A database that is found
-silent, by a question or a letter, is left alone for some seconds (Recipients); the others' players are written to
-meanwhile, and what is under way to its players is tried again afterwards.
+silent, by a question or a letter, is left alone for some seconds (Recipients), and so is a letter that fails alone; the
+others are written to meanwhile, and what is under way is tried again afterwards.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import structlog
 
 from gameserver.commands.campaigns import Campaigns, is_known, segment_of
 from gameserver.commands.player_changes import Gift, letter_with
-from gameserver.rules.errors import Unavailable
+from gameserver.rules.errors import DatabaseUnavailable, Overloaded, Unavailable
 from gameserver.storage.ids import campaign_letter_id
 from gameserver.storage.mail.mailbag import SentLetter
 from gameserver.storage.mail.outbox import Ending
@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 PAGE = 100
 """Letters at once: so many still arrive after a campaign was revoked."""
+SILENCE = (DatabaseUnavailable, Overloaded)
+"""What a database has to do with; whatever else keeps a letter back is of its recipient alone."""
 LOOK_SECONDS = 1.0
 MEASURE_SECONDS = 5.0
 """How often /metrics learns how campaigns are; a term of sending may make it late."""
@@ -100,7 +102,7 @@ async def attend(sending: Sending) -> None:
 async def _step(sending: Sending, record: CampaignRecord) -> bool:
     """Sends what is under way, or the next page if all of that waits for silent databases; whether it got anywhere."""
     records, recipients = sending.campaigns.records, sending.campaigns.recipients
-    if record.pending is not None and not (record.is_tried and all(map(recipients.is_silent, record.pending))):
+    if record.pending is not None and not (record.is_tried and all(map(recipients.is_put_off, record.pending))):
         return await _send(sending, record, record.pending)
     if record.state != RUNNING or not is_known(record.filter):
         return False
@@ -137,10 +139,12 @@ async def _hold(sending: Sending, record: CampaignRecord, at_least: int) -> bool
 async def _send(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> bool:
     """Delivers what is under way, but for silent databases, and counts what has ended; whether nobody else did."""
     recipients = sending.campaigns.recipients
-    tried = [player_id for player_id in players if not recipients.is_silent(player_id)]
+    tried = [player_id for player_id in players if not recipients.is_put_off(player_id)]
     endings = dict(zip(tried, await _deliver(sending, record, tried), strict=True))
-    ended = {player_id: ending for player_id, ending in endings.items() if ending is not None}
-    recipients.found_silent(endings.keys() - ended.keys())
+    ended = {player_id: ending for player_id, ending in endings.items() if isinstance(ending, Ending)}
+    silent = {player_id for player_id, ending in endings.items() if isinstance(ending, SILENCE)}
+    recipients.found_silent(silent)
+    recipients.found_failing(endings.keys() - ended.keys() - silent)
     arrived = sum(ending.refused is None for ending in ended.values())
     refused = len(ended) - arrived
     left = [player_id for player_id in players if player_id not in ended]
@@ -151,12 +155,12 @@ async def _send(sending: Sending, record: CampaignRecord, players: Sequence[int]
     return True
 
 
-async def _deliver(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> Sequence[Ending | None]:
+async def _deliver(sending: Sending, record: CampaignRecord, players: Sequence[int]) -> Sequence[Ending | Exception]:
     """However fast it goes, it takes as long as the rate demands."""
     if not players:
         return ()
     begun = asyncio.get_running_loop().time()
-    endings = await sending.postman.deliver([_letter(record, player_id) for player_id in players])
+    endings = await sending.postman.attempt([_letter(record, player_id) for player_id in players])
     await asyncio.sleep(max(begun + len(players) / sending.letters_per_second - asyncio.get_running_loop().time(), 0))
     return endings
 

@@ -97,20 +97,23 @@ async def sweep_for_ever(accounts: Accounts) -> None:
 async def lift_bans_for_ever(
     operations: Operations, policy: Policy, databases: Callable[[], Sequence[Database]]
 ) -> None:
-    """Lifts bans whose time is over."""
+    """Follows bans up, and lifts those whose time is over."""
 
-    await _for_ever("bans lifted", BAN_SECONDS, lambda: lift_bans(operations, policy, databases()))
+    await _for_ever("bans followed up", BAN_SECONDS, lambda: lift_bans(operations, policy, databases()))
 
 
 async def lift_bans(operations: Operations, policy: Policy, databases: Sequence[Database]) -> int:
-    """Lifts some of those whose time is over; how many. One that fails holds up no other."""
+    """Lifts some of those whose time is over, and follows new ones up; how many. One that fails holds up no other."""
 
-    async def lift(ban: DueBan) -> int:
-        await moderation.lift_due(operations, ban, policy.now())
+    async def follow(ban: DueBan) -> int:
+        if ban.is_over:
+            await moderation.lift_due(operations, ban, policy.now())
+        else:
+            await moderation.follow_ban(operations, ban)
         return 1
 
     async def lift_all(database: Database) -> int:
-        return await each_alone("bans lifted", await due_bans(database, BANS_A_SWEEP), lift)
+        return await each_alone("bans followed up", await due_bans(database, BANS_A_SWEEP), follow)
 
     return await on_each(databases, lift_all)
 
@@ -138,12 +141,17 @@ async def sweep_items_for_ever(players: Players) -> None:
 
 async def forget_old_items_for_ever(players: Players) -> None:
     """Deletes rows of item ledgers that are older than they have to be kept."""
+    await _for_ever("old items", OLD_MAIL_SECONDS, lambda: forget_old_items(players))
 
-    async def work() -> int:
-        forget = partial(players.inventory.forget_old, most=OLD_MAIL_CHUNK)
-        return await on_each(players.inventory.databases(), partial(_chunk_by_chunk, forget))
 
-    await _for_ever("old items", OLD_MAIL_SECONDS, work)
+async def forget_old_items(players: Players) -> int:
+    """Deletes what is too old; how many. Raises DatabaseUnavailable: nothing is while any database of players is away.
+
+    A grant that is delivered again is told by its row.
+    """
+    needed = await players.inventory.oldest_grant()
+    forget = partial(players.inventory.forget_old, most=OLD_MAIL_CHUNK, needed=needed)
+    return await on_each(players.inventory.databases(), partial(_chunk_by_chunk, forget))
 
 
 async def forget_old_moves_for_ever(moves: MoveRecords) -> None:

@@ -19,6 +19,7 @@ import structlog
 
 from gameserver.commands.accounts import Policy
 from gameserver.commands.mail import shown
+from gameserver.garbage import without_frames
 from gameserver.rules.arguments import Arguments
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import GameError, PlayerNotFound, PresenceUnavailable, Unavailable
@@ -79,6 +80,10 @@ class Postman:
 
     async def deliver(self, letters: Sequence[SentLetter]) -> Sequence[Ending | None]:
         """As Deliverer says."""
+        return [ending if isinstance(ending, Ending) else None for ending in await self.attempt(letters)]
+
+    async def attempt(self, letters: Sequence[SentLetter]) -> Sequence[Ending | Exception]:
+        """As `deliver`, with what is in the way of a letter that is to be tried again later."""
         # A letter may be older than the recipient's ledger.
         await self._make_partitions(letters)
         # Deliver all at once: group commit puts them into few transactions.
@@ -87,7 +92,7 @@ class Postman:
         await self._push([push for _, push in deliveries if push is not None])
         return [ending for ending, _ in deliveries]
 
-    async def _deliver(self, letter: SentLetter) -> tuple[Ending | None, Push | None]:
+    async def _deliver(self, letter: SentLetter) -> tuple[Ending | Exception, Push | None]:
         command = Command(letter.mail_id, letter.recipient, letter.kind, UNREAD, ANY_EPOCH, letter)
         try:
             receipt = await self.players.act(command)
@@ -97,10 +102,10 @@ class Postman:
             return Ending(error.code), None  # a slot that the group doesn't have: no player can have this id
         except GameError as error:
             log.warning("letter not delivered yet", mail=command.id, to=letter.recipient, error=error.detail)
-            return None, None
-        except Exception:
+            return without_frames(error), None
+        except Exception as error:
             log.exception("letter not delivered yet", mail=command.id, to=letter.recipient)
-            return None, None
+            return without_frames(error), None
         return Ending(), (letter.recipient, _mail(command.id, letter, receipt))
 
     async def _make_partitions(self, letters: Sequence[SentLetter]) -> None:

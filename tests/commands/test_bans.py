@@ -10,8 +10,9 @@ import pytest
 from gameserver.app import Core
 from gameserver.commands import identity, moderation
 from gameserver.rules.errors import CommandMismatch, PlayerNotFound
-from gameserver.storage.accounts.bans import BanChange, BanState
+from gameserver.storage.accounts.bans import BanChange, BanState, due_bans
 from gameserver.storage.ids import slot_of
+from gameserver.storage.sessions.store import Origin
 from gameserver.upkeep import loops
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import command_id
@@ -105,6 +106,51 @@ async def test_a_ban_that_cant_be_lifted_holds_up_no_page_behind_it(
     await judge(core, other.id, until=now + 2 * MOMENT)
     await wait_until(lambda: is_lifted(core, other.id), what="the other's ban is lifted")
     assert await bans(core, bad.id) == [(True, False)], "it is tried again"
+
+
+@pytest.mark.parametrize("hours", [None, 1])
+async def test_what_follows_a_ban_is_done_by_others_if_its_node_dies(core: Core, hours: int | None) -> None:
+    who, operations = await enlist(core, database="one"), core.commands.operations
+    await core.rooms.sessions.open(who.id, 0, Origin("", ""))
+    await _stands(core, who.id)
+    until = None if hours is None else core.commands.accounts.policy.now() + timedelta(hours=hours)
+    # The node dies between the ban's commit and all that follows.
+    await operations.bans.change(BanChange(command_id(), who.id, True, "a test", until))
+    assert await _lift(core) == 0, "its node may be at it"
+    await _change(core, "update bans set at = at - interval '1 minute'")
+    assert await _lift(core) == 1
+    assert await _is_hidden(core, who.id)
+    assert await core.rooms.sessions.listed(who.id) == []
+    assert (await is_banned(core, who.id), await bans(core, who.id)) == (True, [(False, True)])
+    assert await _lift(core) == 0, "it is done once"
+    if hours is None:
+        await operations.bans.change(BanChange(command_id(), who.id, False, "a test"))
+    else:
+        await _change(core, "update bans set until = now() - interval '1 second'")
+    assert await _lift(core) == 1
+    assert await is_lifted(core, who.id)
+    assert not await _is_hidden(core, who.id)
+
+
+async def test_a_session_that_began_since_a_ban_was_lifted_goes_on_when_the_ban_is_followed_late(core: Core) -> None:
+    who, operations = await enlist(core, database="one"), core.commands.operations
+    await operations.bans.change(BanChange(command_id(), who.id, True, "a test"))
+    await _change(core, "update bans set at = at - interval '1 minute'")
+    (late,) = await due_bans(core.databases["one"], 10)
+    await judge(core, who.id, banned=False)
+    await core.rooms.sessions.open(who.id, 1, Origin("", ""))
+    await moderation.follow_ban(operations, late)
+    assert len(await core.rooms.sessions.listed(who.id)) == 1
+    assert await bans(core, who.id) == [(True, False)], "the end is still to be followed"
+
+
+async def _lift(core: Core) -> int:
+    return await loops.lift_bans(core.commands.operations, core.commands.accounts.policy, [core.databases["one"]])
+
+
+async def _change(core: Core, statement: str) -> None:
+    async with connected(core.databases["one"].url) as connection:
+        await connection.execute(statement)
 
 
 @pytest.mark.parametrize("banned", [True, False])

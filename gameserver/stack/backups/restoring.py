@@ -173,6 +173,8 @@ class Expected:
     judge: Judge
     passwords: Mapping[str, SecretStr]
     settings: Mapping[str, str]
+    prepare: Callable[[asyncpg.Connection], Awaitable[None]] | None = None
+    """What is changed in it before anybody uses it."""
 
 
 async def restored(  # noqa: PLR0913 (two of them only for some restores)
@@ -245,6 +247,8 @@ async def _require_expected(server: RestoredPostgres, plan: RestorePlan, expecte
             raise StackError(f"What was restored is of the system {system}, not of {plan.backup.system}.")
         if faults := await expected.judge(connection):
             raise StackError(f"What was restored can't be used: {' '.join(faults)}")
+        if expected.prepare is not None:
+            await expected.prepare(connection)
     finally:
         connection.terminate()
 

@@ -3,16 +3,17 @@
 Law: a ban is one change of the row, with a version and a ledger row of its own, so whatever is derived from the player
 is removed or restored with it, and no older state of the player can undo it. It raises the session epoch under the
 row's lock: a command of the player that isn't committed by then never is. A player has at most one ban that hasn't
-ended. One with an end is `due` from then on, until it is lifted and all that follows from that is done; the player's
-deletion ends it, too. A change that found the player so already has a row that changes nothing: a copy of it that comes
+ended. What follows a ban, or its end, is done by whoever changed it, and again by any node that finds it `due`: a ban
+some seconds after its beginning, and from its end on until it is lifted and all that follows is done. A deletion ends
+the player's ban, too. A change that found the player so already has a row that changes nothing: a copy of it that comes
 late can't undo what others have done since.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy import false, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.editions import RulesInForce
@@ -32,6 +33,8 @@ from gameserver.storage.tables import player_of
 from gameserver.times import rfc3339
 
 PLAYERS, LEDGER, BANS, OWNED = tables.player_rows, tables.ledger, tables.bans, tables.players_owned_slots
+FOLLOW_SECONDS = 10
+"""How old a ban is when other nodes do what follows it: its own has done so by then, or has died."""
 BAN = (BANS.c.command_id, BANS.c.at, BANS.c.until, BANS.c.said, BANS.c.reason, BANS.c.banned_by, BANS.c.ended_at,
        BANS.c.ended_by)  # fmt: skip
 
@@ -103,10 +106,11 @@ class PresentBan(NamedTuple):
 
 
 class DueBan(NamedTuple):
-    """A ban whose time is over, or whose end hasn't been followed by everything else yet."""
+    """A ban whose time is over, or whose beginning or end hasn't been followed by everything else yet."""
 
     player_id: int
     command_id: str
+    is_over: bool
 
 
 class Bans:
@@ -173,6 +177,15 @@ class Bans:
 
         await on_owner(self._slots, due.player_id, work)
 
+    async def note_followed(self, due: DueBan) -> None:
+        """Notes that everything has followed from a ban, unless it has ended by now."""
+
+        async def work(connection: AsyncConnection) -> None:
+            row = _bans_of(due.player_id) & (BANS.c.command_id == due.command_id) & BANS.c.ended_at.is_(None)
+            await connection.execute(update(BANS).where(row).values(settled=True))
+
+        await on_owner(self._slots, due.player_id, work)
+
     async def _change(self, connection: AsyncConnection, change: BanChange) -> BanState:
         same = is_player(change.player_id)
         chosen = select(*tables.PLAYER, PLAYERS.c.banned, func.clock_timestamp().label("now")).where(same)
@@ -212,14 +225,19 @@ def require_ahead(until: datetime | None, now: datetime) -> None:
 
 
 async def due_bans(database: Database, most: int) -> list[DueBan]:
-    """Bans in the slots that a database owns whose end has to be followed up, drawn if there are more.
+    """Bans in the slots that a database owns whose beginning or end has to be followed up, drawn if there are more.
 
     So those that can't be followed up for long hide the others for no longer than chance has it. Raises
     DatabaseUnavailable.
     """
-    due = ~BANS.c.settled & (BANS.c.ended_at.is_not(None) | (BANS.c.until <= func.clock_timestamp()))
+    now = func.clock_timestamp()
+    is_over = BANS.c.ended_at.is_not(None) | func.coalesce(BANS.c.until <= now, false())
+    due = (~BANS.c.settled & (is_over | (BANS.c.at < now - timedelta(seconds=FOLLOW_SECONDS)))) | (
+        BANS.c.ended_at.is_(None) & (BANS.c.until <= now)
+    )
     owned = OWNED.c.owned & (OWNED.c.slot == BANS.c.slot)
-    chosen = select(BANS.c.player_id, BANS.c.command_id).where(due, owned).order_by(func.random()).limit(most)
+    chosen = select(BANS.c.player_id, BANS.c.command_id, is_over).where(due, owned)
+    chosen = chosen.order_by(func.random()).limit(most)
     async with database.snapshot() as connection:
         return [DueBan(*row) for row in await connection.execute(chosen)]
 

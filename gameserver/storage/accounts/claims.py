@@ -158,15 +158,19 @@ class Claims:
         await self._writes.write_all(writes)
 
     async def overdue(self, limit: int) -> Sequence[Claim]:
-        """Open claims past their deadlines, at most `limit` of each database that answers, of the slots it owns."""
+        """Open claims past their deadlines, at most `limit` of each database that answers, of the slots it owns.
+
+        They are drawn if there are more: those that can't be resolved for long hide the others for no longer than
+        chance has it.
+        """
         is_owned = CLAIMS.c.slot.in_(select(OWNED.c.slot).where(OWNED.c.owned))
         overdue = _selected().where(~CLAIMS.c.confirmed, CLAIMS.c.deadline < func.now(), is_owned)
-        oldest = overdue.order_by(CLAIMS.c.deadline).limit(limit)
+        drawn = overdue.order_by(func.random()).limit(limit)
 
         async def ask(database: Database) -> list[Claim]:
             with contextlib.suppress(Unavailable):
                 async with database.snapshot() as connection:
-                    return [_claim(row) for row in (await connection.execute(oldest)).mappings()]
+                    return [_claim(row) for row in (await connection.execute(drawn)).mappings()]
             return []
 
         return list(chain(*await asyncio.gather(*map(ask, self._slots.databases("accounts")))))

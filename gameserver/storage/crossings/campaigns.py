@@ -56,6 +56,26 @@ async def campaigns(control: Database, back: WentBack) -> CampaignsAgain:
     return CampaignsAgain([again, ended], ids)
 
 
+async def hold_campaigns(connection: asyncpg.Connection) -> None:
+    """What ran in a control database that was restored waits for an operator, as it may have been revoked since.
+
+    Before anybody uses that database. A failover isn't a restore: there it goes on. Raises what the driver does.
+    """
+    await connection.execute(SQL["hold_campaigns"])
+
+
+async def held_campaigns(control: Database) -> list[Findings]:
+    """Those that a control database that went back doesn't let go on by themselves. Raises DatabaseUnavailable."""
+    held = Findings(
+        "campaigns_held",
+        "campaigns that wait for an operator: one that ran at that moment may have been revoked since",
+        "listed: let them go on, or revoke them",
+    )
+    for row in await control.ask(SQL["campaigns_held"]):
+        held.add(campaign=row.id, admin=row.admin, counted=row.counted, at=row.at)
+    return [held]
+
+
 async def operator_letters(control: Database, back: WentBack) -> list[Findings]:
     """Those to single players that went back. Raises DatabaseUnavailable."""
     lost = Findings(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from gameserver.storage.accounts.claims import Claims
 from gameserver.storage.accounts.identities import Identities
-from gameserver.storage.crossings.campaigns import campaigns, operator_letters
+from gameserver.storage.crossings.campaigns import campaigns, held_campaigns, operator_letters
 from gameserver.storage.crossings.claims import ClaimCheck
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.crossings.items import items_of_players, players_of_items
@@ -30,6 +30,8 @@ async def put_right(slots: Slots, identities: Identities, control: Database, bac
         findings += await players_of_items(back, members["players"])
     if back.players or back.database is control:
         findings += await seasons(slots, control, back)
+    if back.database is control:
+        findings += await held_campaigns(control)
     return findings
 
 

@@ -153,6 +153,15 @@ from (
 join seasons s on s.board = t.board and s.start = t.start
 order by t.position
 
+-- name: rewards_unknown
+-- A key (board, start, position), $4 how many: on the control database, rewards that may have arrived or not.
+select t.board, t.start, t.position, t.player_id, t.rank, t.rewarded = 'unknown' as wanted
+from (
+    select * from season_standings where (board, start, position) > ($1::text, $2::bigint, $3::int)
+    order by board, start, position limit $4
+) as t
+order by t.board, t.start, t.position
+
 -- name: reward_again
 -- $1 boards, $2 starts, $3 positions: makes rewards due again, and lets nodes close their seasons once more.
 with due as (
@@ -186,6 +195,13 @@ select c.id::text as id, c.state, c.at
 from campaigns c
 where c.changed_at >= $1 and (c.slot > 0 or c.after > 0 or c.pending is not null)
 order by c.at, c.id
+
+-- name: hold_campaigns
+update campaigns set state = 'waiting', agreed_by = null, changed_at = clock_timestamp() where state = 'running'
+
+-- name: campaigns_held
+-- On the control database: campaigns that wait for an operator.
+select c.id::text as id, c.admin, c.counted, c.at from campaigns c where c.state = 'waiting' order by c.at, c.id
 
 -- name: has_week
 -- $1 the name of a partition: whether the ledger has it.

@@ -71,6 +71,20 @@ class SeasonCheck:
                         again.add(player=str(row["player_id"]), **found)
         return [again]
 
+    async def of_unknown(self) -> list[Findings]:
+        """Rewards that nobody can tell of whether they arrived (`Mailbag`). Raises DatabaseUnavailable."""
+        unknown = Findings(
+            "rewards_unknown",
+            "rewards that may have arrived before weeks of the ledger were dropped, and aren't sent again",
+            "listed: look at these players, and give them what they are owed",
+        )
+        async with reading(self.control) as connection:
+            async for rows in by_keys(connection, "rewards_unknown", ["", -1, -1]):
+                for row in rows:
+                    found = {"board": row["board"], "season": row["start"], "rank": row["rank"]}
+                    unknown.add(player=str(row["player_id"]), **found)
+        return [unknown]
+
     async def of_bans(self) -> list[Findings]:
         """Shows and hides on stored standings whoever isn't banned, or is, by now. Raises DatabaseUnavailable."""
         changed = Findings(
@@ -152,4 +166,4 @@ async def seasons(slots: Slots, control: Database, back: WentBack) -> list[Findi
     findings = await check.of_control() if back.database is control else []
     if back.players:
         findings += await check.of_players()
-    return findings + await check.of_bans()
+    return [*findings, *await check.of_unknown(), *await check.of_bans()]

@@ -10,7 +10,7 @@ import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from gameserver.rules.errors import DatabaseUnavailable, Overloaded, Unavailable
 from gameserver.rules.items import Items
 from gameserver.storage import tables
 from gameserver.storage.ids import slot_of
-from gameserver.storage.items.stacks import SQL
+from gameserver.storage.items.stacks import KIND, SQL
 from gameserver.storage.postgres.coalescing import DatabaseCoalescer
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.reading import fetch
@@ -34,7 +34,9 @@ log = structlog.get_logger()
 
 RETENTION = timedelta(days=30)
 """How long rows of the items' ledger are stored: far longer than a command id is accepted, and than a node may stay
-frozen with a grant that it was about to deliver."""
+frozen with a grant that it was about to deliver. A grant that waits for longer keeps them for as long."""
+CLOCKS = timedelta(days=1)
+"""How far the clocks of two databases may be apart, amply."""
 
 
 class Reservation(NamedTuple):
@@ -210,14 +212,25 @@ class Inventory:
         """The databases that own items."""
         return self._slots.databases("items")
 
-    async def forget_old(self, database: Database, most: int) -> int:
-        """Deletes settled rows older than RETENTION, at most `most`; returns how many. Raises DatabaseUnavailable."""
+    async def oldest_grant(self) -> datetime | None:
+        """When the oldest grant that may be delivered once more was posted. Raises DatabaseUnavailable, Overloaded."""
+        databases = self._slots.members("players")
+        rows = chain(*await asyncio.gather(*(database.ask(SQL["oldest_grant"], KIND) for database in databases)))
+        return min((row.at for row in rows if row.at is not None), default=None)
+
+    async def forget_old(self, database: Database, most: int, needed: datetime | None = None) -> int:
+        """Deletes settled rows older than RETENTION, at most `most`; returns how many. Raises DatabaseUnavailable.
+
+        `needed` is when the oldest grant was posted that may be delivered once more, and is known by its row then.
+        """
+        old = func.now() - RETENTION
+        before = old if needed is None else func.least(old, needed - CLOCKS)
         ledger, owned = tables.item_ledger.c, tables.items_owned_slots.c
         key = tuple_(ledger.slot, ledger.player_id, ledger.command_id, ledger.kind)
         here = ledger.slot.in_(select(owned.slot).where(owned.owned))
-        old = select(*key.clauses).where(ledger.at < func.now() - RETENTION, ledger.settled, here).limit(most)
+        rows = select(*key.clauses).where(ledger.at < before, ledger.settled, here).limit(most)
         async with database.fenced("items") as connection:
-            return (await connection.execute(delete(tables.item_ledger).where(key.in_(old)))).rowcount
+            return (await connection.execute(delete(tables.item_ledger).where(key.in_(rows)))).rowcount
 
     async def _ask(self, statement: str, player_id: int, *arguments: object) -> Any:
         """The row with which the owner of the player's items answers, after as many tries as a move takes."""

@@ -34,10 +34,11 @@ group by 1, 2
 
 -- name: look
 -- One row per command: $1 slots, $2 player ids, $3 command ids; $4 kind. On the players' database: whether it owns the
--- slot, whether the command has committed, the epoch of a payment reserved now, and the grants that wait for delivery
+-- slot, whether the command has committed, the time, the epoch of a payment reserved now, and the grants that wait for delivery
 -- (locked, so that the answer is given only once a standby has them, too).
 select case when (select o.owned from players_owned_slots o where o.slot = a.slot) then 'done' else 'moved' end as what,
        exists (select from ledger l where l.slot = a.slot and l.player_id = a.id and l.command_id = a.command_id) as known,
+       clock_timestamp() as now,
        coalesce((select e.epoch from payment_epochs e where e.slot = a.slot and e.player_id = a.id), 0) as epoch,
        (select json_agg(json_build_array(w.command_id, w.payload::text))::text
         from (select b.command_id, b.payload from outbox b
@@ -73,8 +74,13 @@ select confirm_items($1, $2, $3, $4)
 select grant_items($1, $2, $3, $4, $5, $6) as slot
 
 -- name: overdue
--- $1 seconds, $2 limit: open reservations that are older, the oldest first.
+-- $1 seconds, $2 limit: open reservations that are older, drawn if there are more: those that can't be resolved for long
+-- hide the others for no longer than chance has it.
 select l.player_id, l.command_id::text, l.token::text
 from item_ledger l join items_owned_slots o on o.slot = l.slot and o.owned
 where not l.settled and l.at < now() - make_interval(secs => $1::float8)
-order by l.at limit $2::int
+order by random() limit $2::int
+
+-- name: oldest_grant
+-- $1 the kind of grants: when the oldest one that waits was posted. Table: outbox (players).
+select min(at) as at from outbox where kind = $1

@@ -7,6 +7,7 @@ under the player's lock, and the write path compares the epoch under that lock. 
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -31,9 +32,10 @@ EPOCHS = tables.payment_epochs
 
 
 class Look(NamedTuple):
-    """Whether the command is in the ledger, the epoch of a payment made now, and the grants that wait for delivery."""
+    """Whether the ledger has the command, at what time, the epoch of a payment made then, and the grants that wait."""
 
     known: bool
+    now: datetime
     epoch: int
     waiting: Sequence[Grant]
 
@@ -107,7 +109,7 @@ async def _look(database: Database, questions: Sequence[tuple[int, str]]) -> Seq
     players, commands = map(list, zip(*questions, strict=True))
     rows = await database.ask(SQL["look"], list(map(slot_of, players)), players, commands, KIND)
     return [
-        Look(row.known, row.epoch, [Grant(player_id, *grant) for grant in orjson.loads(row.waiting or "[]")])
+        Look(row.known, row.now, row.epoch, [Grant(player_id, *grant) for grant in orjson.loads(row.waiting or "[]")])
         if row.what == "done"
         else None
         for row, player_id in zip(rows, players, strict=True)

@@ -1,7 +1,9 @@
 -- Dropping old partitions of the ledger. `{partition}` stands for the name of one.
 
 -- name: letters
-select min(at) from outbox
+-- A letter's id may be older than its row: an answer's has the time of the letter that it answers.
+select least(min(at), to_timestamp(('x' || replace(left(min(command_id::text), 13), '-', ''))::bit(48)::bigint / 1000.0))
+from outbox
 
 -- name: reservations
 select min(at) from item_ledger where not settled

@@ -15,10 +15,14 @@ class Window:
     back: int
     ahead: int
 
+    def is_open(self, command_id: str, now: datetime) -> bool:
+        """Whether a new command may have this id now."""
+        age = now.timestamp() * 1000 - command_milliseconds(command_id)
+        return -self.ahead <= age <= self.back
+
     def check(self, command_id: str, now: datetime) -> None:
         """Raises CommandExpired, with the server's time."""
-        age = now.timestamp() * 1000 - command_milliseconds(command_id)
-        if not -self.ahead <= age <= self.back:
+        if not self.is_open(command_id, now):
             raise expired(now)
 
 

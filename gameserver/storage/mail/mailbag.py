@@ -2,10 +2,13 @@
 
 Law: a letter ends in one of two ways, in one transaction on the database of its recipient, under the recipient's lock:
 it takes effect (a ledger row under its mail id, and an inbox row), or it is refused for good (an inbox row with the
-reason). A repeated delivery finds that, whatever has happened since. How many letters of a player may wait is bounded,
-how many for one database, and how often a player sends and receives them (`bounds`): a command that would send more is
-refused. A letter of a sender that the recipient blocks, and one too many, is refused for good under one code: a sender
-can't tell which.
+reason). A repeated delivery finds that, whatever has happened since. Where the ledger has dropped what happened to the
+recipient since the letter was sent, nobody can tell whether it took effect: it takes none any more, and one of the
+server's ends as `unknown`. That is so only if the database that sends it went back behind weeks that are dropped.
+
+How many letters of a player may wait is bounded, how many for one database, and how often a player sends and receives
+them (`bounds`): a command that would send more is refused. A letter of a sender that the recipient blocks, and one too
+many, is refused for good under one code: a sender can't tell which.
 """
 
 from collections import Counter
@@ -27,6 +30,8 @@ WAITING = 100
 """A player with so many letters in the outbox can't send another one."""
 NOT_ACCEPTED = "not_accepted"
 """Why a letter is refused whose recipient blocks the sender, or gets too many."""
+UNKNOWN = "unknown"
+"""How a letter of the server's ends of which nobody can tell whether it took effect."""
 SENDER_SHARE = 5
 """An inbox that is trimmed loses a sender's letters first that are more than a fifth of what it may hold."""
 HOPS = 4
@@ -102,18 +107,22 @@ class Mailbag:
     posted: list[OutboxRow] = field(default_factory=list)
     _arrived: list[_InboxRow] = field(default_factory=list)
     _refused: dict[tuple[int, str], str] = field(default_factory=dict)
+    _received: set[tuple[int, str]] = field(default_factory=set)
+    """What the inbox has, and took effect."""
+    _forgotten: set[tuple[int, str]] = field(default_factory=set)
     _blocked: set[tuple[int, str]] = field(default_factory=set)
     _waiting: Counter[int] = field(default_factory=Counter)
 
     async def look_up(
         self, connection: asyncpg.Connection, letters: Sequence[SentLetter], senders: Sequence[int]
     ) -> None:
-        """Reads which letters were refused before or are blocked, and what the players have sent and received."""
+        """Reads what is known of letters from before, which are blocked, and what players have sent and received."""
         if letters:
             recipients = [letter.recipient for letter in letters]
             ids = [letter.mail_id for letter in letters]
             slots, authors = list(map(slot_of, recipients)), [letter.player_id for letter in letters]
-            for row in await connection.fetch(SQL["arriving"], slots, recipients, ids, authors):
+            times = [letter.at for letter in letters]
+            for row in await connection.fetch(SQL["arriving"], slots, recipients, ids, authors, times):
                 self._note_arriving(row)
         if senders:
             slots = list(map(slot_of, senders))
@@ -127,14 +136,24 @@ class Mailbag:
         key = row["player_id"], row["mail_id"]
         if row["refused"] is not None:
             self._refused[key] = row["refused"]
-        if row["blocked"]:
-            self._blocked.add(key)
+        for column, letters in (
+            ("arrived", self._received), ("forgotten", self._forgotten), ("blocked", self._blocked)
+        ):  # fmt: skip
+            if row[column]:
+                letters.add(key)
         if row["rest"] is not None:
             self.counts.load(row["player_id"], RECEIVED, row["rest"], row["arrivals"])
 
-    def refused_before(self, letter: SentLetter) -> str | None:
-        """Why the letter was refused when it was delivered before; None if it wasn't."""
-        return self._refused.get((letter.recipient, letter.mail_id))
+    def settled_before(self, letter: SentLetter, *, recorded: bool) -> LetterSettled | None:
+        """How the letter ended before, if it isn't to take effect; `recorded` says whether the ledger has it."""
+        key = letter.recipient, letter.mail_id
+        if (refused := self._refused.get(key)) is not None:
+            return LetterSettled(refused)
+        if recorded or not (key in self._received or key in self._forgotten):
+            return None
+        # Another player's isn't returned: what came with it may be there.
+        is_unknown = key not in self._received and letter.player_id == THE_SERVER
+        return LetterSettled(UNKNOWN if is_unknown else None)
 
     def is_welcome(self, letter: SentLetter, now: datetime) -> bool:
         """Whether a new letter may take effect: its recipient doesn't block its sender, and hasn't had too many."""

@@ -1,14 +1,21 @@
--- What a group commit with letters asks in addition to players/batch.sql. Tables: outbox, inbox, blocks, letter_counts.
+-- What a group commit with letters asks in addition to players/batch.sql. Tables: outbox, inbox, blocks, letter_counts,
+-- ledger_kept.
 -- Arguments are arrays of equal length, one element for each row.
 
 -- name: arriving
--- $1 slots, $2 recipients, $3 mail ids, $4 senders: for each letter why it was refused before (or null), whether its
--- recipient blocks its sender, and the count of what the recipient has received. To be read under the locks.
-select wanted.player_id, wanted.mail_id::text as mail_id, i.refused, b.blocked_id is not null as blocked,
-       c.rest, c.arrivals
-from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::bigint[]) as wanted(slot, player_id, mail_id, sender)
+-- $1 slots, $2 recipients, $3 mail ids, $4 senders, $5 when sent: for each letter whether the inbox has it, why it was
+-- refused before (or null), whether the ledger has dropped what happened to its recipient since it was sent (not asked of
+-- one so new that none of its weeks can be dropped), whether its recipient blocks its sender, and the count of what the
+-- recipient has received. To be read under the locks.
+select wanted.player_id, wanted.mail_id::text as mail_id, i.mail_id is not null as arrived, i.refused,
+       wanted.sent_at < now() - interval '1 day' and exists (
+           select from ledger_kept k
+           where k.slot = wanted.slot and k.player_id = wanted.player_id and k.at >= wanted.sent_at
+       ) as forgotten,
+       b.blocked_id is not null as blocked, c.rest, c.arrivals
+from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::bigint[], $5::timestamptz[])
+    as wanted(slot, player_id, mail_id, sender, sent_at)
 left join inbox i on i.slot = wanted.slot and i.player_id = wanted.player_id and i.mail_id = wanted.mail_id
-                  and i.refused is not null
 left join blocks b on b.slot = wanted.slot and b.player_id = wanted.player_id and b.blocked_id = wanted.sender
 left join letter_counts c on c.slot = wanted.slot and c.player_id = wanted.player_id and c.other_id = -1
 

@@ -20,14 +20,14 @@ from campaigns order by at desc, id desc limit $1
 
 -- name: due
 -- $1 seconds after the start before which nothing is sent, $2 limit: what is to be sent, the oldest first, and behind all
--- others what has slots that wait for their database.
+-- others what has slots or letters that wait.
 select id::text, admin, reason, filter::text, text, items::text, counted, state, agreed_by, at, changed_at, slot, after,
        pending, slot = next_slot and after = next_after as is_tried, arrived, refused, postponed
 from campaigns
 where (state = 'running' or pending is not null)
   and changed_at <= clock_timestamp() - case when slot = 0 and after = 0 and pending is null then $1::float8 else 0 end
       * interval '1 second'
-order by postponed <> '{}', at limit $2
+order by postponed <> '{}' or (pending is not null and slot = next_slot and after = next_after), at limit $2
 
 -- name: progress
 -- What isn't over: how many wait and run, how many letters the running ones have left, and the seconds since the one
@@ -58,8 +58,8 @@ with recursive made as (
 select name from hands group by name having count(*) = 2 order by name = $1 desc, name = $2 desc, name limit 1
 
 -- name: agree
--- $1 id, $2 admin, $3 seconds of waiting after which it is too late.
-update campaigns set state = 'running', agreed_by = $2, changed_at = clock_timestamp()
+-- $1 id, $2 admin, $3 seconds of waiting after which it is too late. Who started it has confirmed it, which is no agreement.
+update campaigns set state = 'running', agreed_by = nullif($2, admin), changed_at = clock_timestamp()
 where id = $1::uuid and state = 'waiting' and changed_at > clock_timestamp() - $3::float8 * interval '1 second'
 returning 1
 

@@ -4,7 +4,9 @@ Law: a player is on one page at the most, and on one if it fits all the time, al
 go by slot and id, which a move doesn't change, and each is read from snapshots in which every slot has one owner
 (reports.py). Primaries are asked, as a replica may not have a player yet. A search looks at WINDOW slots at the most,
 so that one that finds nobody is quick, too. Slots that no database that answers owns are postponed, and so are those of
-a database that doesn't take letters: what it has to take is at the most a page of each campaign.
+a database that doesn't take letters: what it has to take is at the most a page of each campaign. A letter that fails
+for a reason of its own is left alone for as long, and keeps back no other, unless so many fail that it must be the
+database.
 """
 
 import time
@@ -30,6 +32,8 @@ WINDOW = 32
 """Slots that a page looks at."""
 SILENT_SECONDS = 15.0
 """How long a database that was found silent is asked nothing, and given no letters."""
+FAILING = 20
+"""So many letters that fail by themselves put off their database."""
 
 
 class Waiting(NamedTuple):
@@ -46,6 +50,7 @@ class Recipients:
     def __init__(self, slots: Slots, reports: Reports) -> None:
         self._slots, self._reports = slots, reports
         self._silent_until: dict[str, float] = {}
+        self._failing_until: dict[int, float] = {}
 
     async def count(self, segment: Segment) -> int:
         """How many players the segment has now."""
@@ -61,13 +66,19 @@ class Recipients:
         """How many of the segment's players now are from before the campaign's start."""
         return await self.count(_begun(segment, record))
 
-    def is_silent(self, player_id: int) -> bool:
-        """Whether the player's database was just found silent."""
-        return self._owner(slot_of(player_id)) in self._silent()
+    def is_put_off(self, player_id: int) -> bool:
+        """Whether the player's database was just found silent, or its own letter failed."""
+        return self._fails(player_id) or self._owner(slot_of(player_id)) in self._silent()
 
     def found_silent(self, player_ids: Iterable[int]) -> None:
         """Notes that these players' databases didn't take their letters."""
         self._note({self._owner(slot_of(player_id)) for player_id in player_ids})
+
+    def found_failing(self, player_ids: Iterable[int]) -> None:
+        """Notes that these players' letters fail, for reasons that aren't their databases'."""
+        now = time.monotonic()
+        self._failing_until = {player_id: until for player_id, until in self._failing_until.items() if until > now}
+        self._failing_until.update(dict.fromkeys(player_ids, now + SILENT_SECONDS))
 
     def waiting(self, record: CampaignRecord) -> list[Waiting]:
         """What of a campaign waits for which database."""
@@ -82,7 +93,7 @@ class Recipients:
     async def page(self, segment: Segment, record: CampaignRecord, limit: int) -> CampaignPage | None:
         """The next players, perhaps none, from before the campaign's start; None while nobody can be asked for them."""
         size, chosen = self._slots.size("players"), _begun(segment, record)
-        avoided = self._silent() | {self._owner(slot_of(player_id)) for player_id in record.pending or ()}
+        avoided = self._avoided(record.pending or ())
         if record.slot >= size:
             return await self._postponed(chosen, record, avoided, limit)
         until = min(record.slot + WINDOW, size)
@@ -128,6 +139,15 @@ class Recipients:
         found, silent = await self._reports.over_some(databases, work)
         self._note(silent)
         return found
+
+    def _avoided(self, pending: Sequence[int]) -> Set[str]:
+        """Databases that are given no further letters while these players are under way."""
+        waiting = Counter(self._owner(slot_of(player_id)) for player_id in pending)
+        failing = Counter(self._owner(slot_of(player_id)) for player_id in pending if self._fails(player_id))
+        return self._silent() | {name for name in waiting if waiting[name] > failing[name] or failing[name] >= FAILING}
+
+    def _fails(self, player_id: int) -> bool:
+        return self._failing_until.get(player_id, 0) > time.monotonic()
 
     def _owner(self, slot: int) -> str:
         return self._slots.owner("players", slot).name

@@ -159,9 +159,9 @@ class Batch:
         if isinstance(absent, Postponement):
             return absent
         # Delivered before: refused, or taken effect.
-        if (refused := self._mail.refused_before(letter)) is not None:
-            return LetterSettled(refused)
         recorded = self._gathered.recorded.get((command.player_id, command.id))
+        if (settled := self._mail.settled_before(letter, recorded=recorded is not None)) is not None:
+            return settled
         if recorded is not None:
             return LetterSettled(None) if locked is None else first_answer(command, recorded, locked.player)
         # New: there must be a recipient.

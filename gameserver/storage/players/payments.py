@@ -15,6 +15,7 @@ items where they lie with their player has no line before it is known to lack th
 later ones have earned meanwhile, and tried again only if something was still on its way to the player.
 """
 
+import asyncio
 import time
 from dataclasses import replace
 from uuid import uuid4
@@ -26,11 +27,12 @@ from gameserver.storage.ids import slot_of
 from gameserver.storage.items.inventory import Inventory, Reservation, Stack
 from gameserver.storage.items.payment_ledger import PaymentLedger
 from gameserver.storage.items.stacks import NOT_ENOUGH, Payment, Unpaid
+from gameserver.storage.ledger.window import Window
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.lines import PlayerLines
 from gameserver.storage.players.pending import CommitLimits
 from gameserver.storage.players.routing import Router
-from gameserver.storage.players.settlement import Settlement
+from gameserver.storage.players.settlement import RIVAL_PAUSE, Settlement
 from gameserver.storage.postgres.commit_points import before_commit_point
 from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.slots.slot_map import Slots
@@ -38,7 +40,8 @@ from gameserver.storage.slots.slot_map import Slots
 log = structlog.get_logger()
 
 PAID_BEFORE = Payment("", -1)
-"""For a command that has committed: the ledger answers it or, if it isn't there after all, it is tried again."""
+"""For a command that has committed, or is too old to: the ledger answers it, the window refuses it or, if neither does
+after all, it is tried again."""
 NOTHING_MORE = Payment(None, 0)
 """For a command that lacks items, of which no more are on their way: it can only be refused, or be answered again."""
 
@@ -51,13 +54,14 @@ class Payments:
     """One per node; `run` owns what is under way, until it is cancelled."""
 
     def __init__(
-        self, slots: Slots, inventory: Inventory, ledger: PaymentLedger, router: Router, limits: CommitLimits
+        self, slots: Slots, inventory: Inventory, router: Router, limits: CommitLimits, window: Window
     ) -> None:
         self._slots = slots
         self._inventory = inventory
-        self._ledger = ledger
+        self._ledger = PaymentLedger(slots)
         self._router = router
-        self._settlement = Settlement(inventory, ledger)
+        self._window = window
+        self._settlement = Settlement(inventory, self._ledger)
         self._lines = PlayerLines(limits.deadline, limits.queue)
 
     def has_line(self, player_id: int) -> bool:
@@ -145,10 +149,11 @@ class Payments:
     async def _pay(self, command: Command, ends: float) -> Receipt:
         """One attempt with a reservation. Raises Retry, Unpaid, and what the command is refused with."""
         player_id = command.player_id
-        # A command that has committed needs no payment.
+        # A command that has committed needs no payment, nor does one that is too old to commit: items that an older one
+        # has taken may be known for longer than the ledger knows the command.
         with before_commit_point():
             look = await self._ledger.look(player_id, command.id)
-        if look.known:
+        if look.known or not self._window.is_open(command.id, look.now):
             return await self._replay(command)
         reservation = Reservation(player_id, command.id, str(uuid4()))
         with before_commit_point():
@@ -165,7 +170,9 @@ class Payments:
                 return await self._router.submit(replace(command, payment=NOTHING_MORE))
         # Another attempt of this command has reserved.
         with before_commit_point():
-            await self._settlement.resolve_reserved(player_id)
+            is_open = await self._settlement.resolve_reserved(player_id)
+        if not is_open:
+            await asyncio.sleep(RIVAL_PAUSE)
         raise Retry
 
     async def _replay(self, command: Command) -> Receipt:

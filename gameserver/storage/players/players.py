@@ -13,7 +13,6 @@ from gameserver.rules.player import Player
 from gameserver.storage.ids import LARGEST_ID, slot_of
 from gameserver.storage.items.backlog import Backlog
 from gameserver.storage.items.inventory import Inventory, Stack
-from gameserver.storage.items.payment_ledger import PaymentLedger
 from gameserver.storage.players.batches import BatchFactory, BatchTerms
 from gameserver.storage.players.command import Command, Receipt
 from gameserver.storage.players.committer import Committer, GiveBack
@@ -43,7 +42,7 @@ class Players:
 
         self._router = Router(slots, limits, committer)
         self.inventory = Inventory(slots, terms.rules)
-        self.payments = Payments(slots, self.inventory, PaymentLedger(slots), self._router, limits)
+        self.payments = Payments(slots, self.inventory, self._router, limits, terms.window)
         self._readers: dict[str, Reader] = {}
         self._tasks: asyncio.TaskGroup | None = None
 

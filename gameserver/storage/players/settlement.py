@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from gameserver.rules.errors import DatabaseUnavailable, Unavailable
+from gameserver.rules.errors import Unavailable
 from gameserver.storage.items.inventory import Inventory, Reservation
 from gameserver.storage.items.payment_ledger import Look, PaymentLedger
 from gameserver.storage.postgres.shares import Purpose
@@ -64,8 +64,8 @@ class Settlement:
         return resolved
 
     async def give_back(self, reservation: Reservation) -> None:
-        """Left to the sweeper if the items' database is away."""
-        with contextlib.suppress(DatabaseUnavailable):
+        """Left to the sweeper if the items' database is away or too busy: the command's own answer counts."""
+        with contextlib.suppress(Unavailable):
             await self._inventory.give_back(reservation)
 
     async def resolve_reserved(self, player_id: int) -> bool:

@@ -28,7 +28,6 @@ from gameserver.rules.player import Player
 from gameserver.storage.tables.groups import TXID, Time, identity, lineage, marks, owned_slots, players
 
 players_owned_slots = owned_slots("players", players, Index("players_owned_slots_txid", "txid"))
-
 players_marks = marks("players", players)
 players_lineage = lineage("players", players)
 players_identity = identity("players", players)
@@ -262,9 +261,10 @@ bans = Table(
     Column("ended_by", String(64)),
     Column("settled", Boolean, nullable=False),
     Index("bans_open", "until", postgresql_where=text("not settled")),
+    Index("bans_until", "until", postgresql_where=text("ended_at is null")),
 )
-"""Bans of players, past and present. `said` is what the player is told, `reason` is for operators. A ban that has ended
-is `settled` once everything that follows from its end has been done (storage/accounts/bans.py)."""
+"""Bans of players, past and present. `said` is what the player is told, `reason` is for operators. A ban is `settled`
+once everything that follows from it, or from its end if it has ended, has been done (storage/accounts/bans.py)."""
 
 payment_epochs = Table(
     "payment_epochs",

@@ -11,6 +11,7 @@ from gameserver.commands import player_changes
 from gameserver.commands.corrections import ChangedBy
 from gameserver.commands.player_changes import Gift
 from gameserver.config.settings import Settings
+from gameserver.storage.crossings.campaigns import hold_campaigns
 from gameserver.storage.ids import slot_of
 from gameserver.storage.items.grants import Grants
 from gameserver.storage.operators import campaigns as records
@@ -106,6 +107,29 @@ async def test_a_campaign_that_waits_for_a_second_operator_will_write_again(
         record = await core.rooms.operators.campaigns.find(held)
         assert record is not None
         assert (record.state, slot_of(player.id) in record.postponed[::2]) == ("waiting", True)
+
+
+@pytest.mark.parametrize("restored", [True, False])
+async def test_a_campaign_waits_for_an_operator_and_is_listed_once_the_control_database_was_restored(
+    servers: Servers, settings: Settings, tmp_path: Path, restored: bool
+) -> None:
+    """It may have been revoked since; a failover isn't a restore, and nobody is needed then."""
+    settings = with_studio(settings, tmp_path)
+    async with working(settings) as core:
+        player = (await enlist(core, database="two")).id
+        campaign = await store(core)
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute("update control_lineage set timeline = timeline + 7")
+        if restored:
+            await hold_campaigns(connection)
+    async with working(settings) as core:
+        if restored:
+            await sending.attend(Sending(core.commands.campaigns, postman_of(core), 1000))
+        else:
+            await send(core, campaign)
+        assert await potions(core, [player]) == [0 if restored else 2]
+    found = await reconciled(settings, "one", datetime.now(UTC) - timedelta(minutes=1))
+    assert [row["campaign"] for row in found["campaigns_held"].listed] == [campaign] * restored
 
 
 async def test_a_campaign_that_was_revoked_or_is_older_than_the_ledger_is_listed(

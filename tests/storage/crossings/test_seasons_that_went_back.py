@@ -12,7 +12,7 @@ from gameserver.rules.seasons import Season
 from tests.storage.crossings.test_crossings import reconciled, undone
 from tests.storage.seasons.test_season_faults import WEEK, exp, gives, judge, this_week, weekly
 from tests.storage.seasons.test_seasons import BOARDS, attend, rewards, scored, standings, until_closed
-from tests.support.deployment import act, enlist, with_actions, working
+from tests.support.deployment import act, connected, enlist, with_actions, working
 from tests.support.servers import Servers
 
 
@@ -49,7 +49,10 @@ async def test_rewards_of_players_that_went_back_are_sent_again_and_none_arrives
         await until_closed(core, season)
         assert await exp_of(core, ids) == [100, 10, 10, 0, 0]
         assert await standings(core, season) == [*shown, (5, 5, ids[-1])], "nobody is banned any more"
+    async with connected(scoring.database_url("one")) as control:
+        await control.execute("update season_standings set rewarded = 'unknown' where player_id = $1", ids[2])
     again = await reconciled(scoring, "two", since)
+    assert [row["player"] for row in again["rewards_unknown"].listed] == [str(ids[2])]
     assert again["rewards_again"].count == again["standings_corrected"].count == 0
 
 

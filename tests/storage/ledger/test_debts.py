@@ -10,20 +10,22 @@ from pydantic import SecretStr
 
 from gameserver.app import Core, postman_of
 from gameserver.app.node import debtors_of
+from gameserver.commands.player_changes import Gift, letter_with
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.rules.player import Player
 from gameserver.rules.seasons import Season
-from gameserver.storage.ids import new_command_id, slot_of
+from gameserver.storage.ids import mail_id, new_command_id, slot_of
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.mail.inbox import Forgotten
+from gameserver.storage.mail.outbox import Ending
 from gameserver.storage.operators import old_weeks
 from gameserver.storage.seasons.records import SeasonRecords
 from gameserver.upkeep import closing, loops
 from gameserver.upkeep.closing import Closing
 from tests.storage.ledger.test_retention import BACK, MONTH, now, partitions
 from tests.support.client import command_id
-from tests.support.deployment import act, connected, enlist, with_actions, working
+from tests.support.deployment import act, connected, enlist, enlist_many, present, with_actions, working
 
 BOARDS = """
 [boards.rewarded]
@@ -69,6 +71,20 @@ async def test_what_a_letter_or_items_under_way_may_need_stays(core: Core) -> No
     )  # fmt: skip
     assert await drop(core) == 0
     await write(core, "two", "delete from item_ledger")
+    assert await drop(core) > 0
+
+
+async def test_an_answer_to_an_old_letter_is_as_old_as_its_id(core: Core) -> None:
+    player, old = await enlist(core, database="two"), now() - timedelta(days=61)
+    answer = mail_id(player.id, new_command_id(int(old.timestamp() * 1000)), 0)
+    await write(
+        core, "two",
+        "insert into outbox (slot, player_id, command_id, number, kind, recipient, payload, at)"
+        " values ($1, $2, $3, 0, 'gift', $2, '{}', now())",
+        slot_of(player.id), player.id, answer,
+    )  # fmt: skip
+    assert await drop(core) == 0
+    await write(core, "two", "delete from outbox")
     assert await drop(core) > 0
 
 
@@ -120,6 +136,55 @@ async def test_a_reward_that_is_delivered_again_after_weeks_were_dropped_is_paid
     await told(core, "a season whose rewards haven't all been settled")
     await core.rooms.seasons.records.step("rewarded", season.start, "counted", "closed")
     assert await drop(core) > 0
+
+
+@pytest.mark.parametrize(
+    ("arrives", "is_in_inbox", "ends"), [(True, False, "unknown"), (True, True, "arrived"), (False, False, "arrived")]
+)
+async def test_a_control_database_that_goes_back_behind_the_ledgers_weeks_pays_no_reward_twice(
+    core: Core, arrives: bool, is_in_inbox: bool, ends: str
+) -> None:
+    player = await enlist(core, database="one")
+    season = await counted(core, player, now() - timedelta(days=40))
+    board, control = core.rooms.seasons.calendar.board("rewarded"), core.settings.control.database
+    course = Closing(core.commands.seasons, core.rooms.boards.lifecycle, postman_of(core))
+    if arrives:
+        assert await closing._reward(course, board, season)
+    if not is_in_inbox:
+        await core.commands.play.inbox.forget(Forgotten(player.id, 0))
+    await core.rooms.seasons.records.step("rewarded", season.start, "counted", "closed")
+    assert await drop(core) > 0
+    before = await exp(core, player)
+    # As it was before the season was closed.
+    await write(core, control, "update seasons set state = 'counted'")
+    await write(core, control, "update season_standings set rewarded = null")
+    assert await closing._reward(course, board, season)
+    assert await exp(core, player) - before == (0 if arrives else 100)
+    (place,) = await core.rooms.seasons.records.past_places(player.id, 10)
+    assert place.rewarded == ends
+
+
+@pytest.mark.parametrize(("sender", "ends"), [("the server", Ending("unknown")), ("a player", Ending())])
+async def test_a_letter_that_may_have_arrived_before_its_week_was_dropped_takes_no_effect_and_isnt_returned(
+    core: Core, sender: str, ends: Ending
+) -> None:
+    other, player = await enlist_many(core, 2, "one")
+    old, sent = new_command_id(int((now() - timedelta(days=61)).timestamp() * 1000)), now() - timedelta(days=2)
+    letter = letter_with(Gift("for you", ()), player.id, old, sent)
+    if sender == "a player":
+        letter = dataclasses.replace(letter, player_id=other.id)
+    assert await postman_of(core).deliver([letter]) == [Ending()]
+    assert await postman_of(core).deliver([letter]) == [Ending()], "the ledger tells"
+    await core.commands.play.inbox.forget(Forgotten(player.id, 0))
+    assert await drop(core) > 0
+    version = (await present(core, player.id)).version
+    for _ in range(2):
+        assert await postman_of(core).deliver([letter]) == [ends]
+    assert (await present(core, player.id)).version == version
+
+
+async def exp(core: Core, player: Player) -> int:
+    return (await present(core, player.id)).exp
 
 
 async def told(core: Core, what: str) -> None:

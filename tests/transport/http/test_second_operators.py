@@ -11,7 +11,7 @@ from gameserver.storage.operators import campaigns as records
 from gameserver.storage.sessions import sightings
 from gameserver.storage.sessions.sightings import Sightings
 from gameserver.upkeep import campaigns as sending
-from tests.support.client import ADMIN_KEY, Api, Signed
+from tests.support.client import ADMIN_KEY, Api, Signed, command_id
 from tests.support.deployment import connected
 from tests.support.nodes import InProcessNode
 from tests.transport.http.test_campaigns import SECOND_KEY, at_rest, change, counts, node, shown, started
@@ -100,3 +100,23 @@ async def test_a_segment_that_grows_beyond_the_limit_waits_for_a_second_operator
     done = await at_rest(api, campaign, "done")
     assert (done["arrived"], done["refused"], done["agreed_by"]) == (5, 0, "second")
     assert await counts(api, players) == [(1, 2)] * 5
+
+
+@pytest.mark.parametrize(("node", "status"), [({"second_operator_above": 1}, 200), ({"second_operator_above": 0}, 403)],
+                         indirect=["node"])  # fmt: skip
+async def test_who_started_a_campaign_confirms_it_where_one_operator_is_enough(
+    api: Api, node: InProcessNode, settings: Settings, status: int
+) -> None:
+    """As after a restore of the control database, since which it waits."""
+    who, campaign = await api.sign_up(), command_id()
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute(
+            "insert into campaigns (id, admin, reason, filter, text, items, counted, state)"
+            " values ($1, 'tester', 'a test', '{\"banned\": false}', 'Hello', '{\"potion\": 2}', 1, 'waiting')",
+            campaign,
+        )
+    confirmed = await change(api, campaign, "agreement", expected_count=1)
+    assert confirmed.status == status, confirmed.body
+    if status == 200:
+        done = await at_rest(api, campaign, "done")
+        assert (done["agreed_by"], await counts(api, [who])) == (None, [(1, 2)])

@@ -14,7 +14,8 @@ from gameserver.commands.accounts import Accounts
 from gameserver.commands.commit import after_commit
 from gameserver.commands.operations import Operations
 from gameserver.rules.errors import PlayerNotFound
-from gameserver.storage.accounts.bans import BanChange, BanState, DueBan, PresentBan
+from gameserver.storage.accounts.bans import BanChange, BanState, PresentBan
+from gameserver.storage.accounts.due_bans import DueBan
 from gameserver.storage.ids import new_command_id
 from gameserver.storage.operators.audit import AuditedChange
 from gameserver.times import rfc3339

@@ -15,8 +15,8 @@ from gameserver.commands.claims import resolve
 from gameserver.commands.operations import Operations
 from gameserver.commands.seasons import Seasons
 from gameserver.rules.errors import Unavailable
-from gameserver.storage.accounts.bans import DueBan, due_bans
 from gameserver.storage.accounts.claims import Claim
+from gameserver.storage.accounts.due_bans import DueBan, due_bans
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ledger import retention

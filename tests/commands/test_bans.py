@@ -10,7 +10,8 @@ import pytest
 from gameserver.app import Core
 from gameserver.commands import identity, moderation
 from gameserver.rules.errors import CommandMismatch, PlayerNotFound
-from gameserver.storage.accounts.bans import BanChange, BanState, due_bans
+from gameserver.storage.accounts.bans import BanChange, BanState
+from gameserver.storage.accounts.due_bans import due_bans
 from gameserver.storage.ids import slot_of
 from gameserver.storage.sessions.store import Origin
 from gameserver.upkeep import loops

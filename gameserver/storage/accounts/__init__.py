@@ -2,7 +2,7 @@
 
 Door: `claims` (`Claims`), `enrolments` (`Enrolments`), `entrants` (`Entrants`, `Entrant`), `identities`
 (`Identities`), `credentials` (`Credentials`), `devices` (`Devices`), `player_keys` (`Device`), `bans` (`Bans`,
-`BanChange`, `Ban`, `PresentBan`, `DueBan`, `due_bans`, `require_ahead`), `erasure` (`Erasure`, `Traces`),
+`BanChange`, `Ban`, `PresentBan`, `require_ahead`), `due_bans` (`DueBan`, `due_bans`), `erasure` (`Erasure`, `Traces`),
 `erased_letters` (`ErasedLetter`), `own_ledger` (`OwnLedger`, `OwnRow`, `Progress`, `FIRST`, `ROWS`, `TABLES`),
 `erasure_search` (`Elsewhere`), `intake` (`Intake`, sign-ups by the thousand) and `looks` (`Looks`).
 """

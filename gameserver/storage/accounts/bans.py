@@ -10,31 +10,29 @@ late can't undo what others have done since.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import false, func, insert, select, tuple_, update
+from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.rules.editions import RulesInForce
 from gameserver.rules.errors import BadInput, FieldProblem, PlayerNotFound, Refused
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.storage import tables
+from gameserver.storage.accounts.due_bans import DueBan
 from gameserver.storage.accounts.player_rows import is_player
 from gameserver.storage.ids import slot_of
 from gameserver.storage.ledger.refusals import REFUSED_SEED, refusal_of
 from gameserver.storage.ledger.rows import outcome_of, require_same, row_of, rows_of
 from gameserver.storage.ledger.window import Window
 from gameserver.storage.postgres.commit_points import at_commit_point
-from gameserver.storage.postgres.database import Database
 from gameserver.storage.slots.owner import on_owner
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.storage.tables import player_of
 from gameserver.times import rfc3339
 
-PLAYERS, LEDGER, BANS, OWNED = tables.player_rows, tables.ledger, tables.bans, tables.players_owned_slots
-FOLLOW_SECONDS = 10
-"""How old a ban is when other nodes do what follows it: its own has done so by then, or has died."""
+PLAYERS, LEDGER, BANS = tables.player_rows, tables.ledger, tables.bans
 BAN = (BANS.c.command_id, BANS.c.at, BANS.c.until, BANS.c.said, BANS.c.reason, BANS.c.banned_by, BANS.c.ended_at,
        BANS.c.ended_by)  # fmt: skip
 
@@ -103,14 +101,6 @@ class PresentBan(NamedTuple):
     banned: bool
     command_id: str | None
     until: datetime | None
-
-
-class DueBan(NamedTuple):
-    """A ban whose time is over, or whose beginning or end hasn't been followed by everything else yet."""
-
-    player_id: int
-    command_id: str
-    is_over: bool
 
 
 class Bans:
@@ -222,24 +212,6 @@ def require_ahead(until: datetime | None, now: datetime) -> None:
     """Raises BadInput for a ban that would be over already."""
     if until is not None and until <= now:
         raise BadInput(errors=[FieldProblem("until", "must lie in the future")])
-
-
-async def due_bans(database: Database, most: int) -> list[DueBan]:
-    """Bans in the slots that a database owns whose beginning or end has to be followed up, drawn if there are more.
-
-    So those that can't be followed up for long hide the others for no longer than chance has it. Raises
-    DatabaseUnavailable.
-    """
-    now = func.clock_timestamp()
-    is_over = BANS.c.ended_at.is_not(None) | func.coalesce(BANS.c.until <= now, false())
-    due = (~BANS.c.settled & (is_over | (BANS.c.at < now - timedelta(seconds=FOLLOW_SECONDS)))) | (
-        BANS.c.ended_at.is_(None) & (BANS.c.until <= now)
-    )
-    owned = OWNED.c.owned & (OWNED.c.slot == BANS.c.slot)
-    chosen = select(BANS.c.player_id, BANS.c.command_id, is_over).where(due, owned)
-    chosen = chosen.order_by(func.random()).limit(most)
-    async with database.snapshot() as connection:
-        return [DueBan(*row) for row in await connection.execute(chosen)]
 
 
 def _nothing(change: BanChange, player: Player, now: datetime) -> dict[str, Any]:

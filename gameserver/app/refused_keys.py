@@ -12,12 +12,12 @@ REMEDY = "make others by `gameserver keys create … --totp`, and revoke these, 
 def symptoms(settings: Settings, stored: Iterable[Sequence[str]]) -> Sequence[Symptom]:
     """A warning that names them, if there are any.
 
-    `stored` are names and roles, of keys that were made without one-time passwords. Raises ConfigFault.
+    `stored` are names and roles, of keys that were made without one-time passwords.
     """
     demanded = settings.admin.one_time_passwords
     keys = [(name, role) for name, role in stored if role in demanded]
     if Role.OPERATOR in demanded:
-        keys = [(name, Role.OPERATOR.value) for name in settings.admin_keys()] + keys
+        keys = [(name, Role.OPERATOR.value) for name in settings.admin_key_names()] + keys
     if not keys:
         return ()
     named = ", ".join(f"{name} ({role})" for name, role in keys)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
@@ -62,7 +62,7 @@ def add(
             details, before = {"groups": groups, "url": url}, await _groups(control, name)
             async with Audit(control).recorded(change_of("database_add", name, reason, details, before)) as end:
                 yield
-                end.after = {"groups": sorted({*before["groups"], *groups})}
+                end.after = {"groups": sorted({*before["groups"], *groups}), "draining": False}
 
         carry_out(admit(settings, name, SecretStr(url) if url is not None else None, groups, recorded))
         console.print(
@@ -70,8 +70,9 @@ def add(
         )
 
 
-async def _groups(control: Database, name: str) -> dict[str, list[str]]:
-    return {"groups": [each.group for each in await Membership(control).listed() if each.database == name]}
+async def _groups(control: Database, name: str) -> dict[str, Any]:
+    members = [each for each in await Membership(control).listed() if each.database == name]
+    return {"groups": [each.group for each in members], "draining": any(each.draining for each in members)}
 
 
 @databases.command()

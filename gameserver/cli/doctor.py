@@ -112,7 +112,9 @@ def _redis(facts: dict[str, Any]) -> Sequence[str]:
             f"{server['connected_slaves']} replicas",
         ]
     if "denied" in facts:
-        texts.append(f"the user lacks rights: {', '.join(facts['denied'])}" if facts["denied"] else "rights complete")
+        texts.append(
+            f"the user lacks rights: {', '.join(facts['denied'])}" if facts["denied"] else "rights on keys complete"
+        )
     return [*texts, _clock(facts)] if "clock" in facts else texts
 
 

@@ -51,6 +51,9 @@ from gameserver.config.tracing import TracingSettings
 REDIS_MASTER = "gameserver"
 """The name of the master that Sentinels of `up` watch."""
 
+STACK_KEY = "operator"
+"""The name of the key that `gameserver up` makes."""
+
 
 class Settings(BaseSettings):
     """Every section, and what follows from several of them."""
@@ -251,9 +254,15 @@ class Settings(BaseSettings):
 
     def admin_keys(self) -> dict[str, SecretStr]:
         """Keys by name: those of the settings, and the embedded stack's own, which is made when it is missing."""
+        return {**({STACK_KEY: secret(self.admin_key_file)} if self._is_embedded() else {}), **self.admin.keys}
+
+    def admin_key_names(self) -> list[str]:
+        """Of `admin_keys`; nothing is read or made."""
+        return [*dict.fromkeys([*([STACK_KEY] if self._is_embedded() else []), *self.admin.keys])]
+
+    def _is_embedded(self) -> bool:
         started = any(database.embedded or database.members for database in self.databases.values())
-        embedded = started or self.redis.embedded or self.redis.sentinels
-        return {**({"operator": secret(self.admin_key_file)} if embedded else {}), **self.admin.keys}
+        return bool(started or self.redis.embedded or self.redis.sentinels)
 
     def _absolute(self, path: Path) -> Path:
         return (self._folder / path).resolve()

@@ -62,7 +62,7 @@ async def test_what_is_right_is_printed_as_well(command_line: CommandLine, setti
     _, output = await run(command_line, settings, tmp_path, "--nodes", "1")
     text = " ".join(output.split())
     assert text.count("durable: ") == 2
-    for said in ("commits wait for no standby", "the role may play and move slots", "rights complete"):
+    for said in ("commits wait for no standby", "the role may play and move slots", "rights on keys complete"):
         assert said in text, output
 
 

@@ -242,7 +242,10 @@ async def _made(connection: AsyncConnection, key_id: str, name: str) -> Any:
     """Whether the name has a key, and how many names have one. Raises Conflict if there is a key of this id."""
     made = (await connection.exec_driver_sql(SQL["made"], (key_id, name))).one()
     if made.id:
-        raise Conflict("This command has made its key before, which was shown then: rotate that one.")
+        raise Conflict(
+            "This command has made its key before, which was shown then: rotate that one, or, if it has one-time "
+            "passwords, revoke it and make another."
+        )
     return made
 
 

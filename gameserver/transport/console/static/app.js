@@ -90,16 +90,16 @@ function App() {
     go('/console/', { replace: true });
     tabs.postMessage('signed out');
   };
+  const begin = () => ask('GET', '/session').then(enter, (fault) => setState({ ...NOBODY, error: fault.status === 401 ? null : fault }));
   useEffect(() => {
-    ask('GET', '/session').then(enter, (fault) => setState(fault.status === 401 ? NOBODY : { ...NOBODY, known: false, error: fault }));
+    begin();
     return onSignedOut((end) => setState((before) => (before.admin ? { ...before, away: end } : before)));
   }, []);
   useEffect(() => {
     tabs.onmessage = admin && (() => ask('GET', '/session').then(enter, () => null));
   }, [admin]);
-  if (error) return html`<main class="sign-in"><h1>${deployment}</h1><${Fault} error=${error} /></main>`;
   if (!known) return html`<p class="faint" role="status">Loading…</p>`;
-  if (!admin) return html`<${SignIn} why=${why} onDone=${entered} />`;
+  if (!admin) return html`<${SignIn} why=${why} onDone=${entered}><${Fault} error=${error} again=${begin} /><//>`;
   return html`<div class=${away ? 'console away' : 'console'}><${Console} admin=${admin} onLeave=${left} /></div>
     ${away && html`<${SignInAgain} name=${admin.name} ...${away} onDone=${entered} />`}`;
 }

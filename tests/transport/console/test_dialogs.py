@@ -145,6 +145,7 @@ async def test_a_dialog_opens_by_keyboard_fits_offends_nobody_and_gives_the_focu
         dialog = page.get_by_role("dialog")
         await expect(dialog).to_contain_text(opening.shows)
         assert await dialog.evaluate("dialog => dialog.contains(document.activeElement)")
+        assert await dialog.evaluate("() => document.activeElement.ariaLabel") != "Close", "Enter would close it"
         await fits_and_offends_nobody(page)
         await page.keyboard.press("Escape")
         await expect(dialog).to_have_count(0)

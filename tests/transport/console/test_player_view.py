@@ -225,3 +225,11 @@ async def test_nothing_of_a_players_page_offends_a_screen_reader(api: Api, signe
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("region", name="What will change")).to_contain_text("exp")
     assert not await violations(page)
+
+
+async def test_a_players_page_is_read_anew_when_it_is_asked_for(api: Api, signed_in: Page) -> None:
+    page, who = signed_in, await api.sign_up("mage")
+    await show(page, who)
+    await change(api, who, "corrections", exp=1234, reason="a test")
+    await page.get_by_role("button", name="Refresh").click()
+    await expect(page.locator("header.player")).to_contain_text("1,234")

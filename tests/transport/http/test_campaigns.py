@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -322,3 +323,31 @@ async def test_another_node_goes_on_when_the_one_that_sends_is_killed(settings: 
                 done = await at_rest(again, campaign, "done")
                 assert (done["arrived"], done["refused"]) == (30, 0)
                 assert await counts(again, players) == [(1, 2)] * 30
+
+
+async def test_what_goes_on_is_listed_first_and_the_rest_page_by_page(api: Api, node: InProcessNode) -> None:
+    held = node.core.commands.campaigns.records
+    await api.sign_up("mage")
+    made = await held.find(await started(api, 1))
+    assert made is not None
+    await wait_until(lambda: is_over(held, made.id), what="it has ended")
+    states = ["waiting", "revoked", "done", "revoked", "done", "waiting", "done"]
+    ids = [command_id() for _ in states]
+    for number, state in zip(ids, states, strict=True):
+        await held.insert(replace(made, id=number, state=state))
+    newest = list(reversed([*zip([made.id, *ids], ["done", *states], strict=True)]))
+    going = [number for number, state in newest if state == "waiting"]
+    over = [number for number, state in newest if state != "waiting"]
+    pages, cursor = [], ""
+    while True:
+        page = (await api.admin("campaigns", limit=2, **({"cursor": cursor} if cursor else {}))).body
+        pages.append([campaign["id"] for campaign in page["campaigns"]])
+        if (cursor := page["next_cursor"]) is None:
+            break
+    assert pages == [[*going, *over[:2]], over[2:4], over[4:6]]
+    assert (await api.admin("campaigns", cursor="x")).code == "bad_input"
+
+
+async def is_over(held: CampaignRecords, campaign: str) -> bool:
+    record = await held.find(campaign)
+    return record is not None and record.state == "done"

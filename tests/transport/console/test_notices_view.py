@@ -111,7 +111,7 @@ async def test_that_the_text_of_a_notice_to_one_player_isnt_kept_is_said(signed_
 async def test_an_entry_of_the_audit_log_leads_to_what_it_is_about(signed_in: Page, of: str) -> None:
     target, action, link = {
         "player": ("253321173234902795", "ban", "/console/player/253321173234902795"),
-        "campaign": ("0193d5a0-0000-7000-8000-000000000000", "campaign_revoke",
+        "campaign": ("0193d5a0-0000-7000-8000-000000000000", "campaign_revoked",
                      "/console/campaigns/0193d5a0-0000-7000-8000-000000000000"),
         "slots": ("253", "slots_cancel", None),
     }[of]  # fmt: skip

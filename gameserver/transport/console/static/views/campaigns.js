@@ -136,7 +136,7 @@ function Campaign({ campaign, admin, onAct }) {
 }
 
 const isGoingOn = ({ state, under_way: letters }) => ['waiting', 'running'].includes(state) || letters > 0;
-const inOrder = (one, other) => isGoingOn(other) - isGoingOn(one) || (one.at < other.at ? 1 : -1);
+const inOrder = (one, other) => isGoingOn(other) - isGoingOn(one) || new Date(other.at) - new Date(one.at);
 const byId = (campaigns) => campaigns.map((each) => [each.id, each]);
 
 // Campaigns as they were answered last: of the first page, which is asked for again and again and has all that go on, of

@@ -24,13 +24,13 @@ campaigns_cli = typer.Typer(no_args_is_help=True, help="Send letters with items 
 
 @campaigns_cli.command("list")
 def list_campaigns(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
-    """Show the newest campaigns, and how far they have come."""
+    """Show the campaigns that aren't over and the newest of the others, and how far they have come."""
 
     async def work(core: application.Core) -> None:
-        found = await campaigns.newest(core.commands.campaigns, 50)
+        found, more = await campaigns.newest(core.commands.campaigns, 50)
         if as_json:
             waiting = (campaigns.waiting(core.commands.campaigns, record) for record in found)
-            show_json(answers.campaigns(zip(found, waiting, strict=True)))
+            show_json(answers.campaigns(zip(found, waiting, strict=True), more))
         for record in () if as_json else found:
             console.print(_line(core, record))
 

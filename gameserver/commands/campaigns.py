@@ -150,9 +150,14 @@ async def find(campaigns: Campaigns, campaign_id: str) -> CampaignRecord:
     return record
 
 
-async def newest(campaigns: Campaigns, limit: int) -> list[CampaignRecord]:
-    """Raises DatabaseUnavailable."""
-    return await campaigns.records.newest(limit)
+async def newest(
+    campaigns: Campaigns, limit: int, cursor: str | None = None
+) -> tuple[list[CampaignRecord], str | None]:
+    """Those that aren't over, then the newest of the others, or the next behind a cursor; and the cursor after them.
+
+    Raises DatabaseUnavailable.
+    """
+    return await campaigns.records.newest(limit, cursor)
 
 
 def waiting(campaigns: Campaigns, record: CampaignRecord) -> list[Waiting]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gameserver.commands import erasure, player_page, rank_changes
+from gameserver.commands import devices, erasure, player_page, rank_changes
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.correction_items import HeldItems, beyond
 from gameserver.commands.erasure import Erasures
@@ -15,7 +15,7 @@ from gameserver.commands.keys import name_keys, taken
 from gameserver.commands.player_page import PlayerPage, PlayerPages
 from gameserver.commands.rank_changes import RankChange
 from gameserver.rules import names
-from gameserver.rules.errors import PlayerNotFound, SessionNotFound
+from gameserver.rules.errors import DeviceNotFound, PlayerNotFound, SessionNotFound
 from gameserver.rules.items import Items
 from gameserver.rules.player import Player
 from gameserver.storage.accounts.bans import require_ahead
@@ -23,6 +23,7 @@ from gameserver.storage.ledger.past import Past, Stored
 from gameserver.times import rfc3339
 
 Value = int | str | None
+LAST_WAY = "It has no password and no other device: nothing signs the player in any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,17 @@ async def ending_sessions(pages: PlayerPages, player_id: int, listed_id: str | N
         raise SessionNotFound("There is no such session of the player.")
     count = _open_sessions(page)
     return Foreseen(page.player, {"sessions": (count, None if count is None else count - 1)})
+
+
+async def ending_device(pages: PlayerPages, accounts: Accounts, player_id: int, device_id: str) -> Foreseen:
+    """Raises PlayerNotFound, DeviceNotFound, DatabaseUnavailable."""
+    page = await player_page.page(pages, player_id)
+    listed = await devices.devices(accounts, player_id)
+    if device_id not in [device.id for device in listed]:
+        raise DeviceNotFound
+    password, _ = await accounts.room.credentials.password(player_id)
+    left = [] if password or len(listed) > 1 else [LAST_WAY]
+    return Foreseen(page.player, {"devices": (len(listed), len(listed) - 1), **_sessions(page)}, left=left)
 
 
 async def sending(pages: PlayerPages, player_id: int, items: Items) -> Foreseen:

@@ -11,6 +11,7 @@ from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.storage.operators.audit import Audit, AuditedChange
 from gameserver.storage.operators.reports import Reports
 from gameserver.storage.rooms import SeasonsRoom
+from gameserver.storage.seasons.end import reward_of
 from gameserver.storage.seasons.records import SeasonRecord
 
 log = structlog.get_logger()
@@ -39,6 +40,9 @@ class Preview:
     record: SeasonRecord
     entries: Sequence[tuple[int, int, int, str, dict[str, object] | None]]
     """Rank, score, player id, name, and reward."""
+    rewarded: int
+    """How many players would be rewarded in all, also behind those entries, and with how much EXP."""
+    exp: int
 
 
 async def learn(seasons: Seasons) -> Sequence[SeasonRecord]:
@@ -52,6 +56,19 @@ async def learn(seasons: Seasons) -> Sequence[SeasonRecord]:
         still_open = [record.season.start for record in of_board if record.state in ("running", "ended")]
         seasons.room.calendar.learn(board.name, [record.season for record in of_board], still_open)
     return records
+
+
+async def newest(seasons: Seasons, limit: int | None) -> tuple[Sequence[SeasonRecord], bool]:
+    """The newest `limit` seasons, of which the last are those that aren't closed, and whether there are more; or all.
+
+    Raises DatabaseUnavailable.
+    """
+    records = await learn(seasons)
+    if limit is None:
+        return records, False
+    return sorted(records, key=lambda record: (record.state != "closed", record.season.start))[-limit:], len(
+        records
+    ) > limit
 
 
 async def listed(seasons: Seasons) -> Sequence[SeasonRecord]:
@@ -86,16 +103,15 @@ async def preview(seasons: Seasons, name: str, limit: int, seconds: float | None
     record = await _running(seasons, name)
     names = [board.name for board in seasons.room.calendar.boards()]
     board = seasons.room.calendar.board(name) if name in names else record.stored_board()
-    rewards = {rank: reward for reward in board.rewards for rank in range(reward.first, reward.last + 1)}
     async with seasons.reports.turn(seconds) as deadline:
-        rows = await seasons.room.end.preview(board, record.season.start, limit, deadline)
+        found = await seasons.room.end.preview(board, record.season.start, limit, deadline)
     entries = []
-    for row in rows:
+    for row in found.best:
         rank, player_id, score, name = row[3], row[4], row[5], row[7]
-        reward = rewards.get(rank)
+        reward = reward_of(board, rank)
         shown = None if reward is None else {"exp": reward.exp, "text": reward.text}
         entries.append((rank, score, player_id, name, shown))
-    return Preview(record, entries)
+    return Preview(record, entries, found.players, found.exp)
 
 
 async def _running(seasons: Seasons, name: str) -> SeasonRecord:

@@ -12,7 +12,8 @@ CHANGES = (campaign_errors.CampaignNotFound, campaign_errors.CampaignOver, error
            errors.OutcomeUnknown, *READS)  # fmt: skip
 
 CAMPAIGN_ROUTES = (
-    admin(SUPPORT, "GET", "/admin/v1/campaigns", campaigns.list_campaigns, "Letters to many players, newest first",
+    admin(SUPPORT, "GET", "/admin/v1/campaigns", campaigns.list_campaigns,
+           "Letters to many players: those that aren't over, then the newest",
            query=wire.CampaignsQuery, answer=answers.CampaignsAnswer, errors=READS),
     admin(SUPPORT, "GET", "/admin/v1/campaigns/{campaign}", campaigns.read_campaign,
            "A letter to many players, and how far it has come", answer=answers.CampaignAnswer,

@@ -162,6 +162,8 @@ def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if route.terms.gives_token:
         response["headers"] = {"Consistency-Token": {"schema": TOKEN}}
     successes = {str(route.terms.status): response}
+    if route.terms.status == 204 and route.terms.answer is not None:
+        successes = {"200": {**response, "description": "With `preview`."}, "204": {"description": route.summary}}
     if issubclass(route.terms.query, DownloadQuery):
         successes["204"] = {"description": "With `check`: the file could be had from this node."}
     return successes

@@ -2,8 +2,10 @@
 
 Law: only hashes are stored: who reads the database, or a backup of it, can't use a key. A key has 256 random bits, so
 one round of SHA-256 is enough, and it says its id, so that it is compared with one hash, in constant time.
-Every node knows the keys as they were FRESH_SECONDS ago: one that is revoked opens nothing any more after that. While
-the control database is silent, a node goes on with what it knows for STALE_SECONDS.
+Every node knows the keys as they were FRESH_SECONDS ago: one that is revoked opens nothing any more after that. One
+that a node doesn't know is refused only after a look that began after the request: another node may just have made it.
+All that wait share that look, which comes once in PAUSE_SECONDS at the most, however many keys are made up. While the
+control database is silent, a node goes on with what it knows for STALE_SECONDS.
 Keys are changed under one lock, one after another: so what a change looks at first still holds when it is made.
 """
 
@@ -16,7 +18,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,11 +29,13 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.locks import CHANGING_KEYS
 
 SQL = statements.load(__package__, "admin_keys.sql")
-FRESH_SECONDS, STALE_SECONDS = 1.0, 30.0
+T = TypeVar("T")
+FRESH_SECONDS, STALE_SECONDS, PAUSE_SECONDS = 1.0, 30.0, 0.1
 LOOK_SECONDS = 1.5
 """How long a request waits for the control database before the node goes on with what it knows."""
 MOST_CURRENT, MOST_LISTED = 500, 1000
 """How many names may have a key, which every node keeps in memory, and how many keys a list has."""
+SILENT = "Admin keys can't be checked: the control database doesn't answer."
 KEY, SESSION = "hlk", "hls"
 """How keys and sessions begin, so that they can be told apart, and found where they were published by mistake."""
 
@@ -182,41 +186,54 @@ class AdminKeys:
         prefix, _, rest = secret.partition("_")
         if prefix != KEY:
             return None
-        known = (await self._look()).keys.get(rest.partition("_")[0])
+        key_id = rest.partition("_")[0]
+        known = await self._having(lambda known: known.keys.get(key_id))
         return known if known is not None and hmac.compare_digest(known.hash, hash_of(secret)) else None
 
     async def session_key(self, secret: str, settings: Mapping[str, KnownKey]) -> tuple[KnownKey, datetime] | None:
         """The key of a session that holds, and when it ends; `settings` are the keys of the settings by name."""
         if not secret.startswith(f"{SESSION}_"):
             return None
-        known = await self._look()
-        session = known.sessions.get(hash_of(secret))
+        hashed = hash_of(secret)
+        session = await self._having(lambda known: known.sessions.get(hashed))
         if session is None:
             return None
-        key = known.keys.get(session.key) if session.key else settings.get(session.name)
+        key = self._known.keys.get(session.key) if session.key else settings.get(session.name)
         if key is None or not hmac.compare_digest(key.hash, session.fingerprint):
             return None
         return key, session.expires_at
 
+    async def _having(self, find: Callable[[_Known], T | None]) -> T | None:
+        """What `find` finds of what is known; None if a look since this call had none. Raises DatabaseUnavailable."""
+        began = self._clock()
+        if (found := find(await self._look())) is None and self._known.at <= began:
+            await asyncio.sleep(max(self._known.at, self._tried) + PAUSE_SECONDS - self._clock())
+            await self._refresh(began)
+            if (found := find(self._known)) is None and self._known.at <= began:
+                raise DatabaseUnavailable(SILENT)
+        return found
+
     async def _look(self) -> _Known:
         """The keys and sessions, read now unless they are fresh. Raises DatabaseUnavailable if they are stale."""
-        if self._clock() - self._known.at >= FRESH_SECONDS:
-            async with self._lock:
-                await self._refresh()
+        if (now := self._clock()) - self._known.at >= FRESH_SECONDS:
+            await self._refresh(now - FRESH_SECONDS)
         if self._clock() - self._known.at >= STALE_SECONDS:
-            raise DatabaseUnavailable("Admin keys can't be checked: the control database doesn't answer.")
+            raise DatabaseUnavailable(SILENT)
         return self._known
 
-    async def _refresh(self) -> None:
-        """Reads them, at the most once in FRESH_SECONDS also where that fails."""
-        began = self._clock()
-        if began - max(self._known.at, self._tried) < FRESH_SECONDS:
-            return
-        self._tried = began
+    async def _refresh(self, since: float) -> None:
+        """Reads them, unless somebody has, or has tried to, `since` then."""
+        async with self._lock:
+            if max(self._known.at, self._tried) <= since:
+                await self._read()
+
+    async def _read(self) -> None:
+        """Reads them, the sessions first: of what is known of a session, its key is known, too."""
+        self._tried = began = self._clock()
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                keys = await self._control.ask(SQL["known"])
                 sessions = await self._control.ask(SQL["sessions"])
+                keys = await self._control.ask(SQL["known"])
         except (Unavailable, TimeoutError):
             return
         self._known = _Known(began, _by_id(keys), {row.hash: _Session(*row) for row in sessions})

@@ -34,7 +34,7 @@ BEGIN_SECONDS = 3.0
 AGREE_SECONDS = 7 * 86_400.0
 """How long a campaign waits for a second operator: not longer than the ledger knows its letters, whose ids are as
 old as its start. One that has begun holds up the ledger for so long (ledger/retention.sql)."""
-MOST_DUE = 20
+MOST_DUE, MOST_OPEN = 20, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,13 @@ class CampaignRecords:
     async def find(self, campaign_id: str) -> CampaignRecord | None:
         return next(iter(await self._read("find", campaign_id)), None)
 
-    async def newest(self, limit: int) -> list[CampaignRecord]:
-        return await self._read("list", limit)
+    async def newest(self, limit: int, cursor: str | None = None) -> tuple[list[CampaignRecord], str | None]:
+        """What isn't over, then the newest `limit` that are; or so many behind a cursor. And the next cursor."""
+        going = [] if cursor else await self._read("open", MOST_OPEN)
+        over = await self._read("over", limit + 1, cursor)
+        listed = {record.id for record in going}  # one may have ended between both looks
+        shown = [*going, *(record for record in over[:limit] if record.id not in listed)]
+        return shown, over[limit - 1].id if len(over) > limit else None
 
     async def due(self) -> list[CampaignRecord]:
         """Those that have letters to be sent, the oldest first."""

@@ -12,11 +12,20 @@ select id::text, admin, reason, filter::text, text, items::text, counted, state,
        pending, slot = next_slot and after = next_after as is_tried, arrived, refused, postponed
 from campaigns where id = $1::uuid
 
--- name: list
--- $1 limit: the newest first.
+-- name: open
+-- $1 limit: what isn't over, the newest first.
 select id::text, admin, reason, filter::text, text, items::text, counted, state, agreed_by, at, changed_at, slot, after,
        pending, slot = next_slot and after = next_after as is_tried, arrived, refused, postponed
-from campaigns order by at desc, id desc limit $1
+from campaigns where state in ('waiting', 'running') or pending is not null order by at desc, id desc limit $1
+
+-- name: over
+-- $1 limit, $2 one of them or null: what is over, the newest first, or what was begun before that one.
+select id::text, admin, reason, filter::text, text, items::text, counted, state, agreed_by, at, changed_at, slot, after,
+       pending, slot = next_slot and after = next_after as is_tried, arrived, refused, postponed
+from campaigns
+where state not in ('waiting', 'running') and pending is null
+  and ($2::uuid is null or (at, id) < (select c.at, c.id from campaigns c where c.id = $2::uuid))
+order by at desc, id desc limit $1
 
 -- name: due
 -- $1 seconds after the start before which nothing is sent, $2 limit: what is to be sent, the oldest first, and behind all

@@ -9,15 +9,15 @@ time at which it is given up: a statement goes on when its connection has ended.
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
 
-from gameserver.rules.boards import Board
+from gameserver.rules.boards import Board, Reward
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres import patience, statements
 from gameserver.storage.postgres.database import Database
@@ -33,6 +33,8 @@ FENCE_MILLISECONDS = 2_000
 PATIENCE_SECONDS = 300.0
 """How long the count of a season waits for a statement."""
 NO_LIMIT = 1 << 62
+RANK = 3
+"""Where a row has its rank."""
 Row = tuple[Any, ...]
 
 
@@ -78,6 +80,14 @@ class _Ranked(NamedTuple):
     row: asyncpg.Record
 
 
+class Foretold(NamedTuple):
+    """The best of a running season, with fields as in `records.COLUMNS`; and who is rewarded in all, with what EXP."""
+
+    best: list[Row]
+    players: int
+    exp: int
+
+
 class SeasonEnd:
     """Every method raises DatabaseUnavailable."""
 
@@ -115,19 +125,31 @@ class SeasonEnd:
         """
         return self._read(_Wanted(board, start, board.size or NO_LIMIT, banned=True, seconds=PATIENCE_SECONDS))
 
-    async def preview(self, board: Board, start: int, limit: int, deadline: float) -> list[Row]:
-        """The best `limit` players who aren't banned, with fields as in `records.COLUMNS`.
+    async def preview(self, board: Board, start: int, limit: int, deadline: float) -> Foretold:
+        """The best `limit` players who aren't banned, and the rewards of all.
 
-        At `deadline`, of the event loop's clock, it is given up.
+        It reads as far as rewards go. At `deadline`, of the event loop's clock, it is given up.
         """
-        wanted = _Wanted(board, start, limit, banned=False, seconds=deadline - asyncio.get_running_loop().time())
+        last = max((reward.last for reward in board.rewards), default=0)
+        most = (
+            max(limit, last) if board.ties == "first" else NO_LIMIT
+        )  # of a rank that is shared, there are more players
+        seconds = deadline - asyncio.get_running_loop().time()
+        wanted = _Wanted(board, start, min(most, board.size or NO_LIMIT), banned=False, seconds=seconds)
+        best, players, exp = list[Row](), 0, 0
         try:
-            async with asyncio.timeout_at(deadline):
-                return [row async for chunk in self._read(wanted) for row in chunk]
+            async with asyncio.timeout_at(deadline), aclosing(self._read(wanted)) as chunks:
+                async for chunk in chunks:
+                    best += chunk[: limit - len(best)]
+                    rewards = [reward for row in chunk if (reward := reward_of(board, row[RANK])) is not None]
+                    players, exp = players + len(rewards), exp + sum(reward.exp for reward in rewards)
+                    if not chunk or (chunk[-1][RANK] > last and len(best) == limit):
+                        break
+                return Foretold(best, players, exp)
         except TimeoutError:
             raise DatabaseUnavailable("The databases are too slow for a preview.", retry_after=1) from None
 
-    async def _read(self, wanted: _Wanted) -> AsyncIterator[list[Row]]:
+    async def _read(self, wanted: _Wanted) -> AsyncGenerator[list[Row], None]:
         async with AsyncExitStack() as stack:
             sources = await self._open(stack, wanted)
             chunk: list[Row] = []
@@ -210,7 +232,11 @@ def _record(board: Board, start: int, ranked: _Ranked) -> Row:
 
 def _reward(board: Board, rank: int) -> str | None:
     """The reward of a rank, as JSON text, with that rank: a letter of any version of the product then names it."""
-    for reward in board.rewards:
-        if reward.first <= rank <= reward.last:
-            return orjson.dumps({"exp": reward.exp, "text": reward.text, "rank": rank}).decode()
-    return None
+    if (reward := reward_of(board, rank)) is None:
+        return None
+    return orjson.dumps({"exp": reward.exp, "text": reward.text, "rank": rank}).decode()
+
+
+def reward_of(board: Board, rank: int) -> Reward | None:
+    """What players of this rank get when a season of the board ends."""
+    return next((reward for reward in board.rewards if reward.first <= rank <= reward.last), None)

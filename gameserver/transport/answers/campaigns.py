@@ -55,6 +55,7 @@ class CampaignStartAnswer(TypedDict):
 
 class CampaignsAnswer(TypedDict):
     campaigns: list[CampaignAnswer]
+    next_cursor: str | None
 
 
 def campaign_preview(found: CampaignPreview) -> CampaignStartAnswer:
@@ -96,5 +97,5 @@ def campaign(record: CampaignRecord, waiting: Sequence[Waiting]) -> CampaignAnsw
     }
 
 
-def campaigns(found: Iterable[tuple[CampaignRecord, Sequence[Waiting]]]) -> CampaignsAnswer:
-    return {"campaigns": [campaign(*each) for each in found]}
+def campaigns(found: Iterable[tuple[CampaignRecord, Sequence[Waiting]]], next_cursor: str | None) -> CampaignsAnswer:
+    return {"campaigns": [campaign(*each) for each in found], "next_cursor": next_cursor}

@@ -102,6 +102,7 @@ class SeasonAnswer(TypedDict):
 
 class SeasonsAnswer(TypedDict):
     seasons: list[SeasonAnswer]
+    more: bool
 
 
 class SeasonPlaceAnswer(TypedDict):
@@ -114,9 +115,17 @@ class SeasonPlaceAnswer(TypedDict):
     reward: dict[str, Any] | None
 
 
+class RewardedAnswer(TypedDict):
+    """All who would be rewarded, also behind the places that are shown."""
+
+    players: int
+    exp: int
+
+
 class SeasonPreviewAnswer(TypedDict):
     season: SeasonAnswer
     places: list[SeasonPlaceAnswer]
+    rewarded: RewardedAnswer
 
 
 def fleet(
@@ -194,8 +203,8 @@ def _planned(group: str, source: str, target: str, slots: Sequence[int]) -> Plan
     return {"group": group, "source": source, "target": target, "slots": ranges.shown(slots), "count": len(slots)}
 
 
-def seasons(records: Sequence[SeasonRecord]) -> SeasonsAnswer:
-    return {"seasons": [_season(record) for record in records]}
+def seasons(records: Sequence[SeasonRecord], *, more: bool) -> SeasonsAnswer:
+    return {"seasons": [_season(record) for record in records], "more": more}
 
 
 def season_preview(found: Preview) -> SeasonPreviewAnswer:
@@ -205,6 +214,7 @@ def season_preview(found: Preview) -> SeasonPreviewAnswer:
             {"rank": rank, "score": score, "player": str(player_id), "name": name, "reward": reward}
             for rank, score, player_id, name, reward in found.entries
         ],
+        "rewarded": {"players": found.rewarded, "exp": found.exp},
     }
 
 

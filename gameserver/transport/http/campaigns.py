@@ -14,11 +14,10 @@ from gameserver.transport.keys import COMMANDS
 
 
 async def list_campaigns(request: web.Request, _: str) -> web.StreamResponse:
-    limit, context = inputs.query(request, wire.CampaignsQuery).limit, request.app[COMMANDS].campaigns
-    found = await campaigns.newest(context, limit)
-    return large_json_response(
-        request, answers.campaigns((record, campaigns.waiting(context, record)) for record in found)
-    )
+    fields, context = inputs.query(request, wire.CampaignsQuery), request.app[COMMANDS].campaigns
+    found, cursor = await campaigns.newest(context, fields.limit, fields.cursor)
+    shown = ((record, campaigns.waiting(context, record)) for record in found)
+    return large_json_response(request, answers.campaigns(shown, cursor))
 
 
 async def read_campaign(request: web.Request, _: str) -> web.Response:

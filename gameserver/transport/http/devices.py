@@ -2,14 +2,14 @@
 
 from aiohttp import web
 
-from gameserver.commands import devices, moderation
+from gameserver.commands import devices, foresight, moderation
 from gameserver.commands.devices import EndedDevice
 from gameserver.commands.results import Session
 from gameserver.transport import answers, wire
 from gameserver.transport.callers import callers
 from gameserver.transport.http.inputs import body, command_id, path_device, path_player, query
 from gameserver.transport.http.replies import json_response, no_content
-from gameserver.transport.keys import COMMANDS
+from gameserver.transport.keys import COMMANDS, RULES
 
 
 async def list_devices(request: web.Request, session: Session) -> web.Response:
@@ -41,8 +41,11 @@ async def list_players_devices(request: web.Request, _: str) -> web.Response:
 
 
 async def end_device(request: web.Request, name: str) -> web.Response:
-    reason = query(request, wire.ReasonQuery).reason
-    ended = EndedDevice(command_id(request), path_player(request), path_device(request))
-    commands = request.app[COMMANDS]
-    await moderation.end_device(commands.operations, commands.accounts, name, reason, ended)
+    fields, commands = query(request, wire.ReasonedChangeQuery), request.app[COMMANDS]
+    player_id, device_id = path_player(request), path_device(request)
+    if fields.preview == "true":
+        found = await foresight.ending_device(commands.player_pages, commands.accounts, player_id, device_id)
+        return json_response(answers.foreseen(found, request.app[RULES].game))
+    ended = EndedDevice(command_id(request), player_id, device_id)
+    await moderation.end_device(commands.operations, commands.accounts, name, fields.reason, ended)
     return no_content()

@@ -74,7 +74,9 @@ async def cancel_move(request: web.Request, name: str) -> web.Response:
 
 
 async def read_seasons(request: web.Request, _: str) -> web.StreamResponse:
-    return large_json_response(request, answers.seasons(await seasons.listed(request.app[COMMANDS].seasons)))
+    limit = inputs.query(request, wire.SeasonsQuery).limit
+    found, more = await seasons.newest(request.app[COMMANDS].seasons, limit)
+    return large_json_response(request, answers.seasons(found, more=more))
 
 
 async def preview_season(request: web.Request, _: str) -> web.StreamResponse:

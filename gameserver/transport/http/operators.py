@@ -55,9 +55,9 @@ async def admit(request: web.Request, least: Role) -> Admin:
     else:
         admin = await admins.authenticate(context, given.key or "")
     if admin is None:
-        callers.count_wrong_key(request, "operator")
-        if given.session is not None:
+        if given.session is not None:  # which nobody guesses: pages ask with one that has ended
             raise NotAuthenticated("The session has ended: sign in again.")
+        callers.count_wrong_key(request, "operator")
         raise Forbidden("This isn't an admin key.")
     if given.session is not None:
         _require_same(request, admin)

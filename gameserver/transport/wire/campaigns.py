@@ -59,4 +59,7 @@ class AgreedCampaign(Because):
 
 
 class CampaignsQuery(QueryModel):
+    """How many of those that are over; those that aren't come with the first page. The cursor is the `next_cursor`."""
+
+    cursor: Annotated[str | None, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50

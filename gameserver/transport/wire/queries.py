@@ -175,6 +175,12 @@ class ReasonedChangeQuery(ReasonQuery, PreviewQuery):
     """Why, and whether nothing is to change."""
 
 
+class SeasonsQuery(QueryModel):
+    """How many of the newest seasons; all, if it isn't given."""
+
+    limit: Annotated[int | None, Field(ge=1, le=100_000)] = None
+
+
 class SeasonPreviewQuery(QueryModel):
     """How many of the best are shown."""
 

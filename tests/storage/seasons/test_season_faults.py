@@ -15,7 +15,7 @@ from gameserver.app import Core, postman_of
 from gameserver.commands import board_repair, boards, erasure, moderation, seasons
 from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
-from gameserver.rules.boards import Board
+from gameserver.rules.boards import Board, Reward, Ties
 from gameserver.rules.errors import BadInput, BoardUnavailable, DatabaseUnavailable
 from gameserver.rules.seasons import Season
 from gameserver.storage.accounts.bans import BanChange
@@ -410,7 +410,22 @@ async def test_the_banned_take_no_place_of_those_that_are_stored(core: Core) -> 
     await judge(core, ids[0])
     end, board = core.rooms.seasons.end, replace(weekly(core), size=2)
     counted = [row async for part in end.standings(board, season.start) for row in part]
-    seen = await end.preview(board, season.start, 2, asyncio.get_running_loop().time() + 60)
+    seen = (await end.preview(board, season.start, 2, asyncio.get_running_loop().time() + 60)).best
     for rows, expected in ((counted, ids[:3]), (seen, ids[1:3])):
         assert [row[4] for row in rows] == expected
         assert [row[3] for row in rows] == list(range(1, len(expected) + 1))
+
+
+@pytest.mark.parametrize("ties", ["first", "competition", "dense"])
+async def test_a_preview_says_how_many_are_rewarded_behind_what_it_shows(core: Core, ties: Ties) -> None:
+    season, ids = await ended_last_week(core, 9, 8, 8, 7, 6)
+    end, running = core.rooms.seasons.end, weekly(core)
+    board = replace(running, ties=ties, rewards=(Reward(1, 1, exp=100), Reward(2, 3, exp=10)), size=0)
+    rewarded = {"first": ids[:3], "competition": ids[:3], "dense": ids[:4]}[ties]
+    deadline = asyncio.get_running_loop().time() + 60
+    for limit in (1, 5):
+        found = await end.preview(board, season.start, limit, deadline)
+        assert [row[4] for row in found.best] == ids[:limit]
+        assert (found.players, found.exp) == (len(rewarded), 100 + 10 * (len(rewarded) - 1))
+    small = await end.preview(replace(board, size=2), season.start, 5, deadline)
+    assert (len(small.best), small.players) == (2, 2), "no place behind the board's size is stored, nor rewarded"

@@ -45,6 +45,9 @@ async def test_wrong_keys_of_an_address_are_limited_logged_and_counted_and_a_rig
             assert int(answers[-1].headers["Retry-After"]) > 30
             assert (await ask(api, right, "198.51.100.7")).status == 200
             assert (await ask(api, wrong, "198.51.100.8")).status == refused
+            cookie = f"gameserver_console=hls_{'x' * 43}"
+            ended = await api.ask("GET", "/admin/v1/session", Cookie=cookie, X_Forwarded_For="198.51.100.7")
+            assert ended.status == 401, "a session is no key"
             metrics = str((await api.ask("GET", "/metrics")).body)
             assert f'gameserver_wrong_keys_total{{door="{door}"}} 7.0' in metrics
             assert 'gameserver_denied_total{limit="wrong_keys_per_address"} 3.0' in metrics

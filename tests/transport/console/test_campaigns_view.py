@@ -212,3 +212,28 @@ async def test_a_campaign_has_an_address(signed_in: Page, api: Api, node: InProc
     await expect(page.get_by_role("region")).to_have_count(3)
     await page.goto("/console/campaigns/nothing")
     await expect(page.get_by_role("alert")).to_contain_text("There is no such campaign.")
+
+
+async def test_all_letters_can_be_reached_and_what_goes_on_is_first(
+    signed_in: Page, api: Api, node: InProcessNode
+) -> None:
+    page, held = signed_in, node.core.commands.campaigns.records
+    await api.sign_up("mage")
+    made = await held.find(await started(api, 1))
+    assert made is not None
+    for number, state in enumerate(["waiting", *["revoked"] * 60]):
+        await held.insert(replace(made, id=command_id(), state=state, reason=f"number {number}"))
+    await page.goto("/console/campaigns")
+    cards = page.get_by_role("region")
+    await expect(cards.filter(has_text="number 0")).to_be_visible()
+    more = page.get_by_role("button", name="Show more")
+    await expect(page.get_by_text("number 1", exact=True)).to_have_count(0)
+    await more.press("Enter")
+    await expect(page.get_by_text("number 1", exact=True)).to_be_visible()
+    await expect(more).to_have_count(0)
+    await expect(cards).to_have_count(62)
+    assert await cards.first.get_by_role("heading").text_content() in ("number 0", "a test")
+    await page.get_by_role("button", name="Revoke").first.click()
+    await page.get_by_label("Reason").fill("a mistake")
+    await page.get_by_role("dialog").get_by_role("button", name="Revoke", exact=True).click()
+    await expect(cards.filter(has_text="number 0")).to_contain_text("revoked")

@@ -118,7 +118,7 @@ async def test_an_entry_of_the_audit_log_has_an_address(signed_in: Page, api: Ap
         assert (await api.ask("POST", f"/admin/v1/players/{who.id}/notes", token=ADMIN_KEY, body=body)).status == 201
     first = (await api.admin("audit", action="note")).body["entries"][1]["id"]
     await page.goto("/console/audit?action=note")
-    await page.locator("tr[data-at]").nth(1).click()
+    await page.locator("tr[data-at]").nth(1).get_by_role("cell", name="a note").click()
     await expect(page).to_have_url(re.compile(rf"/console/audit/{first}\?action=note$"))
     await page.reload()
     await expect(page.get_by_role("dialog", name=f"note of {who.id}")).to_be_visible()

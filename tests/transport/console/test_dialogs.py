@@ -145,6 +145,7 @@ async def test_a_dialog_opens_by_keyboard_fits_offends_nobody_and_gives_the_focu
         dialog = page.get_by_role("dialog")
         await expect(dialog).to_contain_text(opening.shows)
         assert await dialog.evaluate("dialog => dialog.contains(document.activeElement)")
+        assert await dialog.evaluate("() => document.activeElement.ariaLabel") != "Close", "Enter would close it"
         await fits_and_offends_nobody(page)
         await page.keyboard.press("Escape")
         await expect(dialog).to_have_count(0)
@@ -262,7 +263,9 @@ async def test_the_focus_stays_near_what_a_change_has_taken_away(
         await page.keyboard.press("Enter")
         if makes == "Add":
             await dialog.get_by_role("button", name=makes).press("Enter")
-        elif makes == "Lift":
+        elif makes in ("Lift", "Take away"):
+            if makes == "Take away":
+                await expect(dialog.get_by_text("nothing signs the player in any more")).to_be_visible()
             await dialog.get_by_role("button", name=makes, exact=True).press("Enter")
         await expect(dialog).to_have_count(0)
         await expect(opener).to_have_count(0 if gone else 1)

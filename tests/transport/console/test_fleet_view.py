@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import Page, Route, expect
 
@@ -176,14 +177,21 @@ async def test_a_viewer_sees_who_would_be_rewarded_without_links(page: Page, nod
     async def answer(route: Route) -> None:
         found = await (await route.fetch()).json()
         place = {"rank": 1, "score": 5, "player": "7", "name": "Ann", "reward": {"exp": 5}}
-        await route.fulfill(json={**found, "places": [place]})
+        places = [
+            {**place, "rank": rank}
+            for rank in range(1, 1 + int(parse_qs(urlsplit(route.request.url).query)["limit"][0]))
+        ]
+        await route.fulfill(json={**found, "places": places, "rewarded": {"players": 5000, "exp": 25_000}})
 
     await page.route("**/admin/v1/seasons/*/preview*", answer)
     await page.goto("/console/fleet?tab=boards")
     await page.get_by_role("button", name="Rewards of dragons_weekly").click()
     dialog = page.get_by_role("dialog")
-    await expect(dialog.get_by_role("cell", name="Ann", exact=True)).to_be_visible()
+    await expect(dialog.get_by_role("cell", name="Ann", exact=True)).to_have_count(100)
+    await expect(dialog.get_by_text("5,000 players would be rewarded, with 25,000 EXP in all.")).to_be_visible()
     await expect(dialog.get_by_role("link")).to_have_count(0)
+    await dialog.get_by_role("button", name="Show 1,000").press("Enter")
+    await expect(dialog.get_by_text("These are the best 1,000.")).to_be_visible()
     assert not await violations(page)
 
 
@@ -277,3 +285,31 @@ async def test_a_replica_is_as_old_as_the_node_says_that_sees_least_of_it(signed
     await expect(row.get_by_role("cell", name="7.0 s", exact=True)).to_be_visible()
     lost = True
     await expect(row).to_contain_text("two_1: away from 1 of 3 nodes")
+
+
+async def test_seasons_are_read_again_and_the_old_ones_page_by_page(signed_in: Page) -> None:
+    page, states, limits = signed_in, ["running"], list[int]()
+    season = {"board": "weekly", "state": "closed", "start": "2026-01-01T00:00:00Z", "end": "2026-01-08T00:00:00Z",
+              "players": 3}  # fmt: skip
+
+    async def answer(route: Route) -> None:
+        limit = int(parse_qs(urlsplit(route.request.url).query)["limit"][0])
+        limits.append(limit)
+        old = [{**season, "start": f"20{year:02}-01-01T00:00:00Z"} for year in range(100)]
+        listed = [*old, *old, {**season, "board": "now", "state": states[-1]}][-limit:]
+        await route.fulfill(json={"seasons": listed, "more": limit < 201})
+
+    await page.route("**/admin/v1/seasons?*", answer)
+    await page.clock.install()
+    await page.goto("/console/fleet?tab=boards")
+    now = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="now"))
+    await expect(now).to_contain_text("running")
+    states.append("closed")
+    await page.clock.run_for(11_000)
+    await expect(now).to_contain_text("closed")
+    rows = page.get_by_role("region", name="Seasons").get_by_role("rowheader")
+    await expect(rows).to_have_count(100)
+    for count in (200, 201):
+        await page.get_by_role("button", name="Show more seasons").press("Enter")
+        await expect(rows).to_have_count(count)
+    await expect(page.get_by_role("button", name="Show more seasons")).to_have_count(0)

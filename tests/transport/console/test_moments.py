@@ -7,7 +7,8 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.support.browser import is_no_wider_than_its_window
 from tests.support.client import ADMIN_KEY, Api
-from tests.transport.console.conftest import violations
+from tests.support.nodes import InProcessNode
+from tests.transport.console.conftest import sign_in, violations
 
 SINCE = "2026-01-02T03:04:05.678Z"
 UNTIL = "2036-01-02T03:04:00Z"
@@ -131,3 +132,21 @@ async def test_a_moment_in_a_filter_is_asked_about_when_it_is_left_and_not_at_ea
         await expect(page).to_have_url(re.compile(f"{name}=2025-01-02T03%3A04%3A05.000Z"))
         assert not [url for url in asked if f"{name}=0" in url]
     await far.close()
+
+
+async def test_the_zone_of_time_is_named_where_moments_are_shown_and_typed(
+    browser: Browser, node: InProcessNode
+) -> None:
+    context = await browser.new_context(base_url=node.url, locale="en-GB", timezone_id="Europe/Berlin")
+    page = await context.new_page()
+    await page.goto("/console/")
+    await sign_in(page, ADMIN_KEY)
+    await expect(page.locator("header.frame")).to_contain_text("Europe/Berlin")
+    field, hint = page.get_by_label("Created since"), page.locator("#created_since-hint")
+    for typed, clock in (("2026-07-01T12:00", "CEST"), ("2026-01-01T12:00", "CET"), ("2026-10-25T02:30", "CEST")):
+        await field.fill(typed)
+        await expect(hint).to_have_text(clock)
+    await page.goto("/console/players?created_since=2026-10-25T01:30:00.000Z")  # the same hour, when it comes again
+    await expect(field).to_have_value("2026-10-25T02:30")
+    await expect(hint).to_have_text("CET")
+    await context.close()

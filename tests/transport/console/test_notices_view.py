@@ -3,6 +3,7 @@
 import csv
 import io
 
+import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.support.browser import is_no_wider_than_its_window
@@ -92,3 +93,41 @@ async def test_a_notice_whose_answer_got_lost_may_be_sent_again_and_is_sent_once
     await expect(dialog).to_have_count(0)
     assert sent == 2
     assert len((await api.admin("audit", action="notice")).body["entries"]) == 1
+
+
+async def test_that_the_text_of_a_notice_to_one_player_isnt_kept_is_said(signed_in: Page, api: Api) -> None:
+    page, who = signed_in, await api.sign_up("mage")
+    body = {"text": "Hello, Ann.", "player": who.id, "reason": "a test"}
+    assert (await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)).status == 201
+    await page.goto("/console/notices")
+    row, said = page.locator("tr[data-at='0']"), "Its text isn't kept, since it may name the player."
+    await expect(row).to_contain_text(said)
+    await row.press("Enter")
+    await expect(page.get_by_role("dialog")).to_contain_text(said)
+    assert not await violations(page)
+
+
+@pytest.mark.parametrize("of", ["player", "campaign", "slots"])
+async def test_an_entry_of_the_audit_log_leads_to_what_it_is_about(signed_in: Page, of: str) -> None:
+    target, action, link = {
+        "player": ("253321173234902795", "ban", "/console/player/253321173234902795"),
+        "campaign": ("0193d5a0-0000-7000-8000-000000000000", "campaign_revoked",
+                     "/console/campaigns/0193d5a0-0000-7000-8000-000000000000"),
+        "slots": ("253", "slots_cancel", None),
+    }[of]  # fmt: skip
+    entry = {"id": 7, "at": "2026-01-01T00:00:00Z", "admin": "ann", "action": action, "target": target, "reason": "x",
+             "details": {}, "before": None, "after": None, "ended": "done", "command_id": None}  # fmt: skip
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(json={"entries": [entry], "next_cursor": None})
+
+    page = signed_in
+    await page.route("**/admin/v1/audit?*", answer)
+    await page.goto("/console/audit")
+    row = page.locator("tr[data-at='0']")
+    await expect(row).to_contain_text(target)
+    await row.press("Enter")
+    await expect(page.get_by_role("dialog").get_by_text(target).first).to_be_visible()
+    for part in (row, page.get_by_role("dialog").locator("p")):
+        found = part.locator("a")
+        await (expect(found).to_have_attribute("href", link) if link else expect(found).to_have_count(0))

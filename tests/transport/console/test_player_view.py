@@ -50,6 +50,14 @@ async def carry_out(page: Page, reason: str) -> None:
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+async def test_a_players_page_is_read_anew_when_it_is_asked_for(api: Api, signed_in: Page) -> None:
+    page, who = signed_in, await api.sign_up("mage")
+    await show(page, who)
+    await change(api, who, "corrections", exp=1234, reason="a test")
+    await page.get_by_role("button", name="Refresh").click()
+    await expect(page.locator("header.player")).to_contain_text("1,234")
+
+
 async def test_a_player_is_corrected_and_the_correction_undone_by_keyboard_alone(api: Api, signed_in: Page) -> None:
     page = signed_in
     who, better = await api.sign_up("warrior", name="용사 하나"), await api.sign_up("warrior")

@@ -91,3 +91,13 @@ async def test_how_moments_are_spread_is_drawn(
     await page.emulate_media(color_scheme="dark")
     await is_no_wider_than_its_window(page)
     await page.screenshot(path=tmp_path / f"{by}.png")
+
+
+async def test_the_filter_of_classes_has_those_of_the_rules_and_counts_nobody(signed_in: Page) -> None:
+    page, asked = signed_in, list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto("/console/players?class=bard")  # which the rules have no more
+    options = page.get_by_label("Class").get_by_role("option")
+    await expect(options.filter(has_text="mage")).to_be_attached()
+    assert sorted(await options.all_text_contents()) == ["all", "bard", "fighter", "mage", "priest", "warrior"]
+    assert not [url for url in asked if "/stats" in url]

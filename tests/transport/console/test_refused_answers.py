@@ -14,7 +14,7 @@ from tests.transport.console.test_player_view import tab_to
     [
         ("keys", "**/admin/v1/keys", "the settings"),
         ("fleet?tab=boards", "**/v1/boards", "Check exp"),
-        ("fleet?tab=boards", "**/admin/v1/seasons", "Rewards of dragons_weekly"),
+        ("fleet?tab=boards", "**/admin/v1/seasons?*", "Rewards of dragons_weekly"),
         ("players", "**/admin/v1/queries", "Save query"),
         ("audit", "**/admin/v1/audit?*", "console_sign_in"),
         ("player/{id}", "**/admin/v1/players/*", "Places on boards"),

@@ -199,3 +199,21 @@ async def test_who_has_sent_too_many_wrong_keys_is_told_when_to_try_again(page: 
             await page.get_by_label("Admin key").fill("hlk_wrong")
             await page.get_by_role("button", name="Sign in").click()
             await expect(page.get_by_role("alert")).to_contain_text(text)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_whatever_keeps_the_page_from_knowing_who_is_there_it_can_be_signed_in_and_tried_again(
+    signed_in: Page, status: int
+) -> None:
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=status, json={"code": "x", "detail": "Not now."})
+
+    await signed_in.route(SESSION, refuse)
+    await signed_in.reload()
+    await expect(signed_in.get_by_role("alert")).to_contain_text("Not now.")
+    await expect(signed_in.get_by_label("Admin key")).to_be_visible()
+    assert not await violations(signed_in)
+    await signed_in.unroute(SESSION)
+    await signed_in.get_by_role("button", name="Try again").click()
+    await expect(signed_in.get_by_role("button", name="Sign out")).to_be_visible()
+    await expect(signed_in.get_by_role("alert")).to_have_count(0)

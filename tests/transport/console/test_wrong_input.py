@@ -49,8 +49,8 @@ async def test_a_wrong_filter_in_an_address_is_named_and_the_page_goes_on(
     who = await api.sign_up("mage")
     await signed_in.goto(f"/console/{address.format(id=who.id)}")
     await expect(signed_in.locator(".fault li b")).to_have_text(named)
-    if "level" not in named:
-        await expect(signed_in.locator(".field .problem")).to_contain_text("isn't a moment")
+    kind = "whole number" if "level" in named else "moment"
+    await expect(signed_in.locator(".field .problem")).to_contain_text(f"isn't a {kind}")
     assert not await violations(signed_in)
     await navigates(signed_in)
 
@@ -209,3 +209,43 @@ async def test_that_nothing_would_change_is_said_without_a_field(api: Api, signe
     await page.get_by_role("button", name="Correct…").click()
     await page.get_by_role("button", name="Preview").click()
     await expect(page.locator(".fault")).to_contain_text("Nothing would change: name a value, or items.")
+
+
+async def test_a_level_that_cant_be_read_is_no_filter_that_is_left_out(signed_in: Page) -> None:
+    page = signed_in
+    await page.goto("/console/players")
+    level = page.get_by_label("Level from")
+    await level.press_sequentially("1e")
+    await level.press("Enter")
+    await expect(page.locator(".field .problem")).to_have_text("“1e” isn't a whole number.")
+    await expect(level).to_have_value("1e")
+    await expect(page.locator(".fault li b")).to_have_text("min_level")
+    assert not await violations(page)
+    await level.fill("1,200")
+    await level.press("Enter")
+    await expect(page).to_have_url("/console/players?min_level=1200")
+    await expect(page.get_by_text("No player fits.")).to_be_visible()
+
+
+@pytest.mark.parametrize("missing", ["views/campaigns.js", "vendor/uplot-1.6.32.js"])
+async def test_a_script_that_didnt_load_is_loaded_when_it_is_tried_again(
+    signed_in: Page, api: Api, missing: str
+) -> None:
+    page, pattern = signed_in, f"**/console/{missing}"
+    await api.sign_up("mage")
+
+    async def lose(route: Route) -> None:
+        await route.abort()
+
+    await page.route(pattern, lose)
+    if missing.startswith("views"):
+        await page.get_by_role("link", name="Campaigns").click()
+        loaded = page.get_by_role("heading", name="Campaigns", level=1)
+    else:
+        await page.get_by_role("button", name="Spread").click()
+        loaded = page.locator("canvas")
+    await expect(page.get_by_role("alert")).to_contain_text("didn't load")
+    assert not await violations(page)
+    await page.unroute(pattern)
+    await page.get_by_role("button", name="Try again").click()
+    await expect(loaded).to_be_visible()

@@ -1,6 +1,7 @@
 """Admin keys and roles: who may do what, keys that end, and sessions of the console."""
 
 import asyncio
+import itertools
 import re
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from gameserver.commands import admins
 from gameserver.config.settings import Settings
 from gameserver.rules import one_time
-from gameserver.rules.errors import Conflict, NotFound
+from gameserver.rules.errors import Conflict, DatabaseUnavailable, NotFound
 from gameserver.rules.roles import Role
 from gameserver.storage.operators.admin_keys import AdminKeys, NewKey
 from gameserver.transport.routes import ROUTES
@@ -296,3 +297,50 @@ async def test_one_time_passwords_of_a_key_cant_be_tried_for_ever(node: InProces
     _, key = await admins.make(node.core.commands.admins, "tests", new, "a test")
     answers = [await ask(api, "POST", SESSION, key, code="none") for _ in range(12)]
     assert [answer.status for answer in answers] == [401] * 10 + [429] * 2
+
+
+@pytest.mark.parametrize("what", ["key", "session"])
+async def test_what_another_node_has_just_made_opens_a_node_whose_copy_is_fresh(node: InProcessNode, what: str) -> None:
+    now, database = itertools.count(100.0, 0.001), node.core.databases["one"]
+    made_by, here = AdminKeys(database), AdminKeys(database, now.__next__)
+    _, secret = await made_by.make(NewKey("ann", Role.VIEWER), "tests")
+    key = await here.holder(secret)
+    assert key is not None, "from now on it has a copy"
+    if what == "key":
+        _, second = await made_by.make(NewKey("bob", Role.VIEWER), "tests")
+        found = await here.holder(second)
+        assert found is not None
+        assert found.name == "bob"
+    else:
+        opened, _ = await made_by.open_session(key, 60)
+        found_session = await here.session_key(opened, {})
+        assert found_session is not None
+        assert found_session[0].name == "ann"
+
+
+async def test_made_up_keys_share_a_look_and_are_refused_by_nothing_else(
+    node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, database = itertools.count(100.0, 0.0001), node.core.databases["one"]
+    here, read = AdminKeys(database, now.__next__), AdminKeys._read
+    looks = 0
+
+    async def counted(keys: AdminKeys) -> None:
+        nonlocal looks
+        looks += 1
+        await read(keys)
+
+    monkeypatch.setattr(AdminKeys, "_read", counted)
+    assert await here.holder("hlk_x_y") is None
+    before = looks
+    forged = [here.holder(f"hlk_{number:012x}_x") for number in range(50)]
+    sessions = [here.session_key(f"hls_{number}", {}) for number in range(50)]
+    assert set(await asyncio.gather(*forged, *sessions)) == {None}
+    assert looks - before <= 2
+
+    async def silent(_: AdminKeys) -> None:
+        """The control database doesn't answer."""
+
+    monkeypatch.setattr(AdminKeys, "_read", silent)
+    with pytest.raises(DatabaseUnavailable):
+        await here.holder("hlk_x_y")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ async def test_everyone_who_fits_gets_the_letter_once(api: Api, node: InProcessN
     for expected, leeway in ((5, 0), (6, 1), (0, 3)):
         changed = await start(api, expected, key=key, filter=chosen, count_may_differ_by=leeway)
         assert (changed.status, changed.code, changed.body["count"]) == (409, "segment_changed", 4)
-    assert (await api.admin("campaigns")).body == {"campaigns": []}
+    assert (await api.admin("campaigns")).body == {"campaigns": [], "next_cursor": None}
 
     campaign = await started(api, 5, key=key, filter=chosen, count_may_differ_by=1)
     assert campaign == key
@@ -212,7 +213,7 @@ async def test_bad_campaigns_are_refused_with_their_fields(api: Api) -> None:
         more: dict[str, Any] = {"expected_count": 1} if what == "agreement" else {}
         for campaign in (command_id(), "x"):
             assert (await change(api, campaign, what, **more)).code == "campaign_not_found"
-    assert (await api.admin("campaigns")).body == {"campaigns": []}
+    assert (await api.admin("campaigns")).body == {"campaigns": [], "next_cursor": None}
 
 
 @pytest.mark.parametrize("node", [{"second_operator_above": 1}], indirect=True)
@@ -331,3 +332,31 @@ async def test_another_node_goes_on_when_the_one_that_sends_is_killed(settings: 
                 done = await at_rest(again, campaign, "done")
                 assert (done["arrived"], done["refused"]) == (30, 0)
                 assert await counts(again, players) == [(1, 2)] * 30
+
+
+async def test_what_goes_on_is_listed_first_and_the_rest_page_by_page(api: Api, node: InProcessNode) -> None:
+    held = node.core.commands.campaigns.records
+    await api.sign_up("mage")
+    made = await held.find(await started(api, 1))
+    assert made is not None
+    await wait_until(lambda: is_over(held, made.id), what="it has ended")
+    states = ["waiting", "revoked", "done", "revoked", "done", "waiting", "done"]
+    ids = [command_id() for _ in states]
+    for number, state in zip(ids, states, strict=True):
+        await held.insert(replace(made, id=number, state=state))
+    newest = list(reversed([*zip([made.id, *ids], ["done", *states], strict=True)]))
+    going = [number for number, state in newest if state == "waiting"]
+    over = [number for number, state in newest if state != "waiting"]
+    pages, cursor = [], ""
+    while True:
+        page = (await api.admin("campaigns", limit=2, **({"cursor": cursor} if cursor else {}))).body
+        pages.append([campaign["id"] for campaign in page["campaigns"]])
+        if (cursor := page["next_cursor"]) is None:
+            break
+    assert pages == [[*going, *over[:2]], over[2:4], over[4:6]]
+    assert (await api.admin("campaigns", cursor="x")).code == "bad_input"
+
+
+async def is_over(held: CampaignRecords, campaign: str) -> bool:
+    record = await held.find(campaign)
+    return record is not None and record.state == "done"

@@ -151,6 +151,24 @@ async def test_an_operator_lists_and_ends_devices_and_it_is_audited(api: Api, co
     assert_problem(await api.ask("DELETE", f"{path}/nonsense?reason=x", token=ADMIN_KEY), "bad_input")
 
 
+async def test_taking_a_device_is_foreseen_with_the_sessions_that_end_and_the_last_way_to_sign_in(api: Api) -> None:
+    who, other = await api.sign_up(), device_of("another one")
+    assert (await sign_in(api, device=who.device)).status in (200, 201)
+    path = f"/admin/v1/players/{who.id}/devices"
+    (device,) = (await api.ask("GET", path, token=ADMIN_KEY)).body["devices"]
+    seen = await api.ask("DELETE", f"{path}/{device['id']}?reason=x&preview=true", token=ADMIN_KEY)
+    assert seen.status == 200, seen.body
+    changes = {"devices": {"before": 1, "after": 0}, "sessions": {"before": 2, "after": 0}}
+    assert (seen.body["changes"], len(seen.body["left"])) == (changes, 1)
+    assert len((await api.ask("GET", path, token=ADMIN_KEY)).body["devices"]) == 1, "nothing was done"
+    assert (await api.ask("GET", "/v1/players/me", token=who.token)).status == 200
+    assert (await add(api, who.token, other)).status == 201
+    seen = await api.ask("DELETE", f"{path}/{device['id']}?reason=x&preview=true", token=ADMIN_KEY)
+    assert (seen.body["changes"]["devices"], seen.body["left"]) == ({"before": 2, "after": 1}, [])
+    gone = await api.ask("DELETE", f"{path}/{'0' * 16}?reason=x&preview=true", token=ADMIN_KEY)
+    assert_problem(gone, "device_not_found")
+
+
 async def test_a_node_that_dies_after_the_claim_or_after_the_commit_leaves_what_the_sweeper_settles(core: Core) -> None:
     accounts = core.commands.accounts
     birth, _ = await enroll(accounts, Application("Ann Lee", "mage", device=device_of("anns")), command_id())

@@ -235,6 +235,9 @@ async def test_a_seasons_rewards_are_told_before_it_ends(api: Api) -> None:
     assert preview.status == 200, preview.body
     assert preview.body["season"] == weekly
     assert (await admin(api, "GET", "seasons/nothing/preview")).code == "board_not_found"
+    newest = (await admin(api, "GET", "seasons?limit=1")).body
+    assert (len(newest["seasons"]), newest["more"]) == (1, len(seasons) > 1)
+    assert newest["seasons"][0]["state"] == "running", "what isn't over is shown first"
 
 
 PREVIEW = "seasons/dragons_weekly/preview?limit=5"

@@ -3,6 +3,7 @@
 import { ask, onSignedOut, signedIn } from './lib/api.js';
 import { Boundary, Mishap } from './lib/boundary.js';
 import { Fault } from './lib/dialog.js';
+import { ZONE } from './lib/format.js';
 import { keepFocus } from './lib/focus.js';
 import { html, render, useEffect, useRef, useState } from './lib/html.js';
 import { Link, go, urlOf, useCurrentInSight, useRoute } from './lib/router.js';
@@ -30,7 +31,8 @@ function View({ entry, route, admin }) {
   }, [entry]);
   const { Component, error } = loaded;
   return html`<main id="main" ref=${main} tabindex="-1">
-    ${error && html`<${Fault} error=${error} />`}
+    ${loaded.entry === entry && error && html`<h1>This page can't be shown</h1>
+      <${Fault} error=${{ message: `It didn't load: ${error.message}` }} again=${() => location.reload()} />`}
     ${loaded.entry === entry && Component && html`<${Boundary} key=${entry.name} route=${route}><${Component} route=${route} admin=${admin} /><//>`}
   </main>`;
 }
@@ -63,7 +65,8 @@ function Console({ admin, onLeave }) {
   return html`
     <a class="skip" href="#main">Skip to the content</a>
     <header class="frame">
-      <p class="deployment"><b>${deployment}</b> <span class="environment">${environment}</span></p>
+      <p class="deployment"><b>${deployment}</b> <span class="environment">${environment}</span>${' '}
+        <span class="faint" title="All moments are shown, and read, in this zone of time: that of the browser.">${ZONE}</span></p>
       <nav ref=${nav} aria-label="Views"><ul>
         ${seen.filter((view) => !view.hidden).map((view) => html`<li key=${view.name}>
           <${Link} to=${urlOf(view.name)} aria-current=${view === entry ? 'page' : undefined}>${view.title}<//></li>`)}
@@ -90,16 +93,16 @@ function App() {
     go('/console/', { replace: true });
     tabs.postMessage('signed out');
   };
+  const begin = () => ask('GET', '/session').then(enter, (fault) => setState({ ...NOBODY, error: fault.status === 401 ? null : fault }));
   useEffect(() => {
-    ask('GET', '/session').then(enter, (fault) => setState(fault.status === 401 ? NOBODY : { ...NOBODY, known: false, error: fault }));
+    begin();
     return onSignedOut((end) => setState((before) => (before.admin ? { ...before, away: end } : before)));
   }, []);
   useEffect(() => {
     tabs.onmessage = admin && (() => ask('GET', '/session').then(enter, () => null));
   }, [admin]);
-  if (error) return html`<main class="sign-in"><h1>${deployment}</h1><${Fault} error=${error} /></main>`;
   if (!known) return html`<p class="faint" role="status">Loading…</p>`;
-  if (!admin) return html`<${SignIn} why=${why} onDone=${entered} />`;
+  if (!admin) return html`<${SignIn} why=${why} onDone=${entered}><${Fault} error=${error} again=${begin} /><//>`;
   return html`<div class=${away ? 'console away' : 'console'}><${Console} admin=${admin} onLeave=${left} /></div>
     ${away && html`<${SignInAgain} name=${admin.name} ...${away} onDone=${entered} />`}`;
 }

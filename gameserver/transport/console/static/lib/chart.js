@@ -1,5 +1,6 @@
 // Charts by uPlot, which is loaded with the first of them; every chart has the same figures as a table below it.
 
+import { Fault } from './dialog.js';
 import { html, useEffect, useRef, useState } from './html.js';
 import { number, timeOfDay } from './format.js';
 
@@ -15,7 +16,12 @@ function load() {
     const script = document.createElement('script');
     script.src = `${UPLOT}.js`;
     script.onload = () => resolve(window.uPlot);
-    script.onerror = () => reject(new Error("The charts' library didn't load."));
+    script.onerror = () => {
+      loading = null; // the next chart, or whoever tries again, loads it anew
+      sheet.remove();
+      script.remove();
+      reject(new Error("The charts' library didn't load."));
+    };
     document.head.append(sheet, script);
   });
   return loading;
@@ -43,6 +49,7 @@ export function Chart({ title, x, lines, unit = '', time = false, bars = false, 
   const box = useRef(null);
   const plot = useRef(null);
   const [fault, setFault] = useState(null);
+  const [turn, setTurn] = useState(0);
   const [dark, setDark] = useState(matchMedia('(prefers-color-scheme: dark)').matches);
   const names = lines.map((line) => line.label).join('\n');
 
@@ -58,6 +65,7 @@ export function Chart({ title, x, lines, unit = '', time = false, bars = false, 
     let gone = false;
     load().then((Plot) => {
       if (gone) return;
+      setFault(null);
       const axis = { stroke: color('--faint'), grid: { stroke: color('--rule'), width: 1 }, ticks: { show: false }, size: 30 };
       plot.current = new Plot({
         width: box.current.clientWidth,
@@ -88,7 +96,7 @@ export function Chart({ title, x, lines, unit = '', time = false, bars = false, 
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [names, dark, bars, time, height]);
+  }, [names, dark, bars, time, height, turn]);
 
   useEffect(() => plot.current?.setData([x, ...lines.map((line) => line.values)]), [x, lines]);
 
@@ -96,7 +104,7 @@ export function Chart({ title, x, lines, unit = '', time = false, bars = false, 
   return html`<figure class="chart">
     <figcaption>${title}${unit && html` <span class="faint">${unit}</span>`}</figcaption>
     <div ref=${box} role="img" aria-label=${`${title}: the table below has its figures`}></div>
-    ${fault && html`<p class="fault">${fault.message}</p>`}
+    <${Fault} error=${fault} again=${() => setTurn(turn + 1)} />
     <details><summary>As a table</summary>
       <div class="scroll" role="region" aria-label=${`${title} as a table`} tabindex="0"><table><thead><tr><th scope="col">${time ? 'time' : ''}</th>
         ${lines.map((line) => html`<th scope="col" class="n">${line.label}</th>`)}</tr></thead>

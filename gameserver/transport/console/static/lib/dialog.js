@@ -3,7 +3,7 @@
 import { ask, newCommandId } from './api.js';
 import { Commands } from './commands.js';
 import { focusNear, partsAround } from './focus.js';
-import { isMoment, number } from './format.js';
+import { isMoment, number, zoneAt } from './format.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { stayBy } from './router.js';
 
@@ -34,6 +34,10 @@ function remain(href, mark, state) {
   history.pushState(null, '', href);
 }
 
+// Where a dialog begins: at what says so by itself, at its first field, or at its title, but not at the button that closes it.
+const beginning = (dialog) => dialog.querySelector('[autofocus]') ?? dialog.querySelector('form :is(input, select, textarea)')
+  ?? dialog.querySelector('h2');
+
 // A modal dialog; Escape, its button and leaving the address at which it is open, as by Back, call `onClose`. One that `stays`,
 // for what is shown once, is left only by the first two: it has an entry of its own in the history, which Back leads out of.
 export function Dialog({ title, onClose, children, wide = false, stays = false }) {
@@ -41,6 +45,7 @@ export function Dialog({ title, onClose, children, wide = false, stays = false }
   const close = useRef(onClose);
   close.current = onClose;
   useLayoutEffect(() => {
+    beginning(element.current).focus();
     const mark = newCommandId();
     const { href } = location;
     if (stays) {
@@ -58,7 +63,7 @@ export function Dialog({ title, onClose, children, wide = false, stays = false }
     onClose();
   };
   return html`<dialog ref=${element} onCancel=${cancel} class=${wide ? 'wide' : ''} aria-labelledby="dialog-title">
-    <header><h2 id="dialog-title">${title}</h2>
+    <header><h2 id="dialog-title" tabindex="-1">${title}</h2>
       <button type="button" class="plain" onClick=${onClose} aria-label="Close">✕</button></header>
     ${children}
   </dialog>`;
@@ -96,10 +101,11 @@ export function Line({ id, label, hint, problem, ...rest }) {
 }
 
 // A field for a moment; `given` is what the address or the field has for it, which may be none. It has seconds where
-// `step` or its value does.
-export function Moment({ given, value, ...rest }) {
+// `step` or its value does, and its hint names the clock by which it is read.
+export function Moment({ given, value, hint, ...rest }) {
   const step = HAS_SECONDS.test(value) ? '1' : undefined;
-  return html`<${Line} type="datetime-local" max=${LATEST} problem=${notMoment(given)} value=${value} step=${step} ...${rest} />`;
+  return html`<${Line} type="datetime-local" max=${LATEST} problem=${notMoment(given)} value=${value} step=${step}
+    hint=${[hint, zoneAt(value, given)].filter(Boolean).join(' ')} ...${rest} />`;
 }
 
 // What is wrong with a text that should be a moment; undefined if nothing is.

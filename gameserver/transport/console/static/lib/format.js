@@ -4,6 +4,7 @@ const LANGUAGES = navigator.languages;
 const whole = new Intl.NumberFormat(LANGUAGES);
 const short = new Intl.NumberFormat(LANGUAGES, { notation: 'compact', maximumFractionDigits: 1 });
 const moment = new Intl.DateTimeFormat(LANGUAGES, { dateStyle: 'medium', timeStyle: 'medium' });
+const zone = new Intl.DateTimeFormat(LANGUAGES, { timeZoneName: 'short' });
 const day = new Intl.DateTimeFormat(LANGUAGES, { dateStyle: 'medium' });
 const clock = new Intl.DateTimeFormat(LANGUAGES, { timeStyle: 'medium' });
 const relative = new Intl.RelativeTimeFormat(LANGUAGES, { numeric: 'auto', style: 'long' });
@@ -28,7 +29,11 @@ export const number = (value) => (value === null || value === undefined ? '–' 
 export const compact = (value) => (value === null || value === undefined ? '–' : short.format(value));
 // A count with its word: "1 player", "1,200 players".
 export const counted = (value, one, many = `${one}s`) => `${number(value)} ${value === 1 ? one : many}`;
-export const when = (text) => written(moment, text);
+// What the clock is called then, such as "GMT+2": styles have no room for that.
+const clockAt = (at) => zone.formatToParts(at).find((part) => part.type === 'timeZoneName').value;
+export const when = (text) => written({ format: (at) => `${moment.format(at)} ${clockAt(at)}` }, text);
+// The zone of time in which every moment is shown and typed, which is the browser's.
+export const ZONE = moment.resolvedOptions().timeZone;
 export const date = (text) => written(day, text);
 // The time of day of so many seconds since 1970.
 export const timeOfDay = (value) => clock.format(new Date(value * 1000));
@@ -89,4 +94,11 @@ export function toLocal(text) {
   if (!isMoment(text)) return '';
   const at = new Date(text);
   return isoOf(at - at.getTimezoneOffset() * 60_000).slice(0, 19).replace(/:00$/, '');
+}
+
+// What the clock is called at a moment of a field (`toServer`), or now without one. When clocks go back an hour comes twice:
+// what is typed there is its first.
+export function zoneAt(local, given) {
+  const at = local ? new Date(toServer(local, given)) : new Date();
+  return isNaN(at) ? '' : clockAt(at);
 }

@@ -6,16 +6,25 @@ import { Folded, Typed } from '../lib/filters.js';
 import { ago, toLocal, toServer, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
-import { current, go, urlOf } from '../lib/router.js';
+import { Link, current, go, urlOf } from '../lib/router.js';
 import { Table } from '../lib/table.js';
 
 const FILTERS = { admin: 'Key', action: 'Action', target: 'Target', text: 'Reason contains', command_id: 'Command id' };
+
+const OF_PLAYERS = new Set(['ban', 'lift_ban', 'correct', 'undo', 'roll_back', 'rename', 'mail', 'note', 'notice', 'end_sessions',
+  'end_session', 'end_device', 'delete', 'erase']);
+
+// What an entry is about, as a link where it has a page.
+function Target({ entry: { action, target }, ...rest }) {
+  const view = (OF_PLAYERS.has(action) && /^\d+$/.test(target) && 'player') || (action.startsWith('campaign') && 'campaigns');
+  return view ? html`<${Link} to=${urlOf(view, [target])} ...${rest}>${target}<//>` : target;
+}
 
 const COLUMNS = [
   { key: 'at', title: 'When', cell: (entry) => html`<time datetime=${entry.at} title=${when(entry.at)}>${ago(entry.at)}</time>` },
   { key: 'admin', title: 'Key', cell: (entry) => entry.admin },
   { key: 'action', title: 'Action', cell: (entry) => entry.action },
-  { key: 'target', title: 'Target', cell: (entry) => entry.target },
+  { key: 'target', title: 'Target', cell: (entry) => html`<${Target} entry=${entry} tabindex="-1" />` },
   { key: 'ended', title: 'Ended', cell: (entry) => html`<span class=${`tag ${{ done: 'good' }[entry.ended] ?? (entry.ended ? 'bad' : 'warn')}`}>${entry.ended ?? 'unknown'}</span>` },
   { key: 'reason', title: 'Reason', cell: (entry) => entry.reason },
 ];
@@ -36,6 +45,7 @@ export function Difference({ before, after }) {
 function Entry({ entry, onClose }) {
   return html`<${Dialog} title=${`${entry.action} of ${entry.target}`} onClose=${onClose} wide>
     <p>${entry.admin}, ${when(entry.at)}: ${entry.ended ?? 'its end is not known'}</p>
+    <p><${Target} entry=${entry} /></p>
     <p>${entry.reason}</p>
     <${Difference} before=${entry.before} after=${entry.after} />
     ${Object.keys(entry.details).length > 0 && html`<h3>Details</h3><pre class="mono scroll" role="region" aria-label="Details" tabindex="0">${JSON.stringify(entry.details, null, 2)}</pre>`}

@@ -1,6 +1,7 @@
 // Letters with items to many players: started, agreed to, followed and revoked.
 
 import { Age } from '../lib/age.js';
+import { read } from '../lib/api.js';
 import { Change, Fault, Field, Line, Moment, notMoment, Told } from '../lib/dialog.js';
 import { ago, counted, isMoment, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
@@ -9,6 +10,7 @@ import { current, go, Link, urlOf } from '../lib/router.js';
 import { LEVELS, MOMENTS, unfit } from '../lib/segments.js';
 import { itemsOf, numberOf } from '../lib/typed.js';
 
+const PAGE = 50;
 const TAGS = { done: 'good', running: 'warn', waiting: 'warn', revoked: 'bad' };
 const FILTER = { class: 'Class', min_level: 'Level from', max_level: 'Level to', created_since: 'Created since', created_until: 'Created until', seen_since: 'Last seen since', seen_until: 'Last seen until' };
 const BANNED = { true: 'Banned players only', false: 'Players who are not banned' };
@@ -133,14 +135,48 @@ function Campaign({ campaign, admin, onAct }) {
   </section>`;
 }
 
-// All of them, or the one that the address names; /campaigns/new is the form, with the filters of the address.
+const isGoingOn = ({ state, under_way: letters }) => ['waiting', 'running'].includes(state) || letters > 0;
+const inOrder = (one, other) => isGoingOn(other) - isGoingOn(one) || new Date(other.at) - new Date(one.at);
+const byId = (campaigns) => campaigns.map((each) => [each.id, each]);
+
+// Campaigns as they were answered last: of the first page, which is asked for again and again and has all that go on, of
+// the pages behind it, and those that have ended since and are on none: {asked, campaigns, more, older, next}.
+function useCampaigns(isSeen) {
+  const [known, setKnown] = useState({ all: new Map(), cursor: null, isBegun: false });
+  const [older, setOlder] = useState({ error: null, loading: false });
+  const keep = (campaigns, cursor) => setKnown((before) => ({
+    all: new Map([...before.all, ...byId(campaigns)]), cursor: cursor === undefined ? before.cursor : cursor, isBegun: true,
+  }));
+  const asked = usePolled(isSeen && '/campaigns', { limit: PAGE }, 2000, ({ campaigns, next_cursor: cursor = null }) => {
+    const present = new Map(byId(campaigns));
+    keep(campaigns, known.isBegun ? undefined : cursor);
+    const ended = [...known.all.values()].filter((each) => isGoingOn(each) && !present.has(each.id));
+    ended.forEach(({ id }) => read(`/campaigns/${id}`).then((found) => keep([found]), () => null));
+  });
+  const next = async () => {
+    setOlder({ error: null, loading: true });
+    try {
+      const answer = await read('/campaigns', { limit: PAGE, cursor: known.cursor });
+      keep(answer.campaigns, answer.next_cursor);
+      setOlder({ error: null, loading: false });
+    } catch (error) {
+      setOlder({ error, loading: false });
+    }
+  };
+  const all = new Map([...known.all, ...byId(asked.value?.campaigns ?? [])]);
+  return { asked, campaigns: [...all.values()].sort(inOrder), more: known.cursor !== null, older, next };
+}
+
+// The list, or the one that the address names; /campaigns/new is the form, with the filters of the address.
 export default function Campaigns({ route, admin }) {
   const isNew = route.rest[0] === 'new';
   const id = isNew ? undefined : route.rest[0];
-  const asked = usePolled(id ? `/campaigns/${encodeURIComponent(id)}` : '/campaigns', id ? {} : { limit: 50 }, 2000);
+  const list = useCampaigns(!id);
+  const one = usePolled(id && `/campaigns/${encodeURIComponent(id)}`);
+  const asked = id ? one : list.asked;
   const [act, setAct] = useState(null);
   const [said, setSaid] = useState('');
-  const campaigns = asked.value?.campaigns ?? (asked.value ? [asked.value] : []);
+  const campaigns = id ? [one.value].filter(Boolean) : list.campaigns;
   const isOperator = admin.role === 'operator';
   const missing = isNew ? unfit(route.query) : [];
   const isFilled = isNew && !missing.length;
@@ -162,6 +198,8 @@ export default function Campaigns({ route, admin }) {
     ${asked.value && !campaigns.length && html`<p class="faint">No letter has been sent to many players yet.</p>`}
     <div class="cards">${campaigns.map((campaign) => html`<${Campaign} key=${campaign.id} campaign=${campaign} admin=${admin}
       onAct=${(kind, of) => setAct({ kind, of })} />`)}</div>
+    <div class="more" tabindex="-1">${!id && list.more && html`<button type="button" disabled=${list.older.loading} onClick=${list.next}>Show more</button>`}</div>
+    <${Fault} error=${list.older.error} />
     ${isOperator && (isFilled || act?.kind === 'start') && html`<${Start} key=${JSON.stringify(route.query)} query=${isFilled ? route.query : {}} onDone=${done} onClose=${close} />`}
     ${act?.kind === 'agree' && html`<${Agree} campaign=${act.of} onDone=${done} onClose=${close} />`}
     ${act?.kind === 'revoke' && html`<${Revoke} campaign=${act.of} onDone=${done} onClose=${close} />`}`;

@@ -1,14 +1,26 @@
 // Checks of boards against the databases, and seasons with what they would reward.
 
+import { Age } from '../lib/age.js';
 import { ask } from '../lib/api.js';
 import { Change, Dialog, Fault } from '../lib/dialog.js';
 import { ago, counted, languageOf, number, when } from '../lib/format.js';
-import { html, useState } from '../lib/html.js';
-import { useRead } from '../lib/load.js';
+import { html, useRef, useState } from '../lib/html.js';
+import { usePolled, useRead } from '../lib/load.js';
 import { Link, urlOf } from '../lib/router.js';
 import { may } from './index.js';
 
 const SAMPLE = 500;
+const SEASONS = 100; // shown at first, and with each further page
+const SEASONS_MS = 10_000;
+const SEASONS_OLD = 30; // seconds
+const [PLACES, MOST_PLACES] = [100, 1000];
+
+// The newest answer to a question whose limit grows: what is shown stays until more has come.
+function useNewest(value) {
+  const newest = useRef(null);
+  newest.current = value ?? newest.current;
+  return newest.current;
+}
 
 export function Boards({ admin, onTold }) {
   const asked = useRead('/boards', {}, '/v1');
@@ -38,9 +50,11 @@ export function Boards({ admin, onTold }) {
 }
 
 export function Seasons({ admin }) {
-  const { value, error, reload } = useRead('/seasons');
+  const [limit, setLimit] = useState(SEASONS);
+  const asked = usePolled('/seasons', { limit }, SEASONS_MS);
+  const value = useNewest(asked.value);
   const [shown, setShown] = useState(null);
-  return html`<section><h2>Seasons</h2><${Fault} error=${error} again=${reload} />
+  return html`<section><h2>Seasons</h2><${Fault} error=${asked.error} again=${asked.reload} /><${Age} at=${asked.at} seconds=${SEASONS_OLD} />
     ${value && html`<div class="scroll" role="region" aria-label="Seasons" tabindex="0"><table><thead><tr><th scope="col">Board</th><th scope="col">State</th><th scope="col">From</th><th scope="col">Until</th>
       <th scope="col" class="n">Players</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
       <tbody>${[...value.seasons].reverse().map((season) => html`<tr key=${season.board + season.start}>
@@ -48,21 +62,27 @@ export function Seasons({ admin }) {
         <td><time datetime=${season.end} title=${ago(season.end)}>${when(season.end)}</time></td><td class="n">${number(season.players)}</td>
         <td>${season.state === 'running' && html`<button type="button" class="plain" onClick=${() => setShown(season.board)}>Rewards of ${season.board} as of now…</button>`}</td></tr>`)}
       </tbody></table></div>`}
+    <div class="more" tabindex="-1">${value?.more && html`<button type="button" onClick=${() => setLimit(limit + SEASONS)}>Show more seasons</button>`}</div>
     ${shown && html`<${Rewards} board=${shown} opens=${may(admin.role, 'support')} onClose=${() => setShown(null)} />`}</section>`;
 }
 
 // `opens`: whether the operator may look at players.
 function Rewards({ board, opens, onClose }) {
-  const { value, error, reload } = useRead(`/seasons/${encodeURIComponent(board)}/preview`, { limit: 100 });
+  const [limit, setLimit] = useState(PLACES);
+  const { value: answer, error, loading, reload } = useRead(`/seasons/${encodeURIComponent(board)}/preview`, { limit });
+  const value = useNewest(answer);
   const reward = (each) => (each ? [each.exp && `${number(each.exp)} exp`, each.text].filter(Boolean).join(', ') : '–');
   return html`<${Dialog} title=${`${board}: if it ended now`} onClose=${onClose} wide>
     <${Fault} error=${error} again=${reload} />
-    ${!value && !error && html`<p role="status">Counting…</p>`}
-    ${value && html`<p>It ends ${when(value.season.end)}. Nothing is paid by looking.</p>
+    ${loading && html`<p role="status">Counting…</p>`}
+    ${value && html`<p>It ends ${when(value.season.end)}. Nothing is paid by looking.
+        ${value.rewarded && ` ${counted(value.rewarded.players, 'player')} would be rewarded, with ${number(value.rewarded.exp)} EXP in all.`}</p>
       <div class="scroll" role="region" aria-label="Places and rewards" tabindex="0"><table><thead><tr><th scope="col" class="n">Rank</th><th scope="col">Player</th><th scope="col" class="n">Score</th><th scope="col">Reward</th></tr></thead>
       <tbody>${value.places.map((place) => html`<tr key=${place.player}><td class="n">${number(place.rank)}</td>
         <td lang=${languageOf(place.name)}>${opens ? html`<${Link} to=${urlOf('player', [place.player])}>${place.name}<//>` : place.name}</td>
         <td class="n">${number(place.score)}</td><td>${reward(place.reward)}</td></tr>`)}</tbody></table></div>
+      ${value.places.length >= PLACES && html`<p class="more" tabindex="-1">These are the best ${number(value.places.length)}.
+        ${limit < MOST_PLACES && html` <button type="button" onClick=${() => setLimit(MOST_PLACES)}>Show ${number(MOST_PLACES)}</button>`}</p>`}
       ${!value.places.length && html`<p class="faint">Nobody has scored yet.</p>`}`}
   <//>`;
 }

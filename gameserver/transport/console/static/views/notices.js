@@ -9,11 +9,12 @@ import { Table } from '../lib/table.js';
 
 const LONGEST = 1000;
 const ALL = 'everyone';
+const NOT_KEPT = "Its text isn't kept, since it may name the player.";
 
 const COLUMNS = [
   { key: 'at', title: 'When', cell: (entry) => html`<time datetime=${entry.at} title=${when(entry.at)}>${ago(entry.at)}</time>` },
   { key: 'to', title: 'To', cell: (entry) => (entry.target === ALL ? ALL : html`<${Link} to=${urlOf('player', [entry.target])}>${entry.target}<//>`) },
-  { key: 'text', title: 'Text', cell: (entry) => html`<span lang=${languageOf(entry.details.text ?? '')} title=${entry.details.text}>${entry.details.text}</span>` },
+  { key: 'text', title: 'Text', cell: ({ details: { text } }) => (text ? html`<span lang=${languageOf(text)} title=${text}>${text}</span>` : html`<span class="faint">${NOT_KEPT}</span>`) },
   { key: 'ended', title: 'Ended', cell: (entry) => html`<span class=${`tag ${entry.ended === 'done' ? 'good' : 'bad'}`}>${entry.ended ?? 'unknown'}</span>` },
   { key: 'admin', title: 'Key', cell: (entry) => entry.admin },
   { key: 'reason', title: 'Reason', cell: (entry) => entry.reason },
@@ -21,10 +22,10 @@ const COLUMNS = [
 
 // The whole of a notice: a row shows its first words.
 function Entry({ entry, onClose }) {
-  const { text = '' } = entry.details;
+  const { text } = entry.details;
   return html`<${Dialog} title=${`Notice to ${entry.target}`} onClose=${onClose}>
     <p>${entry.admin}, <time datetime=${entry.at}>${when(entry.at)}</time>: ${entry.ended ?? 'its end is not known'}</p>
-    <p class="note" lang=${languageOf(text)} dir="auto">${text}</p>
+    ${text ? html`<p class="note" lang=${languageOf(text)} dir="auto">${text}</p>` : html`<p class="faint">${NOT_KEPT}</p>`}
     <p><b>Reason</b> <span lang=${languageOf(entry.reason)} dir="auto">${entry.reason}</span></p>
     ${entry.command_id && html`<p class="faint">Command <span class="mono">${entry.command_id}</span></p>`}
   <//>`;

@@ -49,7 +49,7 @@ function One({ id, query, admin, onErased }) {
   const shared = { id, page, admin, query, change, setChange };
   return html`
     <article aria-busy=${asked.loading}>
-      <${Head} page=${page} />
+      <${Head} page=${page} onRefresh=${reload} />
       <${Fault} error=${asked.error} again=${reload} />
       <${PlayerActions} ...${shared} onDone=${reload} onErased=${onErased} />
       <${Tabs} label="Parts of this page" tabs=${TABS} current=${tab}
@@ -113,13 +113,14 @@ function told({ complete, left }) {
   return 'Letters or claims of it may be left where time was too short to search: erase the player again.';
 }
 
-function Head({ page }) {
+function Head({ page, onRefresh }) {
   const { player } = page;
   const open = page.bans.find((ban) => !ban.ended_at);
   const share = player.max_hp ? Math.min(player.hp / player.max_hp, 1) : 0;
   return html`
     <header class="player">
       <h1 lang=${languageOf(player.name)}>${player.name}</h1>
+      <button type="button" onClick=${onRefresh}>Refresh</button>
       ${open && html`<p class="tag bad">Banned${open.until ? ` until ${when(open.until)}` : ''}</p>`}
       <dl class="tiles">
         <div><dt>Class</dt><dd>${player.class}</dd></div>

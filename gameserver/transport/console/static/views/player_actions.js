@@ -151,7 +151,7 @@ function changeOf(change, id, page) {
       return {
         title: `Take the device ${change.device.label || change.device.id} from ${name}`, verb: 'Take away', danger: true,
         told: 'The device is taken away, and all sessions have ended.', reasonIn: 'query',
-        request: (values, preview) => (preview ? null : remove(`/devices/${change.device.id}`)(values, false)),
+        request: remove(`/devices/${change.device.id}`),
       };
     case 'delete':
       return {

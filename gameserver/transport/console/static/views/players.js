@@ -10,6 +10,7 @@ import { usePages, useRead } from '../lib/load.js';
 import { Link, current, go, urlOf } from '../lib/router.js';
 import { unfit } from '../lib/segments.js';
 import { Table } from '../lib/table.js';
+import { numberOf } from '../lib/typed.js';
 import { may } from './index.js';
 import { Saved } from './saved.js';
 
@@ -79,8 +80,8 @@ function Filters({ query, search, classes, finds }) {
   const yesNo = (name, label) => html`<${Field} id=${name} label=${label}>
     <select id=${name} value=${query[name] ?? ''} onChange=${onChange(name)}>
       <option value="">all</option><option value="true">yes</option><option value="false">no</option></select><//>`;
-  const level = (name, label) => html`<${Typed} id=${name} label=${label} type="number" min="1" max="1000000"
-    value=${query[name] ?? ''} set=${(text) => set({ [name]: text })} />`;
+  const level = (name, label) => html`<${Typed} id=${name} label=${label} inputmode="numeric" problem=${numberOf(query[name] ?? '').problem}
+    value=${query[name] ?? ''} set=${(text) => set({ [name]: numberOf(text).value ?? text.trim() })} />`;
   const given = FILTERS.filter((name) => query[name]).length;
   return html`<form class="filters" role="search" aria-label="Players" onSubmit=${(event) => event.preventDefault()}>
     ${finds && html`<${Search} ...${search} />`}
@@ -142,7 +143,7 @@ export default function Players({ route, admin }) {
   const query = only(known, route.query);
   const by = query.by ?? 'exp';
   const order = query.order ?? 'desc';
-  const game = useRead('/stats');
+  const game = useRead('/classes', {}, '/v1');
   const pages = usePages(finds ? '/players' : '/rankings', { ...query, limit: PAGE });
   const search = useSearch(query, known);
   const onSort = (name) => search.set({ by: name, order: name === by && order === 'desc' ? 'asc' : 'desc' });
@@ -163,7 +164,7 @@ export default function Players({ route, admin }) {
       <button type="button" onClick=${pages.reload}>Refresh</button>
     </div>
     <${Fault} error=${fault} />
-    <${Filters} query=${query} search=${search} finds=${finds} classes=${Object.keys(game.value?.by_class ?? {})} />
+    <${Filters} query=${query} search=${search} finds=${finds} classes=${(game.value?.classes ?? []).map((each) => each.name)} />
     <${Fault} error=${game.error} again=${game.reload} />
     <${Saved} query=${filter} mayChange=${finds} />
     <p role="status" aria-live="polite">${placed?.among === among && html`<${Place} key=${placed.turn} player=${placed.player} filter=${filter} />`}</p>

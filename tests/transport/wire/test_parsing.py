@@ -152,4 +152,4 @@ def test_an_integer_in_a_query_is_written_in_one_way(model: type[QueryModel], na
 
 def test_every_integer_of_a_query_is_known_to_the_test_above() -> None:
     names = {name for _, name in integers_of_queries()}
-    assert names == {"limit", "radius", "min_level", "max_level", "sample", "max_staleness", "bars"}
+    assert names == {"limit", "radius", "min_level", "max_level", "sample", "max_staleness", "bars", "version"}

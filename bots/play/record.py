@@ -41,7 +41,7 @@ class BotRecord:
         self.denials: list[str] = []
         self.disagreements: list[str] = []
         self.seen: dict[int, State] = {}
-        self.reads = self.compared = 0
+        self.reads = self.compared = self.signed_up_twice = 0
         self.stale: list[str] = []
         self.contradictions: list[str] = []
         self.item_faults: list[str] = []
@@ -64,7 +64,7 @@ class BotRecord:
 
     def sign_up_again(self, answer: str) -> None:
         """Record how the same sign-up was answered once more: with a player and its state, or with a code."""
-        self.compared += 1
+        self.signed_up_twice += 1
         first = f"{self.player_id}, {self.first}"
         if answer != first and answer not in OF_THE_PLAYER:
             self.disagreements.append(f"a sign-up was answered with player {first}, and then with {answer}")

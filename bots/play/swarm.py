@@ -80,9 +80,10 @@ async def interruptible(stop: asyncio.Event, abandon: Callable[[], object]) -> A
 
 @contextmanager
 def signals_to(interrupted: Callable[[], object]) -> Iterator[None]:
-    """Call this at every signal that ends a run; one that is ignored stays so."""
+    """Call this at every signal that ends a run; SIGHUP stays ignored where it is, as under nohup."""
     loop = asyncio.get_running_loop()
-    heeded = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    hung_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    heeded = [number for number in ENDING_SIGNALS if hung_up or number != signal.SIGHUP]
     for number in heeded:
         loop.add_signal_handler(number, interrupted)
     try:

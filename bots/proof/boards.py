@@ -118,18 +118,24 @@ async def prove_boards(
 
 
 async def _prove(comparison: "_Comparison", patience: float) -> BoardVerdict:
-    """Compare one board until it equals the ranking, or a difference has lasted for the time to catch up."""
+    """Compare one board until it equals the ranking, or a difference has lasted for the time to catch up.
+
+    What differs at the end without having lasted counts as well, unless players moved meanwhile.
+    """
     now = asyncio.get_running_loop().time
-    started, since = now(), dict[str, float]()
+    started, since, compared = now(), dict[str, float](), 0
     while True:
+        began, earlier = now(), since
         verdict = await comparison.carry_out()
-        at = now()
+        at, compared = now(), compared + 1
         verdict.seconds = at - started
-        since = {told: since.get(told, at) for told in verdict.differences}
-        lasting = [told for told in verdict.differences if at - since[told] >= patience]
+        since = {told: earlier.get(told, began) for told in verdict.differences}
+        lasting = [told for told in verdict.differences if told in earlier and at - since[told] >= patience]
         is_equal = not since and (not verdict.moving or verdict.seconds >= patience)
-        if lasting or is_equal or verdict.seconds >= LONGEST * patience:
-            verdict.differences = lasting
+        is_late = verdict.seconds >= LONGEST * patience and (compared > 1 or not patience)
+        if lasting or is_equal or is_late:
+            if lasting or verdict.moving:
+                verdict.differences = lasting
             return verdict
         await asyncio.sleep(RETRY_SECONDS)
 
@@ -154,7 +160,8 @@ class _Comparison:
             return BoardVerdict(name, differences=[Fault(BOARDS, f"board {name}: {error}")])
         moving = {player for player, _ in {*before} ^ {*after}}
         told_of = steady_differences(places, after, moving) if moving else differences(places, after)
-        told_of += await _compare_single(self.board, self.player, places)
+        if not moving:
+            told_of += await _compare_single(self.board, self.player, places)
         told_of += _first_few(await self.present.unranked(self.board.class_name, dict(after), moving))
         faults = [Fault(BOARDS, f"board {name}: {told}") for told in told_of]
         return BoardVerdict(name, len(places), moving=len(moving), differences=[*faults])

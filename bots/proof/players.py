@@ -97,7 +97,7 @@ def judge(record: BotRecord, present: State, ledger: Sequence[LedgerEntry]) -> P
     verdict.checked.update(
         {
             invariants.KEPT: len(record.acknowledged),
-            invariants.ONCE: len(ledger) + record.compared,
+            invariants.ONCE: len(ledger) + record.compared + record.signed_up_twice,
             invariants.ANSWERS: len(record.acknowledged),
             invariants.CHAIN: len(ledger),
             invariants.STATE: 1,

@@ -145,8 +145,8 @@ class _Reading:
             if path.startswith(ADMIN):
                 client = self.operators.setdefault(line.process, RecordedClient())
             client.take(path, reply)
-        if line.type == OK and line.f in GOES:
-            self.gone += GOES[line.f]
+        if line.f in GOES and (line.type == OK or (line.type == INFO and GOES[line.f] > 0)):
+            self.gone += GOES[line.f]  # an end that wasn't answered may have come about
         self._order(player, path, line)
         if path == ACTIONS:
             _acted(player, str(asked.value.get("command_id")), line)

@@ -53,9 +53,10 @@ class ScorePlan:
         if deed.scored is None:
             self.left.append(f"What it scored isn't known, and stays: {GONE}.")
             return {}
+        self._tell_unknown(deed.unknown)
         scores: Scores = {}
         undone = {deed.row.command_id}
-        for key, amount in (self._untouched(deed.row) | deed.scored).items():
+        for key, amount in (self._untouched(deed.row) | self._of_growth(after) | deed.scored).items():
             board = self._open_board(key)
             if board is None:
                 continue
@@ -71,10 +72,13 @@ class ScorePlan:
         """The scores that change when all commands after a version, `deeds`, are undone."""
         if any(deed.scored is None for deed in deeds):
             self.left.append(f"What some commands scored isn't known, and stays: {GONE}.")
+        unknown = frozenset[str]().union(*(deed.unknown for deed in deeds))
+        self._tell_unknown(unknown)
         amounts: dict[Key, int] = {}
         for deed in deeds:
             for key, amount in (deed.scored or {}).items():
-                amounts[key] = amounts.get(key, 0) + amount
+                if key[0] not in unknown:
+                    amounts[key] = amounts.get(key, 0) + amount
         scores: Scores = {}
         for key, amount in amounts.items():
             board = self._open_board(key)
@@ -91,6 +95,19 @@ class ScorePlan:
         boards = self.planning.rescoring.stored() if row.action in UNDOING else []
         kept = [board for board in boards if board.points is not None and board.operator != "sum"]
         return {(board.name, self.planning.calendar.number(board, self.planning.now())): 0 for board in kept}
+
+    def _of_growth(self, after: Player) -> dict[Key, int]:
+        """Scores that are the player's own EXP or level, also on boards that came after the command that is undone."""
+        player = self.past.player
+        fallen = {name for name in ("exp", "level") if getattr(player, name) != getattr(after, name)}
+        boards = [board for board in self.planning.rescoring.stored() if board.points is None and board.score in fallen]
+        keys = [(board.name, self.planning.calendar.number(board, self.planning.now())) for board in boards]
+        return {
+            key: 0 for key, board in zip(keys, boards, strict=True) if board.operator != "sum" and key in self.present
+        }
+
+    def _tell_unknown(self, boards: Set[str]) -> None:
+        self.left += [f"What was scored on {board} isn't known, and stays: {GONE}." for board in sorted(boards)]
 
     def _open_board(self, key: Key) -> Board | None:
         """The board of a score that can still change."""
@@ -133,5 +150,5 @@ class ScorePlan:
         def is_gone(row: PastRow) -> bool:
             return row.command_id in without or row in undone
 
-        known = all(deed.scored is not None for deed in deeds if not is_gone(deed.row))
+        known = all(deed.knows(board.name) for deed in deeds if not is_gone(deed.row))
         return known, folded(board, key[1], deeds, is_gone)

@@ -113,7 +113,7 @@ async def _added_up(rescoring: Rescoring, past: Past, then: PastMoment, contests
     for contest in contests:
         counting = [deed for deed in deeds if deed.row.at.timestamp() >= contest.season]
         is_whole = oldest.version == 1 or oldest.at.timestamp() < contest.season
-        if is_whole and all(deed.scored is not None for deed in counting):
+        if is_whole and all(deed.knows(contest.board.name) for deed in counting):
             known[_key(contest)] = added_up(contest, counting)
     return known
 

@@ -32,12 +32,18 @@ ROWS_AT_A_TIME = 100
 class Deed(NamedTuple):
     """A past command and what it scored: amounts by board and season; None if that isn't known.
 
-    `agrees` says whether replaying it leads to what the ledger has.
+    `agrees` says whether replaying it leads to what the ledger has, `unknown` names boards on which it scored what
+    isn't known, as they count otherwise by now.
     """
 
     row: PastRow
     scored: dict[tuple[str, int], int] | None
     agrees: bool
+    unknown: frozenset[str] = frozenset()
+
+    def knows(self, board: str) -> bool:
+        """Whether it is known what it scored on a board, or that it didn't."""
+        return self.scored is not None and board not in self.unknown
 
 
 class Rescoring:
@@ -99,13 +105,14 @@ class Rescoring:
             return Deed(row, None, agrees=False)
         if not _agrees(outcome.player, row):
             return Deed(row, None, agrees=False)
-        amounts: dict[tuple[str, int], int] = {}
+        amounts, unknown = dict[tuple[str, int], int](), set[str]()
         for board, amount in self._scored(rulebook, before, outcome):
             if not self._is_counted_alike(board):
-                return Deed(row, None, agrees=True)
+                unknown.add(board.name)
+                continue
             key = (board.name, self._calendar.number(board, row.at))
             amounts[key] = amount if key not in amounts else joined(board, amounts[key], amount)
-        return Deed(row, amounts, agrees=True)
+        return Deed(row, amounts, agrees=True, unknown=frozenset(unknown))
 
     def _is_counted_alike(self, board: Board) -> bool:
         """Whether the board of this name, if there is one still, makes the same of the same scores."""
@@ -130,20 +137,20 @@ def folded(board: Board, season: int, deeds: Sequence[Deed], is_gone: Callable[[
 def added_up(contest: Contest, deeds: Sequence[Deed]) -> int | None:
     """The score that commands led to, as each was carried out; None if none of them scored."""
     board, key, score = contest.board, (contest.board.name, contest.season), None
-    for row, scored, _ in deeds:
-        if scored is None or key not in scored:
+    for deed in deeds:
+        if deed.scored is None or key not in deed.scored:
             continue
-        if row.action in CORRECTIONS:
-            score = _corrected(row, *key)
+        if deed.row.action in CORRECTIONS:
+            score = _corrected(deed.row, *key)
         else:
-            score = scored[key] if score is None else joined(board, score, scored[key])
+            score = deed.scored[key] if score is None else joined(board, score, deed.scored[key])
     return score
 
 
 def score_before(contest: Contest, deeds: Sequence[Deed], present: int | None) -> tuple[bool, int | None]:
     """Whether the score before the last commands is known from the present one alone, and what it was."""
     key = (contest.board.name, contest.season)
-    if any(deed.scored is None for deed in deeds):
+    if not all(deed.knows(contest.board.name) for deed in deeds):
         return False, None
     amounts = [deed.scored[key] for deed in deeds if deed.scored and key in deed.scored]
     if not amounts:

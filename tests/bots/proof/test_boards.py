@@ -1,5 +1,6 @@
 """A board is compared with the ranking in every respect: the players, their scores, their ranks and the order."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -102,10 +103,13 @@ def test_a_place_is_the_same_on_the_board_and_when_it_is_asked_for() -> None:
 class Server:
     """Answers with this board and, one after the other, these rankings; the last one stays."""
 
-    def __init__(self, board: list[dict[str, Any]], *rankings: Mapping[str, int], banned: str = "") -> None:
-        self.board, self.rankings, self.banned = board, [*rankings], banned
+    def __init__(
+        self, board: list[dict[str, Any]], *rankings: Mapping[str, int], banned: str = "", pause: float = 0.0
+    ) -> None:
+        self.board, self.rankings, self.banned, self.pause = board, [*rankings], banned, pause
 
     async def send(self, request: Request, _channel: Channel) -> Reply:
+        await asyncio.sleep(self.pause)
         path = request.path.partition("?")[0]
         body: dict[str, Any] = {"/v1/classes": {"classes": ["mage"]}, "/v1/boards": {"boards": ["exp"]}}.get(path, {})
         if path == "/admin/v1/rankings":
@@ -157,15 +161,41 @@ async def test_who_is_gone_by_now_or_was_rewarded_meanwhile_is_read_again() -> N
     assert await proved(Server(ONE, {"9": 30}), _9=20, again=ledgers(_9=30)) == []
 
 
-async def test_nothing_is_compared_of_whoever_plays_while_board_and_ranking_are_read() -> None:
+async def test_nothing_is_compared_of_whoever_plays_while_board_and_ranking_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(boards, "RETRY_SECONDS", 0.01)
     assert await proved(Server(BOTH, {"9": 30, "3": 10}, {"9": 30, "3": 40})) == []
-    (steady,) = await proved(Server(BOTH, {"9": 25, "3": 10}, {"9": 25, "3": 40}))
+    playing = [{"9": 25, "3": exp} for exp in range(1000)]
+    (steady,) = await proved(Server(BOTH, *playing), patience=0.1)
     assert "9 has 30 on the board and 25 in the database" in steady
 
 
 async def test_a_difference_counts_once_it_has_lasted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boards, "RETRY_SECONDS", 0.01)
-    wandering = [{"9": exp} for exp in range(40, 60) for _ in range(2)]
+    wandering = [{"9": exp} for exp in range(40, 46) for _ in range(2)]
     assert await proved(Server(ONE, *wandering, {"9": 30}), patience=0.1) == []
     (lasting,) = await proved(Server(ONE, {"9": 30}, {"9": 40}), patience=0.1)
     assert "9 has 30 on the board and 40 in the database" in lasting
+
+
+async def test_one_that_is_another_one_each_time_counts_at_the_end_if_nobody_plays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(boards, "RETRY_SECONDS", 0.01)
+    wandering = [{"9": exp} for exp in range(40, 1000) for _ in range(2)]
+    (last,) = await proved(Server(ONE, *wandering), patience=0.1)
+    assert "9 has 30 on the board" in last
+
+
+async def test_a_comparison_that_takes_longer_than_all_patience_is_made_again_and_counts() -> None:
+    (found,) = await proved(Server(ONE, {"9": 40}, pause=0.05), patience=0.05)
+    assert "9 has 30 on the board and 40 in the database" in found
+    assert await proved(Server(ONE, {"9": 30}, pause=0.05), patience=0.05) == []
+
+
+async def test_a_history_accuses_nobody_of_what_one_look_shows_while_others_play() -> None:
+    """Of a history each board is compared once: a board that lags a moment looks the same."""
+    playing = ({"9": 25, "3": 10}, {"9": 25, "3": 40})
+    assert await proved(Server(BOTH, *playing)) == []
+    assert len(await proved(Server(BOTH, {"9": 25, "3": 40}))) == 2

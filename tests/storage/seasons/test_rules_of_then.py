@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from gameserver.app import Core
@@ -14,6 +15,7 @@ from gameserver.config.settings import Settings
 from gameserver.rules.corrections import Correction, RollBack, Undo
 from gameserver.rules.editions import Edition
 from gameserver.rules.player import Player
+from gameserver.storage.ids import slot_of
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist, ledger, with_actions, working
 
@@ -30,6 +32,8 @@ HARDER = {"levels": {"base": 500}}
 FEWER = {"boards": {"kills": {"score": "points:kills", "min_level": 50}}}
 """Other rules: the player would not be on the board of what it has scored."""
 COUNTED_OTHERWISE = {"boards": {"kills": {"score": "points:kills", "operator": "best", "order": "asc"}}}
+LATER = {"boards": {"xp": {"score": "exp", "season": {"cron": "0 0 1 1 *"}}}}
+"""A board of EXP whose scores are stored, as it has seasons."""
 GONE = "the rules that made it are gone"
 
 
@@ -52,9 +56,9 @@ async def switch(core: Core, changes: dict[str, dict[str, Any]]) -> None:
     assert core.rulebook.number != number
 
 
-async def has_scored(core: Core, key: str) -> Player:
+async def has_scored(core: Core, key: str, **where: str) -> Player:
     """A player that has scored twice, the second time by this command."""
-    player = await enlist(core)
+    player = await enlist(core, **where)
     await act(core, player.id, "score", points={"kills": 3})
     await act(core, player.id, "score", key, points={"kills": 4}, exp=200)
     return player
@@ -105,11 +109,34 @@ async def test_where_the_code_of_then_is_gone_the_rules_in_force_are_tried_and_n
     assert [GONE in sentence for sentence in correction.left] == [True]
 
 
-async def test_what_was_scored_on_a_board_that_counts_otherwise_by_now_is_unknown_and_stays(core: Core) -> None:
+async def test_what_was_scored_on_a_board_that_counts_otherwise_by_now_is_unknown_and_stays_and_others_are_put_right(
+    core: Core,
+) -> None:
     player = await has_scored(core, key := command_id())
     await switch(core, COUNTED_OTHERWISE)
     state = await state_of(core, player)
     assert list(state.differing) == [], "the rules of then lead to what the ledger has"
     correction = await undoing(core, player, key)
-    assert scores_of(correction) == {}
-    assert ["isn't known" in sentence for sentence in correction.left] == [True]
+    assert scores_of(correction) == {"jump": (4, 3)}
+    assert ["on kills isn't known" in sentence for sentence in correction.left] == [True]
+    begin = (await ledger(core, player.id))[0]["at"].isoformat()
+    found = await corrections.preview(core.commands.corrections, player.id, RollBack(to=begin))
+    assert found.correction is not None
+    assert scores_of(found.correction) == {"jump": (4, None)}
+    assert ["on kills isn't known" in sentence for sentence in found.correction.left] == [True]
+
+
+async def test_a_board_of_exp_that_came_later_falls_with_the_exp_that_is_undone(core: Core) -> None:
+    player = await has_scored(core, key := command_id(), database="one")
+    await switch(core, LATER)
+    calendar = core.rooms.seasons.calendar
+    season = calendar.number(calendar.board("xp"), datetime.now(UTC))
+    exp = orjson.loads((await ledger(core, player.id))[-1]["outcome"])["exp"]
+    async with connected(core.databases["one"].url) as connection:
+        await connection.execute(
+            "insert into scores (slot, player_id, board, season, score, reached_at, version)"
+            " values ($1, $2, 'xp', $3, $4, now(), 3)",
+            slot_of(player.id), player.id, season, exp,
+        )  # fmt: skip
+    correction = await undoing(core, player, key)
+    assert scores_of(correction)["xp"] == (exp, exp - 200)

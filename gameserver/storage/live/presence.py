@@ -67,6 +67,7 @@ class PresenceBeatCall(NamedTuple):
     lease_ms: int
     described: bytes
     before: bytes
+    unsure: bytes
     total: int
     came: str
     left: str
@@ -109,7 +110,7 @@ class Presence:
         self._nodes = Script(redis, __package__, "presence_nodes", PresenceNodesCall)
         self._announce = Script(redis, __package__, "presence_announce", PresenceAnnounceCall)
         self._sent: set[int] = set()
-        self._last = b""
+        self._last = self._unsure = b""
         """The description that the last beat left; without one the next beat sends everything."""
         self._beats = 0
         self._between_beats = asyncio.Event()
@@ -153,9 +154,8 @@ class Presence:
             await self._sign_off()
 
     async def _update(self, now: set[int], players: Callable[[], Iterable[int]], sockets: int) -> bool:
-        last, self._last = self._last, b""
         try:
-            if not (last and await self._send(now, sockets, last)):
+            if not (self._last and await self._send(now, sockets, self._last)):
                 now = set(players())
                 await self._send(now, sockets)
                 if self._beats > 1:
@@ -168,7 +168,10 @@ class Presence:
         return True
 
     async def _send(self, now: set[int], sockets: int, before: bytes = b"") -> bool:
-        """Sends what has changed since the beat before, or everything."""
+        """Sends what has changed since the beat before, or everything.
+
+        After one lost answer the next beat goes on from either of the two, as its changes may be sent again.
+        """
         self._beats += 1
         described = orjson.dumps({**self._described, "sockets": sockets, "beat": self._beats})
         call = PresenceBeatCall(
@@ -179,11 +182,19 @@ class Presence:
             lease_ms=int(LEASE_SECONDS * 1000),
             described=described,
             before=before,
+            unsure=self._unsure,
             total=len(now),
             came=_list(now - self._sent if before else now),
             left=_list(self._sent - now if before else ()),
         )
-        is_right = bool(await self._beat(call))
+        was_sure = not self._unsure
+        self._last = self._unsure = b""
+        try:
+            is_right = bool(await self._beat(call))
+        except LOST:
+            if before and was_sure:
+                self._last, self._unsure = before, described
+            raise
         self._last = described if is_right else b""
         return is_right
 

@@ -25,6 +25,8 @@ class BeforeHello:
     states: list[tuple[Player, int]] = field(default_factory=list)
     kept: list[StoredPush] = field(default_factory=list)
     pushes: list[tuple[str, object]] = field(default_factory=list)
+    doubted: bool = False
+    """Whether the state that hello's answer has may be of a lost past."""
 
 
 class PlayerSocket:
@@ -81,6 +83,8 @@ class PlayerSocket:
         """Sends the answer, which has the player's state of `version`; then what was missed, and what was held back."""
         held_back, self._held_back = self._held_back, None
         self._state_version, self._seen = version, Seen(opened.stream, opened.before_missed)
+        if held_back is not None and held_back.doubted:
+            self.doubt_state()
         self.channel.send(answer)
         self.push_stored(opened.stream, opened.missed)
         if held_back is not None:
@@ -98,11 +102,15 @@ class PlayerSocket:
     def note_state(self, version: int) -> None:
         """An answer has sent the player's state of this version."""
         if version < self._doubted_version:
-            self._state_version = self._doubted_version = -1
+            self._state_version = -1
+        if version != self._doubted_version:
+            self._doubted_version = -1
         self._state_version = max(self._state_version, version)
 
     def doubt_state(self) -> None:
-        """The player's database may have gone back: then the next state is of an earlier version, and newer."""
+        """The player's database may have gone back: then a state of the same version, or an earlier one, is newer."""
+        if self._held_back is not None:
+            self._held_back.doubted = True
         self._doubted_version = self._state_version
 
     def has_state(self, version: int) -> bool:
@@ -114,7 +122,7 @@ class PlayerSocket:
         if self._held_back is not None:
             self._held_back.states.append((player, max_hp))
         else:
-            is_news = not self.has_state(player.version) or player.version < self._doubted_version
+            is_news = not self.has_state(player.version) or player.version <= self._doubted_version
             self.note_state(player.version)
             self._doubted_version = -1
             if is_news and "player" in self.topics:

@@ -56,9 +56,9 @@ async def switch(core: Core, changes: dict[str, dict[str, Any]]) -> None:
     assert core.rulebook.number != number
 
 
-async def has_scored(core: Core, key: str, **where: str) -> Player:
+async def has_scored(core: Core, key: str, database: str | None = None) -> Player:
     """A player that has scored twice, the second time by this command."""
-    player = await enlist(core, **where)
+    player = await enlist(core, database=database)
     await act(core, player.id, "score", points={"kills": 3})
     await act(core, player.id, "score", key, points={"kills": 4}, exp=200)
     return player

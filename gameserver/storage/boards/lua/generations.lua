@@ -93,11 +93,16 @@ local function tend_databases(generation)
     if not is_known[field] then redis.call('HDEL', as_of, field) end
   end
   -- A database that was never followed here counts from now on: it is new, and nothing of it can be missing yet. The time
-  -- of one that was has been evicted, and how far it was followed isn't known.
+  -- of one that was has been evicted, and how far it was followed isn't known. Its own follower says so, who tells the
+  -- right one next: nodes may differ for a while in whether they know a database.
   for _, known in ipairs(generation == live and databases or {}) do
     if not has_time[known] then
       local was_followed = redis.call('HEXISTS', checkpoints, known) == 1
-      redis.call('HSET', as_of, known, was_followed and 0 or now * 1000)
+      if not was_followed then
+        redis.call('HSET', as_of, known, now * 1000)
+      elseif known == database then
+        redis.call('HSET', as_of, known, 0)
+      end
     end
   end
   for _, field in ipairs(redis.call('HKEYS', checkpoints)) do

@@ -6,6 +6,7 @@
 -- ARGV lease_ms: for how long it counts as live
 -- ARGV described: its description, which no other beat of it has
 -- ARGV before: the description of its last beat; '' when all who are connected come
+-- ARGV unsure: that of a later one whose answer was lost, so that it may be here; or ''
 -- ARGV total: how many players it has now
 -- ARGV came: the players who connected, separated by commas
 -- ARGV left: those who left
@@ -31,7 +32,9 @@ local now = milliseconds()
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', nodes, now + 10 * lease_ms, '+inf')
 local is_whole = before == ''
-local goes_on = is_whole or (redis.call('ZSCORE', nodes, name) and redis.call('GET', description) == before)
+local found = redis.call('GET', description)
+local is_last = found == before or (unsure ~= '' and found == unsure)
+local goes_on = is_whole or (redis.call('ZSCORE', nodes, name) and is_last)
 if is_whole then redis.call('UNLINK', players) end
 call('SADD', came)
 call('SREM', left)

@@ -162,9 +162,10 @@ async def test_a_campaign_is_previewed_started_shown_and_revoked(
     waits = f" 1 slots and 0 letters wait for database {node.core.slots.owner('players', 5).name}."
     agreed = " ".join((await campaigns("agree", other.id, "--expected-count", "2", *reason)).split())
     assert f"{other.id} running: of 2 players 0 arrived, 0 refused, 0 under way.{waits}" in agreed
-    own = replace(other, id=command_id(), admin=actor())
+    limit = node.core.commands.campaigns.above
+    own = replace(other, id=command_id(), admin=actor(), counted=limit + 1)
     await node.core.commands.campaigns.records.insert(own)
-    await campaigns("agree", own.id, "--expected-count", "2", *reason, code=1)
+    await campaigns("agree", own.id, "--expected-count", str(limit + 1), *reason, code=1)
     assert f"{own.id}  revoked" in await campaigns("revoke", own.id, *reason)
     assert "it is done" in await campaigns("revoke", campaign, "--reason", "a test", code=1)
 

@@ -2,7 +2,8 @@
 
 Law: a player's node is known before the player's state is read for it, and changes are announced after they are
 visible. So a connected player misses no change, except while Redis is away; after that, everything is sent and read
-again. A node that was frozen past its lease finds its players gone, and sends them all again.
+again. A node that was frozen past its lease finds its players gone, and sends them all again. After an answer that came
+too late only what isn't sure is sent again, and players who joined meanwhile are read again.
 """
 
 import asyncio
@@ -34,6 +35,8 @@ DESCRIBED = frozenset(("name", "address", "started_at", "sockets"))
 """What a node says of itself."""
 SCANNED = 2000
 """Players that are read from Redis at a time."""
+ANY_VERSION = 1 << 62
+"""Later than each version of a player."""
 AWAY = "Who is connected isn't known right now."
 CHANGED, KEPT, NOTICE = b"v", b"k", b"n"
 """How messages begin: players whose version rose, players for whom a push was stored, a notice to all."""
@@ -66,8 +69,7 @@ class PresenceBeatCall(NamedTuple):
     name: str
     lease_ms: int
     described: bytes
-    before: bytes
-    unsure: bytes
+    before: int
     total: int
     came: str
     left: str
@@ -110,13 +112,18 @@ class Presence:
         self._nodes = Script(redis, __package__, "presence_nodes", PresenceNodesCall)
         self._announce = Script(redis, __package__, "presence_announce", PresenceAnnounceCall)
         self._sent: set[int] = set()
-        self._last = self._unsure = b""
-        """The description that the last beat left; without one the next beat sends everything."""
-        self._beats = 0
+        self._unsure: set[int] = set()
+        """Players whom calls whose answers were lost may have added or removed, or may yet."""
+        self._last = self._beats = 0
+        """The numbers of the last beat that was answered (0: the next one sends everything), and of the last one."""
         self._between_beats = asyncio.Event()
         self._between_beats.set()
         self._gap = False
         """Whether Redis may have lost players of this node, so that changes of theirs weren't announced."""
+        self._late: set[int] = set()
+        """Players of whom Redis may not have heard before their states were read."""
+        self._missed: set[int] = set()
+        """Those of them of whom it has heard now."""
 
     async def join(self, player_id: int) -> bool:
         """Adds one player at once; False when Redis is away, and `beat` makes up for it.
@@ -128,12 +135,15 @@ class Presence:
             key = PLAYERS + self._key
             expiry = ("PEXPIRE", key, int(LEASE_SECONDS * 1000))  # it may be a new key
             added, _ = await clients.send_all(self._redis, [("SADD", key, player_id), expiry])
-            if isinstance(added, Exception):
-                return False
+            is_lost = isinstance(added, Exception)
         except LOST:
-            return False
-        self._sent.add(player_id)
-        return True
+            is_lost = True
+        if is_lost or player_id in self._unsure:
+            self._late.add(player_id)
+            self._unsure.add(player_id)
+        else:
+            self._sent.add(player_id)
+        return not is_lost
 
     async def beat(self, players: Callable[[], Iterable[int]], sockets: Callable[[], int]) -> None:
         """Sends who comes and goes, and renews the lease."""
@@ -156,6 +166,7 @@ class Presence:
     async def _update(self, now: set[int], players: Callable[[], Iterable[int]], sockets: int) -> bool:
         try:
             if not (self._last and await self._send(now, sockets, self._last)):
+                self._last = 0
                 now = set(players())
                 await self._send(now, sockets)
                 if self._beats > 1:
@@ -163,15 +174,16 @@ class Presence:
                     log.info("all connected players sent again", players=len(now))
         except LOST as error:
             log.warning("presence can't be sent", error=described(error))
+            self._unsure |= self._sent ^ now
             return False
+        self._missed |= self._late & now
+        self._late.clear()
+        self._unsure.clear()
         self._sent = now
         return True
 
-    async def _send(self, now: set[int], sockets: int, before: bytes = b"") -> bool:
-        """Sends what has changed since the beat before, or everything.
-
-        After one lost answer the next beat goes on from either of the two, as its changes may be sent again.
-        """
+    async def _send(self, now: set[int], sockets: int, before: int = 0) -> bool:
+        """Sends what has changed since the beat `before`, and what isn't sure since then; or everything."""
         self._beats += 1
         described = orjson.dumps({**self._described, "sockets": sockets, "beat": self._beats})
         call = PresenceBeatCall(
@@ -182,20 +194,12 @@ class Presence:
             lease_ms=int(LEASE_SECONDS * 1000),
             described=described,
             before=before,
-            unsure=self._unsure,
             total=len(now),
-            came=_list(now - self._sent if before else now),
-            left=_list(self._sent - now if before else ()),
+            came=_list(now - (self._sent - self._unsure) if before else now),
+            left=_list((self._sent | self._unsure) - now if before else ()),
         )
-        was_sure = not self._unsure
-        self._last = self._unsure = b""
-        try:
-            is_right = bool(await self._beat(call))
-        except LOST:
-            if before and was_sure:
-                self._last, self._unsure = before, described
-            raise
-        self._last = described if is_right else b""
+        is_right = bool(await self._beat(call))
+        self._last = self._beats if is_right else 0
         return is_right
 
     async def _sign_off(self) -> None:
@@ -224,6 +228,10 @@ class Presence:
                 if self._gap:
                     self._gap = False
                     yield None
+                if self._missed:
+                    missed, self._missed = self._missed, set()
+                    yield Message(CHANGED, dict.fromkeys(missed, ANY_VERSION))
+                    yield Message(KEPT, dict.fromkeys(missed, 0))
 
     async def nodes(self, players: Sequence[int] = ()) -> list[LiveNode]:
         """The live nodes, and where the players asked for are connected. Raises PresenceUnavailable."""

@@ -1,8 +1,8 @@
 """A player's open socket: its session, what it subscribed to, and which pushes it has been sent.
 
 Law: nothing is pushed before hello is answered; what arrives earlier is held back. A state of the player is never sent
-after a newer one; one of an earlier version is newer only if its database has gone back. Kept pushes go out once
-each, in the order of their numbers, unless their stream begins anew.
+after a newer one; one of the same or an earlier version is newer only if its database has gone back. Kept pushes
+go out once each, in the order of their numbers, unless their stream begins anew; the client's numbers never fall.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class BeforeHello:
     kept: list[StoredPush] = field(default_factory=list)
     pushes: list[tuple[str, object]] = field(default_factory=list)
     doubted: bool = False
-    """Whether the state that hello's answer has may be of a lost past."""
+    """Whether the state that the answer will have may be one that the database has lost."""
 
 
 class PlayerSocket:
@@ -45,6 +45,8 @@ class PlayerSocket:
         self.standings: dict[str, tuple[int, int]] = {}
         """The rank and score that were pushed last, by board."""
         self._seen = Seen()
+        self._earlier = 0
+        """What is added to the numbers of the present stream, since the client has had those of earlier ones."""
         self._state_version = self._doubted_version = -1
         self._held_back: BeforeHello | None = BeforeHello()
 
@@ -77,17 +79,17 @@ class PlayerSocket:
         if self._held_back is not None:
             self._held_back.pushes.append((kind, data))
             return
-        self.channel.send({"push": kind, "seq": self._seen.seq, "data": data})
+        self.channel.send({"push": kind, "seq": self._earlier + self._seen.seq, "data": data})
 
     def answer_hello(self, answer: Mapping[str, object], version: int, opened: Opened) -> None:
         """Sends the answer, which has the player's state of `version`; then what was missed, and what was held back."""
         held_back, self._held_back = self._held_back, None
         self._state_version, self._seen = version, Seen(opened.stream, opened.before_missed)
-        if held_back is not None and held_back.doubted:
-            self.doubt_state()
         self.channel.send(answer)
         self.push_stored(opened.stream, opened.missed)
         if held_back is not None:
+            if held_back.doubted:
+                self.doubt_state()
             self.push_stored(opened.stream, held_back.kept)
             for player, max_hp in held_back.states:
                 self.push_state(player, max_hp)
@@ -102,16 +104,15 @@ class PlayerSocket:
     def note_state(self, version: int) -> None:
         """An answer has sent the player's state of this version."""
         if version < self._doubted_version:
-            self._state_version = -1
-        if version != self._doubted_version:
-            self._doubted_version = -1
+            self._state_version = self._doubted_version = -1
         self._state_version = max(self._state_version, version)
 
     def doubt_state(self) -> None:
-        """The player's database may have gone back: then a state of the same version, or an earlier one, is newer."""
+        """The player's database may have gone back: then a next state of the same or a lower version is newer."""
+        self._doubted_version = self._state_version
         if self._held_back is not None:
             self._held_back.doubted = True
-        self._doubted_version = self._state_version
+            self._held_back.states.clear()
 
     def has_state(self, version: int) -> bool:
         """Whether the player's state of this version, or of a later one, has been sent."""
@@ -122,7 +123,9 @@ class PlayerSocket:
         if self._held_back is not None:
             self._held_back.states.append((player, max_hp))
         else:
-            is_news = not self.has_state(player.version) or player.version <= self._doubted_version
+            # After an answer with a later state, one of the doubted version is most likely only late.
+            is_again = player.version == self._doubted_version == self._state_version
+            is_news = is_again or not self.has_state(player.version) or player.version < self._doubted_version
             self.note_state(player.version)
             self._doubted_version = -1
             if is_news and "player" in self.topics:
@@ -134,6 +137,7 @@ class PlayerSocket:
             self._held_back.kept.extend(kept)
             return
         if stream != self._seen.stream:
+            self._earlier += self._seen.seq
             self._seen = Seen(stream, 0)
         for entry in kept:
             if entry.seq > self._seen.seq:

@@ -10,6 +10,7 @@ from gameserver.storage.boards import loading, turns
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.ledger_reader import LedgerChanges
 from gameserver.storage.boards.loading import BoardLoad
+from gameserver.storage.boards.records import BoardRecords
 from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.turns import FollowerTurns, Position
 from gameserver.storage.boards.writer import NOBODY, BoardWriter, Generation
@@ -119,3 +120,52 @@ async def test_a_board_is_as_of_no_later_than_any_of_its_databases_was_followed(
     assert await as_of() == 0, "how far the first was followed was evicted"
     assert await writer.apply([(CONTEST, live)], "one", "", [], followed) == [True]
     assert seconds * 1000 <= await as_of() < followed
+
+
+async def test_what_a_node_with_an_older_list_of_databases_does_leaves_a_joined_database_its_time(
+    redis: Redis, writer: BoardWriter, boards: Boards
+) -> None:
+    await build(redis, writer, CONTEST, PLAYERS)
+    both = ["one", "two"]
+    (live,) = await generations(writer, CONTEST, both)
+    await redis.hset(CONTEST.key(live.name, "checkpoints"), "two", "its follower's")
+    (seconds, _) = await redis.time()
+    known = seconds * 1000 - 1000
+    await redis.hset(CONTEST.key(live.name, "as_of"), mapping={"one": known + 1000, "two": known})
+    for names in (["one"], both, ["one"]):
+        await generations(writer, CONTEST, names)
+        assert (await boards.top(CONTEST, 1, None)).as_of == known
+
+
+async def test_how_far_a_database_was_followed_is_unknown_once_evicted_also_while_nobody_follows_it(
+    redis: Redis, writer: BoardWriter, boards: Boards
+) -> None:
+    await build(redis, writer, CONTEST, PLAYERS)
+    (live,) = await generations(writer, CONTEST)
+    await redis.hset(CONTEST.key(live.name, "checkpoints"), "two", "its follower's")
+    await redis.delete(CONTEST.key(live.name, "as_of"))
+    await generations(writer, CONTEST, ["one", "two"])
+    assert await writer.apply([(CONTEST, live)], "one", "", [], 1 << 45) == [True]
+    assert (await boards.top(CONTEST, 1, None)).as_of == 0
+
+
+async def test_the_time_of_a_database_that_has_left_holds_no_board_back(
+    redis: Redis, writer: BoardWriter, boards: Boards
+) -> None:
+    await build(redis, writer, CONTEST, PLAYERS)
+    (live,) = await generations(writer, CONTEST)
+    (seconds, _) = await redis.time()
+    for left in (0, seconds * 1000 - 6000, "junk"):
+        await redis.hset(CONTEST.key(live.name, "as_of"), mapping={"one": seconds * 1000, "two": left})
+        await generations(writer, CONTEST)
+        assert (await boards.top(CONTEST, 1, None)).as_of == seconds * 1000
+
+
+async def test_a_check_takes_no_database_for_followed_that_has_only_joined(redis: Redis, writer: BoardWriter) -> None:
+    await build(redis, writer, CONTEST, PLAYERS)
+    (live,) = await generations(writer, CONTEST, ["one", "two"])
+    records = BoardRecords(redis)
+    await redis.hset(CONTEST.key(live.name, "as_of"), mapping={"one": 1, "two": 1})
+    assert (await records.of(CONTEST, ())).as_of == {"one": 1}
+    await redis.hset(CONTEST.key(live.name, "checkpoints"), "two", "its follower's")
+    assert (await records.of(CONTEST, ())).as_of == {"one": 1, "two": 1}

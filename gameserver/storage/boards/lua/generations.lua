@@ -83,26 +83,24 @@ if wanted == definition then
   end
 end
 
-local is_known = {}
+local LEFT_MS, is_known = 5000, {}
 for _, known in ipairs(databases) do is_known[known] = true end
 
 local function tend_databases(generation)
   local as_of, checkpoints, has_time = key_of(generation, 'as_of'), key_of(generation, 'checkpoints'), {}
-  for _, field in ipairs(redis.call('HKEYS', as_of)) do
+  local times = redis.call('HGETALL', as_of)
+  for at = 1, #times, 2 do
+    local field, time = times[at], tonumber(times[at + 1]) or 0
     has_time[field] = true
-    if not is_known[field] then redis.call('HDEL', as_of, field) end
+    -- Others may know of more databases than this node. What somebody follows gets a time each second.
+    if not is_known[field] and now * 1000 - time > LEFT_MS then redis.call('HDEL', as_of, field) end
   end
   -- A database that was never followed here counts from now on: it is new, and nothing of it can be missing yet. The time
-  -- of one that was has been evicted, and how far it was followed isn't known. Its own follower says so, who tells the
-  -- right one next: nodes may differ for a while in whether they know a database.
+  -- of one that was has been evicted, and how far it was followed isn't known.
   for _, known in ipairs(generation == live and databases or {}) do
     if not has_time[known] then
       local was_followed = redis.call('HEXISTS', checkpoints, known) == 1
-      if not was_followed then
-        redis.call('HSET', as_of, known, now * 1000)
-      elseif known == database then
-        redis.call('HSET', as_of, known, 0)
-      end
+      redis.call('HSET', as_of, known, was_followed and 0 or now * 1000)
     end
   end
   for _, field in ipairs(redis.call('HKEYS', checkpoints)) do

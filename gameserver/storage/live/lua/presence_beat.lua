@@ -4,14 +4,14 @@
 -- KEYS description: the node's
 -- ARGV name: the node's
 -- ARGV lease_ms: for how long it counts as live
--- ARGV described: its description, which no other beat of it has
--- ARGV before: the description of its last beat; '' when all who are connected come
--- ARGV unsure: that of a later one whose answer was lost, so that it may be here; or ''
+-- ARGV described: its description, which ends with the beat's number
+-- ARGV before: the number of its last beat that was answered; 0 when all who are connected come
 -- ARGV total: how many players it has now
 -- ARGV came: the players who connected, separated by commas
 -- ARGV left: those who left
--- Returns 1, or 0 when the lease had ended, Redis has lost the last beat, or another number of players is known here: then
--- the node sends all of them.
+-- Returns 1, or 0 when the lease had ended, Redis has lost the beat `before`, or another number of players is known here:
+-- then the node sends all of them. Later beats than that may be here, whose answers were lost: `came` and `left` make up
+-- for what they changed.
 -- include: milliseconds
 local TOGETHER = 1000
 local function call(command, list)
@@ -31,10 +31,9 @@ end
 local now = milliseconds()
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', nodes, now + 10 * lease_ms, '+inf')
-local is_whole = before == ''
-local found = redis.call('GET', description)
-local is_last = found == before or (unsure ~= '' and found == unsure)
-local goes_on = is_whole or (redis.call('ZSCORE', nodes, name) and is_last)
+local is_whole = before == '0'
+local number = tonumber((redis.call('GET', description) or ''):match('"beat":(%d+)}$') or -1)
+local goes_on = is_whole or (redis.call('ZSCORE', nodes, name) and number >= tonumber(before))
 if is_whole then redis.call('UNLINK', players) end
 call('SADD', came)
 call('SREM', left)

@@ -107,12 +107,14 @@ def revoke(campaign: Campaign, reason: Reason, config: Config = DEFAULT) -> None
 
 def _line(core: application.Core, record: CampaignRecord) -> str:
     ended = f"{record.arrived} arrived, {record.refused} refused, {len(record.pending or ())} under way"
+    waits = campaigns.waiting(core.commands.campaigns, record)
     waiting = "".join(
         f" {slots} slots and {letters} letters wait for database {database}."
-        for database, slots, letters in campaigns.waiting(core.commands.campaigns, record)
+        for database, slots, letters in waits.databases
     )
     if record.agree_until is not None:
-        waiting += f" So many fit that a second operator has to agree until {rfc3339(record.agree_until)}."
+        who = "So many fit that a second operator" if waits.second_operator else "An operator"
+        waiting += f" {who} has to agree until {rfc3339(record.agree_until)}."
     return f"{record.id}  {record.state}: of {record.counted} players {ended}.{waiting} {record.reason}"
 
 

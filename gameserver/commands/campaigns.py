@@ -8,7 +8,7 @@ is its command id, so a request that is sent again starts nothing twice.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gameserver.commands import player_changes
 from gameserver.commands.corrections import ChangedBy
@@ -67,6 +67,16 @@ class CampaignPreview:
 
     players: int
     needs_second: bool
+
+
+class CampaignWaiting(NamedTuple):
+    """What a campaign waits for: databases that didn't answer, and whether for a second operator.
+
+    One that waits without needing a second one waits for any operator.
+    """
+
+    databases: list[Waiting]
+    second_operator: bool
 
 
 async def preview(campaigns: Campaigns, segment: Segment, gift: Gift) -> CampaignPreview:
@@ -160,9 +170,9 @@ async def newest(
     return await campaigns.records.newest(limit, cursor)
 
 
-def waiting(campaigns: Campaigns, record: CampaignRecord) -> list[Waiting]:
-    """What of the campaign waits for which database, which didn't answer."""
-    return campaigns.recipients.waiting(record)
+def waiting(campaigns: Campaigns, record: CampaignRecord) -> CampaignWaiting:
+    needs_second = record.state == WAITING and record.counted > campaigns.above
+    return CampaignWaiting(campaigns.recipients.waiting(record), needs_second)
 
 
 def segment_of(stored: Mapping[str, Any]) -> Segment:

@@ -56,14 +56,14 @@ class ScorePlan:
         self._tell_unknown(deed.unknown)
         scores: Scores = {}
         undone = {deed.row.command_id}
-        for key, amount in (self._untouched(deed.row) | self._of_growth(after) | deed.scored).items():
+        for key, amount in (self._untouched(deed.row) | self._of_growth(deed, after) | deed.scored).items():
             board = self._open_board(key)
             if board is None:
                 continue
             if board.operator == "sum":
                 scores[key] = await self._reduced(board, key, amount, undone)
             elif board.points is None:
-                scores[key] = after.level if board.score == "level" else after.exp
+                scores[key] = self._grown(board, key, after)
             elif deed.row.action in CORRECTIONS or self.present.get(key) == amount:
                 scores[key] = await self._recomputed(board, key, undone)
         return scores
@@ -96,15 +96,23 @@ class ScorePlan:
         kept = [board for board in boards if board.points is not None and board.operator != "sum"]
         return {(board.name, self.planning.calendar.number(board, self.planning.now())): 0 for board in kept}
 
-    def _of_growth(self, after: Player) -> dict[Key, int]:
+    def _of_growth(self, deed: Deed, after: Player) -> dict[Key, int]:
         """Scores that are the player's own EXP or level, also on boards that came after the command that is undone."""
         player = self.past.player
         fallen = {name for name in ("exp", "level") if getattr(player, name) != getattr(after, name)}
         boards = [board for board in self.planning.rescoring.stored() if board.points is None and board.score in fallen]
-        keys = [(board.name, self.planning.calendar.number(board, self.planning.now())) for board in boards]
-        return {
-            key: 0 for key, board in zip(keys, boards, strict=True) if board.operator != "sum" and key in self.present
-        }
+        shown = [board for board in boards if board.operator != "sum" and board.name not in deed.unknown]
+        keys = [(board.name, self.planning.calendar.number(board, self.planning.now())) for board in shown]
+        return {key: 0 for key in keys if key in self.present}
+
+    def _grown(self, board: Board, key: Key, after: Player) -> int:
+        """The player's EXP or level; a score on a board that has left it behind, as by its level, stays."""
+        present, player = self.present.get(key), self.past.player
+        old, new = (player.level, after.level) if board.score == "level" else (player.exp, after.exp)
+        if present is None or present == old:
+            return new
+        self.left.append(f"The score on {board.name} isn't what the player has at present, and stays.")
+        return present
 
     def _tell_unknown(self, boards: Set[str]) -> None:
         self.left += [f"What was scored on {board} isn't known, and stays: {GONE}." for board in sorted(boards)]

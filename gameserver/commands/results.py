@@ -4,7 +4,7 @@ from gameserver.commands.accounts import Welcome
 from gameserver.commands.admins import KnownKeys
 from gameserver.commands.backup_dates import BackupDates
 from gameserver.commands.boards import Ranked
-from gameserver.commands.campaigns import CampaignPreview
+from gameserver.commands.campaigns import CampaignPreview, CampaignWaiting
 from gameserver.commands.correction_plans import Order
 from gameserver.commands.corrections import ChangedBy, Corrected
 from gameserver.commands.crowd import LoadProgress
@@ -36,7 +36,6 @@ from gameserver.storage.operators.campaigns import CampaignRecord
 from gameserver.storage.operators.exports import COLUMNS as PLAYER_COLUMNS
 from gameserver.storage.operators.notes import Note
 from gameserver.storage.operators.questions import MOMENTS, By, Question, Segment
-from gameserver.storage.operators.recipients import Waiting
 from gameserver.storage.operators.reports import Count, Ranking
 from gameserver.storage.operators.rule_orders import RuleOrder
 from gameserver.storage.operators.rulebooks import RecordedRulebook
@@ -67,6 +66,7 @@ __all__ = [
     "By",
     "CampaignPreview",
     "CampaignRecord",
+    "CampaignWaiting",
     "ChangedBy",
     "CheckReport",
     "Contest",
@@ -128,7 +128,6 @@ __all__ = [
     "StoredPush",
     "Timeline",
     "TimelineFilter",
-    "Waiting",
     "Wanted",
     "WantedMoves",
     "Welcome",

@@ -1,11 +1,11 @@
 """Letters to many players, and how far their sending has come."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from typing_extensions import TypedDict
 
-from gameserver.commands.results import CampaignPreview, CampaignRecord, Waiting
+from gameserver.commands.results import CampaignPreview, CampaignRecord, CampaignWaiting
 from gameserver.times import rfc3339
 
 
@@ -18,7 +18,9 @@ class CampaignWaitingAnswer(TypedDict):
 
 
 class CampaignAnswer(TypedDict):
-    """`state`: waiting (for a second operator, `agree_until` then), running, done or revoked.
+    """`state`: waiting (for an operator, `agree_until` then), running, done or revoked.
+
+    `needs_second_operator` says whether whoever started what waits so may not agree to it.
 
     `players` is the count at the start, or when the campaign came to wait because more players had come to fit.
 
@@ -31,6 +33,7 @@ class CampaignAnswer(TypedDict):
     admin: str
     agreed_by: str | None
     agree_until: str | None
+    needs_second_operator: bool
     reason: str
     filter: dict[str, Any]
     text: str
@@ -67,22 +70,23 @@ def campaign_preview(found: CampaignPreview) -> CampaignStartAnswer:
     }
 
 
-def campaign_start(record: CampaignRecord, waiting: Sequence[Waiting]) -> CampaignStartAnswer:
+def campaign_start(record: CampaignRecord, waiting: CampaignWaiting) -> CampaignStartAnswer:
     return {
         "preview": False,
         "players": record.counted,
-        "needs_second_operator": record.state == "waiting",
+        "needs_second_operator": waiting.second_operator,
         "campaign": campaign(record, waiting),
     }
 
 
-def campaign(record: CampaignRecord, waiting: Sequence[Waiting]) -> CampaignAnswer:
+def campaign(record: CampaignRecord, waiting: CampaignWaiting) -> CampaignAnswer:
     return {
         "id": record.id,
         "state": record.state,
         "admin": record.admin,
         "agreed_by": record.agreed_by,
         "agree_until": None if record.agree_until is None else rfc3339(record.agree_until),
+        "needs_second_operator": waiting.second_operator,
         "reason": record.reason,
         "filter": dict(record.filter),
         "text": record.text,
@@ -91,11 +95,13 @@ def campaign(record: CampaignRecord, waiting: Sequence[Waiting]) -> CampaignAnsw
         "arrived": record.arrived,
         "refused": record.refused,
         "under_way": len(record.pending or ()),
-        "waiting": [{"database": name, "slots": slots, "letters": letters} for name, slots, letters in waiting],
+        "waiting": [
+            {"database": name, "slots": slots, "letters": letters} for name, slots, letters in waiting.databases
+        ],
         "at": rfc3339(record.at),
         "changed_at": rfc3339(record.changed_at),
     }
 
 
-def campaigns(found: Iterable[tuple[CampaignRecord, Sequence[Waiting]]], next_cursor: str | None) -> CampaignsAnswer:
+def campaigns(found: Iterable[tuple[CampaignRecord, CampaignWaiting]], next_cursor: str | None) -> CampaignsAnswer:
     return {"campaigns": [campaign(*each) for each in found], "next_cursor": next_cursor}

@@ -34,6 +34,8 @@ FEWER = {"boards": {"kills": {"score": "points:kills", "min_level": 50}}}
 COUNTED_OTHERWISE = {"boards": {"kills": {"score": "points:kills", "operator": "best", "order": "asc"}}}
 LATER = {"boards": {"xp": {"score": "exp", "season": {"cron": "0 0 1 1 *"}}}}
 """A board of EXP whose scores are stored, as it has seasons."""
+YOUNG = {"boards": {"young": {"score": "exp", "max_level": 2, "season": {"cron": "0 0 1 1 *"}}}}
+"""A board that players leave behind: what it has of them stays."""
 GONE = "the rules that made it are gone"
 
 
@@ -54,6 +56,15 @@ async def switch(core: Core, changes: dict[str, dict[str, Any]]) -> None:
     core.rules.load(Edition(core.rules.edition.number + 1, now, await library.loaded(game)))
     core.rules.advance(now)
     assert core.rulebook.number != number
+
+
+async def publish(core: Core, player: Player, changes: dict[str, dict[str, Any]]) -> None:
+    """Puts other rules in force, also in the player's database."""
+    await switch(core, changes)
+    edition = core.rules.edition
+    async with connected(core.slots.owner("players", slot_of(player.id)).url) as connection:
+        stored = "insert into players_editions (edition, at, state, step) values ($1, $2, 'ordered', 1)"
+        await connection.execute(stored, edition.number, edition.at)
 
 
 async def has_scored(core: Core, key: str, database: str | None = None) -> Player:
@@ -140,3 +151,21 @@ async def test_a_board_of_exp_that_came_later_falls_with_the_exp_that_is_undone(
         )  # fmt: skip
     correction = await undoing(core, player, key)
     assert scores_of(correction)["xp"] == (exp, exp - 200)
+
+
+@pytest.mark.parametrize("undone", ["before the board", "on the board", "after it was left"])
+async def test_a_score_of_a_player_that_a_board_left_behind_stays_and_a_sentence_says_so(
+    core: Core, undone: str
+) -> None:
+    player, keys = await enlist(core), {}
+    if undone == "before the board":
+        keys[undone] = command_id()
+        await act(core, player.id, "score", keys[undone], exp=50)
+    await publish(core, player, YOUNG)
+    for when, exp in (("on the board", 60), ("since", 10), ("left", 2000), ("after it was left", 30)):
+        keys[when] = command_id()
+        await act(core, player.id, "score", keys[when], exp=exp)
+    correction = await undoing(core, player, keys[undone])
+    assert correction.before.exp > correction.after.exp > 2000
+    assert scores_of(correction) == {}
+    assert ["on young" in sentence for sentence in correction.left] == [True]

@@ -125,6 +125,24 @@ async def test_whoever_agrees_is_told_every_field_of_the_filter(page: Page, api:
             await expect(dialog.get_by_text(text)).to_be_visible()
 
 
+@pytest.mark.parametrize(("needs_second", "shown"), [(True, 0), (False, 1)])
+async def test_who_started_a_campaign_is_offered_to_agree_where_one_operator_is_enough(
+    signed_in: Page, needs_second: bool, shown: int
+) -> None:
+    """As after a restore of the control database, since which it waits."""
+    campaign = {
+        "id": "1", "admin": "tester", "reason": "a test", "text": TEXT, "items": {}, "players": 2, "arrived": 0,
+        "refused": 0, "state": "waiting", "agreed_by": None, "at": "2026-01-01T00:00:00Z", "filter": {},
+        "needs_second_operator": needs_second,
+    }  # fmt: skip
+    await signed_in.route("**/admin/v1/campaigns*", partial(answer_with, campaign))
+    await signed_in.goto("/console/campaigns")
+    card = signed_in.get_by_role("region", name="Campaign: a test")
+    await expect(card.get_by_role("button", name="Revoke")).to_be_visible()
+    await expect(card.get_by_role("button", name="Agree")).to_have_count(shown)
+    await expect(card.get_by_text("a second operator has to agree")).to_have_count(1 - shown)
+
+
 async def answer_with(campaign: dict[str, object], route: Route) -> None:
     await route.fulfill(json={"campaigns": [campaign]})
 
@@ -203,7 +221,7 @@ async def test_a_campaign_has_an_address(signed_in: Page, api: Api, node: InProc
     waits = replace(held, id=command_id(), state="waiting", reason="the outage")
     await node.core.commands.campaigns.records.insert(waits)
     await page.goto(f"/console/campaigns/{waits.id}")
-    await expect(page.get_by_text("a second operator has to agree until")).to_be_visible()
+    await expect(page.get_by_text("An operator has to agree until")).to_be_visible()
     await page.get_by_role("button", name="Revoke").click()
     await page.get_by_label("Reason").fill("a mistake")
     await page.get_by_role("dialog").get_by_role("button", name="Revoke", exact=True).click()

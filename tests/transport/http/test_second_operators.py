@@ -115,6 +115,7 @@ async def test_who_started_a_campaign_confirms_it_where_one_operator_is_enough(
             " values ($1, 'tester', 'a test', '{\"banned\": false}', 'Hello', '{\"potion\": 2}', 1, 'waiting')",
             campaign,
         )
+    assert (await shown(api, campaign))["needs_second_operator"] is (status == 403)
     confirmed = await change(api, campaign, "agreement", expected_count=1)
     assert confirmed.status == status, confirmed.body
     if status == 200:

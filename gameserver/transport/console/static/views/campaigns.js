@@ -123,14 +123,14 @@ function Campaign({ campaign, admin, onAct }) {
   const label = `${number(arrived + refused)} of ${counted(players, 'letter has', 'letters have')} ended`;
   return html`<section class="card" aria-label=${`Campaign: ${campaign.reason}`}>
     <div class="bar"><h2><${Link} to=${urlOf('campaigns', [id])}>${campaign.reason}<//></h2><span class=${`tag ${TAGS[state]}`}>${state}</span>
-      ${mayChange && state === 'waiting' && campaign.admin !== admin.name && html`<button type="button" onClick=${() => onAct('agree', campaign)}>Agree</button>`}
+      ${mayChange && state === 'waiting' && (campaign.admin !== admin.name || campaign.needs_second_operator === false) && html`<button type="button" onClick=${() => onAct('agree', campaign)}>Agree</button>`}
       ${mayChange && ['waiting', 'running'].includes(state) && html`<button type="button" onClick=${() => onAct('revoke', campaign)}>Revoke</button>`}</div>
     <${Text} of=${campaign} />
     <p>${whom(campaign)}</p>
     <progress aria-label=${label} max=${Math.max(players, arrived + refused, 1)} value=${arrived + refused}></progress>
     <p>${number(arrived)} arrived, ${number(refused)} refused, of ${number(players)} counted${(campaign.waiting ?? []).map((one) => `; ${counted(one.slots, 'slot')} and ${counted(one.letters, 'letter')} wait for database ${one.database}`).join('')}
       <span class="faint"> · ${campaign.admin}${campaign.agreed_by && ` and ${campaign.agreed_by}`}, <time datetime=${campaign.at} title=${when(campaign.at)}>${ago(campaign.at)}</time></span></p>
-    ${state === 'waiting' && html`<p>So many players fit that a second operator has to agree${campaign.agree_until && ` until ${when(campaign.agree_until)}`}.${arrived + refused > 0 && ' It was begun when fewer did, and goes on where it stopped.'}</p>`}
+    ${state === 'waiting' && html`<p>${campaign.needs_second_operator === false ? 'An operator' : 'So many players fit that a second operator'} has to agree${campaign.agree_until && ` until ${when(campaign.agree_until)}`}.${campaign.needs_second_operator !== false && arrived + refused > 0 && ' It was begun when fewer did, and goes on where it stopped.'}</p>`}
     <p class="faint mono wrap">${id}</p>
   </section>`;
 }

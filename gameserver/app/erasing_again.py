@@ -10,6 +10,8 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
+import structlog
+
 from gameserver.app.backups import Say
 from gameserver.app.core import Core, open_core
 from gameserver.commands import command_ids, erasure
@@ -24,9 +26,14 @@ from gameserver.storage.tables.migrations import OutdatedDatabase
 from gameserver.times import rfc3339
 from gameserver.waiting import cancel_and_wait
 
+log = structlog.get_logger()
+
 LEFT = "erasures_left"
 ATTEMPTS = 10
 """At one player, one after another: a long ledger takes several, and each waits for letters that are on their way."""
+DOUBTFUL = (
+    "Its order didn't end, so whether it was deleted isn't known: look at the player, and erase it if it was meant."
+)
 INCOMPLETE = "A search still finds something, or couldn't be made in time."
 
 
@@ -40,11 +47,13 @@ async def erase_again(
         "put right: erased again, but for those in the next list; the receipts are in the audit log",
     )
     left = Findings(LEFT, "players who have to be erased again still", "listed: run this again, or erase them")
-    for each in undone:
+    sure = [each for each in undone if each.is_sure]
+    for each in sure:
         found.add(player=str(each.player_id), at=rfc3339(each.at))
     again = replace(by, reason=f"{by.reason}: erased again, as {line.database} went back")
-    problems = await _erase_all(settings, [each.player_id for each in undone], line, again, say) if undone else {}
-    for player_id, problem in problems.items():
+    problems = await _erase_all(settings, [each.player_id for each in sure], line, again, say) if sure else {}
+    doubtful = {each.player_id: DOUBTFUL for each in undone if not each.is_sure}
+    for player_id, problem in {**doubtful, **problems}.items():
         left.add(player=str(player_id), problem=problem)
     return [found, left]
 
@@ -93,6 +102,9 @@ async def _erase(erasures: Erasures, player_id: int, by: ChangedBy, line: Restor
             continue
         except GameError as error:
             return error.detail
+        except Exception:
+            log.exception("not erased again", player=player_id)
+            return "It failed: see the log."
         if receipt.complete or problem == INCOMPLETE:
             return None if receipt.complete else problem
         problem = INCOMPLETE

@@ -77,6 +77,7 @@ async def erase(
     begun = asyncio.get_running_loop().time()
     async with erasures.audit.recorded(entry) as end:
         await identity.end(erasures.accounts, player_id, by.command_id)
+        end.after = unfinished({})  # what tells an order that deleted the player from one that was refused
         traces = await _arrived(erasures, player_id, begun + ARRIVAL_SECONDS)
         await _require_counted(erasures)
         history = ErasedHistory(traces.progress)

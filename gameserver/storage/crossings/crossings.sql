@@ -244,9 +244,11 @@ from (
 order by l.id
 
 -- name: erasures
--- A key (id), $2 how many, $3 since: on the control database, erasures of players that ended since then, or didn't end, and
--- whether nothing was left.
+-- A key (id), $2 how many, $3 since: on the control database, orders to erase players that ended since then, or didn't end;
+-- whether the player was deleted by them, whether that can't be told, and whether nothing was left.
 select a.id, a.target as player, a.at, a.details::text as details,
+       coalesce(e.after ->> 'complete' is not null, false) as happened,
+       e.after ->> 'complete' is null and coalesce(e.ended in ('internal', 'outcome_unknown'), true) as doubtful,
        coalesce(e.after ->> 'complete' = 'true', false) as complete,
        a.action = 'erase' and coalesce(e.at, a.at) >= $3 as wanted
 from (select * from audit where id > $1::bigint order by id limit $2) as a

@@ -1,8 +1,9 @@
 """Players that were erased after the moment to which a database went back: names and texts of them are there again.
 
 Law: the audit log of the control database tells it. An erasure reaches rows of others, too, so it is undone in part
-also where the player itself lies elsewhere: every one that ended since counts, however it ended. What was erased again
-is known by its entry's details, the line of the restored database: one that goes back once more has another line, or
+also where the player itself lies elsewhere: every one counts that deleted its player, however it ended. An order that
+was refused erased nobody, and of one whose end isn't known only a person can tell. What was erased again is known by
+its entry's details, the line of the restored database: one that goes back once more has another line, or
 was started again since.
 """
 
@@ -18,10 +19,11 @@ from gameserver.storage.postgres.database import Database
 
 @dataclass(frozen=True, slots=True)
 class UndoneErasure:
-    """The erasure of a player that began at this moment."""
+    """The erasure of a player that began at this moment; `is_sure` is whether it deleted the player."""
 
     player_id: int
     at: datetime
+    is_sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,18 @@ async def undone_erasures(
 
     Raises DatabaseUnavailable.
     """
-    undone, again = dict[int, datetime](), set[int]()
+    undone, sure, again = dict[int, datetime](), set[int](), set[int]()
     async with reading(control) as connection:
         async for rows in by_keys(connection, "erasures", [0], since):
             for row in rows:
+                if not (row["happened"] or row["doubtful"]):
+                    continue
                 player_id = int(row["player"])
                 undone.setdefault(player_id, row["at"])
+                if row["happened"]:
+                    sure.add(player_id)
                 is_later = row["at"] > line.started + clocks_apart
                 if row["complete"] and is_later and orjson.loads(row["details"]) == line.details:
                     again.add(player_id)
-    return [UndoneErasure(player_id, at) for player_id, at in undone.items() if player_id not in again]
+    left = {player_id: at for player_id, at in undone.items() if player_id not in again}
+    return [UndoneErasure(player_id, at, player_id in sure) for player_id, at in left.items()]

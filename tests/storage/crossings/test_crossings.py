@@ -18,7 +18,7 @@ from gameserver.commands.erasure import Erasures
 from gameserver.commands.erasure_receipts import ErasureReceipt
 from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
-from gameserver.rules.errors import Unavailable
+from gameserver.rules.errors import CommandExpired, Unavailable
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.items.grants import Grants
 from gameserver.storage.operators.audit_log import AuditQuestion
@@ -156,6 +156,28 @@ async def test_players_that_were_erased_since_are_erased_again_once_also_those_o
     [entry] = entries
     assert (entry.admin, entry.details["restored"], entry.after["complete"]) == ("ann", "two", True)
     assert entry.reason == "a drill: erased again, as two went back"
+
+
+async def test_who_was_never_erased_isnt_erased_again_whatever_was_ordered(settings: Settings) -> None:
+    """An order that was refused has an entry in the audit log, too; so has one whose node died, nobody knows when."""
+    async with served(settings) as (api, core):
+        refused, doubtful = [await api.sign_up() for _ in range(2)]
+        old = command_id(seconds_ago=30 * 86_400)
+        with pytest.raises(CommandExpired):
+            await erasure.erase(core.commands.erasures, int(refused.id), ChangedBy("ann", "a mistake", old))
+    async with connected(settings.database_url("one")) as connection:
+        await connection.execute(
+            "insert into audit (at, admin, action, target, reason, details, before)"
+            " select at, admin, action, $1, reason, details, before from audit where target = $2",
+            doubtful.id, refused.id,
+        )  # fmt: skip
+    found = await reconciled(settings, "two", datetime.now(UTC) - timedelta(minutes=1))
+    assert (found["erasures_undone"].count, [row["player"] for row in found["erasures_left"].listed]) == (
+        0, [doubtful.id],
+    )  # fmt: skip
+    async with working(settings) as core:
+        for player in (refused, doubtful):
+            assert await core.commands.erasures.erasure.left(int(player.id))
 
 
 async def test_a_player_that_cant_be_erased_again_yet_ends_the_command_with_1(

@@ -20,7 +20,7 @@ from tests.support.client import command_id
 from tests.support.deployment import assert_ledger_explains, connected, enlist, enlist_many, owner
 from tests.support.wait import wait_until
 
-MOMENT = timedelta(seconds=1.5)
+MOMENT = timedelta(seconds=3)
 
 
 @pytest.fixture

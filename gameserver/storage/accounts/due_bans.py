@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import false, func, select
+from sqlalchemy import case, false, func, select
 
 from gameserver.storage import tables
 from gameserver.storage.postgres.database import Database
@@ -34,6 +34,7 @@ async def due_bans(database: Database, most: int) -> list[DueBan]:
     )
     owned = OWNED.c.owned & (OWNED.c.slot == BANS.c.slot)
     chosen = select(BANS.c.player_id, BANS.c.command_id, is_over).where(due, owned)
-    chosen = chosen.order_by(func.random()).limit(most)
+    # Whose ban is over comes in early: after an upgrade all bans without an end are due once.
+    chosen = chosen.order_by(func.random() * case((is_over, 0.01), else_=1.0)).limit(most)
     async with database.snapshot() as connection:
         return [DueBan(*row) for row in await connection.execute(chosen)]

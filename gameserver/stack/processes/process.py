@@ -130,7 +130,8 @@ class Process:
         if self._popen is None or pid is None:
             return
         # Stopped first, so that it starts no further children while these are listed.
-        os.kill(pid, signal.SIGSTOP)
+        with suppress(ProcessLookupError):  # it has died since
+            os.kill(pid, signal.SIGSTOP)
         for victim in (*process_table.descendants(pid), pid):
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)

@@ -63,10 +63,15 @@ class BotRecord:
         self.see(state)
 
     def sign_up_again(self, answer: str) -> None:
-        """Record how the same sign-up was answered once more: with a player and its state, or with a code."""
+        """Record how the same sign-up was answered once more: with a player and its state, or with a code.
+
+        A code that says only what has become of the player is compared with nothing.
+        """
+        if answer in OF_THE_PLAYER:
+            return
         self.signed_up_twice += 1
         first = f"{self.player_id}, {self.first}"
-        if answer != first and answer not in OF_THE_PLAYER:
+        if answer != first:
             self.disagreements.append(f"a sign-up was answered with player {first}, and then with {answer}")
 
     def send(self, command_id: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from math import inf
 from typing import Any, NamedTuple
 
 from bots.play.catalogue import ExpBoard, parse_boards, parse_names
@@ -120,10 +121,11 @@ async def prove_boards(
 async def _prove(comparison: "_Comparison", patience: float) -> BoardVerdict:
     """Compare one board until it equals the ranking, or a difference has lasted for the time to catch up.
 
-    What differs at the end without having lasted counts as well, unless players moved meanwhile.
+    What differs at the end without having lasted counts as well, unless players moved meanwhile. Behind those who moved
+    before, the board may lag as long as behind any: it isn't the end then yet.
     """
     now = asyncio.get_running_loop().time
-    started, since, compared = now(), dict[str, float](), 0
+    started, since, compared, moved = now(), dict[str, float](), 0, -inf
     while True:
         began, earlier = now(), since
         verdict = await comparison.carry_out()
@@ -132,11 +134,13 @@ async def _prove(comparison: "_Comparison", patience: float) -> BoardVerdict:
         since = {told: earlier.get(told, began) for told in verdict.differences}
         lasting = [told for told in verdict.differences if told in earlier and at - since[told] >= patience]
         is_equal = not since and (not verdict.moving or verdict.seconds >= patience)
-        is_late = verdict.seconds >= LONGEST * patience and (compared > 1 or not patience)
+        is_clear = verdict.moving or began - moved >= patience
+        is_late = is_clear and verdict.seconds >= LONGEST * patience and (compared > 1 or not patience)
         if lasting or is_equal or is_late:
             if lasting or verdict.moving:
                 verdict.differences = lasting
             return verdict
+        moved = at if verdict.moving else moved
         await asyncio.sleep(RETRY_SECONDS)
 
 

@@ -12,6 +12,7 @@ from bots.history.lines import FAIL, INFO, INVOKE, OK, BadHistoryError, read_lin
 from bots.history.writer import HistoryWriter
 from bots.proof import invariants
 from bots.proof.pages import NotProvedError
+from bots.proof.recorded import recorded
 from bots.proof.replay import check_history
 
 LEDGER = "/v1/players/me/ledger?limit=200"
@@ -274,6 +275,27 @@ async def test_a_deletion_is_explained_by_whichever_generator_read_the_audit_log
     play.writer.close()
     verdicts = {row.invariant: row.verdict for row in (await check_history(play.path)).invariants}
     assert VIOLATED not in verdicts.values(), verdicts
+
+
+@pytest.mark.parametrize(
+    ("f", "kind", "gone"),
+    [
+        ("ban", OK, 1),
+        ("ban", INFO, 1),
+        ("ban", FAIL, 0),
+        ("delete", OK, 1),
+        ("delete", INFO, 1),
+        ("delete", FAIL, 0),
+        ("lift_ban", OK, -1),
+        ("lift_ban", INFO, 0),
+    ],
+)
+def test_a_player_whose_end_was_not_answered_counts_as_gone_as_it_does_in_the_run(
+    play: Play, f: str, kind: str, gone: int
+) -> None:
+    play.does(f, "POST", "/somewhere", "end", kind)
+    play.writer.close()
+    assert recorded(read_lines(play.path)).gone == gone
 
 
 async def test_no_secret_is_written(play: Play) -> None:

@@ -27,3 +27,16 @@ async def test_a_terminal_whose_end_is_to_be_ignored_ends_nothing() -> None:
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_run_in_a_scripts_background_heeds_the_signals_that_a_shell_has_ignored_there(
+    number: signal.Signals,
+) -> None:
+    before, stop = signal.signal(number, signal.SIG_IGN), asyncio.Event()
+    try:
+        async with interruptible(stop, asyncio.Event().set):
+            os.kill(os.getpid(), number)
+            await asyncio.wait_for(stop.wait(), 1)
+    finally:
+        signal.signal(number, before)

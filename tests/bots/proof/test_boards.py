@@ -107,6 +107,7 @@ class Server:
         self, board: list[dict[str, Any]], *rankings: Mapping[str, int], banned: str = "", pause: float = 0.0
     ) -> None:
         self.board, self.rankings, self.banned, self.pause = board, [*rankings], banned, pause
+        self.asked = board
 
     async def send(self, request: Request, _channel: Channel) -> Reply:
         await asyncio.sleep(self.pause)
@@ -117,7 +118,7 @@ class Server:
             players = [{"id": name, "exp": exp, "banned": name == self.banned} for name, exp in ranking.items()]
             body = {"entries": [{"player": player} for player in players]}
         elif path.startswith("/v1/boards/exp"):
-            body = {"entries": self.board}
+            body = {"entries": self.asked if path.endswith("/ranks") else self.board}
         return Reply(Answer(AnswerKind.OK, body=body))
 
 
@@ -199,3 +200,24 @@ async def test_a_history_accuses_nobody_of_what_one_look_shows_while_others_play
     playing = ({"9": 25, "3": 10}, {"9": 25, "3": 40})
     assert await proved(Server(BOTH, *playing)) == []
     assert len(await proved(Server(BOTH, {"9": 25, "3": 40}))) == 2
+
+
+async def test_a_board_of_another_shape_counts_however_long_a_comparison_takes() -> None:
+    (found,) = await proved(Server([{}], {"9": 30}, pause=0.05), patience=0.05)
+    assert "a board entry lacks a field" in found
+
+
+@pytest.mark.parametrize(("is_moving", "faults"), [(True, 0), (False, 1)])
+async def test_single_places_are_asked_for_only_while_nobody_plays(faults: int, *, is_moving: bool) -> None:
+    server = Server(BOTH, {"9": 30, "3": 19 if is_moving else 20}, {"9": 30, "3": 20})
+    server.asked = [entry(1, "9", 31), BOTH[1]]
+    assert len(await proved(server)) == faults
+
+
+async def test_a_board_may_lag_behind_whoever_has_just_played_also_when_the_time_is_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second comparison ends late and sees nobody move, but the first one did; the third one finds both equal."""
+    monkeypatch.setattr(boards, "RETRY_SECONDS", 0.01)
+    server = Server(ONE, {"9": 30}, {"9": 40}, {"9": 35}, {"9": 35}, {"9": 30}, pause=0.12)
+    assert await proved(server, patience=0.4) == []

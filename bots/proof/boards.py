@@ -1,7 +1,8 @@
 """The proof of the boards: every place on every board against the admin ranking, which reads all databases.
 
 Of each board some players' places are asked for by themselves, too. The ranking marks banned players; they have no
-place on a board. Whoever was read and isn't gone has to be in the ranking, with the EXP of its ledger.
+place on a board. Whoever was read and isn't gone has to be in the ranking, with the EXP of its ledger, and on the board
+since it reached that.
 
 The law: a board follows the ledger with a delay, so it gets up to CATCH_UP_SECONDS to become equal; how long that
 took is reported. Others may play meanwhile: the ranking is read before the board and after it, of players in whom the
@@ -11,14 +12,14 @@ two differ nothing is compared, and a difference counts once it has lasted that 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from math import inf
 from typing import Any, NamedTuple
 
 from bots.play.catalogue import ExpBoard, parse_boards, parse_names
 from bots.proof.invariants import BOARDS, Fault
-from bots.proof.pages import Asker, get, read_pages
+from bots.proof.pages import Asker, get, moment, read_pages
 from bots.proof.players import LedgerEntry
 from bots.wire.bodies import State
 from bots.wire.errors import BadAnswerError
@@ -31,7 +32,7 @@ LONGEST = 2
 """How many times as long boards are compared of which some players' differences come and go."""
 NAMED = 10
 MILLISECONDS = 3
-
+SHOWN_TO = timedelta(milliseconds=1)
 
 Ledgers = Mapping[str, Sequence[LedgerEntry]]
 
@@ -89,6 +90,15 @@ class PresentPlayers:
             if ranked.get(player) != state.exp
         ]
 
+    def untimely(self, places: Iterable[BoardPlace]) -> list[str]:
+        """Return a sentence for each whose score wasn't reached when its ledger says; raises NotProvedError."""
+        reached = {place: _reached(self.ledgers.get(place.player_id, ()), place.score) for place in places}
+        return [
+            f"{place.player_id} came to {place.score} EXP at {at} by its ledger, and at {place.reached_at} on the board"
+            for place, at in reached.items()
+            if at is not None and abs(at - place.reached_at) >= SHOWN_TO
+        ]
+
     def _possible(self, player: str, latest: State) -> set[int]:
         return {entry.state.exp for entry in self.ledgers[player]} if self.any_moment else {latest.exp}
 
@@ -97,6 +107,16 @@ def _latest(ledgers: Ledgers, class_name: str | None) -> dict[str, State]:
     """Return the last state of each player of a class, or of all."""
     latest = {player: max(entry.state for entry in ledger) for player, ledger in ledgers.items() if ledger}
     return {player: state for player, state in latest.items() if class_name in (None, state.class_name)}
+
+
+def _reached(ledger: Iterable[LedgerEntry], exp: int) -> datetime | None:
+    """Return when a player came to so much EXP, its last, or None if its ledger doesn't show that."""
+    for later, earlier in pairwise(sorted(ledger, key=lambda entry: -entry.state.version)):
+        if later.state.exp != exp:
+            return None
+        if earlier.state.exp != exp:
+            return moment(later.at) if later.at else None
+    return None
 
 
 class Rankers(NamedTuple):
@@ -166,6 +186,7 @@ class _Comparison:
         told_of = steady_differences(places, after, moving) if moving else differences(places, after)
         if not moving:
             told_of += await _compare_single(self.board, self.player, places)
+        told_of += _first_few(self.present.untimely(place for place in places if place.player_id not in moving))
         told_of += _first_few(await self.present.unranked(self.board.class_name, dict(after), moving))
         faults = [Fault(BOARDS, f"board {name}: {told}") for told in told_of]
         return BoardVerdict(name, len(places), moving=len(moving), differences=[*faults])

@@ -1,6 +1,7 @@
 """Reads single resources and paged lists for the proof; one that can't be read makes the run count as not proved."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -60,3 +61,12 @@ async def read_pages(client: Asker, path: str) -> list[Any]:
         if cursor in cursors:
             raise NotProvedError(f"GET {path} returned the cursor {cursor} twice: its pages form a circle")
         cursors.add(cursor)
+
+
+def moment(text: str) -> datetime:
+    """Read a time; raises NotProvedError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise NotProvedError(f"{text!r:.80} isn't a time: {error}") from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

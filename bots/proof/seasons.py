@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bots.proof.boards import BOARD_PAGE
-from bots.proof.pages import Asker, NotProvedError, get
+from bots.proof.pages import Asker, NotProvedError, get, moment
 from bots.proof.rewards import Ledgers, RewardTier, rewards_of
 
 PREVIOUS, CURRENT = "previous", "current"
@@ -91,12 +91,3 @@ def _over(body: Mapping[str, Any], board: PointsBoard) -> Iterator[SeasonSpan]:
 def is_within(at: str, start: str, end: str) -> bool:
     """Return whether a moment is between two others; an empty one is no bound."""
     return (not start or moment(start) <= moment(at)) and (not end or moment(at) < moment(end))
-
-
-def moment(text: str) -> datetime:
-    """Read a time; raises NotProvedError."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise NotProvedError(f"{text!r:.80} isn't a time: {error}") from error
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -52,4 +52,56 @@ OF_BOARDS = (
         ],
         [invariants.BANS],
     ),
+    Mutant(
+        "ban-outlasts-its-end",
+        "a player whose ban was lifted doesn't come back onto the boards",
+        [
+            Patch(
+                "gameserver/storage/boards/follower.sql",
+                " p.banned or p.deleted as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid,",
+                " p.banned or p.deleted or exists (select from bans b where b.slot = p.slot and b.player_id = p.id)"
+                " as gone,\n           stored.wanted, stored.scores, stored.reached, l.txid,",
+            )
+        ],
+        [invariants.BANS, invariants.BOARDS],
+    ),
+    Mutant(
+        "ban-marks-all",
+        "the ranking marks all players of a page as banned if one is",
+        [
+            Patch(
+                "gameserver/transport/answers/operators.py",
+                '"banned": player.id in ranked.banned,',
+                '"banned": bool(ranked.banned),',
+            )
+        ],
+        [invariants.BOARDS],
+    ),
+    Mutant(
+        "tie-by-last-act",
+        "of players with equal EXP the one comes first who has rested for longer, not who reached it first",
+        [
+            Patch(
+                "gameserver/storage/players/batch.sql",
+                "    exp_reached_at = case when p.exp = s.exp then p.exp_reached_at else $1::timestamptz end,\n",
+                "    exp_reached_at = $1::timestamptz,\n",
+            )
+        ],
+        [invariants.BOARDS],
+    ),
+    Mutant(
+        "rebuild-leaves-out",
+        "a rebuild of a board leaves out the players of every other slot, and one is ordered",
+        [
+            Patch(
+                "gameserver/storage/boards/follower.sql",
+                "where (p.slot, p.id) > ($1::smallint, $2::bigint) and",
+                "where (p.slot, p.id) > ($1::smallint, $2::bigint) and p.slot % 2 = 0 and",
+            )
+        ],
+        [invariants.BOARDS],
+        ["rebuild"],
+        seconds=40,
+        plays_on=True,
+    ),
 )

@@ -158,6 +158,11 @@ async def _ended(stack: MutantStack) -> int:
     return sum(season["board"] == BOARD and datetime.fromisoformat(season["end"]) < over for season in seasons)
 
 
+async def rebuild_a_board(stack: MutantStack) -> None:
+    """That of all players' EXP, while they play."""
+    await stack.command("boards", "rebuild", "exp", "--reason", "a mutant's rebuild")
+
+
 async def let_the_replica_lag(stack: MutantStack) -> None:
     """Again and again it replays nothing for a while, and still answers."""
     replaying = [pid for pid in process_table.descendants(stack.pid) if REPLAYING in process_table.command_line(pid)]
@@ -180,4 +185,5 @@ EVENTS: Mapping[str, Event] = {
     "season": Event(0.0, close_the_season),
     "seasons": Event(0.0, close_two_seasons),
     "lag": Event(2.0, let_the_replica_lag),
+    "rebuild": Event(4.0, rebuild_a_board),
 }

@@ -221,3 +221,20 @@ async def test_a_board_may_lag_behind_whoever_has_just_played_also_when_the_time
     monkeypatch.setattr(boards, "RETRY_SECONDS", 0.01)
     server = Server(ONE, {"9": 30}, {"9": 40}, {"9": 35}, {"9": 35}, {"9": 30}, pause=0.12)
     assert await proved(server, patience=0.4) == []
+
+
+@pytest.mark.parametrize(
+    ("reached_at", "since", "faults"), [(EARLY, 0, 0), (LATE, 0, 1), (LATE, 1, 0)], ids=["then", "later", "unknown"]
+)
+async def test_a_place_was_reached_when_the_players_ledger_says(reached_at: str, since: int, faults: int) -> None:
+    """Who acts without a change of EXP stays before those who reached as much later."""
+    versions = ((1, 0, "2025-12-31T00:00:00.000Z"), (2, 30, EARLY), (3, 30, LATE))
+    entries = [LedgerEntry("c", "rest", State(version, "mage", 1, 9, 9, exp), at=at) for version, exp, at in versions]
+    ledger = {"9": entries[since:]}
+
+    async def reread(_players: Collection[str]) -> Mapping[str, Sequence[LedgerEntry]]:
+        return ledger
+
+    server = Server([entry(1, "9", 30, reached_at)], {"9": 30})
+    (verdict,) = await prove_boards(server, Rankers(server, server), PresentPlayers(ledger, reread), 0.0)
+    assert len(verdict.differences) == faults

@@ -193,6 +193,7 @@ async def test_a_comparison_that_takes_longer_than_all_patience_is_made_again_an
     (found,) = await proved(Server(ONE, {"9": 40}, pause=0.05), patience=0.05)
     assert "9 has 30 on the board and 40 in the database" in found
     assert await proved(Server(ONE, {"9": 30}, pause=0.05), patience=0.05) == []
+    assert await proved(Server(ONE, {"9": 40}, {"9": 40}, {"9": 30}, pause=0.05), patience=0.05) == []
 
 
 async def test_a_history_accuses_nobody_of_what_one_look_shows_while_others_play() -> None:
@@ -208,10 +209,13 @@ async def test_a_board_of_another_shape_counts_however_long_a_comparison_takes()
 
 
 @pytest.mark.parametrize(("is_moving", "faults"), [(True, 0), (False, 1)])
-async def test_single_places_are_asked_for_only_while_nobody_plays(faults: int, *, is_moving: bool) -> None:
-    server = Server(BOTH, {"9": 30, "3": 19 if is_moving else 20}, {"9": 30, "3": 20})
+async def test_single_places_are_asked_for_only_while_nobody_plays(
+    monkeypatch: pytest.MonkeyPatch, faults: int, *, is_moving: bool
+) -> None:
+    monkeypatch.setattr(boards, "RETRY_SECONDS", 0.01)
+    server = Server(BOTH, *({"9": 30, "3": exp if is_moving else 20} for exp in range(1000)))
     server.asked = [entry(1, "9", 31), BOTH[1]]
-    assert len(await proved(server)) == faults
+    assert len(await proved(server, patience=0.1)) == faults
 
 
 async def test_a_board_may_lag_behind_whoever_has_just_played_also_when_the_time_is_up(
@@ -226,8 +230,10 @@ async def test_a_board_may_lag_behind_whoever_has_just_played_also_when_the_time
 @pytest.mark.parametrize(
     ("reached_at", "since", "faults"), [(EARLY, 0, 0), (LATE, 0, 1), (LATE, 1, 0)], ids=["then", "later", "unknown"]
 )
-async def test_a_place_was_reached_when_the_players_ledger_says(reached_at: str, since: int, faults: int) -> None:
-    """Who acts without a change of EXP stays before those who reached as much later."""
+async def test_a_place_was_reached_when_the_players_ledger_says(
+    monkeypatch: pytest.MonkeyPatch, reached_at: str, since: int, faults: int
+) -> None:
+    """Who acts without a change of EXP stays before those who reached as much later; who plays isn't compared."""
     versions = ((1, 0, "2025-12-31T00:00:00.000Z"), (2, 30, EARLY), (3, 30, LATE))
     entries = [LedgerEntry("c", "rest", State(version, "mage", 1, 9, 9, exp), at=at) for version, exp, at in versions]
     ledger = {"9": entries[since:]}
@@ -235,6 +241,8 @@ async def test_a_place_was_reached_when_the_players_ledger_says(reached_at: str,
     async def reread(_players: Collection[str]) -> Mapping[str, Sequence[LedgerEntry]]:
         return ledger
 
-    server = Server([entry(1, "9", 30, reached_at)], {"9": 30})
-    (verdict,) = await prove_boards(server, Rankers(server, server), PresentPlayers(ledger, reread), 0.0)
-    assert len(verdict.differences) == faults
+    monkeypatch.setattr(boards, "RETRY_SECONDS", 0.01)
+    for rankings, found in (([{"9": 30}], faults), ([{"9": exp} for exp in range(1000)], 0)):
+        server = Server([entry(1, "9", 30, reached_at)], *rankings)
+        (verdict,) = await prove_boards(server, Rankers(server, server), PresentPlayers(ledger, reread), 0.1)
+        assert len(verdict.differences) == found

@@ -8,7 +8,7 @@ import structlog
 
 from gameserver.commands.accounts import Accounts
 from gameserver.commands.keys import may_be_left
-from gameserver.rules.errors import Unavailable
+from gameserver.rules.errors import DatabaseUnavailable, Unavailable
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.storage.accounts.identities import Fate
 from gameserver.telemetry import RESOLVED_CLAIMS
@@ -65,11 +65,11 @@ async def resolve_all(accounts: Accounts, player_id: int, keys: Iterable[Key]) -
 
 
 def has_waited(error: BaseException, begun: float) -> bool:
-    """Whether a command that began then, by the monotonic clock, has waited for what is unavailable.
+    """Whether a command that began then, by the monotonic clock, has waited for a database that doesn't answer.
 
-    It leaves its claims to the sweeper: to resolve them would wait as long again.
+    It leaves its claims to the sweeper: to resolve them would wait as long again. One that is only busy answers.
     """
-    return isinstance(error, Unavailable) and time.monotonic() - begun > PROMPT_SECONDS
+    return isinstance(error, DatabaseUnavailable) and time.monotonic() - begun > PROMPT_SECONDS
 
 
 async def _own_open(accounts: Accounts, player_id: int, key: Key) -> Claim | None:

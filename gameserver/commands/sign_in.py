@@ -24,11 +24,12 @@ async def sign_in_by_device(
     meanwhile.
     """
     key = device_key(device)
-    with accounts.entrance.place(accounts.room.claims.database_of(key)):
+    first = accounts.room.claims.database_of(key)
+    with accounts.entrance.place(first):
         await accounts.attempts.sign_in(address)
         claim = await accounts.room.claims.find(key)
-        if claim is not None:
-            accounts.entrance.require_room(accounts.room.claims.databases_of(claim)[1])
+        if claim is not None and (then := accounts.room.claims.databases_of(claim)[1]) != first:
+            accounts.entrance.require_room(then)  # at the first one it has its place
         # Between this and the session the device may be taken away, which raises the epoch.
         seen = time.monotonic()
         entrant = None if claim is None else await accounts.room.entrants.find(claim.player_id, claim.key)

@@ -17,9 +17,10 @@ from gameserver.commands.entrance import Entrance
 from gameserver.commands.identity import rename
 from gameserver.commands.sign_in import sign_in_by_device
 from gameserver.commands.sign_up import enroll, sign_up
-from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, Overloaded
+from gameserver.rules.errors import DatabaseUnavailable, OutcomeUnknown, Overloaded, Unavailable
 from gameserver.storage.accounts.claims import Claim, Key, KeyKind
 from gameserver.waiting import cancel_and_wait
+from tests.commands.test_entrance import has_room
 from tests.support.client import command_id
 from tests.support.deployment import owner
 from tests.support.devices import device_of
@@ -34,18 +35,26 @@ Enter = Callable[[], Awaitable[Welcome]]
 _numbers = count(1)
 
 
-@pytest.mark.parametrize(("prompt", "waits"), [(LONG, 1), (0.0, 0)], ids=["failed at once", "waited before"])
+@pytest.mark.parametrize(
+    ("error", "prompt", "waits"),
+    [
+        (OutcomeUnknown("Lost."), LONG, 1),
+        (OutcomeUnknown("Lost."), 0.0, 0),
+        (Overloaded("Lost."), 0.0, 1),
+    ],
+    ids=["failed at once", "waited before", "waited for one that is busy"],
+)
 @pytest.mark.parametrize(("step", "name"), [("create", "ann lee"), ("rename", "bea lee")])
 async def test_what_was_claimed_waits_once_at_the_most_for_a_players_database_that_is_silent(
-    core: Core, monkeypatch: pytest.MonkeyPatch, step: str, name: str, prompt: float, waits: int
+    core: Core, monkeypatch: pytest.MonkeyPatch, step: str, name: str, error: Unavailable, prompt: float, waits: int
 ) -> None:
     accounts, asked = core.commands.accounts, list[Claim]()
 
-    def failing(error: Exception) -> Callable[..., Awaitable[None]]:
+    def failing(with_error: Exception) -> Callable[..., Awaitable[None]]:
         async def fail(what: object, *_rest: object) -> None:
             if isinstance(what, Claim):
                 asked.append(what)
-            raise error
+            raise with_error
 
         return fail
 
@@ -58,9 +67,9 @@ async def test_what_was_claimed_waits_once_at_the_most_for_a_players_database_th
     ann = await sign_up(accounts, replace(ANN, name="Ann Poe", device=device_of("another-device-01")), command_id())
     monkeypatch.setattr(claims, "PROMPT_SECONDS", prompt)
     commits = accounts.room.enrolments if step == "create" else accounts.room.identities
-    monkeypatch.setattr(commits, step, failing(OutcomeUnknown("Lost.")))
+    monkeypatch.setattr(commits, step, failing(error))
     monkeypatch.setattr(accounts.room.identities, "resolve", failing(DatabaseUnavailable("Silent.")))
-    with pytest.raises(OutcomeUnknown, match="Lost"):
+    with pytest.raises(type(error), match="Lost"):
         await change()
     assert len(asked) == waits
     left = await accounts.room.claims.find(Key(KeyKind.NAME, name))
@@ -88,6 +97,19 @@ async def signs_in(accounts: Accounts, core: Core, player: str) -> Enter:
     wanted, key = apart(core, player)
     await enroll(core.commands.accounts, wanted, key)
     return partial(sign_in_by_device, accounts, wanted.device or "")
+
+
+@pytest.mark.parametrize("enters", [signs_up, signs_in])
+@pytest.mark.parametrize("player", ["one", "two"])
+async def test_the_last_place_is_enough_for_who_has_it(
+    core: Core, enters: Callable[..., Awaitable[Enter]], player: str
+) -> None:
+    enter = await enters(accounts := replace(core.commands.accounts, entrance=Entrance(1)), core, player)
+    assert (await enter()).token
+    # Names are confirmed behind the answer, and counted until then.
+    await wait_until(lambda: all(has_room(accounts.entrance, name) for name in ("one", "two")), what="nobody is inside")
+    with accounts.entrance.place("one"), pytest.raises(Overloaded):
+        await enter()
 
 
 @pytest.mark.parametrize("enters", [signs_up, signs_in])

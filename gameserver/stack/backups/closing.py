@@ -53,8 +53,13 @@ class ClosedDatabase:
         self.let_go()
 
     async def ending(self, catalog: BackupCatalog, chosen: RestorePlan, say: Callable[[str], None]) -> RestorePlan:
-        """Closes it, and returns the plan with the last of its log. Raises StackError, OSError."""
+        """Closes it, and returns the plan with the last of its log. Raises StackError, OSError.
+
+        One that runs goes on if its log doesn't follow what was kept: what it has acknowledged in between is nowhere.
+        """
         name, folder = chosen.backup.database, self.place.folder(self.programs)
+        if placing.running(folder) is not None:
+            await asyncio.to_thread(_require_following, chosen, folder / "pg_wal")
         say(f"The backup is copied. {name} ends now, and is away until it runs on what is restored, or this ends.")
         await self.close()
         if not await asyncio.to_thread(_keep_ending, chosen, folder, catalog, self.programs):
@@ -80,6 +85,23 @@ class ClosedDatabase:
     def let_go(self) -> None:
         """Its Postgres may be started again."""
         self._lock.release()
+
+
+def _require_following(chosen: RestorePlan, log: Path) -> None:
+    """Raises StackError if a database's own log begins behind what was kept of it, OSError."""
+    archive = chosen.archive
+    past = archive.past(chosen.timeline)
+    last, segments = archive.reach(chosen.backup.end, past).last, archive.segments(past)
+    needed = last if last in segments and current(segments[last]).name.endswith(PARTIAL) else last + 1
+    names = [path.name for path in log.iterdir() if SEGMENT.fullmatch(path.name)]
+    newest = max((name[:8] for name in names), default="")
+    first = min((number_of(name, archive.segment) for name in names if name.startswith(newest)), default=needed)
+    if first > needed:
+        raise StackError(
+            f"What {chosen.backup.database} has acknowledged behind the segment {last} after the backup "
+            f"{chosen.backup.id} was neither kept nor is it in its own log any more: name a moment before that with "
+            "--to, or make a base backup."
+        )
 
 
 def _keep_ending(chosen: RestorePlan, folder: Path, catalog: BackupCatalog, programs: BackupPrograms) -> bool:

@@ -1,7 +1,8 @@
 """The files of a database's write-ahead log that were kept, over all the folders that receivers wrote.
 
 A receiver that can't go on where the last one ended begins a new folder, so the same segment may lie in several. Law: a
-whole segment is taken before a partial one, and of two partial ones the newest in which anything was written. A
+whole segment is taken before a partial one, and of two partial ones the newest in which anything was written. One that
+a receiver was killed in while it gave it its size has no log yet: no server takes it, and it doesn't count. A
 timeline's history says where it left the one before: of that one, segments behind this point belong to a past that was
 given up.
 """
@@ -52,6 +53,8 @@ class LogArchive:
         for path in (path for folder in folders for path in folder.iterdir()):
             name = path.name.removesuffix(PARTIAL)
             if not SEGMENT.fullmatch(name) and not HISTORY.fullmatch(name):
+                continue
+            if path.name.endswith(PARTIAL) and _is_begun_only(current(path), segment):
                 continue
             if name not in files or _rank(path) > _rank(files[name]):
                 files[name] = path
@@ -161,6 +164,10 @@ def _rank(path: Path) -> tuple[bool, bool, float]:
     path = current(path)
     whole = not path.name.endswith(PARTIAL)
     return whole, whole or _has_log(path), path.stat().st_mtime
+
+
+def _is_begun_only(partial: Path, segment: int) -> bool:
+    return partial.stat().st_size < segment and not _has_log(partial)
 
 
 def _has_log(partial: Path) -> bool:

@@ -23,7 +23,7 @@ from gameserver.stack.processes import process_table
 from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.servers import datafolder, folders
 
-END_SECONDS = 60.0
+END_SECONDS = 90.0
 BACK_SECONDS = 240.0
 _POLL_SECONDS = 0.1
 

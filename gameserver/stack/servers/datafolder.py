@@ -112,7 +112,7 @@ def take_restored(folder: Path) -> None:
         raise StackError(f"The restored data in {restored} has no {missing[0]}: move it away, and restore again.")
     try:
         if folder.exists():
-            former = folder.with_name(f"{folder.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+            former = folder.with_name(f"{folder.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
             put_in_place(folder, former)
             _log.info(f"the former data of {folder} stays in {former}")
         put_in_place(restored, folder)

@@ -5,6 +5,7 @@ import pytest
 from gameserver.app import restoring
 from gameserver.stack.backups import placing
 from gameserver.stack.backups.closing import ClosedDatabase
+from gameserver.stack.backups.log_archive import SEGMENT
 from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers import managed
@@ -61,6 +62,24 @@ async def test_a_restore_that_fails_after_the_end_of_its_database_leaves_it_as_i
     await kept.write(2)
     await kept.restore_all(ignore)
     assert await kept.values() == [2], "the log goes on behind what was kept at its end"
+
+
+async def test_one_whose_log_doesnt_follow_what_was_kept_goes_on_and_the_restore_is_refused(kept: Kept) -> None:
+    """Its receiver was dead for longer than its log reaches back."""
+    await kept.back_up()
+    kept.receiver.kill()
+    for value in range(4):
+        await as_superuser(kept, "select pg_switch_wal()")
+        await kept.write(value)
+    newest = str(await kept.ask("select pg_walfile_name(pg_current_wal_lsn())"))
+    # What checkpoints do where what is kept for a receiver has a bound.
+    for path in (kept.place.folder(kept.programs) / "pg_wal").iterdir():
+        if SEGMENT.fullmatch(path.name) and path.name < newest:
+            path.unlink()
+    with pytest.raises(StackError, match="neither kept nor is it in its own log"):
+        await kept.restore_all(ignore)
+    await kept.write(4)
+    assert await kept.values() == [0, 1, 2, 3, 4]
 
 
 async def test_of_a_database_that_was_killed_what_was_kept_counts_and_that_is_said(kept: Kept) -> None:

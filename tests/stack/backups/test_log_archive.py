@@ -35,6 +35,13 @@ def test_a_whole_segment_counts_before_a_partial_one_and_of_two_partial_ones_the
     assert archive.files[segment(1, 4)].read_text() == "newer"
 
 
+@pytest.mark.parametrize(("size", "counts"), [(0, False), (SEGMENT // 2, False), (SEGMENT, True)])
+def test_a_partial_one_that_has_neither_log_nor_its_size_isnt_there(tmp_path: Path, size: int, counts: bool) -> None:
+    kept = keep(tmp_path / "1", segment(1, 3), segment(1, 4) + ".partial", content="")
+    (kept / (segment(1, 4) + ".partial")).write_bytes(bytes(size))
+    assert (segment(1, 4) in read(kept).files) == counts
+
+
 @pytest.mark.parametrize("content", ["", "\0" * (1 << 16)], ids=["empty", "zeros"])
 def test_of_two_partial_ones_one_in_which_nothing_was_written_counts_last(tmp_path: Path, content: str) -> None:
     older = keep(tmp_path / "1", segment(1, 4) + ".partial", content="older")
@@ -58,7 +65,7 @@ def test_log_goes_as_far_as_there_is_no_gap(tmp_path: Path) -> None:
 
 
 def test_a_segment_of_which_only_a_part_is_there_has_a_gap_behind_it(tmp_path: Path) -> None:
-    older = keep(tmp_path / "1", segment(1, 3), segment(1, 4) + ".partial")
+    older = keep(tmp_path / "1", segment(1, 3), segment(1, 4) + ".partial", content="part")
     archive = read(older, keep(tmp_path / "2", segment(1, 5)))
     reach = archive.reach(2 * SEGMENT + 40, [Span(1, None)])
     assert (reach.last, reach.gap) == (4, True)

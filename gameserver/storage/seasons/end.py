@@ -21,6 +21,7 @@ from gameserver.rules.boards import Board, Reward
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage.postgres import patience, statements
 from gameserver.storage.postgres.database import Database
+from gameserver.storage.postgres.driver import LEAVE_A_MARK
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.sole_locks import fenced_alone
@@ -114,6 +115,9 @@ class SeasonEnd:
                     async with fenced_alone(connection, FENCES["players"], FENCE_MILLISECONDS, *foreseen):
                         await connection.fetch(SQL["floor"], board, end)
                         floors = await connection.fetch(SQL["floors"], board, end)
+                elif any(floor["floored"] for floor in floors):
+                    # What has set the floors may have committed with its wait for the standby cancelled.
+                    await connection.execute(f"select {LEAVE_A_MARK}")
                 return {floor["slot"] for floor in floors if floor["floored"]}
             finally:
                 connection.terminate()

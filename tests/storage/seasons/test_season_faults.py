@@ -38,11 +38,13 @@ from tests.support.deployment import (
     following,
     ledger,
     owner,
+    superuser,
     with_actions,
     working,
 )
 from tests.support.freezing import frozen
 from tests.support.servers import Servers
+from tests.support.standby import backend_in, missing_standby
 from tests.support.wait import wait_until
 
 WEEK = 7 * 86400
@@ -288,6 +290,16 @@ async def test_a_silent_database_keeps_no_other_from_being_fenced(
             fencing = asyncio.create_task(core.rooms.seasons.end.fence("weekly", 1))
             await wait_until(is_fenced, what="the other one is fenced")
             await cancel_and_wait([fencing])
+
+
+async def test_floors_that_are_found_count_once_the_standby_has_them(core: Core, servers: Servers) -> None:
+    assert await core.rooms.seasons.end.fence("weekly", 1)
+    async with missing_standby(servers, core) as arrive, superuser(servers, core, "one") as probe:
+        fencing = asyncio.create_task(core.rooms.seasons.end.fence("weekly", 1))
+        await backend_in(probe, "SyncRep")
+        assert not fencing.done()
+        await arrive()
+        assert await fencing
 
 
 async def test_what_is_fenced_isnt_fenced_again_for_another_ones_sake(core: Core, fenced: list[object]) -> None:

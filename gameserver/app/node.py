@@ -34,6 +34,7 @@ from gameserver.transport.callers.callers import CALLERS, Callers
 from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.callers.sources import SourceLimits, Sources
+from gameserver.transport.callers.turns import LONGEST_TURN
 from gameserver.transport.console.pages import CONSOLE_PATHS, ConsolePages
 from gameserver.transport.draining import Draining
 from gameserver.transport.http.following import tracing_with
@@ -124,7 +125,7 @@ def callers_of(settings: Settings) -> Callers:
         pace_of(limits.new_connections_per_address),
         pace_of(limits.requests_per_address),
         pace_in_windows(limits.requests_per_address),
-        pause=min(limits.requests_per_address.interval, limits.frames_per_address.interval),
+        turn=min(limits.requests_per_address.interval, limits.frames_per_address.interval, LONGEST_TURN),
     )
     return Callers(
         proxies=settings.node.trusted_proxies,

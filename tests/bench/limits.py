@@ -66,7 +66,7 @@ def requests(app: web.Application, address: str) -> Step:
 
 def frames(app: web.Application, address: str) -> Step:
     request, channel = request_from(app, address), Mock()
-    pacing = frame_pacing(request, callers.address(request))
+    pacing = frame_pacing(request, callers.address(request), lambda: None)
 
     async def step() -> None:
         if pacing.admits(channel):

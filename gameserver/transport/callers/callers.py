@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from multidict import istr
 from pydantic import SecretStr
 
+from gameserver.commands import sessions
 from gameserver.commands.pacing import ActionPacing
 from gameserver.commands.results import Origin, Session
 from gameserver.rules.errors import NotAuthenticated, RateLimited
@@ -23,6 +24,8 @@ from gameserver.transport.callers.addresses import Address, Networks
 from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.headers import single_header
 from gameserver.transport.callers.sources import Sources
+from gameserver.transport.callers.turns import FREE_BYTES
+from gameserver.transport.keys import COMMANDS
 
 HEADER = istr("X-Backend-Key")
 LONGEST_LABEL = 64
@@ -75,8 +78,8 @@ def admit(request: web.Request) -> asyncio.Future[None] | None:
 
     A back end's isn't counted, and behind a proxy no operator's.
 
-    Returns what to wait for if others of the client's address have had this turn of the loop. Raises NotAuthenticated
-    for an unknown key of a back end, everywhere, also where nothing is limited.
+    Returns what to wait for if its address has had its turns. Raises NotAuthenticated for an unknown key of a back end,
+    everywhere, also where nothing is limited.
     """
     if is_backend(request):
         return None
@@ -84,10 +87,23 @@ def admit(request: web.Request) -> asyncio.Future[None] | None:
     source: str | None = getattr(request.protocol, "source", None)
     client, is_proxy = _counted(request)
     if source is not None:
-        callers.sources.count_request(source)
-    elif client is not None and not is_proxy and not _is_for_operators(request):
-        callers.sources.count_forwarded(client)
-    return None if client is None else callers.sources.turns.take(client)
+        return callers.sources.admit(source, partial(_known_player, request))
+    if client is None or is_proxy or _is_for_operators(request):
+        return None
+    return callers.sources.admit_forwarded(client, partial(_known_player, request))
+
+
+def _known_player(request: web.Request) -> int | None:
+    """The player of the request's session, if this node may trust it without asking anybody."""
+    token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")[2]
+    session = sessions.known(request.app[COMMANDS].accounts, token) if token else None
+    return None if session is None else session.player_id
+
+
+def charge_body(request: web.Request, size: int) -> None:
+    """Charges the client's address for a body of so many bytes."""
+    if size > FREE_BYTES and (who := address(request)) is not None:
+        request.app[CALLERS].sources.turns.charge_bytes(who, size)
 
 
 def _is_for_operators(request: web.Request) -> bool:
@@ -196,7 +212,7 @@ def entry_counter(request: web.Request) -> Callable[[int], None]:
     who = address(request)
     if who is None:
         return lambda _: None
-    return partial(request.app[CALLERS].entries.spend, who)
+    return partial(request.app[CALLERS].count_entries, who)
 
 
 def count_key_change(request: web.Request, session: Session) -> None:
@@ -249,6 +265,11 @@ class Callers:
     """What clients are counted by, by their connection's address and what proxies have written."""
     unreadable: set[str] = field(default_factory=set)
     """Trusted proxies whose header couldn't be read, as far as the log names them."""
+
+    def count_entries(self, who: str, count: int) -> None:
+        """Raises RateLimited."""
+        self.entries.spend(who, count)
+        self.sources.turns.charge_entries(who, count)
 
     def note_unreadable(self, proxy: str, element: str) -> None:
         """Says once of each proxy, for MOST_PROXIES at the most, that all its clients count as one."""

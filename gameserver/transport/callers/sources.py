@@ -7,9 +7,10 @@ An address is remembered while it has connections, or until its burst is availab
 """
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from gameserver.busyness import Busyness
 from gameserver.commands.pacing import ActionPacing
 from gameserver.rules.errors import RateLimited
 from gameserver.rules.pacing import Pace
@@ -27,14 +28,14 @@ RETRY_SECONDS = 1.0
 class SourceLimits:
     """Of each address: connections at a time, the pace of new ones, of requests, and of those that a proxy passes on.
 
-    `pause` is the seconds between its turns.
+    `turn` is the seconds from one to the next of what it sends, at the least.
     """
 
     connections: int
     new_connections: Pace
     requests: Pace
     forwarded_requests: Pace
-    pause: float
+    turn: float
 
 
 class Sources:
@@ -44,8 +45,8 @@ class Sources:
         self._denials = denials
         self._most, self._uncounted = limits.connections, uncounted
         self._connections: dict[Hashable, int] = {}
-        self.turns = AddressTurns(limits.pause)
-        """How many requests and frames of an address each turn of the loop takes."""
+        self.turns = AddressTurns(limits.turn, Busyness().share)
+        """Of requests and frames, by address."""
         self._new = ActionPacing(
             limits.new_connections,
             limit="new_connections_per_address",
@@ -84,19 +85,23 @@ class Sources:
         else:
             del self._connections[source]
 
-    def count_request(self, source: str) -> None:
-        """Counts a request on a connection of this source. Raises RateLimited."""
-        self._requests.spend(source)
+    def admit(self, source: str, player: Callable[[], int | None]) -> asyncio.Future[None] | None:
+        """Counts a request on a connection; returns what to wait for, if anything. Raises RateLimited.
 
-    def count_forwarded(self, client: str) -> None:
-        """Counts a request that a trusted proxy passes on for this client. Raises RateLimited."""
+        `player` tells whose it is, if the node knows.
+        """
+        self._requests.spend(source)
+        return self.turns.admit(source, player)
+
+    def admit_forwarded(self, client: str, player: Callable[[], int | None]) -> asyncio.Future[None] | None:
+        """The same of a request that a trusted proxy passes on for this client."""
         self._forwarded.spend(client)
+        return self.turns.admit(client, player)
 
     def admit_unreadable(self, source: str) -> asyncio.Future[None] | None:
         """Counts what was sent instead of a request; returns what to wait for, if anything. Raises RateLimited."""
         try:
-            self.count_request(source)
+            return self.admit(source, lambda: None)
         except RateLimited:
             self._denials.note(source)
             raise
-        return self.turns.take(source)

@@ -14,6 +14,7 @@ from gameserver.rules.arguments import LARGEST_ID
 from gameserver.rules.checking import MAX_PATH, MAX_PROBLEMS
 from gameserver.rules.errors import BadInput, FieldProblem, NotAuthenticated, NotFound
 from gameserver.transport import wire
+from gameserver.transport.callers import callers
 from gameserver.transport.callers.headers import single_header
 from gameserver.transport.keys import CLOCK, COMMANDS
 
@@ -89,6 +90,7 @@ async def _read_body(request: web.Request, largest: int) -> bytes:
         return await _read_slow_body(request, largest)
     raw = request.content.read_nowait()
     _require_size(len(raw), largest)
+    callers.charge_body(request, len(raw))
     return raw
 
 
@@ -102,6 +104,7 @@ async def _read_slow_body(request: web.Request, largest: int) -> bytes:
             while part := await request.content.readany():
                 raw += part
                 _require_size(len(raw), largest)
+        callers.charge_body(request, len(raw))
     except TimeoutError:
         raise wire.TooSlow(f"The body didn't arrive within {BODY_SECONDS:g} s.") from None
     return bytes(raw)

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 
 from aiohttp import WSMessage, WSMsgType, web
+from aiohttp.base_protocol import BaseProtocol
 
 from gameserver.rules.errors import GameError, RateLimited
 from gameserver.telemetry import request_id
@@ -47,6 +48,7 @@ class SocketChannel:
         )
         self.half_closed = False
         """Whether the client has shut its sending side, and is to be answered what it has asked."""
+        self._protocol: BaseProtocol | None = None
         self._transport: asyncio.Transport | None = None
         self._frames: list[bytes] = []
         self._closing: asyncio.Task[None] | None = None
@@ -54,7 +56,7 @@ class SocketChannel:
     async def open(self, request: web.Request) -> None:
         """Answers the upgrade."""
         await self.websocket.prepare(request)
-        self._transport = request.transport
+        self._protocol, self._transport = request.protocol, request.transport
         if self._transport is not None and (raw := self._transport.get_extra_info("socket")) is not None:
             for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
                 raw.setsockopt(socket.SOL_SOCKET, buffer, KERNEL_BUFFER)
@@ -120,6 +122,11 @@ class SocketChannel:
         if self._closing is not None:
             await asyncio.wait([self._closing], timeout=2 * CLOSE_SECONDS)
         self._abort_unsent()
+
+    def pause_reading(self) -> None:
+        """What the client sends waits with it until the conversation takes its next message, as aiohttp has it."""
+        if self._protocol is not None:
+            self._protocol.pause_reading()
 
     def stop_reading(self) -> None:
         """What the client sends from now on waits with it, until the connection is closed."""

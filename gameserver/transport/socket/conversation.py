@@ -46,6 +46,8 @@ IN_FLIGHT = 128
 """How many requests of one socket are answered at a time; the next frame waits in the client's connection."""
 IN_FLIGHT_BYTES = 1 << 18
 """Of how many bytes these may be."""
+UPGRADE_SECONDS, REFUSED_SECONDS = 0.0005, 0.002
+"""What a socket costs a node, and one whose hello is refused."""
 FEW = IN_FLIGHT_BYTES // LARGEST_BODY
 """So many can't be of more bytes."""
 
@@ -61,7 +63,8 @@ async def socket(request: web.Request) -> web.StreamResponse:
 async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.StreamResponse:
     channel = player_socket.channel
     check_upgrade(request, channel.websocket)
-    pacing = frame_pacing(request, player_socket.address)
+    pacing = frame_pacing(request, player_socket.address, lambda: player_socket.player_id)
+    pacing.charge(UPGRADE_SECONDS)
     if isinstance(request.protocol, Guarded):
         request.protocol.guard_frames(lambda reader: FrameGuard(reader, channel, pacing))
     await channel.open(request)
@@ -178,7 +181,8 @@ async def _greet(conversation: Conversation, pacing: FramePacing) -> bool:
     except Exception:
         log.exception("a hello failed")
         fault = Internal()
-    # A player that says hello too often pays for it alone, not its address.
+    # A player that says hello too often pays for it alone, not its address, but for what that costs the node.
+    pacing.charge(REFUSED_SECONDS)
     channel.turn_away(fault, wire.close_code_of(type(fault)), frame_id=_id_of(frame))
     return False
 

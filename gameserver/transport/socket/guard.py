@@ -21,6 +21,12 @@ LATE_BYTES = 4096
 """What is read of a client while its socket closes, its own closing frame among it."""
 UNIT = 4096
 """Bytes that count like a frame."""
+SMALL, SMALL_SECONDS = 16, 10e-6
+"""So many small messages are charged for at a time, and what it costs to receive one.
+
+Then the socket is read no further until the conversation takes its next message: what a client sends ahead waits with
+it, and comes in large pieces.
+"""
 MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last: one of 16 KiB needs 13 kbit/s."""
 _END, _MASKED, _LENGTH, _CONTROL = 0x80, 0x80, 0x7F, 0x08
@@ -48,7 +54,18 @@ class Guarded(Protocol):
 class FrameGuard:
     """One per socket, between its connection and its reader."""
 
-    __slots__ = ("_begun", "_channel", "_deadline", "_ended", "_head", "_late", "_pacing", "_payload", "_reader")
+    __slots__ = (
+        "_begun",
+        "_channel",
+        "_deadline",
+        "_ended",
+        "_head",
+        "_late",
+        "_pacing",
+        "_payload",
+        "_reader",
+        "_small",
+    )
 
     def __init__(self, reader: FrameReader, channel: SocketChannel, pacing: FramePacing) -> None:
         self._reader = reader
@@ -62,7 +79,7 @@ class FrameGuard:
         self._deadline: asyncio.TimerHandle | None = None
         """For what isn't whole."""
         self._ended = False
-        self._late = 0
+        self._late = self._small = 0
 
     def feed_eof(self) -> None:
         self._stop_waiting()
@@ -75,7 +92,12 @@ class FrameGuard:
         if not (self._deadline or self._ended) and len(data) >= 6:
             first, second = data[0], data[1]
             if first & _END and second & _MASKED and len(data) == 6 + (second & _LENGTH) < 132:
+                self._small += 1
+                if self._small % SMALL == 0:
+                    self._pacing.charge(SMALL * SMALL_SECONDS)
+                    self._channel.pause_reading()
                 return self._reader.feed_data(data)
+        self._pacing.charge(SMALL_SECONDS, len(data))
         if self._ended or not self._admits(data):
             self._ended = True
             self._stop_waiting()

@@ -15,7 +15,7 @@ from gameserver.rules.errors import RateLimited
 from gameserver.rules.pacing import Pace
 from gameserver.telemetry import denied
 from gameserver.transport.callers.callers import CALLERS, is_backend
-from gameserver.transport.callers.turns import AddressTurns
+from gameserver.transport.callers.turns import AT_ONCE, AddressTurns
 from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.wire import Close, TooManyMessages
 
@@ -26,7 +26,18 @@ PAUSE_SECONDS = 0.1
 class FramePacing:
     """One per socket; a pace of None admits everything. `clock` gives nanoseconds and never goes back."""
 
-    __slots__ = ("_address", "_by_address", "_clock", "_interval", "_rest", "_tolerance", "_turns", "held_up")
+    __slots__ = (
+        "_address",
+        "_by_address",
+        "_clock",
+        "_interval",
+        "_player",
+        "_rest",
+        "_taken",
+        "_tolerance",
+        "_turns",
+        "held_up",
+    )
 
     def __init__(
         self,
@@ -35,17 +46,20 @@ class FramePacing:
         by_address: ActionPacing | None = None,
         address: str | None = None,
         turns: AddressTurns | None = None,
+        player: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """`by_address` counts the frames of all sockets of `address`, and `turns` spreads them over the loop's turns.
+        """`by_address` counts the frames of all sockets of `address`, and `turns` spreads them.
 
-        Without an address nothing counts them, and the socket takes turns of its own.
+        `player` tells whose the socket is, once it has said hello.
         """
         self._clock, self._by_address, self._address = clock, by_address, address
         self._interval, self._tolerance = (pace.interval, pace.tolerance) if pace is not None else (0, 0)
         self._rest = 0
         self.held_up = 0.0
         """While a frame waits for others of its address: after how many seconds there may be room for it."""
-        self._turns = turns if turns is not None and address is not None else AddressTurns(pause=0)
+        self._turns, self._player = turns, player
+        self._taken = 0
+        """Without turns: how many were taken."""
 
     def admits(self, channel: SocketChannel) -> bool:
         """Counts a frame; ends the socket when there are too many. A copy of `Pace`, since it runs for every frame."""
@@ -60,15 +74,29 @@ class FramePacing:
         self._rest = rest + self._interval
         return True
 
+    def charge(self, seconds: float, size: int = 0) -> None:
+        """Charges the address for what costs so long, and for so many bytes that came at once."""
+        if self._address is not None and self._turns is not None:
+            self._turns.charge(self._address, seconds)
+            self._turns.charge_bytes(self._address, size)
+
     async def wait(self) -> None:
         """Waits, after a frame was admitted, until others of its address leave room for it."""
         while seconds := self._pause():
             self.held_up = seconds
             await asyncio.sleep(seconds)
-        if (turn := self._turns.take(self._address or self)) is not None:
+        if self._address is None or self._turns is None:
+            await self._yield_to_others()
+        elif (turn := self._turns.admit(self._address, self._player)) is not None:
             self.held_up = PAUSE_SECONDS
             await turn
         self.held_up = 0.0
+
+    async def _yield_to_others(self) -> None:
+        """Lets the loop turn, so that nobody with much to say makes a turn of it long."""
+        self._taken += 1
+        if self._taken % AT_ONCE == 0:
+            await asyncio.sleep(0)
 
     def _pause(self) -> float:
         """Seconds to wait, because of others of its address; at 0 the frame is counted."""
@@ -81,8 +109,10 @@ class FramePacing:
         return 0
 
 
-def frame_pacing(request: web.Request, address: str | None) -> FramePacing:
-    """The pacing of the frames of one socket of this address."""
+def frame_pacing(request: web.Request, address: str | None, player: Callable[[], int | None]) -> FramePacing:
+    """The pacing of the frames of one socket of this address, and of this player, once it is known."""
     callers = request.app[CALLERS]
     pace = None if is_backend(request) else callers.frames
-    return FramePacing(pace, by_address=callers.address_frames, address=address, turns=callers.sources.turns)
+    return FramePacing(
+        pace, by_address=callers.address_frames, address=address, turns=callers.sources.turns, player=player
+    )

@@ -55,6 +55,10 @@ class PlayerSocket:
         """What its memory is counted by."""
         return self.place.address
 
+    @property
+    def player_id(self) -> int | None:
+        return None if self.session is None else self.session.player_id
+
     def held(self) -> int:
         """Bytes that the node holds for it: answers and pushes that aren't read, and requests that aren't answered."""
         return self.channel.unread + sum(self.requests.values())

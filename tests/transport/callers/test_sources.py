@@ -17,7 +17,7 @@ from gameserver.config.limits import LimitSettings, PerSecond
 from gameserver.config.sections import SocketSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
-from gameserver.transport.callers.turns import A_TURN
+from gameserver.transport.callers.turns import AT_ONCE
 from gameserver.transport.http import connections, middleware
 from gameserver.transport.socket import conversation
 from tests.support.client import Api
@@ -194,7 +194,7 @@ async def test_what_an_address_asks_takes_turns_over_all_its_connections(
         return function(*arguments)
 
     with ExitStack() as stack:
-        clients = [stack.enter_context(opened(own, HOSTILE)) for _ in range(5 * A_TURN)]
+        clients = [stack.enter_context(opened(own, HOSTILE)) for _ in range(5 * AT_ONCE)]
         for each in clients:  # has been accepted when it is answered
             assert (await asyncio.to_thread(answer, each))[0] == 200
         monkeypatch.setattr(module, name, noted)
@@ -204,7 +204,7 @@ async def test_what_an_address_asks_takes_turns_over_all_its_connections(
     turns.stop()
     assert statuses == [status] * len(clients)
     assert answered.total() == len(clients)
-    assert max(answered.values()) <= A_TURN
+    assert max(answered.values()) <= AT_ONCE
 
 
 @pytest.mark.parametrize("kind", TAKEN)

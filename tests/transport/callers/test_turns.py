@@ -1,12 +1,22 @@
 """What an address sends at once is taken a few at a time, so that others' turn comes in between."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Hashable
 
 import pytest
 
-from gameserver.transport.callers.turns import A_TURN, LONGEST_PAUSE, AddressTurns
+from gameserver.transport.callers.turns import (
+    AT_ONCE,
+    LONGEST_DEBT,
+    LONGEST_TURN,
+    PLAYERS_TURN,
+    SHARE,
+    STRETCH,
+    AddressTurns,
+    Turns,
+)
 from gameserver.transport.socket import conversation
 from tests.support.client import Api
 from tests.support.loop_turns import LoopTurns
@@ -31,16 +41,16 @@ async def test_the_loop_turns_to_others_while_a_socket_has_much_to_say(
     answers = {(await socket.connection.receive_json())["id"] for _ in range(FRAMES)}
     turns.stop()
     assert answers == set(range(FRAMES))
-    assert max(taken.values()) <= A_TURN
+    assert max(taken.values()) <= AT_ONCE
 
 
-async def _take(turns: AddressTurns, whose: Hashable) -> None:
-    if (turn := turns.take(whose)) is not None:
-        await turn
+async def _take(turns: Turns, whose: Hashable) -> None:
+    if not turns.take(whose):
+        await turns.wait(whose)
 
 
 async def test_all_sockets_of_an_address_share_its_turns_and_take_none_of_others() -> None:
-    turns, loop = AddressTurns(LONGEST_PAUSE), LoopTurns()
+    turns, loop = Turns(LONGEST_TURN), LoopTurns()
     taken: list[tuple[int, Hashable]] = []
 
     async def frames(whose: Hashable, count: int) -> None:
@@ -48,36 +58,83 @@ async def test_all_sockets_of_an_address_share_its_turns_and_take_none_of_others
             await _take(turns, whose)
             taken.append((loop.number, whose))
 
-    await asyncio.gather(*(frames("flood", 10) for _ in range(5 * A_TURN)), frames("other", 1))
+    await asyncio.gather(*(frames("flood", 2) for _ in range(5 * AT_ONCE)), frames("other", 1))
     loop.stop()
     by_turn = Counter(taken)
-    assert by_turn.total() == 50 * A_TURN + 1
-    assert max(by_turn.values()) == A_TURN
+    assert by_turn.total() == 10 * AT_ONCE + 1
+    assert max(by_turn.values()) == AT_ONCE
     assert min(turn for turn, whose in taken if whose == "other") <= min(turn for turn, _ in taken) + 1
 
 
-async def test_a_burst_of_an_address_is_spread_over_time_and_others_come_at_once() -> None:
-    turns, loop = AddressTurns(60), asyncio.get_running_loop()
-    taken: list[float] = []
+async def test_what_an_address_sends_is_taken_in_its_order_and_no_faster_than_one_each_interval() -> None:
+    turns, loop = Turns(LONGEST_TURN), asyncio.get_running_loop()
+    taken: list[tuple[int, float]] = []
 
-    async def one() -> None:
+    async def one(number: int) -> None:
         await _take(turns, "flood")
-        taken.append(loop.time())
+        taken.append((number, loop.time()))
 
-    flood = [asyncio.create_task(one()) for _ in range(5 * A_TURN)]
+    began = time.monotonic()
+    flood = [asyncio.create_task(one(number)) for number in range(5 * AT_ONCE)]
     await asyncio.sleep(0)
-    assert turns.take("other") is None
+    assert turns.take("other")
     await asyncio.gather(*flood)
-    assert taken[-1] - taken[0] < 1, "a burst comes soon, however little an address may send for long"
-    first, *rest = [taken[number] for number in range(0, len(taken), A_TURN)]
-    assert all(moment - first >= number * LONGEST_PAUSE * 0.9 for number, moment in enumerate(rest, 1))
+    assert [number for number, _ in taken] == list(range(5 * AT_ONCE))
+    assert time.monotonic() - began >= (len(flood) - AT_ONCE) * LONGEST_TURN * 0.99
+
+
+async def test_one_connection_after_the_other_is_no_way_around_the_interval() -> None:
+    turns, began = Turns(LONGEST_TURN), time.monotonic()
+    for _ in range(5 * AT_ONCE):
+        await _take(turns, "flood")
+    assert time.monotonic() - began >= 4 * AT_ONCE * LONGEST_TURN * 0.99
+
+
+async def test_what_costs_more_has_the_next_ones_of_its_address_wait_but_never_for_long() -> None:
+    turns = Turns(LONGEST_TURN)
+    turns.charge("dear", 0.01)
+    began = time.monotonic()
+    assert turns.take("other")
+    await _take(turns, "dear")
+    waited = time.monotonic() - began
+    assert waited >= 0.01 / SHARE - AT_ONCE * LONGEST_TURN
+    turns.charge("dear", 3600)
+    async with asyncio.timeout(2 * LONGEST_DEBT):
+        await turns.wait("dear")
+
+
+async def test_while_the_node_is_busy_what_waits_waits_longer_and_what_is_sent_slowly_does_not() -> None:
+    turns, began = Turns(LONGEST_TURN, lambda: 1.0), time.monotonic()
+    for _ in range(2 * AT_ONCE + 8):
+        await _take(turns, "flood")
+    assert time.monotonic() - began >= 8 * STRETCH * LONGEST_TURN * 0.99
+    assert turns.take("other")
+
+
+async def test_players_of_an_address_have_turns_of_their_own_besides() -> None:
+    turns = AddressTurns(60, lambda: 0.0)
+    strangers = [turns.admit("school", lambda: None) for _ in range(AT_ONCE + 1)]
+    assert [each is None for each in strangers] == [True] * AT_ONCE + [False]
+    ann = [turns.admit("school", lambda: 1) for _ in range(AT_ONCE + 1)]
+    assert [each is None for each in ann] == [True] * AT_ONCE + [False], "and no more than that"
+    assert turns.admit("school", lambda: 2) is None
+    await asyncio.sleep(PLAYERS_TURN)
+    assert turns.admit("school", lambda: 1) is None
+
+
+async def test_addresses_that_are_at_rest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gameserver.transport.callers.turns.LARGEST_TABLE", 100)
+    turns = Turns(LONGEST_TURN)
+    for number in range(1000):
+        assert turns.take(number)
+    assert len(turns) <= 200
 
 
 async def test_a_socket_that_ends_while_it_waits_takes_no_turn() -> None:
-    turns = AddressTurns(LONGEST_PAUSE)
-    tasks = [asyncio.create_task(_take(turns, "one")) for _ in range(2 * A_TURN + 1)]
+    turns = Turns(0.5)
+    tasks = [asyncio.create_task(_take(turns, "one")) for _ in range(4 * AT_ONCE + 1)]
     await asyncio.sleep(0)
-    assert sum(task.done() for task in tasks) == A_TURN
-    for task in tasks[A_TURN:-1]:
+    assert sum(task.done() for task in tasks) == AT_ONCE
+    for task in tasks[AT_ONCE:-1]:
         task.cancel()
-    await asyncio.wait_for(tasks[-1], 1)
+    await asyncio.wait_for(tasks[-1], 3)

@@ -47,6 +47,37 @@ async def test_back_leads_to_the_search_that_was_there(signed_in: Page, api: Api
     await expect(page.get_by_label("Id", exact=True)).to_have_value(ann.id)
 
 
+@pytest.mark.parametrize(
+    ("opened_at", "opens", "address", "shows"),
+    [
+        ("players?class=mage", "Spread", "players?class=mage&spread=true", "How exp is spread"),
+        (
+            "fleet?tab=boards",
+            "Rewards of dragons_weekly as of now…",
+            "fleet?tab=boards&rewards=dragons_weekly",
+            "dragons_weekly: if it ended now",
+        ),
+    ],
+)
+async def test_what_only_shows_something_has_an_address_that_leads_to_it(
+    signed_in: Page, opened_at: str, opens: str, address: str, shows: str
+) -> None:
+    page, dialog = signed_in, signed_in.get_by_role("dialog", name=shows)
+    await page.goto("/console/audit")
+    await page.goto(f"/console/{opened_at}")
+    await page.get_by_role("button", name=opens).click()
+    await expect(dialog).to_be_visible()
+    await expect(page).to_have_url(f"/console/{address}")
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    await expect(page).to_have_url(f"/console/{opened_at}")
+    await page.goto(f"/console/{address}")
+    await expect(dialog).to_be_visible()
+    await page.go_back()
+    await expect(page).to_have_url(f"/console/{opened_at}")
+    await expect(dialog).to_have_count(0)
+
+
 async def test_a_filter_that_is_chosen_while_a_name_is_typed_is_kept_and_so_is_the_name(
     signed_in: Page, api: Api
 ) -> None:

@@ -1,5 +1,6 @@
 """The game's rules in the console, in Chromium."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -58,7 +59,11 @@ async def test_rules_are_previewed_published_cancelled_and_reverted(
     await expect(page.get_by_role("cell", name="in force", exact=True)).to_be_visible()
     await page.get_by_role("button", name="Compare rulebook 1 with the one in force").click()
     await expect(dialog.get_by_role("row", name="foes.slime.exp 5 6")).to_be_visible()
+    await expect(page).to_have_url(re.compile(r"/console/rules/1/\d+$"))
+    await page.reload()
+    await expect(dialog.get_by_role("row", name="foes.slime.exp 5 6")).to_be_visible()
     await dialog.get_by_role("button", name="Close").click()
+    await expect(page).to_have_url("/console/rules")
     await page.get_by_role("button", name="Revert").click()
     await dialog.get_by_label("In how many seconds").fill("5")
     await dialog.get_by_label("Reason").fill("too easy")

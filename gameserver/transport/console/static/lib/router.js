@@ -21,6 +21,9 @@ export function current() {
   return { view, rest, query: Object.fromEntries(new URLSearchParams(location.search)) };
 }
 
+// Whether the address still leads to this route.
+export const isAt = (route) => JSON.stringify(current()) === JSON.stringify(route);
+
 // The address of a view; what is null, undefined or '' in `query` is left out.
 export function urlOf(view, rest = [], query = {}) {
   const path = [ROOT, view, ...rest.map(encodeURIComponent)].join('/');

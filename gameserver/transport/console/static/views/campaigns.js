@@ -6,7 +6,7 @@ import { Change, Fault, Field, Line, Moment, notMoment, Told } from '../lib/dial
 import { ago, counted, isMoment, languageOf, number, toLocal, toServer, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
 import { usePolled, useRead } from '../lib/load.js';
-import { current, go, Link, urlOf } from '../lib/router.js';
+import { go, isAt, Link, urlOf } from '../lib/router.js';
 import { LEVELS, MOMENTS, unfit } from '../lib/segments.js';
 import { itemsOf, numberOf } from '../lib/typed.js';
 
@@ -182,7 +182,7 @@ export default function Campaigns({ route, admin }) {
   const isFilled = isNew && !missing.length;
   const close = () => {
     setAct(null);
-    if (isNew && JSON.stringify(current()) === JSON.stringify(route)) go(urlOf('campaigns'), { replace: true });
+    if (isNew && isAt(route)) go(urlOf('campaigns'), { replace: true });
   };
   const done = (text) => {
     setSaid(text);

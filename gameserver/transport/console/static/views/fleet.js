@@ -215,7 +215,7 @@ export default function Fleet({ route, admin }) {
       onDatabase=${orders ? (kind, database) => setChange({ kind, database }) : null}
       onNode=${orders ? (kind, node) => setChange({ kind, node }) : null} />`}
     ${tab === 'slots' && html`<${SlotMaps} /><${Moves} nodes=${shown?.nodes ?? []} orders=${orders} onTold=${setTold} />`}
-    ${tab === 'boards' && html`<${Boards} admin=${admin} onTold=${setTold} /><${Seasons} admin=${admin} />`}
+    ${tab === 'boards' && html`<${Boards} admin=${admin} onTold=${setTold} /><${Seasons} route=${route} admin=${admin} />`}
     ${change?.kind === 'drain' && html`<${DrainDatabase} database=${change.database} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${change?.kind === 'keep' && html`<${KeepDatabase} database=${change.database} onDone=${setTold} onClose=${() => setChange(null)} />`}
     ${change?.kind === 'leave' && html`<${DrainNode} node=${change.node} onDone=${setTold} onClose=${() => setChange(null)} />`}

@@ -6,7 +6,7 @@ import { Change, Dialog, Fault } from '../lib/dialog.js';
 import { ago, counted, languageOf, number, when } from '../lib/format.js';
 import { html, useRef, useState } from '../lib/html.js';
 import { usePolled, useRead } from '../lib/load.js';
-import { Link, urlOf } from '../lib/router.js';
+import { Link, go, isAt, urlOf } from '../lib/router.js';
 import { may } from './index.js';
 
 const SAMPLE = 500;
@@ -49,21 +49,23 @@ export function Boards({ admin, onTold }) {
       onDone=${() => onTold(`${rebuilt} is being rebuilt.`)} />`}</section>`;
 }
 
-export function Seasons({ admin }) {
+// Of the season of the board that the address names, its rewards are shown.
+export function Seasons({ route, admin }) {
   const [limit, setLimit] = useState(SEASONS);
   const asked = usePolled('/seasons', { limit }, SEASONS_MS);
   const value = useNewest(asked.value);
-  const [shown, setShown] = useState(null);
+  const shown = route.query.rewards;
+  const show = (rewards) => go(urlOf('fleet', [], { ...route.query, rewards }), { replace: true });
   return html`<section><h2>Seasons</h2><${Fault} error=${asked.error} again=${asked.reload} /><${Age} at=${asked.at} seconds=${SEASONS_OLD} />
     ${value && html`<div class="scroll" role="region" aria-label="Seasons" tabindex="0"><table><thead><tr><th scope="col">Board</th><th scope="col">State</th><th scope="col">From</th><th scope="col">Until</th>
       <th scope="col" class="n">Players</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
       <tbody>${[...value.seasons].reverse().map((season) => html`<tr key=${season.board + season.start}>
         <th scope="row">${season.board}</th><td><span class="tag">${season.state}</span></td><td>${when(season.start)}</td>
         <td><time datetime=${season.end} title=${ago(season.end)}>${when(season.end)}</time></td><td class="n">${number(season.players)}</td>
-        <td>${season.state === 'running' && html`<button type="button" class="plain" onClick=${() => setShown(season.board)}>Rewards of ${season.board} as of now…</button>`}</td></tr>`)}
+        <td>${season.state === 'running' && html`<button type="button" class="plain" onClick=${() => show(season.board)}>Rewards of ${season.board} as of now…</button>`}</td></tr>`)}
       </tbody></table></div>`}
     <div class="more" tabindex="-1">${value?.more && html`<button type="button" onClick=${() => setLimit(limit + SEASONS)}>Show more seasons</button>`}</div>
-    ${shown && html`<${Rewards} board=${shown} opens=${may(admin.role, 'support')} onClose=${() => setShown(null)} />`}</section>`;
+    ${shown && html`<${Rewards} board=${shown} opens=${may(admin.role, 'support')} onClose=${() => isAt(route) && show(null)} />`}</section>`;
 }
 
 // `opens`: whether the operator may look at players.

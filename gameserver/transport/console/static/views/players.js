@@ -7,7 +7,7 @@ import { Folded, Typed } from '../lib/filters.js';
 import { counted, date, languageOf, number, timeOfDay, toLocal, toServer, when } from '../lib/format.js';
 import { html, useEffect, useState } from '../lib/html.js';
 import { usePages, useRead } from '../lib/load.js';
-import { Link, current, go, urlOf } from '../lib/router.js';
+import { Link, current, go, isAt, urlOf } from '../lib/router.js';
 import { unfit } from '../lib/segments.js';
 import { Table } from '../lib/table.js';
 import { numberOf } from '../lib/typed.js';
@@ -135,7 +135,6 @@ function Mail({ query }) {
 }
 
 export default function Players({ route, admin }) {
-  const [spread, setSpread] = useState(false);
   const [placed, setPlaced] = useState(null);
   const [fault, setFault] = useState(null); // of a download
   const finds = may(admin.role, 'support');
@@ -146,6 +145,7 @@ export default function Players({ route, admin }) {
   const game = useRead('/classes', {}, '/v1');
   const pages = usePages(finds ? '/players' : '/rankings', { ...query, limit: PAGE });
   const search = useSearch(query, known);
+  const closeSpread = () => isAt(route) && search.set({ spread: null });
   const onSort = (name) => search.set({ by: name, order: name === by && order === 'desc' ? 'asc' : 'desc' });
   const { id, name, name_begins, name_part, device, ...filter } = query;
 
@@ -157,7 +157,7 @@ export default function Players({ route, admin }) {
   return html`
     <div class="bar"><h1>Players</h1>
       <span class="faint">${pages.first?.as_of && `as of ${when(pages.first.as_of)}`}</span>
-      <button type="button" onClick=${() => setSpread(true)}>Spread</button>
+      <button type="button" onClick=${() => search.set({ spread: true })}>Spread</button>
       ${finds && html`<${Download} path="/rankings/export" query=${{ ...query, format: 'csv' }} onFault=${setFault}>CSV<//>
         <${Download} path="/rankings/export" query=${{ ...query, format: 'ndjson' }} onFault=${setFault}>JSON lines<//>`}
       ${may(admin.role, 'operator') && html`<${Mail} query=${query} />`}
@@ -170,5 +170,5 @@ export default function Players({ route, admin }) {
     <p role="status" aria-live="polite">${placed?.among === among && html`<${Place} key=${placed.turn} player=${placed.player} filter=${filter} />`}</p>
     <${Table} label="Players" columns=${columns} pages=${pages} rowKey=${(row) => row.player.id} sorted=${{ by, order }}
       onSort=${onSort} onOpen=${finds ? (row) => go(urlOf('player', [row.player.id])) : null} empty="No player fits." />
-    ${spread && html`<${Spread} query=${query} onClose=${() => setSpread(false)} />`}`;
+    ${route.query.spread === 'true' && html`<${Spread} query=${query} onClose=${closeSpread} />`}`;
 }

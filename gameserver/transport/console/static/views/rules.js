@@ -5,6 +5,7 @@ import { Change, Dialog, Fault, Field, Told } from '../lib/dialog.js';
 import { ago, counted, number, when } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { usePolled, useRead } from '../lib/load.js';
+import { go, isAt, urlOf } from '../lib/router.js';
 
 const TAGS = { in_force: 'good', ordered: 'warn', preparing: 'warn', cancelling: 'warn', cancelled: 'bad' };
 const OPEN = ['preparing', 'ordered', 'cancelling'];
@@ -68,10 +69,10 @@ function Cancel({ order, onDone, onClose }) {
 }
 
 function Compare({ pair, onClose }) {
-  const asked = useRead(`/rules/${pair[0]}/changes/${pair[1]}`);
+  const asked = useRead(`/rules/${encodeURIComponent(pair[0])}/changes/${encodeURIComponent(pair[1])}`);
   return html`<${Dialog} title=${`Rulebooks ${pair[0]} and ${pair[1]}`} onClose=${onClose} wide>
     <${Fault} error=${asked.error} again=${asked.reload} />
-    ${asked.value && html`<${Changes} changes=${asked.value.changes} first=${String(pair[0])} second=${String(pair[1])} />
+    ${asked.value && html`<${Changes} changes=${asked.value.changes} first=${pair[0]} second=${pair[1]} />
       <p>The code is ${asked.value.same_code ? 'the same' : 'another one'}.</p>`}
   <//>`;
 }
@@ -110,12 +111,13 @@ function Books({ books, present, onCompare }) {
     <tbody>${books.map((book) => html`<tr key=${book.number}><td>${book.number}${book.number === present && html` <span class="tag good">in force</span>`}</td>
       <td><time datetime=${book.first_used_at}>${when(book.first_used_at)}</time></td>
       <td class="mono">${book.game_hash.slice(0, 12)}</td><td class="mono">${book.code_hash.slice(0, 12)}</td>
-      <td>${book.number !== present && present !== null && html`<button type="button" onClick=${() => onCompare([book.number, present])}
+      <td>${book.number !== present && present !== null && html`<button type="button" onClick=${() => onCompare([book.number, present].map(String))}
         aria-label=${`Compare rulebook ${book.number} with the one in force`}>Compare</button>`}</td></tr>`)}</tbody>
   </table></div>`;
 }
 
-export default function Rules({ admin }) {
+// /rules/1/2 compares these two rulebooks.
+export default function Rules({ route, admin }) {
   const asked = usePolled('/rules', {}, 1000);
   const [act, setAct] = useState(null);
   const [said, setSaid] = useState('');
@@ -136,9 +138,9 @@ export default function Rules({ admin }) {
     ${found && html`<p>In force is rulebook <b>${found.rulebook}</b>; nodes alive: ${found.nodes ? number(found.nodes.length) : 'unknown, Redis is away'}.</p>
       ${pending && html`<${Pending} order=${pending} nodes=${found.nodes} mayChange=${mayChange} onCancel=${() => setAct({ kind: 'cancel', order: pending })} />`}
       <h2>Orders</h2><${Orders} orders=${found.orders} edition=${found.edition} />
-      <h2>Rulebooks</h2><${Books} books=${found.rulebooks} present=${found.rulebook} onCompare=${(pair) => setAct({ kind: 'compare', pair })} />`}
+      <h2>Rulebooks</h2><${Books} books=${found.rulebooks} present=${found.rulebook} onCompare=${(pair) => go(urlOf('rules', pair))} />`}
     ${act?.kind === 'publish' && html`<${Publish} onDone=${done} onClose=${close} />`}
     ${act?.kind === 'revert' && html`<${Revert} onDone=${done} onClose=${close} />`}
     ${act?.kind === 'cancel' && html`<${Cancel} order=${act.order} onDone=${done} onClose=${close} />`}
-    ${act?.kind === 'compare' && html`<${Compare} pair=${act.pair} onClose=${close} />`}`;
+    ${route.rest.length === 2 && html`<${Compare} pair=${route.rest} onClose=${() => isAt(route) && go(urlOf('rules'))} />`}`;
 }

@@ -5,6 +5,7 @@ processor has left over, since attackers have machines of their own; an eager on
 how often it was answered what, as a JSON line.
 """
 
+import asyncio
 import os
 import sys
 import time
@@ -19,6 +20,8 @@ from tests.bench.attacks import HOSTILE, Attack
 from tests.bench.greedy import GREEDY
 from tests.bench.worker import next_line, say
 
+PATIENCE = 3.0
+"""Seconds that an attack may take beyond its time."""
 KINDS = {**HOSTILE, **ADDRESSES, **GREEDY, **ACCOUNTS}
 
 
@@ -30,7 +33,11 @@ async def main(url: str, source: str, seconds: float, *, eager: bool) -> None:
         connector = TCPConnector(limit=0, local_addr=(source, 0))
         async with ClientSession(url, connector=connector, timeout=ClientTimeout(total=seconds)) as session:
             attack = Attack(url, source, time.monotonic() + seconds, session, **knowledge)
-            await KINDS[orjson.loads(line)](attack)
+            attacking = asyncio.ensure_future(KINDS[orjson.loads(line)](attack))
+            # A socket that the server reads no further may wait for ever until what it sends has left.
+            await asyncio.wait({attacking}, timeout=seconds + PATIENCE)
+            if not attacking.cancel():
+                attacking.result()
         say(attack.heard)
 
 

@@ -36,7 +36,7 @@ PERIOD = 10.0
 LARGEST_TABLE = 50_000
 
 
-class Turns:
+class PacedTurns:
     """One per node and kind; `interval` in seconds. An address may have as many wait as it may have connections."""
 
     def __init__(self, interval: float, busy: Callable[[], float] = lambda: 0.0) -> None:
@@ -106,12 +106,12 @@ class Turns:
             del self._waiting[whose]
 
 
-class AddressTurns(Turns):
+class AddressTurns(PacedTurns):
     """What an address may send, and besides what each player may whom the node knows."""
 
     def __init__(self, interval: float, busy: Callable[[], float]) -> None:
         super().__init__(interval, busy)
-        self._players = Turns(PLAYERS_TURN)
+        self._players = PacedTurns(PLAYERS_TURN)
 
     def admit(self, address: Hashable, player: Callable[[], int | None]) -> asyncio.Future[None] | None:
         """Takes a turn; if none is due, returns what ends when there is. `player` is asked where it matters."""

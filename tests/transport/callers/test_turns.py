@@ -15,7 +15,7 @@ from gameserver.transport.callers.turns import (
     SHARE,
     STRETCH,
     AddressTurns,
-    Turns,
+    PacedTurns,
 )
 from gameserver.transport.socket import conversation
 from tests.support.client import Api
@@ -44,13 +44,13 @@ async def test_the_loop_turns_to_others_while_a_socket_has_much_to_say(
     assert max(taken.values()) <= AT_ONCE
 
 
-async def _take(turns: Turns, whose: Hashable) -> None:
+async def _take(turns: PacedTurns, whose: Hashable) -> None:
     if not turns.take(whose):
         await turns.wait(whose)
 
 
 async def test_all_sockets_of_an_address_share_its_turns_and_take_none_of_others() -> None:
-    turns, loop = Turns(LONGEST_TURN), LoopTurns()
+    turns, loop = PacedTurns(LONGEST_TURN), LoopTurns()
     taken: list[tuple[int, Hashable]] = []
 
     async def frames(whose: Hashable, count: int) -> None:
@@ -67,7 +67,7 @@ async def test_all_sockets_of_an_address_share_its_turns_and_take_none_of_others
 
 
 async def test_what_an_address_sends_is_taken_in_its_order_and_no_faster_than_one_each_interval() -> None:
-    turns, loop = Turns(LONGEST_TURN), asyncio.get_running_loop()
+    turns, loop = PacedTurns(LONGEST_TURN), asyncio.get_running_loop()
     taken: list[tuple[int, float]] = []
 
     async def one(number: int) -> None:
@@ -84,14 +84,14 @@ async def test_what_an_address_sends_is_taken_in_its_order_and_no_faster_than_on
 
 
 async def test_one_connection_after_the_other_is_no_way_around_the_interval() -> None:
-    turns, began = Turns(LONGEST_TURN), time.monotonic()
+    turns, began = PacedTurns(LONGEST_TURN), time.monotonic()
     for _ in range(5 * AT_ONCE):
         await _take(turns, "flood")
     assert time.monotonic() - began >= 4 * AT_ONCE * LONGEST_TURN * 0.99
 
 
 async def test_what_costs_more_has_the_next_ones_of_its_address_wait_but_never_for_long() -> None:
-    turns = Turns(LONGEST_TURN)
+    turns = PacedTurns(LONGEST_TURN)
     turns.charge("dear", 0.01)
     began = time.monotonic()
     assert turns.take("other")
@@ -104,7 +104,7 @@ async def test_what_costs_more_has_the_next_ones_of_its_address_wait_but_never_f
 
 
 async def test_while_the_node_is_busy_what_waits_waits_longer_and_what_is_sent_slowly_does_not() -> None:
-    turns, began = Turns(LONGEST_TURN, lambda: 1.0), time.monotonic()
+    turns, began = PacedTurns(LONGEST_TURN, lambda: 1.0), time.monotonic()
     for _ in range(2 * AT_ONCE + 8):
         await _take(turns, "flood")
     assert time.monotonic() - began >= 8 * STRETCH * LONGEST_TURN * 0.99
@@ -124,14 +124,14 @@ async def test_players_of_an_address_have_turns_of_their_own_besides() -> None:
 
 async def test_addresses_that_are_at_rest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gameserver.transport.callers.turns.LARGEST_TABLE", 100)
-    turns = Turns(LONGEST_TURN)
+    turns = PacedTurns(LONGEST_TURN)
     for number in range(1000):
         assert turns.take(number)
     assert len(turns) <= 200
 
 
 async def test_a_socket_that_ends_while_it_waits_takes_no_turn() -> None:
-    turns = Turns(0.5)
+    turns = PacedTurns(0.5)
     tasks = [asyncio.create_task(_take(turns, "one")) for _ in range(4 * AT_ONCE + 1)]
     await asyncio.sleep(0)
     assert sum(task.done() for task in tasks) == AT_ONCE

@@ -118,7 +118,7 @@ async def test_players_of_an_address_have_turns_of_their_own_besides() -> None:
     ann = [turns.admit("school", lambda: 1) for _ in range(AT_ONCE + 1)]
     assert [each is None for each in ann] == [True] * AT_ONCE + [False], "and no more than that"
     assert turns.admit("school", lambda: 2) is None
-    await asyncio.sleep(PLAYERS_TURN)
+    await asyncio.sleep(1.1 * PLAYERS_TURN)
     assert turns.admit("school", lambda: 1) is None
 
 

@@ -17,7 +17,13 @@ from gameserver.config.limits import LimitSettings, PerSecond
 from gameserver.config.sections import SocketSettings
 from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
-from gameserver.transport.callers.turns import AT_ONCE, LONGEST_TURN
+from gameserver.transport.callers.turns import (
+    AT_ONCE,
+    BYTE_SECONDS,
+    ENTRY_SECONDS,
+    LONGEST_TURN,
+    AddressTurns,
+)
 from gameserver.transport.http import connections, middleware
 from gameserver.transport.socket import conversation
 from tests.support.client import Api
@@ -221,6 +227,37 @@ async def test_whatever_is_sent_counts_as_requests_of_its_address(start: Start, 
     assert all(b"Retry-After: " in whole for status, whole in heard if status == 429)
     assert (await asked(own, HOSTILE))[0] == 429
     assert (await asked(own, HONEST))[0] == 200
+
+
+def posted(path: str, body: bytes) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+DEAR: dict[str, tuple[bytes, float]] = {
+    "ranks": (b"GET /v1/boards/exp/ranks?ids=1,2,3,4,5 HTTP/1.1\r\nHost: a\r\n\r\n", 5 * ENTRY_SECONDS),
+    "around": (b"GET /v1/boards/exp/around/1?radius=100 HTTP/1.1\r\nHost: a\r\n\r\n", 201 * ENTRY_SECONDS),
+    "a large body": (posted("/v1/sessions", b'{"device": "%s"}' % (b"x" * 8000)), 8000 * BYTE_SECONDS),
+    "a socket": (UPGRADE, conversation.UPGRADE_SECONDS),
+}
+
+
+@pytest.mark.parametrize("kind", DEAR)
+async def test_what_costs_more_than_most_is_charged_to_its_address(
+    start: Start, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    sent, least = DEAR[kind]
+    charged = list[tuple[object, float]]()
+    monkeypatch.setattr(AddressTurns, "charge", lambda _, whose, seconds: charged.append((whose, seconds)))
+    own = await start()
+    with opened(own, HOSTILE) as connection:
+        assert (await asyncio.to_thread(answer, connection, sent))[0] != 429
+    assert {whose for whose, _ in charged} == {HOSTILE}
+    assert sum(seconds for _, seconds in charged) >= least
+    charged.clear()
+    with opened(own, HOSTILE) as connection:
+        await asyncio.to_thread(answer, connection, posted("/v1/sessions", b'{"device": "short"}'))
+    assert not charged, "what is small isn't charged for"
 
 
 async def test_exempt_networks_may_do_all_of_it(start: Start) -> None:

@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from unittest.mock import Mock
 
 import pytest
 
@@ -196,3 +197,28 @@ async def test_fragments_of_honest_clients_are_read_however_they_arrive(
                 if opcode == TEXT and (answer := json.loads(payload)).get("id"):
                     answers[answer["id"]] = "ok" if "ok" in answer else answer["error"]["code"]
             assert answers == {1: "ok", 2: "bad_input", 3: "ok"}, step
+
+
+def test_what_a_client_sends_ahead_in_small_pieces_is_charged_for_and_read_no_further() -> None:
+    reader, channel, pacing = Mock(), Mock(closing=False), Mock()
+    reader.feed_data.return_value = (False, b"")
+    guarded = guard.FrameGuard(reader, channel, pacing)
+    for _ in range(guard.SMALL - 1):
+        guarded.feed_data(frame(b"{}"))
+    assert not channel.pause_reading.called
+    assert not pacing.charge.called
+    guarded.feed_data(frame(b"{}"))
+    channel.pause_reading.assert_called_once_with()
+    pacing.charge.assert_called_once_with(guard.SMALL * guard.SMALL_SECONDS)
+    guarded.feed_data(frame(b"{}") * 100)
+    pacing.charge.assert_called_with(guard.SMALL_SECONDS, 100 * len(frame(b"{}")))
+
+
+async def test_what_came_in_small_pieces_is_answered_all_the_same(api: Api) -> None:
+    socket = await api.socket((await api.sign_up()).token)
+    for number in range(10 * guard.SMALL):
+        await socket.connection.send_json({"id": number, "op": "ping"})
+        await asyncio.sleep(0)
+    assert {(await socket.connection.receive_json())["id"] for _ in range(10 * guard.SMALL)} == set(
+        range(10 * guard.SMALL)
+    )

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.own_node
 NEW = {"name": "ann", "role": "viewer"}
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("", NEW | {"name": "a b"}, "name"),
+    *(("", NEW | {"name": name}, "name") for name in (".", "..", "-rf", "@ann", "a" * 65)),
     ("", NEW | {"role": "king"}, "role"),
     ("", NEW | {"days": 0}, "days"),
     ("/a%20b/revoke", {}, "name"),

@@ -50,7 +50,7 @@ async def admit(
             await _make_fit(settings, database, groups)
             await tell(database, groups, deployment, anew=True)
             if url is not None and (former := await membership.address(name)) not in (None, url):
-                for place in postgres_url.places(former):
+                for place in _former_places(name, former):
                     # One by one: that one is a replica says nothing of the others.
                     await _require_left(Database(name, place.url, settings.passfile), database)
         except (*LOST, asyncpg.PostgresError) as error:
@@ -110,6 +110,17 @@ async def _all(control: Database, databases: Databases, name: str) -> list[Datab
         if other != name:
             databases.join(other, SecretStr(address))
     return [databases[other] for other in databases.names()]
+
+
+def _former_places(name: str, address: SecretStr) -> list[postgres_url.Place]:
+    """Raises Conflict for an address that an earlier version stored and this one doesn't take."""
+    try:
+        return postgres_url.places(address)
+    except ValueError as error:
+        raise Conflict(
+            f"The former address of {name}, in the table `databases` of the control database, can't be used: {error}. "
+            "Correct it there: another server may still take writes at it."
+        ) from None
 
 
 async def _require_left(former: Database, database: Database) -> None:

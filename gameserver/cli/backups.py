@@ -31,6 +31,7 @@ from gameserver.terminal import show, show_json
 from gameserver.times import moment_in_utc, rfc3339
 
 LATEST = "latest"
+LAST_TIMELINE = 2**32 - 1
 SHOWN = 20
 """Findings of a kind that are printed; --json has up to a thousand."""
 backups_cli = typer.Typer(no_args_is_help=True, help="Show and check the backups of the databases.")
@@ -56,7 +57,9 @@ def backup(
 def restore(  # noqa: PLR0913 (one for each option)
     database: Annotated[str, typer.Option(help="The database to be restored; the others go on.")],
     to: Annotated[str, typer.Option(help="The moment, such as 2026-11-28T17:30:00Z, or `latest`.")],
-    timeline: Annotated[int | None, typer.Option(min=1, help="Of which past; without it, the present one's.")] = None,
+    timeline: Annotated[
+        int | None, typer.Option(min=1, max=LAST_TIMELINE, help="Of which past; without it, the present one's.")
+    ] = None,
     into: Annotated[Path | None, typer.Option(help="A new folder for the data, which then isn't put in place.")] = None,
     reason: ReasonIfChanged = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask before it takes the database's place.")] = False,  # noqa: FBT002

@@ -12,12 +12,13 @@ from gameserver.cli.running import Json, console, with_core
 from gameserver.commands import campaigns, command_ids
 from gameserver.commands.campaigns import CampaignOrder
 from gameserver.commands.results import CampaignRecord, ChangedBy
+from gameserver.rules.arguments import MAX_INTEGER
 from gameserver.terminal import show_json
 from gameserver.times import rfc3339
 from gameserver.transport import answers
 
 Campaign = Annotated[str, typer.Argument(help="The campaign's id.")]
-Count = Annotated[int, typer.Option(min=0, help="How many players the preview counted.")]
+Count = Annotated[int, typer.Option(min=0, max=MAX_INTEGER, help="How many players the preview counted.")]
 
 campaigns_cli = typer.Typer(no_args_is_help=True, help="Send letters with items to many players.")
 
@@ -67,7 +68,9 @@ def start(
     letter: LetterOptions,
     expected_count: Count,
     reason: Reason,
-    may_differ_by: Annotated[int, typer.Option(min=0, help="How far the count may be off by now.")] = 0,
+    may_differ_by: Annotated[
+        int, typer.Option(min=0, max=MAX_INTEGER, help="How far the count may be off by now.")
+    ] = 0,
     command_id: Annotated[
         str | None, typer.Option(help="Of a start that may have happened: it isn't repeated.")
     ] = None,

@@ -21,6 +21,7 @@ from gameserver.times import rfc3339
 
 keys_cli = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke operators' keys for /admin.")
 NAME = r"[A-Za-z0-9._@-]{1,64}"
+NEW_NAME = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 DAY = 86_400
 
 
@@ -30,12 +31,19 @@ def _checked(name: str) -> str:
     return name
 
 
+def _checked_new(name: str) -> str:
+    if not re.fullmatch(NEW_NAME, name):
+        raise typer.BadParameter("1 to 64 letters, digits, or any of . _ @ -, the first a letter or a digit")
+    return name
+
+
+NewName = Annotated[str, typer.Argument(callback=_checked_new, help="Who has the key, as the audit log shows it.")]
 Name = Annotated[str, typer.Argument(callback=_checked, help="Who has the key, as the audit log shows it.")]
 
 
 @keys_cli.command()
 def create(  # noqa: PLR0913 (one for each option)
-    name: Name,
+    name: NewName,
     reason: Reason,
     role: Annotated[Role, typer.Option(help="What it may do.")] = Role.VIEWER,
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="How long it holds; for ever unless given.")] = None,

@@ -14,7 +14,7 @@ from gameserver.commands.results import Segment
 from gameserver.transport import wire
 
 Item = Annotated[list[str] | None, typer.Option("--item", help="What comes with it: NAME=COUNT; may be repeated.")]
-Level = Annotated[int | None, typer.Option(min=1, help="Only from this level on, or up to it.")]
+Level = Annotated[int | None, typer.Option(min=1, max=wire.MOST_LEVELS, help="Only from this level on, or up to it.")]
 Moment = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="In UTC.")
 ]

@@ -18,6 +18,7 @@ from gameserver.cli.running import Json, console, until_enough, with_core
 from gameserver.commands import rankings, saved_queries
 from gameserver.commands.results import PLAYER_COLUMNS, AuditedChange, ChangedBy, Question, SpreadQuestion
 from gameserver.exports import Format, heading, joined
+from gameserver.rules.arguments import LARGEST_ID
 from gameserver.terminal import show, show_json
 from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
@@ -51,8 +52,12 @@ def rank(  # noqa: PLR0913 (one for each option)
         str | None, typer.Option(help="A query that operators saved; options beside it take the place of its own.")
     ] = None,
     class_name: Annotated[str | None, typer.Option("--class", help="Only this class.")] = None,
-    min_level: Annotated[int | None, typer.Option(min=1, help="Only this level and higher ones.")] = None,
-    max_level: Annotated[int | None, typer.Option(min=1, help="Only this level and lower ones.")] = None,
+    min_level: Annotated[
+        int | None, typer.Option(min=1, max=wire.MOST_LEVELS, help="Only this level and higher ones.")
+    ] = None,
+    max_level: Annotated[
+        int | None, typer.Option(min=1, max=wire.MOST_LEVELS, help="Only this level and lower ones.")
+    ] = None,
     created_since: Moment = None,
     created_until: Moment = None,
     seen_since: Moment = None,
@@ -67,7 +72,8 @@ def rank(  # noqa: PLR0913 (one for each option)
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many players.")] = 20,
     ascending: Annotated[bool, typer.Option("--ascending", help="The lowest first.")] = False,  # noqa: FBT002
     place: Annotated[
-        int | None, typer.Option(metavar="ID", min=1, help="Print the place of this player among them instead.")
+        int | None,
+        typer.Option(metavar="ID", min=1, max=LARGEST_ID, help="Print the place of this player among them instead."),
     ] = None,
     spread: Annotated[bool, typer.Option("--spread", help="Print percentiles and a histogram instead.")] = False,  # noqa: FBT002
     percentiles: Annotated[

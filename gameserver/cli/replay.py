@@ -16,6 +16,7 @@ from gameserver.commands.moments import moment_of
 from gameserver.commands.what_if import Supposition
 from gameserver.config.files import read_toml
 from gameserver.config.game_modules import let_import
+from gameserver.rules.arguments import MAX_INTEGER
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.ledger.periods import Period
@@ -27,8 +28,10 @@ def replay(  # noqa: PLR0913 (one for each option)
     since: Annotated[str, typer.Option(help="From this moment on, such as 2026-01-31T12:00:00Z.")],
     config: Config = DEFAULT,
     until: Annotated[str | None, typer.Option(help="Up to this moment; without it, up to now.")] = None,
-    players: Annotated[int | None, typer.Option(min=1, help="Only so many players, drawn by --seed.")] = None,
-    seed: Annotated[int, typer.Option(help="Draws those players.")] = 0,
+    players: Annotated[
+        int | None, typer.Option(min=1, max=MAX_INTEGER, help="Only so many players, drawn by --seed.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_INTEGER, help="Draws those players.")] = 0,
     html: Annotated[Path | None, typer.Option(help="Also write the report into this file, as a page.")] = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:

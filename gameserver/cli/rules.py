@@ -13,22 +13,30 @@ from gameserver import app as application
 from gameserver.cli.actor import Reason, actor
 from gameserver.cli.config_file import DEFAULT, Config
 from gameserver.cli.running import Json, console, with_core
-from gameserver.commands import command_ids, fleet, game_texts, rollouts
+from gameserver.commands import command_ids, fleet, rollouts
 from gameserver.commands.results import ChangedBy, RolloutPlan, RuleOrder
+from gameserver.config.files import read_toml
 from gameserver.rules.differences import RuleChange
 from gameserver.terminal import grid, show, show_json
 from gameserver.times import rfc3339
-from gameserver.transport import answers
+from gameserver.transport import answers, wire
 
 At = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="The moment, in UTC; or use --in."),
 ]
-InSeconds = Annotated[int | None, typer.Option("--in", min=5, help="Seconds until the moment.")]
+InSeconds = Annotated[
+    int | None, typer.Option("--in", min=wire.SOONEST, max=wire.LATEST, help="Seconds until the moment.")
+]
 CommandId = Annotated[str | None, typer.Option(help="Of an order that may have been made: it isn't repeated.")]
 Edition = Annotated[
     int | None,
-    typer.Option("--edition", min=0, help="The edition in force, as the preview said: refused if it is another."),
+    typer.Option(
+        "--edition",
+        min=0,
+        max=wire.MOST_EDITIONS,
+        help="The edition in force, as the preview said: refused if it is another.",
+    ),
 ]
 Preview = Annotated[
     bool, typer.Option("--preview", help="Order nothing: show what would change, and what is in the way.")
@@ -60,7 +68,8 @@ def list_rulebooks(config: Config = DEFAULT, as_json: Json = False) -> None:  # 
 
 @rules_cli.command("show")
 def show_rulebook(
-    number: Annotated[int, typer.Argument(help="The rulebook's number.")], config: Config = DEFAULT
+    number: Annotated[int, typer.Argument(min=1, max=wire.MOST_RULEBOOKS, help="The rulebook's number.")],
+    config: Config = DEFAULT,
 ) -> None:
     """Print the game.toml of a rulebook, as JSON, with its hashes."""
 
@@ -73,8 +82,8 @@ def show_rulebook(
 
 @rules_cli.command()
 def diff(
-    first: Annotated[int, typer.Argument(help="A rulebook's number.")],
-    second: Annotated[int, typer.Argument(help="Another's.")],
+    first: Annotated[int, typer.Argument(min=1, max=wire.MOST_RULEBOOKS, help="A rulebook's number.")],
+    second: Annotated[int, typer.Argument(min=1, max=wire.MOST_RULEBOOKS, help="Another's.")],
     config: Config = DEFAULT,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
@@ -107,7 +116,7 @@ def publish(  # noqa: PLR0913 (one for each option)
     """Put a game.toml in force on every node at one moment, without a restart."""
 
     async def work(core: application.Core) -> None:
-        context, content = core.commands.rollouts, game_texts.read_game(game.read_text("utf-8"))
+        context, content = core.commands.rollouts, read_toml(game)
         if preview:
             _show_plan(await rollouts.preview(context, content))
         else:
@@ -142,7 +151,9 @@ def revert(  # noqa: PLR0913 (one for each option)
 
 @rules_cli.command()
 def cancel(
-    edition: Annotated[int, typer.Option("--edition", min=1, help="The order's, as `rules orders` says.")],
+    edition: Annotated[
+        int, typer.Option("--edition", min=1, max=wire.MOST_EDITIONS, help="The order's, as `rules orders` says.")
+    ],
     reason: Reason,
     config: Config = DEFAULT,
 ) -> None:

@@ -19,6 +19,7 @@ from gameserver.cli.running import Json, carry_out, console, faults, with_shardi
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
 from gameserver.rules import ranges
+from gameserver.rules.arguments import LARGEST_ID
 from gameserver.rules.errors import Conflict
 from gameserver.storage.operators.survey import Holding, Survey
 from gameserver.storage.sharding import provision
@@ -150,7 +151,7 @@ def resume(reason: Reason, config: Config = DEFAULT) -> None:
 
 @slots.command()
 def cancel(
-    move_id: Annotated[int, typer.Argument(metavar="MOVE", help="The number of the move.")],
+    move_id: Annotated[int, typer.Argument(metavar="MOVE", min=1, max=LARGEST_ID, help="The number of the move.")],
     reason: Reason,
     config: Config = DEFAULT,
 ) -> None:

@@ -17,5 +17,5 @@ def read_game(text: str) -> dict[str, Any]:
         raise BadInput("These rules can't be read.", errors=[FieldProblem("game", "has a name of over 32 parts")])
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         raise BadInput("These rules can't be read.", errors=[FieldProblem("game", f"isn't TOML: {error}")]) from None

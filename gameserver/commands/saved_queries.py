@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from unicodedata import normalize
 
 from gameserver.commands import rankings
 from gameserver.commands.accounts import Accounts
@@ -20,8 +21,9 @@ async def listed(operations: Operations) -> list[SavedQuery]:
 
 
 async def find(operations: Operations, name: str) -> SavedQuery:
-    """Raises QueryNotFound, DatabaseUnavailable."""
-    saved = await operations.room.queries.find(name)
+    """Also of a name that is typed in another form of Unicode. Raises QueryNotFound, DatabaseUnavailable."""
+    queries = operations.room.queries
+    saved = await queries.find(name) or await queries.find(normalize("NFC", name))
     if saved is None:
         raise QueryNotFound(f"No saved query is called “{name}”.")
     return saved

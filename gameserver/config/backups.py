@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gameserver.config.section import DAY, SettingsSection
+from gameserver.config.section import DAY, LONGEST, SettingsSection
 
 
 class BackupSettings(SettingsSection):
@@ -14,14 +14,14 @@ class BackupSettings(SettingsSection):
 
     folder: Path
     """On another disk than the data, if a lost disk is to lose nothing."""
-    keep_seconds: Annotated[int, Field(ge=3600)] = 14 * DAY
+    keep_seconds: Annotated[int, Field(ge=3600, le=LONGEST)] = 14 * DAY
     """So far back every moment can be restored."""
     least: int = Field(default=2, ge=1, le=1000)
     """Base backups of a database that are kept however old they are."""
     incremental: bool = False
     """Whether the databases that `gameserver up` runs note which pages change (`summarize_wal`), as `gameserver backup
     --incremental` needs it."""
-    old_seconds: Annotated[int, Field(ge=60)] = 2 * DAY
+    old_seconds: Annotated[int, Field(ge=60, le=365 * DAY)] = 2 * DAY
     """`gameserver doctor` warns of a database whose newest base backup is older."""
 
     @property

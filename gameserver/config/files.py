@@ -22,7 +22,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigFault(f"{path} can't be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also a number of more digits than Python reads
         raise ConfigFault(f"{path} isn't TOML: {error}") from None
     except RecursionError:
         raise ConfigFault(f"{path} can't be read: it is nested too deep") from None

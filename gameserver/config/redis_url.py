@@ -50,7 +50,7 @@ class RedisAccess:
 
 
 def parse(url: SecretStr) -> RedisUrl:
-    """The parts of a Redis URL. Raises ValueError naming what is wrong, without the password."""
+    """The parts of a Redis URL. Raises ValueError, which quotes nothing of it: it may be a part of the password."""
     scheme, separator, rest = url.get_secret_value().partition("://")
     if not separator or scheme not in KINDS:
         raise ValueError(f"the scheme isn't one of {', '.join(f'{known}://' for known in KINDS)}")
@@ -58,8 +58,10 @@ def parse(url: SecretStr) -> RedisUrl:
         raise ValueError("a Redis URL takes no options after `?` or `#` (write %3F and %23 in a password)")
     kind = KINDS[scheme]
     authority, _, path = rest.partition("/")
+    if "@" in path:
+        raise ValueError("special characters of the password must be percent-encoded, such as / as %2F and @ as %40")
     credentials, _, addresses = authority.rpartition("@")
-    hosts = tuple(_host(address, PORTS[kind]) for address in addresses.split(","))
+    hosts = tuple(_host(number, address, PORTS[kind]) for number, address in enumerate(addresses.split(","), 1))
     if kind == "server" and len(hosts) > 1:
         raise ValueError(f"{scheme}:// names one server; for several write redis+sentinel:// or redis+cluster://")
     username, password = _credentials(credentials)
@@ -67,10 +69,10 @@ def parse(url: SecretStr) -> RedisUrl:
     return RedisUrl(kind, scheme.startswith("rediss"), hosts, username, password, master, database)
 
 
-def _host(text: str, default_port: int) -> tuple[str, int]:
+def _host(number: int, text: str, default_port: int) -> tuple[str, int]:
     match = _HOST.fullmatch(text)
     if match is None or not 1 <= int(match[2] or default_port) <= LAST_PORT:
-        raise ValueError(f"{text!r} isn't a host: write host:port, several with commas between them")
+        raise ValueError(f"its address {number} isn't a host: write host:port, several with commas between them")
     return match[1].strip("[]"), int(match[2] or default_port)
 
 
@@ -93,7 +95,7 @@ def _path(kind: Kind, path: str) -> tuple[str, int]:
 
 def _database(kind: Kind, number: str) -> int:
     if not re.fullmatch(r"[0-9]{0,5}", number):
-        raise ValueError(f"{number!r} isn't the number of a database")
+        raise ValueError("what follows its last / isn't the number of a database")
     if kind == "cluster" and int(number or 0):
         raise ValueError("a cluster has only database 0")
     return int(number or 0)

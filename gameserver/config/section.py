@@ -12,6 +12,8 @@ from pydantic_core import PydanticCustomError
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 DAY = 86_400
 """In seconds."""
+LONGEST = 100 * 365 * DAY
+"""Of what is kept or lasts, in seconds: moments end with the year 9999."""
 _NUMBERS = frozenset((int, float))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gameserver.config.naming import HolderName
-from gameserver.config.section import DAY, Seconds, SettingsSection
+from gameserver.config.section import DAY, LONGEST, Seconds, SettingsSection
 
 _KEY = re.compile(r"[!-~]{32,1024}")
 
@@ -48,9 +48,9 @@ class ReadSettings(SettingsSection):
 class SessionSettings(SettingsSection):
     """How long sessions last, and how many a player may have."""
 
-    idle_seconds: Annotated[int, Field(ge=60)] = 30 * DAY
+    idle_seconds: Annotated[int, Field(ge=60, le=LONGEST)] = 30 * DAY
     """A session ends when it hasn't been used for so long."""
-    longest_seconds: Annotated[int, Field(ge=60)] = 180 * DAY
+    longest_seconds: Annotated[int, Field(ge=60, le=LONGEST)] = 180 * DAY
     """A session ends so long after it was opened, however much it is used."""
     per_player: int = Field(default=20, ge=1, le=1000)
     """Opening one more ends the oldest."""
@@ -79,9 +79,9 @@ class SocketSettings(SettingsSection):
 class LedgerSettings(SettingsSection):
     """How far the time in a new command's id may lie from the server's, and how long the ledger is kept."""
 
-    window_back_seconds: Annotated[int, Field(ge=60)] = 48 * 3600
-    window_ahead_seconds: Annotated[int, Field(ge=1)] = 300
-    keep_seconds: Annotated[int, Field(ge=7 * DAY)] = 30 * DAY
+    window_back_seconds: Annotated[int, Field(ge=60, le=8 * 7 * DAY)] = 48 * 3600
+    window_ahead_seconds: Annotated[int, Field(ge=1, le=DAY)] = 300
+    keep_seconds: Annotated[int, Field(ge=7 * DAY, le=LONGEST)] = 30 * DAY
     """Weeks of the ledger that ended longer ago are dropped."""
 
     @model_validator(mode="after")
@@ -128,7 +128,7 @@ class PasswordSettings(SettingsSection):
 class MailSettings(SettingsSection):
     """The table `[mail]`."""
 
-    keep_seconds: Annotated[int, Field(ge=3600)] = 30 * DAY
+    keep_seconds: Annotated[int, Field(ge=3600, le=LONGEST)] = 30 * DAY
     """How long a letter stays in an inbox."""
     inbox: int = Field(default=500, ge=10, le=10_000)
     """Letters in an inbox, at the most: the oldest of the least important go first."""

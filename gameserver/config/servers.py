@@ -109,8 +109,8 @@ class DatabaseSettings(PostgresSettings):
     @field_validator("patroni")
     @classmethod
     def _require_addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        if wrong := [url for url in urls if not _PATRONI.fullmatch(url)]:
-            raise ValueError(f"{wrong[0]!r} isn't http://host:port or https://host:port")
+        if wrong := [number for number, url in enumerate(urls, 1) if not _PATRONI.fullmatch(url)]:
+            raise ValueError(f"its address {wrong[0]} isn't http://host:port or https://host:port")
         return urls
 
     @model_validator(mode="after")

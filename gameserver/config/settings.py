@@ -8,14 +8,13 @@ no text, log line or error shows them.
 import base64
 import hmac
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from gameserver.config import consistency, naming, ports
+from gameserver.config import consistency, environment, ports
 from gameserver.config.backups import BackupSettings
 from gameserver.config.deployment import (
     ControlSettings,
@@ -59,8 +58,8 @@ class Settings(BaseSettings):
     """Every section, and what follows from several of them."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GAMESERVER_",
-        env_nested_delimiter="__",
+        env_prefix=environment.PREFIX,
+        env_nested_delimiter=environment.DELIMITER,
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
@@ -105,7 +104,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment first, then the values of the file."""
-        return env_settings, init_settings
+        return environment.EnvironmentVariables(settings_cls), init_settings
 
     @model_validator(mode="after")
     def _require_what_fits(self) -> Self:
@@ -275,24 +274,13 @@ def _embedded_url(form: str, password: SecretStr, server: ServerSettings) -> Sec
 
 def load(path: Path) -> Settings:
     """Settings from `path`, overridden by the environment. Raises ConfigFault."""
-    mapping, faults = read_toml(path), unknown_variables(os.environ)
+    sections = Settings.model_fields.keys() - {"game", "log"}
+    mapping, faults = read_toml(path), environment.unknown(os.environ, sections)
     try:
         settings = Settings(**mapping)
     except ValidationError as error:
-        faults += [f"{naming.place(e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()]
+        faults += map(environment.fault, error.errors())
     if faults:
         raise ConfigFault("\n".join([f"{path} can't be used:", *(f"  {fault}" for fault in faults)]))
     settings._folder = path.resolve().parent
     return settings
-
-
-def unknown_variables(names: Iterable[str]) -> list[str]:
-    """What is wrong with variables of the environment that are meant for a section: those that name no such one."""
-    prefix, delimiter = Settings.model_config["env_prefix"], "__"
-    sections = Settings.model_fields.keys() - {"game", "log"}
-    meant = sorted(name for name in names if name.upper().startswith(prefix) and delimiter in name)
-    return [
-        f"{name}: the settings have no section [{section}]"
-        for name in meant
-        if (section := name[len(prefix) :].partition(delimiter)[0].lower()) not in sections
-    ]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from gameserver.rules.schedule import Schedule
-from gameserver.rules.section import Key, Section
+from gameserver.rules.section import Key, Section, Words
 
 Operator = Literal["best", "last", "sum"]
 Order = Literal["desc", "asc"]
@@ -89,7 +89,7 @@ class RewardTable(Section):
     first: Rank
     last: Rank
     exp: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
-    text: Annotated[str, Field(max_length=200)] = ""
+    text: Words = ""
 
 
 class SeasonTable(Section):
@@ -168,6 +168,8 @@ def _contradictions(board: Board) -> list[str]:
         problems.append(f"operator: {board.score} is ranked as it is; write 'last'")
     if board.points is None and board.operator == "sum" and board.schedule is None:
         problems.append(f"operator: {board.score} is ranked as it is; 'sum', which adds up gains, needs a season")
+    if board.schedule is not None and board.schedule.is_of_one_machine:
+        problems.append(f"season.zone: {board.schedule.zone} isn't the same on every machine; write such as Asia/Seoul")
     if board.min_level is not None and board.max_level is not None and board.min_level > board.max_level:
         problems.append(f"min_level: {board.min_level} is above max_level, {board.max_level}")
     return problems

@@ -82,6 +82,11 @@ def read(text: str, shortest: int = 1) -> Name:
     return Name(shown, keys_of(shown))
 
 
+def seen(text: str) -> str:
+    """What of a text can be seen, whatever it is for, without blanks around it."""
+    return _UNSEEN.sub("", "".join(filter(str.isprintable, text))).strip()
+
+
 def reserved_fault(word: str) -> str | None:
     """Why a studio can't reserve a word; None if it can."""
     try:

@@ -55,6 +55,11 @@ class Schedule:
             raise ValueError(f"{cron!r} never fires") from None
         return schedule
 
+    @property
+    def is_of_one_machine(self) -> bool:
+        """Whether other machines may have another zone of this name, or other leap seconds in it, or none at all."""
+        return self.zone in ("localtime", "posixrules") or self.zone.startswith("right/")
+
     def after(self, moment: datetime) -> datetime:
         """The first time after a moment at which it fires, in UTC."""
         zone, instant = ZoneInfo(self.zone), _whole_second(moment)

@@ -14,14 +14,14 @@ import gameserver.__main__
 APPS = {"gameserver": gameserver.__main__.cli, "bots": bots.__main__.app}
 
 
-def paths(command: Any) -> Iterator[tuple[str, ...]]:
-    """The words of the command itself and of all below it."""
-    yield ()
+def commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The command itself and all below it, each with its words."""
+    yield path, command
     for name, below in getattr(command, "commands", {}).items():
-        yield from ((name, *path) for path in paths(below))
+        yield from commands(below, *path, name)
 
 
-COMMANDS = [(name, path) for name, app in APPS.items() for path in paths(get_command(app))]
+COMMANDS = [(name, path) for name, app in APPS.items() for path, _ in commands(get_command(app))]
 
 
 @pytest.mark.family(25)
@@ -33,6 +33,45 @@ def test_help_shows_no_python(name: str, path: tuple[str, ...]) -> None:
     assert "(dynamic)" not in shown.output
     assert "<class" not in shown.output
     assert "function" not in shown.output
+
+
+def test_every_whole_number_has_bounds() -> None:
+    """Postgres and datetime refuse larger ones by their own errors."""
+    numbers = [
+        (" ".join(path), option.name, option.min, option.max)
+        for path, command in commands(get_command(gameserver.__main__.cli))
+        for option in command.params
+        if option.type_descriptor.annotation in (int, int | None)
+    ]
+    assert len(numbers) > 20
+    assert [each for each in numbers if None in each] == []
+
+
+@pytest.mark.parametrize("name", [".", "..", "@ann", "a b", "a" * 65])
+def test_a_new_key_has_a_name_that_may_stand_in_a_path(name: str) -> None:
+    done = CliRunner().invoke(
+        gameserver.__main__.cli, ["keys", "create", name, "--reason", "x"], env={"COLUMNS": "200"}
+    )
+    assert (done.exit_code, "the first a letter" in done.output) == (2, True), done.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rules", "show", "10000"),
+        ("rules", "diff", "1", "0"),
+        ("rules", "cancel", "--edition", "3000000000", "--reason", "x"),
+        ("rules", "revert", "--in", "2592001", "--reason", "x"),
+        ("rank", "--place", "9223372036854775808"),
+        ("rank", "--min-level", "1000001"),
+        ("campaigns", "preview", "--text", "x", "--max-level", "1000001"),
+        ("slots", "cancel", "9223372036854775808", "--reason", "x"),
+    ],
+    ids=" ".join,
+)
+def test_numbers_that_http_refuses_are_refused(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(gameserver.__main__.cli, words, env={"COLUMNS": "200"})
+    assert (done.exit_code, "Input should be " in done.output) == (2, True), done.output
 
 
 def test_every_command_was_looked_at() -> None:

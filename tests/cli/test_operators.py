@@ -198,7 +198,7 @@ async def test_what_somebody_has_written_is_printed_as_it_is(api: Api, command_l
     assert all(word in ordered for word in written.split()), ordered
 
 
-@pytest.mark.parametrize("reason", [" ", "\x1b[2J", "two\nlines", "x" * 201])
+@pytest.mark.parametrize("reason", [" ", "\u200b", "\x1b[2J", "\x9b2J", "two\nlines", "x" * 201])
 async def test_a_reason_is_one_over_http_and_on_the_command_line(
     command_line: CommandLine, config: str, reason: str
 ) -> None:

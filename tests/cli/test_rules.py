@@ -20,6 +20,10 @@ async def test_rules_are_previewed_published_listed_and_cancelled(
         done = await command_line.gameserver("rules", *words, "--config", str(config))
         return done.code, done.text
 
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes(b'title = "\xe9"')
+    code, text = await run("publish", "--game", str(latin), "--reason", "x", "--in", "60")
+    assert (code, f"{latin} can't be read" in text.replace("\n", ""), "Traceback" in text) == (1, True, False), text
     order = ("publish", "--game", str(game), "--reason", "easier foes", "--in", "60")
     code, text = await run(*order, "--preview")
     assert (code, "foes.slime.exp" in text, "Nothing stands in the way." in text) == (0, True, True)

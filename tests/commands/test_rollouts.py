@@ -387,8 +387,6 @@ async def test_rules_that_the_data_or_the_nodes_forbid_are_refused_with_the_reas
     assert given.startswith("classes.mage: players can still get it")
     assert held.startswith("classes.mage: 1 players have this class")
     assert any("base_hp" in each for each in await refusal(context, TEXT.replace("base_hp = ", "base_hp = -", 1)))
-    with pytest.raises(BadInput, match="can't be read"):
-        game_texts.read_game("[levels")
     with pytest.raises(Conflict, match="in force already"):
         await rollouts.publish(context, read(core.settings.game.read_text("utf-8")), SOON, by())
 
@@ -444,3 +442,11 @@ async def test_commands_of_many_players_are_judged_by_time_in_one_process(core: 
 
     await asyncio.gather(*(play(player.id) for player in players))
     assert max(seen, default=timedelta()) < CLOCK_ERROR
+
+
+@pytest.mark.parametrize(
+    "text", ["[levels", f"a = {'9' * 5000}", "a = " + "[" * 5000, ".".join("a" * 40)], ids=lambda text: text[:12]
+)
+def test_a_text_that_cant_be_read_is_bad_input(text: str) -> None:
+    with pytest.raises(BadInput, match="can't be read"):
+        game_texts.read_game(text)

@@ -121,3 +121,20 @@ async def test_a_database_that_joins_at_run_time_has_a_plain_name_too(tmp_path: 
         with pytest.raises(Conflict, match="can't be a name") as refused:
             await admit(load(path), name, SecretStr("postgresql://somebody@127.0.0.1:1/game"), ["players"])
         assert str(refused.value.detail).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://gameserver:topsecret@db/game", "Leave the password out"),
+        ("postgresql://gameserver:x/topsecret@db/game", "The address can't be used: it isn't a URL"),
+        ("postgresql://gameserver:x#topsecret@db/game", "The address can't be used: it isn't a URL"),
+        ("postgresql://db/game?password=x#topsecret", "The address can't be used: it isn't a URL"),
+    ],
+)
+async def test_a_database_that_joins_has_an_address_without_a_password(tmp_path: Path, url: str, said: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(content().replace("[groups.accounts]", '[stack]\ndata = "var"\n[groups.accounts]'))
+    with pytest.raises(Conflict, match=said) as refused:
+        await admit(load(path), "joining", SecretStr(url), ["players"])
+    assert "topsecret" not in str(refused.value.detail)

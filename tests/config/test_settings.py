@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from gameserver.config.redis_url import parse
 from gameserver.config.settings import Settings, load
 from tests.support.repository import CONFIG, ROOT
 
+YEAR = 365 * 86_400
 GOOD = """
 game = "game.toml"
 [stack]
@@ -184,6 +186,26 @@ def test_a_rate_is_a_positive_number_within_bounds(file: Path, rate: str) -> Non
         load(file)
 
 
+DURATIONS = (
+    ("sessions.idle_seconds", 10 * YEAR), ("sessions.longest_seconds", 10 * YEAR), ("ledger.keep_seconds", 10 * YEAR),
+    ("ledger.window_back_seconds", YEAR // 13), ("ledger.window_ahead_seconds", 3600), ("mail.keep_seconds", 10 * YEAR),
+    ("backups.keep_seconds", 10 * YEAR), ("backups.old_seconds", YEAR),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("setting", "long"), DURATIONS)
+def test_what_lasts_longer_than_moments_go_is_refused(file: Path, setting: str, long: int) -> None:
+    section, _, name = setting.partition(".")
+    more = f"[{section}]\n{name} = {{}}\n" + ('folder = "backups"\n' if section == "backups" else "")
+    file.write_text(GOOD + more.format(long))
+    settings = load(file)
+    if settings.backups is not None:
+        assert datetime.now(UTC) + settings.backups.model_copy(update={"least": 1000}).stay
+    file.write_text(GOOD + more.format(300_000_000_000))
+    with pytest.raises(ConfigFault, match=setting):
+        load(file)
+
+
 def test_the_configurations_of_one_machine_let_the_bots_in_and_play() -> None:
     for name in ("local", "one"):
         limits = load(CONFIG / f"{name}.toml").limits
@@ -247,7 +269,7 @@ def test_a_certificate_is_relative_to_the_file(file: Path) -> None:
     assert load(file).certificate == file.parent / "tls" / "own.pem"
 
 
-@pytest.mark.parametrize("text", ["a = ", "\x80\x81"])
+@pytest.mark.parametrize("text", ["a = ", "\x80\x81", f"a = {'9' * 5000}", "a = " + "[" * 5000])
 def test_a_file_that_isnt_toml_or_doesnt_exist_is_reported_in_a_sentence(file: Path, text: str) -> None:
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigFault, match=r"a\.toml"):
@@ -268,6 +290,36 @@ def test_the_environment_overrides_single_values_of_the_file(file: Path, monkeyp
     monkeypatch.setenv("GAMESERVER_NODE__PORT", "much")
     with pytest.raises(ConfigFault, match=r"node\.port"):
         load(file)
+
+
+def test_lists_of_the_environment_are_json_or_have_commas(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAMESERVER_NODE__ORIGINS", "https://game.example, https://*.game.example")
+    monkeypatch.setenv("GAMESERVER_NODE__TRUSTED_PROXIES", "10.0.0.0/8")
+    monkeypatch.setenv("GAMESERVER_LIMITS__EXEMPT", '["10.1.0.0/16", "::1/128"]')
+    monkeypatch.setenv("GAMESERVER_ADMIN__ONE_TIME_PASSWORDS", "operator")
+    settings = load(file)
+    assert len(settings.node.origins) == 2
+    assert [str(network) for network in settings.node.trusted_proxies] == ["10.0.0.0/8"]
+    assert [str(network) for network in settings.limits.exempt] == ["10.1.0.0/16", "::1/128"]
+    assert settings.admin.one_time_passwords == {"operator"}
+
+
+def test_every_variable_that_should_be_json_is_named_beside_other_faults(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = ("NODE", "ADMIN__KEYS", "HAPROXY", "DATABASES__TWO", "LIMITS__SIGN_UPS_PER_ADDRESS")
+    for name in variables:
+        monkeypatch.setenv(f"GAMESERVER_{name}", "topsecret")
+    monkeypatch.setenv("GAMESERVER_NAMES__RESERVED", '["topsecret')
+    monkeypatch.setenv("GAMESERVER_LIMITS__EXEMPT", "topsecret")
+    file.write_text("colour = 1\n" + GOOD)
+    with pytest.raises(ConfigFault) as refused:
+        load(file)
+    said = [line.strip().partition(": ") for line in str(refused.value).splitlines()[1:]]
+    not_json = {place for place, _, problem in said if "isn't JSON" in problem}
+    assert not_json == {f"GAMESERVER_{name}" for name in (*variables, "NAMES__RESERVED")}
+    assert {place for place, *_ in said} - not_json == {"colour", "limits.exempt.0"}
+    assert "topsecret" not in str(refused.value)
 
 
 def mode(path: Path) -> int:

@@ -12,6 +12,7 @@ from gameserver.rules.rulebook import Rulebook
 from tests.rules.samples import RULEBOOK, START, mapping, play, sample_player
 
 Change = Callable[[dict[str, Any]], object]
+WEEKLY = {"score": "exp", "season": {"cron": "0 0 * * 1"}}
 
 
 def _faults(change: Change) -> list[str]:
@@ -100,6 +101,25 @@ def test_classes_are_in_the_order_of_the_file_with_their_figures():
             _put("boards.mage.season", {"cron": "0 0 * * 1", "zone": "Asia/Soul"}),
             "boards.mage.season: Value error, there is no time zone 'Asia/Soul'",
         ),
+        *(
+            (
+                _put("boards.mage.season", {"cron": "0 0 * * 1", "zone": zone}),
+                f"boards.mage.season.zone: {zone} isn't the same on every machine",
+            )
+            for zone in ("localtime", "posixrules")
+        ),
+        *(
+            (
+                _put("boards.week", {**WEEKLY, "rewards": [{"first": 1, "last": 1, "text": f"Well{character}done"}]}),
+                "boards.week.rewards.0.text: String should match pattern",
+            )
+            for character in ("\x00", "\x1b", "\x7f", "\r")
+        ),
+        *(
+            (_put(f"{table}.title", f"A{character}b"), f"{table}.title: String should match pattern")
+            for table in ("classes.mage", "foes.slime", "items.potion")
+            for character in ("\x00", "\n", "\x1b")
+        ),
         (
             _put("boards.mage.rewards", [{"first": 1, "last": 1, "exp": 5}]),
             "boards.mage.rewards: only a board with seasons",
@@ -171,6 +191,14 @@ def test_classes_are_in_the_order_of_the_file_with_their_figures():
 def test_a_fault_is_reported_with_its_path(change, fault):
     problems = _faults(change)
     assert any(fault in problem for problem in problems), problems
+
+
+def test_a_rewards_text_may_have_several_lines() -> None:
+    changed = mapping()
+    _put("boards.week", {**WEEKLY, "rewards": [{"first": 1, "last": 1, "text": "Well done!\n\tA week of yours."}]})(
+        changed
+    )
+    assert Rulebook.parse(changed).game.boards["week"].rewards[0].text.startswith("Well done!\n")
 
 
 def test_a_single_fault_is_reported_once():

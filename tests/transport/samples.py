@@ -159,7 +159,7 @@ SIGN_INS: list[dict[str, Any]] = [
     {"device": 2**70},
     {"device": "d" * 257},
     {"name": "Ann", "password": 7},
-    {"name": "Ann", "password": "p" * 257},
+    {"name": "Ann", "password": "p" * 1025},
     {"name": "n" * 1001, "password": "a-long-password"},
     {"token": "x"},
 ]

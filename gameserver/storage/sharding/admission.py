@@ -50,7 +50,7 @@ async def admit(
             await _make_fit(settings, database, groups)
             await tell(database, groups, deployment, anew=True)
             if url is not None and (former := await membership.address(name)) not in (None, url):
-                for place in postgres_url.places(former):
+                for place in _former_places(name, former):
                     # One by one: that one is a replica says nothing of the others.
                     await _require_left(Database(name, place.url, settings.passfile), database)
         except (*LOST, asyncpg.PostgresError) as error:
@@ -77,22 +77,31 @@ def _named(
         raise Conflict(f"{error}.") from None
     if url is not None and name in databases:
         raise Conflict(f"The settings name the database {name} already: leave its address out.")
-    if url is not None and passfile.has_password(url):
+    if url is not None:
+        _require_bare(url)
+        databases.join(name, url)
+    if name not in databases:
+        raise Conflict(f"The settings name no database {name!r}: give its address, postgresql://…, by --url.")
+    return databases[name]
+
+
+def _require_bare(url: SecretStr) -> None:
+    """Raises Conflict for an address that isn't one, or holds what may not be stored."""
+    try:
+        postgres_url.places(url)
+    except ValueError as error:
+        raise Conflict(f"The address can't be used: {error}.") from None
+    if passfile.has_password(url):
         raise Conflict(
             "Leave the password out of the address: the command line can be read by every account of this machine, and "
             "the address is stored. Put the line host:port:database:role:password into every node's password file "
             "(control.passfile, PGPASSFILE or ~/.pgpass)."
         )
-    if url is not None and passfile.has_passphrase(url):
+    if passfile.has_passphrase(url):
         raise Conflict(
             "Leave sslpassword out of the address: the command line can be read by every account of this machine, and "
             "the address is stored. Give the nodes a key without a passphrase, which only their account can read."
         )
-    if url is not None:
-        databases.join(name, url)
-    if name not in databases:
-        raise Conflict(f"The settings name no database {name!r}: give its address, postgresql://…, by --url.")
-    return databases[name]
 
 
 async def _all(control: Database, databases: Databases, name: str) -> list[Database]:
@@ -101,6 +110,17 @@ async def _all(control: Database, databases: Databases, name: str) -> list[Datab
         if other != name:
             databases.join(other, SecretStr(address))
     return [databases[other] for other in databases.names()]
+
+
+def _former_places(name: str, address: SecretStr) -> list[postgres_url.Place]:
+    """Raises Conflict for an address that an earlier version stored and this one doesn't take."""
+    try:
+        return postgres_url.places(address)
+    except ValueError as error:
+        raise Conflict(
+            f"The former address of {name}, in the table `databases` of the control database, can't be used: {error}. "
+            "Correct it there: another server may still take writes at it."
+        ) from None
 
 
 async def _require_left(former: Database, database: Database) -> None:

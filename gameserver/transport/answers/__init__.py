@@ -41,7 +41,7 @@ from gameserver.transport.answers.corrections import (
     foreseen,
 )
 from gameserver.transport.answers.devices import DeviceAnswer, DevicesAnswer, device, device_list
-from gameserver.transport.answers.encoding import encode, encoded
+from gameserver.transport.answers.encoding import encode, encode_whatever, encoded
 from gameserver.transport.answers.fleet import (
     FleetAnswer,
     KeptDatabaseAnswer,
@@ -244,6 +244,7 @@ __all__ = [
     "device",
     "device_list",
     "encode",
+    "encode_whatever",
     "encoded",
     "erasure",
     "erasure_preview",

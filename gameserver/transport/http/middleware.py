@@ -138,7 +138,7 @@ def problem_response(error: GameError, allow: str | None = None) -> web.Response
     telemetry.refused(CODES.of(error.code)).inc()
     problem = answers.problem(error, telemetry.request_id.get())
     response = web.Response(
-        body=answers.encode(problem), status=problem["status"], content_type="application/problem+json"
+        body=answers.encode_whatever(problem), status=problem["status"], content_type="application/problem+json"
     )
     response.headers["Cache-Control"] = "no-store"
     if error.retry_after is not None:

@@ -11,8 +11,6 @@ from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.keys import COMMANDS
 
-MOST_RULEBOOKS = 9999
-
 
 async def read_rules(request: web.Request, _: str) -> web.StreamResponse:
     commands = request.app[COMMANDS]
@@ -21,7 +19,7 @@ async def read_rules(request: web.Request, _: str) -> web.StreamResponse:
 
 
 async def compare_rules(request: web.Request, _: str) -> web.StreamResponse:
-    first, second = (inputs.path_number(request, name, "rulebook", MOST_RULEBOOKS) for name in ("first", "second"))
+    first, second = (inputs.path_number(request, name, "rulebook", wire.MOST_RULEBOOKS) for name in ("first", "second"))
     found, same_code = await rollouts.compare(request.app[COMMANDS].rollouts, first, second)
     return large_json_response(request, answers.rules_changes(found, same_code=same_code))
 

@@ -17,7 +17,7 @@ async def list_queries(request: web.Request, _: str) -> web.StreamResponse:
 
 
 async def save_query(request: web.Request, name: str) -> web.Response:
-    fields, title = await inputs.body(request, wire.SaveQuery), _title(request)
+    fields, title = await inputs.body(request, wire.SaveQuery), _title(request, wire.QueryName)
     change = AuditedChange(name, "save_query", title, fields.reason, command_id=inputs.command_id(request))
     context, choice = request.app[COMMANDS], rankings.segment_choice(_filter(fields.query))
     saved = await saved_queries.save(
@@ -28,14 +28,16 @@ async def save_query(request: web.Request, name: str) -> web.Response:
 
 async def delete_query(request: web.Request, name: str) -> web.Response:
     reason = inputs.query(request, wire.ReasonQuery).reason
-    change = AuditedChange(name, "delete_query", _title(request), reason, command_id=inputs.command_id(request))
+    change = AuditedChange(
+        name, "delete_query", _title(request, wire.KnownQueryName), reason, command_id=inputs.command_id(request)
+    )
     await saved_queries.remove(request.app[COMMANDS].operations, change)
     return web.Response(status=204)
 
 
-def _title(request: web.Request) -> str:
+def _title(request: web.Request, model: type[wire.QueryName | wire.KnownQueryName]) -> str:
     """The name in the path. Raises BadInput."""
-    return wire.parse(wire.QueryName, {"name": request.match_info["name"]}).name
+    return wire.parse(model, {"name": request.match_info["name"]}).name
 
 
 def _filter(query: dict[str, str]) -> wire.SegmentFilter:

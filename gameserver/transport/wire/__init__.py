@@ -26,7 +26,7 @@ from gameserver.transport.wire.errors import (
     close_code_of,
     status_of,
 )
-from gameserver.transport.wire.fields import Truth, lists_of
+from gameserver.transport.wire.fields import MOST_LEVELS, Truth, lists_of
 from gameserver.transport.wire.frames import (
     HEARTBEAT_SECONDS,
     RANK_TOPIC,
@@ -56,6 +56,7 @@ from gameserver.transport.wire.queries import (
     DownloadQuery,
     FeedQuery,
     InboxQuery,
+    KnownQueryName,
     LedgerQuery,
     MomentQuery,
     NodesQuery,
@@ -101,15 +102,28 @@ from gameserver.transport.wire.requests import (
     SignUp,
     UndoCommand,
 )
-from gameserver.transport.wire.rules import OnEdition, PublishRules, SwitchRules
+from gameserver.transport.wire.rules import (
+    LATEST,
+    MOST_EDITIONS,
+    MOST_RULEBOOKS,
+    SOONEST,
+    OnEdition,
+    PublishRules,
+    SwitchRules,
+)
 
 __all__ = [
     "HEARTBEAT_SECONDS",
     "LARGEST_BODY",
     "LARGEST_GAME_BODY",
+    "LATEST",
+    "MOST_EDITIONS",
+    "MOST_LEVELS",
+    "MOST_RULEBOOKS",
     "RANK_TOPIC",
     "SINGLES",
     "SOCKET_VERSION",
+    "SOONEST",
     "STATUSES",
     "SUBPROTOCOL",
     "TOPICS",
@@ -144,6 +158,7 @@ __all__ = [
     "InboxQuery",
     "ItemsFrame",
     "KeyNamePath",
+    "KnownQueryName",
     "LedgerQuery",
     "MailToPlayer",
     "MethodNotAllowed",

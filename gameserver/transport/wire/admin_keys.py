@@ -9,6 +9,8 @@ from gameserver.transport.wire.requests import Because
 
 DAY = 86_400
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
+NewKeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+"""Browsers take `.` and `..` out of the paths in which names stand."""
 
 
 class NewAdminKey(Because):
@@ -21,7 +23,7 @@ class NewAdminKey(Because):
         json_schema_extra={"examples": [{"name": "ann", "role": "support", "days": 90, "reason": "new colleague"}]}
     )
 
-    name: KeyName
+    name: NewKeyName
     role: Literal["viewer", "support", "operator"]
     days: Annotated[int | None, Field(ge=1, le=3650)] = None
     one_time_passwords: bool = Field(default_factory=bool)

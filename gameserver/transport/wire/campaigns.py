@@ -5,10 +5,9 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from gameserver.rules.arguments import MAX_INTEGER
-from gameserver.transport.wire.fields import JsonModel, Moment, QueryModel, ShortText
+from gameserver.transport.wire.fields import JsonModel, Level, Moment, QueryModel, ShortText
 from gameserver.transport.wire.requests import Because, MailToPlayer
 
-Level = Annotated[int | None, Field(ge=1, le=1_000_000)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 
 

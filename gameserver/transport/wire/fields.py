@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from gameserver.rules import names
 from gameserver.rules.arguments import PlayerId
 from gameserver.times import moment_in_utc
 
@@ -81,7 +82,7 @@ def _read_moment(text: object) -> object:
 
 
 def _not_blank(text: str) -> str:
-    if not text.strip():
+    if not names.seen(text):
         raise PydanticCustomError("blank", "must say something")
     return text
 
@@ -94,6 +95,8 @@ Ids = Annotated[
     list[PlayerId], Field(max_length=100), BeforeValidator(split_at_commas), AfterValidator(_without_repeats)
 ]
 """Up to 100 player ids, of which one that is given again counts once."""
+MOST_LEVELS = 1_000_000
+Level = Annotated[int | None, Field(ge=1, le=MOST_LEVELS)]
 ShortText = Annotated[str, Field(min_length=1, max_length=64)]
 Cursor = Annotated[str, Field(min_length=1, max_length=256)]
 Season = Annotated[
@@ -113,7 +116,7 @@ NamePart = Annotated[str, StringConstraints(min_length=1, max_length=24, pattern
 """A part of a name as it is shown, whatever its case and width."""
 Reason = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"),
     AfterValidator(_not_blank),
 ]
 """Why an operator makes a change; it is written to the audit log."""

@@ -1,15 +1,19 @@
 """The queries of HTTP requests."""
 
 from typing import Annotated, Literal
+from unicodedata import normalize
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from gameserver.exports import Format
+from gameserver.rules import names
 from gameserver.rules.arguments import MAX_INTEGER, PlayerId
 from gameserver.transport.wire.fields import (
     BoardLimit,
     Cursor,
     Ids,
+    Level,
     MaxStaleness,
     Moment,
     NamePart,
@@ -74,8 +78,8 @@ class SegmentFilter(QueryModel):
     by: Literal["exp", "level", "hp", "created_at", "seen_at"] = "exp"
     order: Literal["asc", "desc"] = "desc"
     class_name: Annotated[ShortText | None, Field(alias="class")] = None
-    min_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
-    max_level: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    min_level: Level = None
+    max_level: Level = None
     created_since: Moment | None = None
     created_until: Moment | None = None
     seen_since: Moment | None = None
@@ -94,6 +98,7 @@ class PlayersFilter(SegmentFilter):
     device: Annotated[str | None, Field(min_length=1, max_length=256)] = None
 
 
+QueryTitle = Annotated[str, StringConstraints(pattern=r"^\w([\w .,()-]{0,62}[\w)])?$")]
 SINGLES = tuple(sorted(PlayersFilter.model_fields.keys() - SegmentFilter.model_fields.keys()))
 """Parameters by which single players are found."""
 
@@ -145,10 +150,23 @@ class AuditExportQuery(AuditFilter, DownloadQuery):
     format: Format = "csv"
 
 
-class QueryName(QueryModel):
-    """What operators call a saved query; it stands in a path."""
+def _composed(name: str) -> str:
+    form = normalize("NFC", name)
+    if names.seen(form) != form:
+        raise PydanticCustomError("unseen", "has a character that can't be seen")
+    return form
 
-    name: Annotated[str, StringConstraints(pattern=r"^\w([\w .,()-]{0,62}[\w)])?$")]
+
+class KnownQueryName(QueryModel):
+    """What operators have called a saved query, earlier versions included; it stands in a path."""
+
+    name: QueryTitle
+
+
+class QueryName(QueryModel):
+    """What operators call a saved query from now on: no two look the same because of how they were typed."""
+
+    name: Annotated[QueryTitle, AfterValidator(_composed)]
 
 
 class ReasonQuery(QueryModel):

@@ -9,6 +9,8 @@ from gameserver.rules.corrections import DataName, NewDatum
 from gameserver.transport.wire.fields import JsonModel, Reason, Season, ShortText, Written, without_blanks
 
 Credential = Annotated[str, Field(min_length=8, max_length=256)]
+TypedPassword = Annotated[str, Field(max_length=4 * 256)]
+"""One to compare: some systems send up to four code points for one of those that it was set with."""
 Label = Annotated[str, Field(max_length=64)]
 """What the list of sessions calls this client; the beginning of its User-Agent unless given."""
 ItemChange = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
@@ -54,7 +56,7 @@ class SignIn(JsonModel):
 
     device: Annotated[str, Field(max_length=256)] | None = None
     name: Annotated[str, Field(max_length=1000)] | None = None
-    password: Annotated[str, Field(max_length=256)] | None = None
+    password: TypedPassword | None = None
     label: Label | None = None
 
 
@@ -72,7 +74,7 @@ class PasswordChange(JsonModel):
 
     model_config = _example(new="four plain words here")
 
-    old: Annotated[str, Field(max_length=256)] | None = None
+    old: TypedPassword | None = None
     new: Credential
 
 

@@ -7,8 +7,11 @@ from pydantic import ConfigDict, Field
 from gameserver.transport.wire.fields import Moment
 from gameserver.transport.wire.requests import Because
 
+MOST_RULEBOOKS = 9999
 MOST_EDITIONS = 2**31 - 1
-Seconds = Annotated[int | None, Field(ge=5, le=30 * 86_400)]
+SOONEST, LATEST = 5, 30 * 86_400
+"""How far ahead other rules may be ordered, in seconds."""
+Seconds = Annotated[int | None, Field(ge=SOONEST, le=LATEST)]
 
 
 class OnEdition(Because):

@@ -157,4 +157,10 @@ async def test_an_address_isnt_changed_while_another_server_takes_writes_at_the_
             second.close()
             await admit(settings, "three", SecretStr(stored % ports["one"]), ["players"])
             assert await control.fetchval(address) == stored % ports["one"]
+            unreadable = (
+                "update databases set url = url || '?user=a@b' where name = 'three'"  # earlier versions took it
+            )
+            await control.execute(unreadable)
+            with pytest.raises(Conflict, match=r"former address of three.*percent-encoded.*Correct it there"):
+                await admit(settings, "three", SecretStr(stored % ports["one"]), ["players"])
     servers.drop(empty)

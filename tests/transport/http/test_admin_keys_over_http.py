@@ -21,6 +21,7 @@ pytestmark = pytest.mark.own_node
 NEW = {"name": "ann", "role": "viewer"}
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("", NEW | {"name": "a b"}, "name"),
+    *(("", NEW | {"name": name}, "name") for name in (".", "..", "-rf", "@ann", "a" * 65)),
     ("", NEW | {"role": "king"}, "role"),
     ("", NEW | {"days": 0}, "days"),
     ("/a%20b/revoke", {}, "name"),
@@ -109,6 +110,13 @@ async def test_a_session_serves_the_operator_for_whom_a_page_asks_or_nobody(api:
         assert (link.status, link.code) == (403, "other_operator"), path
         link = await api.ask("GET", f"/admin/v1/{path}?console_operator=%EA%B9%80%20ann", **session)
         assert link.code not in ("other_operator", "bad_input"), path
+    host, _, port = api.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"GET /admin/v1/keys HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: {session['Cookie']}\r\n"
+    writer.write(head.encode() + b"X-Console-Operator: caf\xe9\r\n\r\n")
+    raw = await reader.read()
+    writer.close()
+    assert (raw.split()[1], b"page was caf?'s" in raw) == (b"403", True), raw
     assert await states(api, "ann") == []
     assert (await api.ask("GET", "/admin/v1/session", **session)).body["name"] == "김 ann"
     assert (await api.ask("POST", "/admin/v1/keys", body=body, key=command_id(), **own)).status == 201

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from unicodedata import normalize
 
 import pytest
 
@@ -46,6 +47,15 @@ async def test_the_old_password_is_needed_and_gone_afterwards(api: Api) -> None:
     fresh = renewed(who, await change(api, who, old=PASSWORD, new=OTHER))
     assert [await sign_in(api, who, password) for password in (PASSWORD, OTHER)] == [401, 201]
     assert (await api.act(fresh)).status == 200
+
+
+async def test_a_long_password_is_right_however_a_system_composes_it(api: Api) -> None:
+    long = "".join(chr(0xAC01 + 28 * number) for number in range(86))
+    typed = normalize("NFD", long)
+    assert len(typed) > 256
+    who = await api.sign_up(password=long)
+    assert [await sign_in(api, who, password) for password in (long, typed)] == [201, 201]
+    renewed(who, await change(api, who, old=typed, new=PASSWORD))
 
 
 @pytest.mark.parametrize("fields", [{}, {"new": "short"}, {"new": "x" * 257}, {"new": 12345678}, {"new": None},

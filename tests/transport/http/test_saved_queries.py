@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from gameserver.commands import saved_queries as queries_of
 from gameserver.storage.operators import saved_queries
 from gameserver.storage.operators.saved_queries import SavedQueries
 from tests.support.client import ADMIN_KEY, Answer, Api, command_id
@@ -72,6 +73,20 @@ async def test_a_name_that_is_taken_is_replaced_unless_its_saver_says_otherwise(
     assert (refused.status, refused.code) == (409, "conflict"), refused.body
     assert (await api.admin("queries")).body["queries"][0]["query"] == QUERY
     assert (await api.ask("POST", "/admin/v1/queries/priests", token=ADMIN_KEY, body=body)).status == 200
+
+
+async def test_names_that_differ_only_in_how_they_were_typed_are_one(api: Api, node: InProcessNode) -> None:
+    typed, composed = "A\u0308x", "\u00c4x"
+    assert (await save(api, typed, QUERY)).body["name"] == composed
+    body = {"reason": "mine", "query": QUERY, "replace": False}
+    for name in (typed, composed):
+        path = f"/admin/v1/queries/{quote(name)}"
+        assert (await api.ask("POST", path, token=ADMIN_KEY, body=body)).code == "conflict"
+    await SavedQueries(node.core.databases["one"]).put(typed, {}, "ann")  # by an earlier version
+    path = f"/admin/v1/queries/{quote(typed)}?reason=twice"
+    assert (await api.ask("DELETE", path, token=ADMIN_KEY)).status == 204
+    assert await names(api) == [composed]
+    assert (await queries_of.find(node.core.commands.operations, typed)).name == composed
 
 
 BAD: list[tuple[str, Any, str]] = [

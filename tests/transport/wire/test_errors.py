@@ -1,12 +1,13 @@
 """The error table of the doors: every error of the tree has a status, and a code of its own."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 import gameserver.app  # every module that may define an error
-from gameserver.rules.errors import GameError, Internal, Refused, RuleBroken, Unavailable
+from gameserver.rules.errors import FieldProblem, GameError, Internal, OtherOperator, Refused, RuleBroken, Unavailable
 from gameserver.transport import answers, wire
 from gameserver.transport.http.middleware import problem_response
 
@@ -141,6 +142,15 @@ def test_no_extra_stands_in_place_of_what_every_error_says() -> None:
     for answer in (answers.problem(error, "an-id"), answers.frame_error(error, "an-id")):
         assert answer["cost"] == 3
         assert {name: value for name, value in answer.items() if own.get(name) == value} == {}
+
+
+def test_an_error_that_quotes_what_isnt_utf_8_is_answered() -> None:
+    error = OtherOperator("This page was caf\udce9's.", errors=[FieldProblem("\udcff김", "is wrong")])
+    response = problem_response(error)
+    assert isinstance(response.body, bytes)
+    told = json.loads(response.body)
+    assert (response.status, told["code"], told["detail"]) == (403, "other_operator", "This page was caf?'s.")
+    assert told["errors"] == [{"field": "?김", "problem": "is wrong"}]
 
 
 def test_a_failed_hello_closes_with_the_code_of_its_error() -> None:

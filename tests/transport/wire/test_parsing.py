@@ -153,3 +153,36 @@ def test_an_integer_in_a_query_is_written_in_one_way(model: type[QueryModel], na
 def test_every_integer_of_a_query_is_known_to_the_test_above() -> None:
     names = {name for _, name in integers_of_queries()}
     assert names == {"limit", "radius", "min_level", "max_level", "sample", "max_staleness", "bars", "version"}
+
+
+WRITTEN: tuple[tuple[type[BaseModel], str, dict[str, str]], ...] = (
+    (wire.Because, "reason", {}),
+    (wire.Notice, "text", {"reason": "x"}),
+    (wire.NewNote, "text", {}),
+)
+UNREADABLE = ("", " ", "\u200b", "\u2066\u2069", "\u3164", "\ufe0f", "a\x00")
+
+
+@pytest.mark.parametrize("text", UNREADABLE, ids=ascii)
+@pytest.mark.parametrize(("model", "field", "more"), WRITTEN, ids=lambda each: getattr(each, "__name__", ""))
+def test_what_operators_write_says_something(
+    model: type[BaseModel], field: str, more: dict[str, str], text: str
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        wire.parse(model, {field: text, **more})
+    assert [problem.field for problem in refused.value.errors] == [field]
+
+
+@pytest.mark.parametrize("text", ["보상", "خانه\u200cها", "\U0001f469\u200d\U0001f680", "\u2067שלום\u2069 a"])
+def test_every_language_can_be_written(text: str) -> None:
+    assert wire.parse(wire.Because, {"reason": text}).reason == text
+    assert wire.parse(wire.NewNote, {"text": f"{text}\n{text}"}).text == f"{text}\n{text}"
+
+
+def test_a_new_querys_name_is_composed_and_can_be_seen() -> None:
+    assert wire.parse(wire.QueryName, {"name": "A\u0308x"}).name == "\u00c4x"
+    assert wire.parse(wire.KnownQueryName, {"name": "A\u0308x"}).name == "A\u0308x"
+    for unseen in ("a\u200db", "a\u200cb", "a\ufe0fb", "a\u034fb"):
+        with pytest.raises(BadInput):
+            wire.parse(wire.QueryName, {"name": unseen})
+        assert wire.parse(wire.KnownQueryName, {"name": unseen}).name == unseen

@@ -21,8 +21,8 @@ const none = (work) => (values, preview) => (preview ? null : work(values));
 
 function Create({ onDone, onClose }) {
   const fields = (values, set) => html`
-    <${Field} id="name" label="Name" hint="Who has it, as the audit log shows it: letters, digits and . _ @ -">
-      <input id="name" required maxlength="64" pattern="[A-Za-z0-9._@\\-]+" autocomplete="off" spellcheck="false" value=${values.name}
+    <${Field} id="name" label="Name" hint="Who has it, as the audit log shows it: letters, digits and . _ @ -, a letter or a digit first">
+      <input id="name" required maxlength="64" pattern="[A-Za-z0-9][A-Za-z0-9._@\\-]*" autocomplete="off" spellcheck="false" value=${values.name}
         aria-describedby="name-hint" onInput=${(event) => set('name', event.target.value)} /><//>
     <${Field} id="role" label="Role"><select id="role" value=${values.role} onChange=${(event) => set('role', event.target.value)}>
       ${ROLES.map((role) => html`<option key=${role} value=${role}>${role}</option>`)}</select><//>

@@ -35,7 +35,7 @@ from gameserver.transport.callers.denials import DenialWatch
 from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.console.pages import CONSOLE_PATHS, ConsolePages
-from gameserver.transport.draining import Draining
+from gameserver.transport.draining import NOTICED_SECONDS, Draining
 from gameserver.transport.http.following import tracing_with
 from gameserver.transport.http.inputs import expect
 from gameserver.transport.http.marks import mark_begun
@@ -160,7 +160,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     """The work that goes on as long as the node runs; none of it ends by itself."""
     rooms, commands, slots, settings = core.rooms, core.commands, core.slots, core.settings
     policy, sockets = commands.accounts.policy, app[SOCKETS]
-    draining = Draining(app, settings.node.drain_seconds)
+    draining = Draining(app, settings.node.drain_seconds, max(settings.node.notice_seconds, NOTICED_SECONDS))
     postman = postman_of(core)
     deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
     live = Live(rooms.live, rooms.players, commands.leaderboards, core.rules, sockets)

@@ -189,7 +189,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.forget_old_moves_for_ever(core.sharding.moves),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
         loops.forget_old_ledger_for_ever(policy, lambda: debtors_of(core), settings.ledger.keep_seconds),
-        postman.push_for_ever(),
+        rooms.live.mail.send_for_ever(),
         loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
         loops.forget_old_scores_for_ever(commands.seasons, lambda: slots.databases("players")),
         loops.forget_letter_counts_for_ever(lambda: slots.databases("players")),

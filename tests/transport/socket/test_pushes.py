@@ -289,6 +289,26 @@ async def test_a_notice_to_one_player_reaches_that_player_alone_also_after_it_wa
     assert nobody.code == "player_not_found"
 
 
+async def test_a_notice_to_one_player_that_has_just_left_reaches_it_though_it_knows_no_stream(
+    two: tuple[Api, Api],
+) -> None:
+    one, other = two
+    who = await one.sign_up()
+    connection, answer = await hello(one, who.token)
+    await connection.close()
+    body = {"text": "for you", "player": who.id, "reason": "a test"}
+    assert (await other.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)).status == 201
+    again, resumed = await hello(other, who.token)
+    assert (resumed["resumed"], resumed["stream"], resumed["seq"]) == (False, answer["stream"], answer["seq"])
+    push = await push_of(again, "notice")
+    assert (push["seq"], push["data"]["text"]) == (answer["seq"] + 1, "for you")
+    resume = {"stream": answer["stream"], "seq": push["seq"]}
+    assert (await hello(one, who.token, resume=resume))[1]["resumed"] is True
+    last = Socket((await hello(other, who.token))[0])
+    await last.connection.send_json({"id": "ping", "op": "ping"})
+    assert (await last.connection.receive_json(timeout=10))["id"] == "ping", "nothing came before the answer"
+
+
 @pytest.mark.parametrize("step", ["load_notices", "catch_up"])
 async def test_a_notice_that_is_heard_amid_a_delivery_is_delivered_next(
     api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch, step: str

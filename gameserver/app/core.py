@@ -50,6 +50,7 @@ from gameserver.storage.boards.standings import Boards
 from gameserver.storage.boards.writer import BoardWriter
 from gameserver.storage.ledger.history import History
 from gameserver.storage.ledger.past import Pasts
+from gameserver.storage.live.mail_pushes import MailPushes
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.live.vitals import Vitals
@@ -206,11 +207,7 @@ def _rooms(settings: Settings, rules: RulesInForce, ground: Ground) -> Rooms:
         ),
         seasons=SeasonsRoom(calendar, SeasonRecords(control), SeasonEnd(slots), PastStandings(control)),
         sessions=_sessions(settings, redis, players, clock),
-        live=LiveRoom(
-            _presence(settings, redis.following, clock),
-            Pushes(redis.commands),
-            Vitals(redis.following, settings.node.address),
-        ),
+        live=_live(settings, redis, clock),
         social=SocialRoom(
             Friends(redis.commands, slots, lists, settings.friends.per_player),
             Feeds(redis.commands, slots),
@@ -293,6 +290,7 @@ def _players(settings: Settings, rules: RulesInForce, ground: Ground, calendar: 
     return Players(ground.slots, batches, limits, ground.tracer)
 
 
-def _presence(settings: Settings, redis: Redis, clock: NodeClock) -> Presence:
-    node = settings.node
-    return Presence(redis, node.title, node.address, rfc3339(clock.now()))
+def _live(settings: Settings, redis: RedisClients, clock: NodeClock) -> LiveRoom:
+    node, pushes = settings.node, Pushes(redis.commands)
+    presence = Presence(redis.following, node.title, node.address, rfc3339(clock.now()))
+    return LiveRoom(presence, pushes, MailPushes(pushes, presence), Vitals(redis.following, node.address))

@@ -36,7 +36,7 @@ from gameserver.transport.callers.origins import ORIGINS, Origins
 from gameserver.transport.callers.sources import SourceLimits, Sources
 from gameserver.transport.callers.turns import LONGEST_TURN
 from gameserver.transport.console.pages import CONSOLE_PATHS, ConsolePages
-from gameserver.transport.draining import Draining
+from gameserver.transport.draining import NOTICED_SECONDS, Draining
 from gameserver.transport.http.following import tracing_with
 from gameserver.transport.http.inputs import expect
 from gameserver.transport.http.marks import mark_begun
@@ -161,7 +161,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
     """The work that goes on as long as the node runs; none of it ends by itself."""
     rooms, commands, slots, settings = core.rooms, core.commands, core.slots, core.settings
     policy, sockets = commands.accounts.policy, app[SOCKETS]
-    draining = Draining(app, settings.node.drain_seconds)
+    draining = Draining(app, settings.node.drain_seconds, max(settings.node.notice_seconds, NOTICED_SECONDS))
     postman = postman_of(core)
     deliverers: list[Deliverer] = [postman, Grants(rooms.players.inventory)]
     live = Live(rooms.live, rooms.players, commands.leaderboards, core.rules, sockets)
@@ -190,7 +190,7 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.forget_old_moves_for_ever(core.sharding.moves),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
         loops.forget_old_ledger_for_ever(policy, lambda: debtors_of(core), settings.ledger.keep_seconds),
-        postman.push_for_ever(),
+        rooms.live.mail.send_for_ever(),
         loops.forget_old_mail_for_ever(policy.now, lambda: slots.databases("players"), settings.mail.keep_seconds),
         loops.forget_old_scores_for_ever(commands.seasons, lambda: slots.databases("players")),
         loops.forget_letter_counts_for_ever(lambda: slots.databases("players")),

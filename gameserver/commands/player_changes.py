@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-import structlog
 
 from gameserver.commands import foresight, identity, play
 from gameserver.commands.accounts import Accounts
@@ -26,7 +25,6 @@ from gameserver.rules.errors import (
     CommandMismatch,
     FieldProblem,
     PlayerNotFound,
-    PresenceUnavailable,
     Refused,
     SessionsUnavailable,
     UnknownItem,
@@ -36,13 +34,10 @@ from gameserver.rules.messages import MESSAGE
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import THE_SERVER
 from gameserver.storage.ledger.past import PastRow
-from gameserver.storage.live import presence
 from gameserver.storage.mail.inbox import Mail
 from gameserver.storage.mail.mailbag import LetterSettled, SentLetter, letter_of_server
 from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.players.command import Command, Receipt
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +197,7 @@ async def _deliver(changes: PlayerChanges, letter: SentLetter) -> Receipt:
 
 
 async def _push(changes: PlayerChanges, letter: SentLetter, receipt: Receipt) -> None:
-    """To the player's sockets; without Redis it finds the letter in its inbox."""
+    """To the player's sockets, once Redis can be asked."""
     args = orjson.loads(letter.payload)
     mail = Mail(letter.mail_id, MESSAGE, THE_SERVER, args, receipt.events, letter.at)
-    try:
-        [number] = await changes.live.room.pushes.keep_many("mail", [(letter.recipient, shown(mail))])
-        await changes.live.room.presence.announce(presence.KEPT, [(letter.recipient, number)])
-    except PresenceUnavailable as error:
-        log.warning("a letter of an operator isn't pushed", mail=letter.mail_id, error=error.detail)
+    await changes.live.room.mail.send([(letter.recipient, shown(mail))])

@@ -28,7 +28,8 @@ from gameserver.storage.items.inventory import Stack
 from gameserver.storage.ledger.history import HistoryEntry
 from gameserver.storage.ledger.past import PastRow, TimelineFilter
 from gameserver.storage.live.presence import LiveNode
-from gameserver.storage.live.pushes import Opened, Seen, StoredPush
+from gameserver.storage.live.pushes import Opened, Seen
+from gameserver.storage.live.stored_push import StoredPush
 from gameserver.storage.operators.admin_keys import AdminKey, NewKey
 from gameserver.storage.operators.audit import AuditedChange
 from gameserver.storage.operators.audit_log import AuditEntry, AuditQuestion

@@ -14,6 +14,7 @@ from gameserver.storage.accounts.looks import Looks
 from gameserver.storage.boards.check import BoardCheck
 from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.boards.standings import Boards
+from gameserver.storage.live.mail_pushes import MailPushes
 from gameserver.storage.live.presence import Presence
 from gameserver.storage.live.pushes import Pushes
 from gameserver.storage.live.vitals import Vitals
@@ -83,6 +84,7 @@ class LiveRoom:
 
     presence: Presence
     pushes: Pushes
+    mail: MailPushes
     vitals: Vitals
 
 

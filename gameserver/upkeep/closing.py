@@ -2,6 +2,8 @@
 
 Law: every step is recorded in the control database and can be repeated by any node, whatever killed the one before.
 A season of a board that game.toml no longer has ends at its time and is rewarded by the definition stored with it.
+Players are told of the end once it is fenced. Redis can't hold up the closing: what it can't take is told when it is
+back, unless this node has ended by then.
 """
 
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ import structlog
 from gameserver.commands import boards
 from gameserver.commands.seasons import Seasons, learn
 from gameserver.rules.boards import Board
+from gameserver.rules.errors import PresenceUnavailable
 from gameserver.rules.rulebook import MAIL
 from gameserver.rules.seasons import Season
 from gameserver.storage.boards.layout import Contest
@@ -21,6 +24,7 @@ from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import reward_id
 from gameserver.storage.mail.mailbag import SentLetter, letter_of_server
 from gameserver.storage.seasons.records import DueReward, SeasonRecord
+from gameserver.times import rfc3339_of_seconds
 from gameserver.upkeep.each import each_alone
 from gameserver.upkeep.postman import Postman
 
@@ -34,17 +38,23 @@ DROP_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What beginning and closing seasons needs; one per node. `dropped` are seasons that have left Redis."""
+    """What beginning and closing seasons needs; one per node. `dropped` are seasons that have left Redis.
+
+    `untold` are those that have ended, and players aren't told yet; `told` those of which they are.
+    """
 
     seasons: Seasons
     boards: BoardLifecycle
     postman: Postman
     dropped: set[tuple[str, int]] = field(default_factory=set)
+    untold: dict[tuple[str, int], SeasonRecord] = field(default_factory=dict)
+    told: set[tuple[str, int]] = field(default_factory=set)
 
 
 async def attend(closing: Closing) -> int:
     """Begins the seasons whose time has come, and closes those that are over; how many steps that took."""
     room = closing.seasons.room
+    await _tell(closing)
     records, now = await learn(closing.seasons), closing.seasons.now()
     # Begin what has begun by the clock.
     new = [(board, season) for board in room.calendar.boards() for season in _missing(closing, board, records)]
@@ -101,8 +111,11 @@ async def _close(closing: Closing, record: SeasonRecord) -> int:
             return 0
         await room.records.step(board.name, start, "running", "ended")
         steps, state = steps + 1, "ended"
-    # Count it: store the standings of all databases.
+    # Count it: store the standings of all databases. First players are told, whichever node made the step before.
     if state == "ended":
+        if record.key not in closing.told:
+            closing.untold[record.key] = record
+            await _tell(closing)
         players = await room.records.store(board, start, room.end.standings(board, start))
         log.info("a season is counted", board=board.name, season=start, players=players)
         steps, state = steps + 1, "counted"
@@ -112,6 +125,28 @@ async def _close(closing: Closing, record: SeasonRecord) -> int:
         steps += 1
     await learn(closing.seasons)
     return steps
+
+
+async def _tell(closing: Closing) -> None:
+    """Has the ends of seasons pushed to players, each once as long as Redis has it stored."""
+    for key, record in list(closing.untold.items()):
+        try:
+            await closing.postman.live.pushes.add_notice(shown_end(record), "season", once=True)
+        except PresenceUnavailable as error:
+            log.warning("a season's end is pushed when Redis is back", board=record.board, error=error.detail)
+            return
+        closing.told.add(key)
+        del closing.untold[key]
+
+
+def shown_end(record: SeasonRecord) -> dict[str, str]:
+    """What players are pushed of a season that has ended."""
+    season = record.season
+    return {
+        "board": record.board,
+        "season": boards.name_of_season(season.start),
+        "ended_at": rfc3339_of_seconds(season.end),
+    }
 
 
 async def _reward(closing: Closing, board: Board, season: Season) -> bool:

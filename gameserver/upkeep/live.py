@@ -16,11 +16,12 @@ import structlog
 from gameserver.commands import boards
 from gameserver.commands.boards import Leaderboards
 from gameserver.rules.editions import RulesInForce
-from gameserver.rules.errors import GameError, PresenceUnavailable
+from gameserver.rules.errors import BoardNotFound, GameError, PresenceUnavailable
 from gameserver.rules.player import Player, shown_max_hp
 from gameserver.storage.live import presence
 from gameserver.storage.live.presence import Message
-from gameserver.storage.live.pushes import Seen, StoredPush
+from gameserver.storage.live.pushes import Seen
+from gameserver.storage.live.stored_push import StoredPush
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.driver import Lineage
 from gameserver.storage.rooms import LiveRoom
@@ -222,6 +223,8 @@ class Live:
             for board, subscribed in self.sockets.ranked().items():
                 try:
                     await self._push_ranks_on(board, subscribed)
+                except BoardNotFound:
+                    continue  # the game has it no more, and may have it again
                 except GameError as error:
                     log.warning("ranks wait", board=board, error=error.detail)
 

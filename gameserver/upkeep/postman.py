@@ -2,13 +2,11 @@
 
 Law: a delivery is a command on the recipient's own group commit, under the mail id, which gives it the locks, the
 ledger's deduplication and the fence. The recipient is pushed the mail before the letter leaves the outbox, so again
-after a crash; what Redis can't take is pushed when it is back, unless this node has died by then. The mail is in the
-inbox in any case.
+after a crash.
 """
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,11 +20,10 @@ from gameserver.commands.mail import shown
 from gameserver.garbage import without_frames
 from gameserver.rules.arguments import Arguments
 from gameserver.rules.editions import RulesInForce
-from gameserver.rules.errors import GameError, PlayerNotFound, PresenceUnavailable, Unavailable
+from gameserver.rules.errors import GameError, PlayerNotFound, Unavailable
 from gameserver.rules.rulebook import MAIL
 from gameserver.storage.ids import command_milliseconds, slot_of
 from gameserver.storage.ledger.partitions import ensure_partitions
-from gameserver.storage.live.presence import KEPT
 from gameserver.storage.mail.inbox import Mail
 from gameserver.storage.mail.mailbag import LetterSettled, SentLetter
 from gameserver.storage.mail.outbox import Ending
@@ -42,9 +39,6 @@ log = structlog.get_logger()
 ANY_EPOCH = (1 << 31) - 1
 """A letter arrives whatever sessions its recipient has."""
 UNREAD = Arguments()
-MOST_WAITING = 10_000
-"""Pushes that wait for Redis, at the most; the oldest are dropped."""
-RETRY_SECONDS = 1.0
 PARTITIONED_SECONDS = 600.0
 """How long a partition that was made for old letters is taken to be there: nodes drop old ones every hour."""
 
@@ -69,7 +63,6 @@ class Postman:
     policy: Policy
     slots: Slots
     group: str = "players"
-    _waiting: deque[Push] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
     _partitioned: dict[str, _Partitioned] = field(default_factory=dict)
     """By database."""
 
@@ -89,7 +82,8 @@ class Postman:
         # Deliver all at once: group commit puts them into few transactions.
         deliveries = await asyncio.gather(*(self._deliver(letter) for letter in letters))
         # Push what has arrived, then let the courier remove the letters.
-        await self._push([push for _, push in deliveries if push is not None])
+        pushes = [push for _, push in deliveries if push is not None]
+        await self.live.mail.send([(player_id, shown(mail)) for player_id, mail in pushes])
         return [ending for ending, _ in deliveries]
 
     async def _deliver(self, letter: SentLetter) -> tuple[Ending | Exception, Push | None]:
@@ -128,27 +122,6 @@ class Postman:
     def _owners(self, letters: Sequence[SentLetter]) -> set[Database]:
         slots = {slot_of(letter.recipient) for letter in letters}
         return {self.slots.owner(self.group, slot) for slot in slots if slot < self.slots.size(self.group)}
-
-    async def _push(self, pushes: Sequence[Push]) -> None:
-        """Stores pushes and announces them, together with those that still wait for Redis."""
-        waiting = [*self._waiting, *pushes]
-        if not waiting:
-            return
-        self._waiting.clear()
-        try:
-            shown_mail = [(player_id, shown(mail)) for player_id, mail in waiting]
-            numbers = await self.live.pushes.keep_many("mail", shown_mail)
-            ids = [player_id for player_id, _ in waiting]
-            await self.live.presence.announce(KEPT, list(zip(ids, numbers, strict=True)))
-        except PresenceUnavailable as error:
-            self._waiting.extend(waiting)
-            log.warning("mail is pushed when Redis is back", letters=len(self._waiting), error=error.detail)
-
-    async def push_for_ever(self) -> None:
-        """Pushes what waits for Redis as soon as it is back."""
-        while True:
-            await asyncio.sleep(RETRY_SECONDS)
-            await self._push([])
 
 
 def _mail(mail_id: str, letter: SentLetter, receipt: Receipt) -> Mail:

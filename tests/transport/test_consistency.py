@@ -1,5 +1,6 @@
 """Reads of players from replicas: never older than the token or the socket says, whatever the replica's state."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -175,6 +176,31 @@ async def test_a_socket_is_never_shown_an_older_state_than_it_was_sent(
         for fields in ({"max_staleness": 60}, {"at_least": 1}, {"at_least": 2}, {}):
             assert (await socket.ask("read", **fields))["ok"]["player"]["version"] == 2
         assert (await other.ask("read"))["ok"]["player"]["version"] == 2
+
+
+async def test_a_read_that_a_replica_answers_late_is_no_older_than_what_was_pushed_meanwhile(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = await enter(api, node)
+    await is_on_replica(api, who)
+    asked, goes_on, ask = asyncio.Event(), asyncio.Event(), replica_reads.ReplicaReads._asked
+
+    async def late(*args: Any) -> Any:
+        players = await ask(*args)
+        asked.set()
+        await goes_on.wait()
+        return players
+
+    monkeypatch.setattr(replica_reads.ReplicaReads, "_asked", late)
+    connection = (await api.socket(who.token)).connection
+    await connection.send_json({"id": "late", "op": "read", "max_staleness": 60})
+    await asyncio.wait_for(asked.wait(), 10)
+    await api.act(who)
+    pushed = await connection.receive_json(timeout=10)
+    assert (pushed["push"], pushed["data"]["version"]) == ("player", 2)
+    goes_on.set()
+    answer = await connection.receive_json(timeout=10)
+    assert (answer["id"], answer["ok"]["player"]["version"]) == ("late", 2)
 
 
 async def test_a_replica_that_says_nothing_is_left(

@@ -9,16 +9,15 @@ player's stream when they are pushed to the player, or when the player comes bac
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha1
 from typing import Any, NamedTuple
 
-import orjson
 from redis.asyncio import Redis
 
 from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live.presence import AWAY, EVERYWHERE, NOTICE
+from gameserver.storage.live.stored_push import StoredPush, author_of, push_or_none, text_of, without_text
 from gameserver.storage.redis import clients
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Argument, Script
@@ -28,14 +27,13 @@ KEPT_PUSHES = 100
 SENDER_SHARE = 20
 """Stored letters of one sender, at the most; its oldest go first, and are still in the inbox."""
 KEPT_NOTICES = 20
+"""Of each kind."""
 KEPT_MS = 6 * 3600 * 1000
 """How long notices stay, and the stream of a player that isn't connected and gets one."""
 STREAM_MS = 15 * 60 * 1000
 """How long a stream stays after it was last read: nodes read those of the connected more often than that."""
 NOTICES, NOTICE_NUMBER = "gs:{notices}:list", "gs:{notices}:number"
 PUSHES = "gs:pushes:"
-LONGEST_NUMBER = 16
-"""Digits: beyond it Redis' Lua doesn't count exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +46,11 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPush:
-    """A stored push; `data` is decoded JSON, and `mark` tells it from another one of the same number."""
-
-    seq: int
-    kind: str
-    data: Any
-    mark: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Opened:
     """A stream's last number; with `resumed`, `missed` is everything after what the client has seen.
 
-    Without it, `missed` is what waited for the player since before any client knew of the stream.
-    With `mail_skipped`, letters of a sender that sent many are missing from it; they are in the inbox.
+    Without it, `missed` is what waits for the player, and what came since. With `mail_skipped`, letters of a
+    sender that sent many are missing from it; they are in the inbox.
     """
 
     stream: str
@@ -113,6 +101,7 @@ class NoticeAddCall(NamedTuple):
     last: str
     notices: str
     push: bytes
+    is_once: int
     most: int
     lifetime_ms: int
     channel: str
@@ -143,7 +132,7 @@ class Pushes:
             rows = await clients.send(self._redis, "LRANGE", tail, 0, -1)
             try:
                 with reading(tail):
-                    pairs = [(row, erased) for row in rows if (erased := _without_text(row, sender)) != row]
+                    pairs = [(row, erased) for row in rows if (erased := without_text(row, sender)) != row]
             except Unreadable:
                 await self.forget(player_id)
                 return 0
@@ -184,7 +173,7 @@ class Pushes:
         return PushOpenCall(
             stream=stream,
             tail=tail,
-            name=secrets.token_hex(8),
+            name=secrets.token_hex(4),
             most=KEPT_PUSHES,
             lifetime_ms=STREAM_MS,
             known=seen.stream,
@@ -196,7 +185,10 @@ class Pushes:
         )
 
     async def keep(self, player_id: int, kind: str, data: object) -> int:
-        """Puts a push into a player's stream; its number, for `Presence.announce`. Raises PresenceUnavailable."""
+        """Puts a push that waits for the player into its stream; its number, for `Presence.announce`.
+
+        Raises PresenceUnavailable.
+        """
         (number,) = await self._keep_all(kind, [(player_id, data)], for_all=True)
         return number
 
@@ -211,12 +203,12 @@ class Pushes:
         calls = [
             PushKeepCall(
                 *_keys(player_id),
-                secrets.token_hex(8),
+                secrets.token_hex(4),
                 KEPT_PUSHES,
                 KEPT_MS,
                 int(for_all),
-                _text(kind, data),
-                _author(data),
+                text_of(kind, data),
+                author_of(data),
                 SENDER_SHARE,
             )
             for player_id, data in pushes
@@ -224,12 +216,16 @@ class Pushes:
         with translated(PresenceUnavailable, AWAY):
             return [int(number) for number in await self._keep.many(calls)]
 
-    async def add_notice(self, data: object) -> int:
-        """Adds a notice to all players and tells the nodes; its number. Raises PresenceUnavailable."""
+    async def add_notice(self, data: object, kind: str = "notice", *, once: bool = False) -> int:
+        """Adds a notice to all players and tells the nodes; its number. Raises PresenceUnavailable.
+
+        `once`: not if it is stored already.
+        """
         call = NoticeAddCall(
             last=NOTICE_NUMBER,
             notices=NOTICES,
-            push=_text("notice", data),
+            push=text_of(kind, data),
+            is_once=int(once),
             most=KEPT_NOTICES,
             lifetime_ms=KEPT_MS,
             channel=EVERYWHERE,
@@ -243,8 +239,8 @@ class Pushes:
         with translated(PresenceUnavailable, AWAY):
             rows = await clients.send(self._redis, "LRANGE", NOTICES, 0, -1)
         # What can't be read wasn't stored by the product.
-        notices = [notice for notice in (_push_or_none(NOTICES, row) for row in rows) if notice is not None]
-        self._notices = [part for notice in notices for part in (notice.seq, _text(notice.kind, notice.data))]
+        notices = [notice for notice in (push_or_none(NOTICES, row) for row in rows) if notice is not None]
+        self._notices = [part for notice in notices for part in (notice.seq, text_of(notice.kind, notice.data))]
         self._newest = notices[-1].seq if notices else 0
 
 
@@ -252,49 +248,10 @@ def _keys(player_id: int) -> tuple[str, str]:
     return f"gs:stream:{{{player_id}}}", f"{PUSHES}{{{player_id}}}"
 
 
-def _text(kind: str, data: object) -> bytes:
-    return orjson.dumps([kind, data])
-
-
-def _author(data: object) -> bytes:
-    """What all stored letters of one sender have in their text, and no others; empty for other pushes."""
-    sender = data.get("sender") if isinstance(data, Mapping) else None
-    return orjson.dumps({"sender": sender})[1:-1] if sender not in (None, "0") else b""
-
-
-def _without_text(row: bytes, sender: int) -> bytes:
-    """A stored push, without what a letter of this sender says."""
-    author = orjson.dumps({"sender": str(sender)})[1:-1]
-    if author not in row:
-        return row
-    number, text = row.split(b" ", 1)
-    kind, data = orjson.loads(text)
-    if kind != "mail" or data.get("sender") != str(sender):
-        return row
-    return number + b" " + _text(kind, {**data, "args": {"sender": str(sender)}, "events": []})
-
-
 def _opened(row: Any) -> Opened | None:
     """None for a stream that can't be read."""
     stream, seq, resumed, missed, skipped = row
-    pushes = [push for entry in missed if (push := _push_or_none(PUSHES, entry)) is not None]
+    pushes = [push for entry in missed if (push := push_or_none(PUSHES, entry)) is not None]
     if len(pushes) < len(missed):
         return None
     return Opened(stream.decode(), int(seq), bool(resumed), pushes, bool(skipped))
-
-
-def _push_or_none(key: str, row: bytes) -> StoredPush | None:
-    """A stored push; None for what can't be one."""
-    try:
-        with reading(key):
-            return _push(row)
-    except Unreadable:
-        return None
-
-
-def _push(row: bytes) -> StoredPush:
-    number, text = row.split(b" ", 1)
-    kind, data = orjson.loads(text)
-    if not (number.isdigit() and len(number) <= LONGEST_NUMBER and isinstance(kind, str)):
-        raise ValueError("not a push")
-    return StoredPush(int(number), kind, data, sha1(row, usedforsecurity=False).hexdigest())

@@ -23,6 +23,8 @@ ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 KERNEL_BUFFER = 1 << 16
 """Without a bound Linux lets both buffers of a connection grow to some megabytes."""
 CLOSE_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""So long a client has for reading a single large write before what is left of it counts as unread."""
 NO_MORE = b"the client sends no more"
 """What a pong holds that stands behind the last message of a client that has shut its sending side."""
 
@@ -33,7 +35,7 @@ class SocketChannel:
     def __init__(
         self, on_unread: Callable[[], object] = lambda: None, on_abuse: Callable[[], object] = lambda: None
     ) -> None:
-        """`on_unread` is called when the client hasn't read all that was sent before.
+        """`on_unread` is called when the client hasn't read all that was sent before, or much LOOK_SECONDS ago.
 
         `on_abuse` is called once if the socket has to end for what its client sends, or leaves unread.
         """
@@ -51,6 +53,7 @@ class SocketChannel:
         self._protocol: BaseProtocol | None = None
         self._transport: asyncio.Transport | None = None
         self._frames: list[bytes] = []
+        self._look: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
 
     async def open(self, request: web.Request) -> None:
@@ -87,6 +90,13 @@ class SocketChannel:
         waiting = self._transport.get_write_buffer_size()
         self._transport.write(b"".join(frames))
         if waiting:
+            self._on_unread()
+        elif self._look is None and self.unread > KERNEL_BUFFER:
+            self._look = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        self._look = None
+        if self.unread and not self.closing:
             self._on_unread()
 
     def fail(self, error: GameError, code: int, reason: str | None = None, frame_id: str | int | None = None) -> None:

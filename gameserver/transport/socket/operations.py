@@ -75,6 +75,9 @@ async def _read(conversation: Conversation, frame: wire.ReadFrame) -> object:
     version = max(frame.at_least or 0, conversation.socket.state_version)
     wanted = Wanted({player_id: version}, frame.at_least is not None, frame.max_staleness)
     player = await play.read(conversation.commands.play, player_id, wanted)
+    # A newer one was sent meanwhile: then the primary has it.
+    if player.version < conversation.socket.state_version:
+        player = await play.read(conversation.commands.play, player_id, wanted if frame.max_staleness == 0 else None)
     conversation.socket.note_state(player.version)
     return {"player": answers.player_now(player, conversation.rules.game)}
 

@@ -64,8 +64,9 @@ class PlayerSocket:
         return self.channel.unread + sum(self.requests.values())
 
     def note_held(self) -> None:
-        """Counts these; too many end the socket, or those that hold most."""
-        self._memory.note(self)
+        """Counts these until the client has left; too many end the socket, or those that hold most."""
+        if not self.left.is_set():
+            self._memory.note(self)
 
     def end_slow(self) -> None:
         self.channel.end(Close.TOO_SLOW, "too slow")

@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from gameserver.rules.errors import PresenceUnavailable
+from gameserver.storage.live import mail_pushes
+from gameserver.storage.live.mail_pushes import MailPushes
 from gameserver.storage.live.presence import NODES, PLAYERS, Presence
-from gameserver.storage.live.pushes import NOTICE_NUMBER, NOTICES, SENDER_SHARE, STREAM_MS, Pushes, Seen
+from gameserver.storage.live.pushes import KEPT_NOTICES, NOTICE_NUMBER, NOTICES, SENDER_SHARE, STREAM_MS, Pushes, Seen
 from gameserver.waiting import cancel_and_wait
 from tests.support.redis_past import go_back, remembered
 from tests.support.wait import wait_until
@@ -83,6 +86,142 @@ async def test_a_waiting_notice_that_a_node_of_an_older_version_passed_over_is_n
     again = await pushes.open(7, Seen(opened.stream, 1))
     assert (again.resumed, again.missed) == (True, [])
     assert (await pushes.open(7, Seen())).missed == []
+
+
+async def lives(redis: Redis, player_id: int) -> list[int]:
+    """How long a player's keys stay, in milliseconds."""
+    return [await redis.pttl(f"gs:{kind}:{{{player_id}}}") for kind in ("stream", "pushes")]
+
+
+@pytest.mark.parametrize("seen", [Seen(), Seen("expired", 3)], ids=["a new client", "one that was away for long"])
+@pytest.mark.parametrize("reconnects", [False, True], ids=["an open socket", "a client that comes back"])
+async def test_a_notice_to_one_player_that_left_of_late_waits_until_a_client_shows_it(
+    redis: Redis, seen: Seen, *, reconnects: bool
+) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.keep_many("mail", [(7, {"n": 1})])
+    assert await pushes.keep(7, "notice", {"text": "hello"}) == 2
+    await pushes.keep_many("mail", [(7, {"n": 3})])
+    assert min(await lives(redis, 7)) > STREAM_MS
+    resumed = await pushes.open(7, Seen(first.stream, 1))
+    assert (resumed.resumed, [push.seq for push in resumed.missed]) == (True, [2, 3])
+    # No client has shown that it got the notice: whoever comes next gets it, too, with what came since.
+    for _ in range(2):
+        opened = await pushes.open(7, seen)
+        assert (opened.resumed, opened.before_missed, opened.mail_skipped) == (False, 1, False)
+        assert [(push.seq, push.kind) for push in opened.missed] == [(2, "notice"), (3, "mail")]
+        assert min(await lives(redis, 7)) > STREAM_MS
+    shown = Seen(first.stream, 2)
+    await (pushes.open(7, shown) if reconnects else pushes.catch_up([(7, shown)]))
+    later = await pushes.open(7, seen)
+    assert (later.resumed, later.seq, later.missed) == (False, 3, [])
+    assert max(await lives(redis, 7)) <= STREAM_MS
+
+
+async def test_a_waiting_notice_waits_on_when_only_the_one_before_it_was_shown(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    for text in ("one", "two"):
+        await pushes.keep(7, "notice", {"text": text})
+        await pushes.keep_many("mail", [(7, {})])
+    await pushes.catch_up([(7, Seen(first.stream, 1))])
+    opened = await pushes.open(7, Seen())
+    assert [(push.seq, push.kind) for push in opened.missed] == [(3, "notice"), (4, "mail")]
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["a player that left of late", "one that was away for long"])
+async def test_letters_that_were_skipped_behind_a_waiting_notice_are_said_to_be(redis: Redis, *, is_new: bool) -> None:
+    pushes = Pushes(redis)
+    if not is_new:
+        await pushes.open(7, Seen())
+    await pushes.keep(7, "notice", {"text": "hello"})
+    await pushes.keep_many("mail", [(7, {"sender": "1"}) for _ in range(SENDER_SHARE + 1)])
+    opened = await pushes.open(7, Seen())
+    assert (opened.before_missed, len(opened.missed), opened.mail_skipped) == (0, SENDER_SHARE + 1, True)
+
+
+async def test_a_waiting_notice_is_found_after_redis_has_lost_what_came_before_it(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.keep(7, "notice", {"text": "hello"})
+    # An open socket that has had more than is left is sent it under another number.
+    (again,) = await pushes.catch_up([(7, Seen(first.stream, 5))])
+    assert [push.seq for push in again.missed] == [6]
+    opened = await pushes.open(7, Seen())
+    assert (opened.stream, [push.seq for push in opened.missed]) == (again.stream, [6])
+
+
+async def test_who_comes_back_after_its_stream_has_ended_gets_the_notices_to_all_since_that_began(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    await redis.rpush(NOTICES, b'1 ["notice",{"text":"before"}]')
+    await pushes.load_notices()
+    first = await pushes.open(7, Seen())
+    await pushes.add_notice({"text": "to all"})
+    await pushes.load_notices()
+    await redis.delete("gs:stream:{7}", "gs:pushes:{7}")
+    # The answer may be lost: it is the same again until a client shows that it got it.
+    for _ in range(2):
+        opened = await pushes.open(7, Seen(first.stream, 0))
+        assert (opened.resumed, opened.before_missed) == (False, 0)
+        assert [(push.seq, push.data["text"]) for push in opened.missed] == [(1, "to all")]
+    resumed = await pushes.open(7, Seen(opened.stream, 1))
+    assert (resumed.resumed, resumed.missed) == (True, [])
+    assert (await pushes.open(7, Seen(first.stream, 0))).missed == []
+
+
+async def test_who_comes_back_gets_the_notices_to_all_behind_one_that_waits_for_it_alone(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await redis.delete("gs:stream:{7}", "gs:pushes:{7}")
+    await pushes.add_notice({"text": "to all"})
+    await pushes.load_notices()
+    await pushes.keep(7, "notice", {"text": "to one"})
+    opened = await pushes.open(7, Seen(first.stream, 0))
+    assert [push.data["text"] for push in opened.missed] == ["to one", "to all"]
+
+
+@pytest.mark.parametrize("known", ["", "expired", "ffffffff00000000"])
+async def test_a_client_of_which_nothing_is_known_begins_without_the_notices_to_all(redis: Redis, known: str) -> None:
+    pushes = Pushes(redis)
+    await pushes.add_notice({"text": "to all"})
+    await pushes.load_notices()
+    opened = await pushes.open(7, Seen(known, 0))
+    assert (opened.seq, opened.missed) == (0, [])
+    assert (await pushes.open(7, Seen(opened.stream, 0))).missed == []
+
+
+async def test_ends_of_seasons_are_stored_once_and_push_out_no_notice(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.add_notice({"text": "hello"})
+    numbers = [
+        await pushes.add_notice({"board": f"board {board}"}, "season", once=True) for board in range(KEPT_NOTICES + 1)
+    ]
+    assert await pushes.add_notice({"board": f"board {KEPT_NOTICES}"}, "season", once=True) == numbers[-1]
+    await pushes.load_notices()
+    (opened,) = await pushes.catch_up([(7, Seen(first.stream, 0))])
+    ends = [("season", f"board {board}") for board in range(1, KEPT_NOTICES + 1)]
+    assert [(push.kind, *push.data.values()) for push in opened.missed] == [("notice", "hello"), *ends]
+
+
+async def test_mail_that_redis_cant_take_waits_for_it_and_of_too_much_the_newest(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushes = Pushes(redis)
+    mail = MailPushes(pushes, Presence(redis, "n1", "127.0.0.1:1", "2026-01-01T00:00:00Z"))
+    first = await pushes.open(7, Seen())
+
+    async def fail(*_: object) -> Sequence[int]:
+        raise PresenceUnavailable("Redis is away.")
+
+    with monkeypatch.context() as away:
+        away.setattr(pushes, "keep_many", fail)
+        away.setattr(mail_pushes, "MOST_WAITING", 2)
+        for number in range(3):
+            await mail.send([(7, {"n": number})])
+    await mail.send([])
+    assert [push.data["n"] for push in (await pushes.open(7, Seen(first.stream, 0))).missed] == [1, 2]
 
 
 async def test_a_stream_that_was_evicted_without_its_tail_begins_anew_with_nothing_of_the_old_one(redis: Redis) -> None:
@@ -193,10 +332,10 @@ async def beating(presence: Presence, players: set[int]) -> AsyncIterator[None]:
     await cancel_and_wait([task])
 
 
-@pytest.mark.parametrize("field", ["stream", "seq", "notice", "lost", "skipped"])
+@pytest.mark.parametrize("field", ["stream", "seq", "notice", "lost", "skipped", "waits"])
 @pytest.mark.parametrize("junk", [None, b"null -", b"-1", b"nan!", b"1e300!", b"9" * 80, b"", b"\xff"])
 async def test_a_stream_whose_hash_cant_be_read_begins_anew(redis: Redis, field: str, junk: bytes | None) -> None:
-    if junk is None and field in ("lost", "skipped"):
+    if junk is None and field in ("lost", "skipped", "waits"):
         pytest.skip("a stream may have none")
     pushes = Pushes(redis)
     first = await pushes.open(7, Seen())

@@ -16,15 +16,17 @@ from gameserver.commands import board_repair, boards, erasure, moderation, seaso
 from gameserver.commands.results import ChangedBy
 from gameserver.config.settings import Settings
 from gameserver.rules.boards import Board, Reward, Ties
-from gameserver.rules.errors import BadInput, BoardUnavailable, DatabaseUnavailable
+from gameserver.rules.errors import BadInput, BoardUnavailable, DatabaseUnavailable, PresenceUnavailable
 from gameserver.rules.seasons import Season
 from gameserver.storage.accounts.bans import BanChange
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import slot_of
+from gameserver.storage.live.pushes import Seen
 from gameserver.storage.postgres.sole_locks import fenced_alone
 from gameserver.storage.seasons import end, records
 from gameserver.storage.seasons.records import SeasonRecord, SeasonRecords
+from gameserver.times import rfc3339_of_seconds
 from gameserver.upkeep import closing
 from gameserver.upkeep.closing import Closing
 from gameserver.waiting import cancel_and_wait
@@ -360,6 +362,56 @@ async def test_a_season_that_cant_be_counted_holds_up_no_other(
     await attend(core)
     states = {record.season.start: record.state for record in await records.all() if record.board == "weekly"}
     assert (states[bad.start], states[season.start]) == ("ended", "closed")
+
+
+async def told_to(core: Core, stream: str) -> list[tuple[str, Any]]:
+    """What a player was pushed that has been in this stream since before."""
+    await core.rooms.live.pushes.load_notices()
+    (opened,) = await core.rooms.live.pushes.catch_up([(7, Seen(stream, 0))])
+    return [(push.kind, push.data) for push in opened.missed]
+
+
+async def test_players_are_told_once_of_a_seasons_end_whatever_ends_the_nodes_that_close_it(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    season, _ = await ended_last_week(core, 9)
+    stream = (await core.rooms.live.pushes.open(7, Seen())).stream
+    records = core.rooms.seasons.records
+
+    async def end(*_: object) -> int:
+        raise DatabaseUnavailable("This node has ended.")
+
+    # One ends behind the fence, and two before they have counted.
+    await records.step("weekly", season.start, "running", "ended")
+    assert await told_to(core, stream) == []
+    with monkeypatch.context() as ending:
+        ending.setattr(records, "store", end)
+        for _ in range(2):
+            await attend(core)
+    await until_closed(core, season)
+    names = (rfc3339_of_seconds(moment) for moment in (season.start, season.end))
+    expected = dict(zip(("board", "season", "ended_at"), ("weekly", *names), strict=True))
+    assert await told_to(core, stream) == [("season", expected)]
+
+
+async def test_a_season_is_closed_while_redis_is_away_and_players_are_told_when_it_is_back(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    season, _ = await ended_last_week(core, 9)
+    stream = (await core.rooms.live.pushes.open(7, Seen())).stream
+    course = Closing(core.commands.seasons, core.rooms.boards.lifecycle, postman_of(core))
+
+    async def fail(*_: object, **__: object) -> int:
+        raise PresenceUnavailable("Redis is away.")
+
+    with monkeypatch.context() as away:
+        away.setattr(core.rooms.live.pushes, "add_notice", fail)
+        await closing.attend(course)
+    states = [record.state for record in await core.rooms.seasons.records.all() if record.season == season]
+    assert (states, await told_to(core, stream)) == (["closed"], [])
+    for _ in range(2):
+        await closing.attend(course)
+        assert [kind for kind, _ in await told_to(core, stream)] == ["season"]
 
 
 async def test_who_is_banned_while_a_season_is_being_counted_is_hidden_once_it_is(core: Core) -> None:

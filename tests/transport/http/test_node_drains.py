@@ -19,8 +19,9 @@ pytestmark = pytest.mark.own_node
 
 
 @pytest.fixture
-async def two(settings: Settings) -> AsyncIterator[tuple[Api, Api]]:
-    """Clients of two nodes, called `a` and `b`."""
+async def two(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Api, Api]]:
+    """Clients of two nodes, called `a` and `b`, which no load balancer has to notice."""
+    monkeypatch.setattr("gameserver.app.node.NOTICED_SECONDS", 0)
     async with AsyncExitStack() as stack:
         clients = []
         for name in ("a", "b"):

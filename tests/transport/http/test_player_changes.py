@@ -1,10 +1,12 @@
 """Operators rename a player, end its sessions, write to it, ban and delete it; each after a preview that holds."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from gameserver.rules.errors import PresenceUnavailable
 from tests.support.client import ADMIN_KEY, Answer, Api, Signed, command_id
 from tests.support.deployment import assert_ledger_explains
 from tests.support.nodes import InProcessNode
@@ -150,6 +152,23 @@ async def test_a_letter_with_items_arrives_once(api: Api, node: InProcessNode) -
     assert [entry["ended"] for entry in entries] == ["done"] * len(entries)
     assert "sorry" not in str(entries)
     await assert_ledger_explains(node.core, int(who.id))
+
+
+async def test_a_letter_that_arrives_while_redis_is_away_is_pushed_when_it_is_back(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = await api.sign_up("mage")
+    socket = await api.socket(who.token)
+
+    async def fail(*_: object) -> Sequence[int]:
+        raise PresenceUnavailable("Redis is away.")
+
+    with monkeypatch.context() as away:
+        away.setattr(node.core.rooms.live.pushes, "keep_many", fail)
+        await done(api, "POST", who, "/mail", text="We are sorry.")
+    while (push := await socket.connection.receive_json(timeout=10))["push"] != "mail":
+        pass
+    assert push["data"]["args"]["text"] == "We are sorry."
 
 
 BAD: list[tuple[dict[str, Any], str, list[str]]] = [

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 
+import pytest
 from aiohttp import web
 
 from gameserver.commands.pacing import ActionPacing
@@ -64,7 +65,7 @@ def no_sockets() -> Sockets:
 async def test_a_node_that_takes_new_work_again_sends_nobody_away_any_more() -> None:
     app, sockets = web.Application(), no_sockets()
     app[READINESS], app[SOCKETS] = Readiness(ready=True), sockets
-    draining = Draining(app, seconds=1000)
+    draining = Draining(app, seconds=1000, noticed=0)
     running = asyncio.create_task(draining.run())
     with opened(sockets) as socket:
         before = asyncio.all_tasks()
@@ -82,6 +83,41 @@ async def test_a_node_that_takes_new_work_again_sends_nobody_away_any_more() -> 
         assert not socket.channel.closing
     assert not running.done()
     await cancel_and_wait([running])
+
+
+@pytest.mark.parametrize(("noticed", "told"), [(0, ["going_away"]), (1000, [])])
+async def test_a_node_that_drains_tells_its_sockets_once_load_balancers_have_noticed(
+    noticed: float, told: list[str]
+) -> None:
+    app, sockets = web.Application(), no_sockets()
+    app[READINESS], app[SOCKETS] = Readiness(ready=True), sockets
+    draining = Draining(app, seconds=1000, noticed=noticed)
+    running = asyncio.create_task(draining.run())
+    with opened(sockets) as socket:
+        await asyncio.sleep(0)
+        before = asyncio.all_tasks()
+        draining.obey(drain=True)
+        assert not app[READINESS].ready
+        await wait_until(lambda: asyncio.all_tasks() - before, what="it begins to drain")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert socket._held_back is not None
+        assert [kind for kind, _ in socket._held_back.pushes] == told
+        draining.obey(drain=False)
+        await wait_until(lambda: asyncio.all_tasks() == before, what="nobody is sent away any more")
+    await cancel_and_wait([running])
+
+
+async def test_a_socket_that_has_left_is_held_for_nothing_any_more() -> None:
+    sockets = no_sockets()
+    answering = asyncio.create_task(asyncio.sleep(0, "ok"))
+    with opened(sockets) as socket:
+        socket.requests[answering] = 7
+        socket.note_held()
+        assert sockets.memory.total == 7
+    socket.note_held()
+    assert sockets.memory.total == 0
+    await answering
 
 
 async def test_only_sockets_that_were_told_to_go_are_closed_when_the_time_is_up() -> None:

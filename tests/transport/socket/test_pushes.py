@@ -16,6 +16,8 @@ from gameserver.storage.live.pushes import NOTICES
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.driver import Lineage
 from gameserver.storage.redis.clients import connect
+from gameserver.transport.socket.player_socket import PlayerSocket
+from gameserver.transport.socket.sockets import Sockets
 from gameserver.upkeep.live import Live
 from tests.support.client import ADMIN_KEY, Api, Socket
 from tests.support.deployment import connected
@@ -180,6 +182,40 @@ async def test_a_socket_gets_what_it_subscribes_to(api: Api) -> None:
     assert (frame["push"], frame["data"]["score"]) == ("rank", won)
 
 
+async def test_the_end_of_a_season_is_pushed_to_sockets_that_have_the_topic_and_kept_for_a_resume(
+    api: Api, node: InProcessNode
+) -> None:
+    who, pushes = await api.sign_up(), node.core.rooms.live.pushes
+    connection, answer = await hello(api, who.token)
+    other = Socket((await hello(api, who.token))[0])
+    await other.ask("subscribe", topics=["notice"])
+    end = {"board": "weekly", "season": "2026-11-16T00:00:00.000Z", "ended_at": "2026-11-23T00:00:00.000Z"}
+    await pushes.add_notice(end, "season", once=True)
+    assert await push_of(connection, "season") == {"push": "season", "seq": answer["seq"] + 1, "data": end}
+    await proclaim(api, "after it")
+    frame = await other.connection.receive_json(timeout=10)
+    assert (frame["push"], frame["seq"], frame["data"]["text"]) == ("notice", answer["seq"] + 2, "after it")
+    resume = {"stream": answer["stream"], "seq": answer["seq"]}
+    again, resumed = await hello(api, who.token, resume=resume)
+    assert (resumed["resumed"], (await push_of(again, "season"))["data"]) == (True, end)
+
+
+async def test_a_board_that_the_game_has_no_more_holds_up_no_other_and_isnt_logged_each_second(
+    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ranked = Sockets.ranked
+
+    def with_one_that_is_gone(sockets: Sockets) -> dict[str, list[PlayerSocket]]:
+        by_board = ranked(sockets)
+        return {"gone": by_board["exp"], **by_board} if by_board else by_board
+
+    monkeypatch.setattr(Sockets, "ranked", with_one_that_is_gone)
+    own = await api.socket((await api.sign_up()).token)
+    await own.ask("subscribe", topics=["rank:exp"])
+    assert (await push_of(own.connection, "rank"))["data"]["board"] == "exp"
+    assert "ranks wait" not in capsys.readouterr().out
+
+
 async def test_unknown_topics_are_refused_and_change_nothing(api: Api) -> None:
     who = await api.sign_up()
     own = await api.socket(who.token)
@@ -251,6 +287,26 @@ async def test_a_notice_to_one_player_reaches_that_player_alone_also_after_it_wa
     assert (await theirs.receive_json(timeout=10))["id"] == "ping", "nothing came before the answer"
     nobody = await one.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={**body, "player": "1"})
     assert nobody.code == "player_not_found"
+
+
+async def test_a_notice_to_one_player_that_has_just_left_reaches_it_though_it_knows_no_stream(
+    two: tuple[Api, Api],
+) -> None:
+    one, other = two
+    who = await one.sign_up()
+    connection, answer = await hello(one, who.token)
+    await connection.close()
+    body = {"text": "for you", "player": who.id, "reason": "a test"}
+    assert (await other.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body=body)).status == 201
+    again, resumed = await hello(other, who.token)
+    assert (resumed["resumed"], resumed["stream"], resumed["seq"]) == (False, answer["stream"], answer["seq"])
+    push = await push_of(again, "notice")
+    assert (push["seq"], push["data"]["text"]) == (answer["seq"] + 1, "for you")
+    resume = {"stream": answer["stream"], "seq": push["seq"]}
+    assert (await hello(one, who.token, resume=resume))[1]["resumed"] is True
+    last = Socket((await hello(other, who.token))[0])
+    await last.connection.send_json({"id": "ping", "op": "ping"})
+    assert (await last.connection.receive_json(timeout=10))["id"] == "ping", "nothing came before the answer"
 
 
 @pytest.mark.parametrize("step", ["load_notices", "catch_up"])

@@ -1,6 +1,7 @@
 """docs/socket.md, held against a server: its examples are a conversation that takes place."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -8,9 +9,13 @@ import pytest
 
 from gameserver.config.limits import LimitSettings
 from gameserver.config.sections import SocketSettings
+from gameserver.rules.seasons import Season
+from gameserver.storage.seasons.records import SeasonRecord
 from gameserver.transport import wire
 from gameserver.transport.socket import conversation, operations
+from gameserver.upkeep.closing import shown_end
 from tests.support.client import ADMIN_KEY, Api, command_id
+from tests.support.nodes import InProcessNode
 from tests.support.repository import DOCS
 from tests.support.wait import wait_until
 from tests.transport.doors import closing_of
@@ -90,18 +95,20 @@ async def until_ranked(api: Api) -> None:
 
 
 @pytest.mark.own_node
-async def test_the_pushes_of_the_page_are_those_that_are_sent(api: Api) -> None:
+async def test_the_pushes_of_the_page_are_those_that_are_sent(api: Api, node: InProcessNode) -> None:
     shown = {entry["push"]: entry for entry in (orjson.loads(text) for kind, text in EXAMPLES if kind == "push")}
-    assert set(shown) == {"player", "mail", "notice", "rank", "going_away"}
+    assert set(shown) == {"player", "mail", "notice", "season", "rank", "going_away"}
     who = await api.sign_up("mage", "Ann Lee")
     own = await api.socket(who.token)
-    await own.ask("subscribe", topics=["player", "mail", "notice", "rank:exp"])
+    await own.ask("subscribe", topics=["player", "mail", "notice", "season", "rank:exp"])
     await api.act(who)
     await api.act(await api.sign_up("priest"), "heal_other", player=who.id)
     answer = await api.ask("POST", "/admin/v1/notices", token=ADMIN_KEY, body={"text": "Hello", "reason": "test"})
     assert answer.status == 201
+    ended = SeasonRecord("weekly", Season(1_000_000_000, 1_000_604_800), "ended", None, datetime.now(UTC))
+    await node.core.rooms.live.pushes.add_notice(shown_end(ended), "season")
     seen: dict[str, Any] = {}
-    while set(seen) != {"player", "mail", "notice", "rank"}:
+    while set(seen) != {*shown} - {"going_away"}:
         frame = await own.connection.receive_json(timeout=10)
         seen[frame["push"]] = frame
     for kind, frame in seen.items():

@@ -18,7 +18,7 @@ from gameserver.config.sections import SocketSettings
 from gameserver.config.settings import Settings
 from gameserver.transport import wire
 from gameserver.transport.http import connections
-from gameserver.transport.socket import conversation, operations
+from gameserver.transport.socket import channel, conversation, operations
 from gameserver.transport.socket.memory import HeldMemory, MemoryLimits
 from tests.support.client import Api
 from tests.support.nodes import start_node
@@ -79,6 +79,39 @@ def test_those_that_hold_most_are_cut_first_and_clients_that_have_read_since_are
     memory.note(slow)
     assert (slower.ends["cut"], slow.ends["cut"], other.ends["cut"]) == (1, 0, 0)
     assert memory.total == 85
+
+
+class FakeTransport:
+    """Holds what is written until it is read."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.size
+
+    def is_closing(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("reads", "noted"), [(False, 1), (True, 0)])
+async def test_one_large_write_counts_as_unread_unless_it_is_read_in_time(
+    monkeypatch: pytest.MonkeyPatch, *, reads: bool, noted: int
+) -> None:
+    monkeypatch.setattr(channel, "LOOK_SECONDS", 0.02)
+    notes, transport = list[None](), FakeTransport()
+    written_to = channel.SocketChannel(lambda: notes.append(None))
+    monkeypatch.setattr(written_to, "_transport", transport)
+    written_to.send({"text": "x" * 2 * channel.KERNEL_BUFFER})
+    await asyncio.sleep(0)
+    assert (transport.size > channel.KERNEL_BUFFER, notes) == (True, [])
+    if reads:
+        transport.size = 0
+    await wait_until(lambda: written_to._look is None, what="it was looked at")
+    assert len(notes) == noted
 
 
 def websocket(port: int, token: str, source: str = HOSTILE) -> socket.socket:

@@ -1,27 +1,34 @@
 -- Stores a push for a player, numbered in its stream.
--- KEYS stream: the player's: its name, its last number, the last notice in it, whether no client has been told of it
+-- KEYS stream: the player's: its name, its last number, the last notice in it, whether no client has been told of it,
+-- and from which number on it waits for one
 -- KEYS tail: number, space, push
--- ARGV name: for the stream if it is new
+-- ARGV name: for the stream if it is new, without its beginning
 -- ARGV most: pushes stored, at the most
--- ARGV lifetime_ms: for how long, if the stream is new
--- ARGV is_for_all: 1: also for a player without a stream, who isn't connected and hasn't been of late
+-- ARGV lifetime_ms: for how long one stays that waits for the player
+-- ARGV is_for_all: 1: it waits for the player, also for one without a stream, who isn't connected and hasn't been of late
 -- ARGV push: the one to store
 -- ARGV author: what a letter has in common with all of its sender, or ''
 -- ARGV share: how many of them are stored, at the most; the oldest goes first
 -- Returns its number, or 0 when it isn't stored.
 -- include: trimmed
 -- include: own_stream
+-- include: new_name
 
 drop_foreign()
-if redis.call('EXISTS', stream) == 0 then
+local is_new = redis.call('EXISTS', stream) == 0
+if is_new then
   if is_for_all == '0' then return 0 end
   -- What may be left of a stream that Redis has evicted has numbers of that one.
   redis.call('UNLINK', tail)
-  redis.call('HSET', stream, 'stream', name, 'seq', 0, 'notice', 0, 'unopened', 1)
+  redis.call('HSET', stream, 'stream', new_name(), 'seq', 0, 'notice', 0, 'unopened', 1)
   redis.call('PEXPIRE', stream, lifetime_ms)
 end
 local seq = redis.call('HINCRBY', stream, 'seq', 1)
 redis.call('RPUSH', tail, seq .. ' ' .. push)
+if is_for_all == '1' and not is_new then
+  redis.call('HSETNX', stream, 'waits', seq)
+  redis.call('PEXPIRE', stream, lifetime_ms, 'GT')
+end
 trimmed()
 -- A sender with more than its share loses its oldest letter; `skipped` is the highest number that went that way.
 if author ~= '' and redis.call('LLEN', tail) > tonumber(share) then

@@ -1,19 +1,21 @@
 -- Where a player's stream stands, and what it got since a number that a client has seen.
--- KEYS stream: the player's: its name, its last number, the last notice in it, whether no client has been told of it
+-- KEYS stream: the player's: its name, its last number, the last notice in it, whether no client has been told of it,
+-- and from which number on it waits for one
 -- KEYS tail: number, space, push
--- ARGV name: for the stream if it is new
+-- ARGV name: for the stream if it is new, without its beginning
 -- ARGV most: pushes stored, at the most
 -- ARGV lifetime_ms: for how long
 -- ARGV known: the stream that the client knows, or ''
 -- ARGV seen_seq: the last number that it has seen
 -- ARGV seen_mark: the SHA-1 of that push with its number, or '' if it isn't known
--- ARGV is_whole: 1: return what there is also when something is missing, as to the first that opens a waiting stream
+-- ARGV is_whole: 1: return what there is also when something is missing
 -- ARGV newest: the newest notice's number
 -- ARGV notices...: the latest, a number and a push each, the oldest first
 -- Returns the stream's name, its last number, whether nothing is missing since `seen_seq`, what came since, and whether
 -- letters of a sender that sent many were skipped in it.
 -- include: trimmed
 -- include: own_stream
+-- include: new_name
 drop_foreign()
 
 -- What isn't numbered stands in the place of pushes that are lost.
@@ -23,17 +25,26 @@ for _ = 1, most do
   redis.call('LTRIM', tail, 1, -1)
 end
 
--- A client that knows a stream has had the notices of its time: what is stored now came after Redis lost both, and joins.
-if redis.call('HSETNX', stream, 'stream', name) == 1 then
+-- The notice after which notices to all are for this client: an open socket has had those of its stream's time, so what
+-- is stored now came after Redis lost both. One that comes back is sent those since its stream began, of which it may
+-- have had some; without a stream that says when it began, none.
+local after = tonumber(newest)
+if known ~= '' and is_whole == '1' then
+  after = 0
+elseif known:find('^%x%x%x%x%x%x%x%x') then
+  after = math.min(after, tonumber(known:sub(1, 8), 16) * 1000000)
+end
+local is_new = redis.call('HSETNX', stream, 'stream', new_name()) == 1
+if is_new then
   -- What may be left of a stream that Redis has evicted has numbers of that one.
   redis.call('UNLINK', tail)
-  redis.call('HSET', stream, 'seq', 0, 'notice', known == '' and newest or 0)
+  redis.call('HSET', stream, 'seq', 0, 'notice', after)
 end
 
 -- A stream that began with a push to a player that wasn't connected: no client can know it, so those that come get what
 -- waits in it, until one shows that it was told of the stream: the answer to a hello may be lost. Notices to all don't
 -- wait for it there: one that says hello anew begins without them. Sockets that are caught up before their hello leave
--- what waits to that.
+-- what waits to that. In a stream that clients know, it waits until one shows a number that is as high.
 local is_told = redis.call('HGET', stream, 'stream') == known
 if is_told then redis.call('HDEL', stream, 'unopened') end
 
@@ -46,8 +57,9 @@ local function has_gone_back(beyond)
   end
   return beyond > 0
 end
+local waits = tonumber(redis.call('HGET', stream, 'waits'))
 if is_told and has_gone_back(seen_seq - redis.call('HGET', stream, 'seq')) then
-  redis.call('HSET', stream, 'stream', name)
+  redis.call('HSET', stream, 'stream', new_name())
   -- An open socket's numbers go on: what is stored gets higher ones than it has had.
   if is_whole == '1' then
     local entries = redis.call('LRANGE', tail, 0, -1)
@@ -57,11 +69,20 @@ if is_told and has_gone_back(seen_seq - redis.call('HGET', stream, 'seq')) then
     for _, entry in ipairs(entries) do
       redis.call('RPUSH', tail, redis.call('HINCRBY', stream, 'seq', 1) .. entry:gsub('^%d+', ''))
     end
+    waits = waits and seen_seq + 1
+  end
+elseif is_told and waits and tonumber(seen_seq) >= waits then
+  waits = nil
+  for _, entry in ipairs(redis.call('LRANGE', tail, 0, -1)) do
+    local number = number_of(entry)
+    if not waits and number > tonumber(seen_seq) and entry:find('^%d+ %["notice"') then waits = number end
   end
 end
 
 local is_first = redis.call('HEXISTS', stream, 'unopened') == 1
-if is_first and (is_whole == '0' or known == '') then redis.call('HSET', stream, 'notice', newest) end
+if is_first and (is_whole == '0' or known == '') then
+  redis.call('HSET', stream, 'notice', math.max(after, tonumber(redis.call('HGET', stream, 'notice'))))
+end
 
 -- Notices that the stream doesn't have yet join it.
 local last = tonumber(redis.call('HGET', stream, 'notice'))
@@ -73,9 +94,12 @@ for at = 1, #notices, 2 do
   end
 end
 trimmed()
+-- Those that a client comes back for wait like a notice to one player: the answer to this hello may be lost, too.
+if is_new and known ~= '' and is_whole == '0' and redis.call('LLEN', tail) > 0 then waits = 1 end
+if waits then redis.call('HSET', stream, 'waits', waits) else redis.call('HDEL', stream, 'waits') end
 for _, key in ipairs({ stream, tail }) do
   -- What waits may have longer than that.
-  if is_first then
+  if is_first or waits then
     redis.call('PEXPIRE', key, lifetime_ms, 'NX')
     redis.call('PEXPIRE', key, lifetime_ms, 'GT')
   else
@@ -89,13 +113,19 @@ local current, seq = redis.call('HGET', stream, 'stream'), tonumber(redis.call('
 local skipped, seen = tonumber(redis.call('HGET', stream, 'skipped') or 0), tonumber(seen_seq)
 local lost = tonumber(redis.call('HGET', stream, 'lost') or 0)
 if skipped == 0 then lost = seq - redis.call('LLEN', tail) end
-if current ~= known or lost > seen then
-  return { current, seq, 0, (is_whole == '1' or is_first) and redis.call('LRANGE', tail, 0, -1) or {}, 0 }
-end
-local missed = {}
-if seen < seq then
-  for _, entry in ipairs(redis.call('LRANGE', tail, 0, -1)) do
-    if number_of(entry) > seen then missed[#missed + 1] = entry end
+local function since(number)
+  local entries = {}
+  if number < seq then
+    for _, entry in ipairs(redis.call('LRANGE', tail, 0, -1)) do
+      if number_of(entry) > number then entries[#entries + 1] = entry end
+    end
   end
+  return entries
 end
-return { current, seq, 1, missed, skipped > seen and 1 or 0 }
+if current ~= known or lost > seen then
+  -- All of it has what can't be read, too: whoever reads it then begins another stream.
+  local is_all = is_whole == '1' or is_first
+  local before = is_all and -1 or waits and waits - 1 or seq
+  return { current, seq, 0, since(before), skipped > math.max(before, 0) and 1 or 0 }
+end
+return { current, seq, 1, since(seen), skipped > seen and 1 or 0 }

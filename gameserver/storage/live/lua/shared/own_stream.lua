@@ -7,9 +7,12 @@ end
 
 local function drop_foreign()
   if redis.call('EXISTS', stream) == 0 then return end
-  local fields = redis.call('HMGET', stream, 'stream', 'seq', 'notice', 'lost', 'skipped')
-  local name, seq, notice, lost, skipped = unpack(fields, 1, 5)
+  local fields = redis.call('HMGET', stream, 'stream', 'seq', 'notice', 'lost', 'skipped', 'waits')
+  local name, seq, notice, lost, skipped, waits = unpack(fields, 1, 6)
   local is_named = name and name ~= '' and #name <= 64 and not name:find('%W')
-  local is_numbered = is_number(seq) and is_number(notice) and is_number(lost or '0') and is_number(skipped or '0')
+  local is_numbered = is_number(seq) and is_number(notice)
+  for _, number in ipairs({ lost or '0', skipped or '0', waits or '0' }) do
+    is_numbered = is_numbered and is_number(number)
+  end
   if not (is_named and is_numbered) then redis.call('UNLINK', stream, tail) end
 end

@@ -22,7 +22,7 @@ import structlog
 from sqlalchemy import text
 
 from gameserver.storage.ids import LARGEST_ID, first_player_id
-from gameserver.storage.ledger.partitions import NAME
+from gameserver.storage.ledger.partitions import end_of, names_a_week
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
@@ -42,7 +42,6 @@ SETTINGS = {
 }
 """In milliseconds: detaching waits for the transactions under way; a move waits no longer for one that froze."""
 LOCK = "select pg_advisory_lock_shared($1)"
-WEEK = timedelta(weeks=1)
 DEBTS = {
     "letters": "a letter to be delivered",
     "reservations": "items to be settled",
@@ -130,20 +129,7 @@ async def forget_old(database: Database, terms: RetentionTerms) -> int:
 async def weeks_before(connection: asyncpg.Connection, before: datetime) -> Sequence[asyncpg.Record]:
     """The partitions of weeks that ended by then, oldest first: each one's `name` and `state`."""
     rows = await connection.fetch(SQL["partitions"])
-    return [row for row in rows if _names_a_week(row["name"]) and end_of(row["name"]) <= before]
-
-
-def _names_a_week(table: str) -> bool:
-    """Whether its name is a Monday's; another table is an operator's."""
-    try:
-        return end_of(table).weekday() == 0
-    except ValueError:
-        return False
-
-
-def end_of(partition: str) -> datetime:
-    """The end of a partition's week. Raises ValueError for what isn't one."""
-    return datetime.strptime(f"{partition}+0000", f"{NAME}%z") + WEEK
+    return [row for row in rows if names_a_week(row["name"]) and end_of(row["name"]) <= before]
 
 
 @contextlib.asynccontextmanager

@@ -19,7 +19,7 @@ from gameserver.rules.player import Player
 from gameserver.storage.ids import new_command_id
 from gameserver.storage.ledger import retention
 from gameserver.storage.ledger.history import History
-from gameserver.storage.ledger.partitions import ensure_partitions
+from gameserver.storage.ledger.partitions import end_of, ensure_partitions
 from gameserver.storage.ledger.retention import SQL, RetentionTerms, forget_old
 from gameserver.storage.postgres import sole_locks
 from gameserver.storage.postgres.database import Database
@@ -192,7 +192,7 @@ async def test_a_nodes_clock_that_is_ahead_drops_nothing_and_one_behind_waits(on
     await forget_old(one, RetentionTerms(MONTH, now() + timedelta(weeks=9)))
     left = await partitions(one)
     assert set(left) < set(before)
-    assert all(retention.end_of(name) > now() - MONTH for name in left)
+    assert all(end_of(name) > now() - MONTH for name in left)
 
 
 async def test_a_retry_gets_its_first_answer_and_an_id_of_a_dropped_week_is_refused(core: Core) -> None:

@@ -92,7 +92,8 @@ class Cutover:
     async def carry_out(self, move: MoveRecord, slot: int) -> int:
         """Moves a waiting slot to the target; returns how long writes to it paused, in ms.
 
-        Raises CutoverDelayed or SlotStays, with the slot back at the source; LeaseLost; or what the servers raise.
+        Raises CutoverDelayed or SlotStays, with the slot back at the source; Conflict if it has flipped and isn't
+        granted yet; LeaseLost; or what the servers raise.
         """
         await self._require_owned(move, slot)
         await self._require_rules(move)
@@ -114,7 +115,11 @@ class Cutover:
         # 4. Commit: the map changes here. Then let the target write.
         granted_epoch = await self._steps.flip(move, slot, epoch)
         del self._bases[slot]
-        return await self.grant(move, slot, granted_epoch, began)
+        try:
+            return await self.grant(move, slot, granted_epoch, began)
+        except CutoverDelayed as delay:
+            # The attempt ends: the next one begins with the grants that are left, and never fences the slot again.
+            raise Conflict(f"slot {slot}: {delay}") from delay
 
     async def _require_owned(self, move: MoveRecord, slot: int) -> None:
         """Raises RowsDiffer unless the source owns the slot, under the epoch of the map."""

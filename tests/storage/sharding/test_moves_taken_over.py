@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import pytest
@@ -16,7 +17,7 @@ from gameserver.storage.postgres.passfile import PassfileFault
 from gameserver.storage.sharding import copy_names, provision
 from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.copying import Copy
-from gameserver.storage.sharding.cutover import Cutover
+from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed
 from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep
 from gameserver.storage.sharding.mover import Mover
 from gameserver.waiting import cancel_and_wait
@@ -180,6 +181,26 @@ async def test_a_slot_isnt_granted_to_a_target_with_a_later_epoch_that_says_it_i
         async with carried(core, move_id, f"slot {slot}: two has a later epoch, and doesn't own it"):
             assert (await core.sharding.moves.find(move_id)).at(SlotStep.FLIPPED) == [slot]
             await target.execute("update players_owned_slots set epoch = 0 where slot = $1", slot)
+    assert (await act(core, player.id)).player.version == 2
+    await moving.assert_settled(core)
+
+
+async def test_a_slot_whose_grant_is_delayed_after_its_flip_loses_no_row_on_its_target(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player = await enlist(core, database="one")
+    grant, calls = Cutover.grant, 0
+
+    async def delay_first(self: Cutover, *arguments: Any) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise CutoverDelayed("not yet")
+        return await grant(self, *arguments)
+
+    monkeypatch.setattr(Cutover, "grant", delay_first)
+    ended = await moving.move(core, moving.slot_with([player]), "two")
+    assert {slot.step for slot in ended.slots} == {SlotStep.MOVED}
     assert (await act(core, player.id)).player.version == 2
     await moving.assert_settled(core)
 

@@ -7,6 +7,7 @@ from gameserver.app.node import debtors_of, leftovers_of
 from gameserver.rules.player import Player
 from gameserver.storage.ledger import retention
 from gameserver.storage.sharding.move import PlannedMove
+from gameserver.upkeep import loops
 from tests.storage.sharding import moving
 from tests.support.client import command_id
 from tests.support.deployment import act, connected, enlist, slots_of
@@ -78,5 +79,5 @@ async def test_what_is_left_of_the_copy_of_a_move_that_is_over_goes(core: Core) 
     async with connected(core.databases["one"].url) as one:
         await one.execute(PUBLISH.format(4711))
         assert await retention.is_moving(one)
-        await leftovers_of(core).erase(core.databases["one"])
+        await loops.on_each(core.databases.used(), leftovers_of(core).erase)
         assert not await retention.is_moving(one)

@@ -31,7 +31,7 @@ async def _take_over_lapsed(sharding: Sharding, under_way: MovesUnderWay) -> Non
         await under_way.look(0)
         try:
             await open_moves.measure()
-            lapsed = await sharding.moves.lapsed()
+            lapsed = await sharding.mover.lapsed()
         except GameError as error:
             log.warning("moves can't be read", error=error.detail)
             continue
@@ -46,6 +46,6 @@ async def _take_over(sharding: Sharding, under_way: MovesUnderWay, move_id: int)
         what = "a move is taken" if former == NOBODY else "a move is taken over"
         await under_way.carry_out(move_id, lambda: log.info(what, move=move_id, former=former))
     except (GameError, LeaseLost) as error:
-        log.info("another process carries the move on", move=move_id, error=str(error))
+        log.info("a move is left to other processes", move=move_id, error=str(error))
     except Exception:
         log.exception("a move failed", move=move_id)

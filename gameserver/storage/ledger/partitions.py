@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gameserver.rules.errors import Conflict
 from gameserver.storage.ids import first_command_id
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.locks import MAKING_PARTITIONS
@@ -13,6 +14,7 @@ from gameserver.storage.postgres.locks import MAKING_PARTITIONS
 WEEKS_AHEAD = 4
 """How far ahead of time partitions are made."""
 NAME = "ledger_%Y%m%d"
+WEEK = timedelta(weeks=1)
 MISSING = """
     select name from unnest(cast(:names as text[])) as names(name)
     where not exists (select from pg_class where relname = name and relnamespace = 'public'::regnamespace)
@@ -33,16 +35,42 @@ def weeks(now: datetime, back: timedelta) -> list[datetime]:
     return [first + timedelta(weeks=number) for number in range((last - first).days // 7 + 1)]
 
 
+def end_of(partition: str) -> datetime:
+    """The end of a partition's week. Raises ValueError for what isn't one."""
+    return datetime.strptime(f"{partition}+0000", f"{NAME}%z") + WEEK
+
+
+def names_a_week(table: str) -> bool:
+    """Whether its name is a Monday's; another table is an operator's."""
+    try:
+        return end_of(table).weekday() == 0
+    except ValueError:
+        return False
+
+
 async def ensure_partitions(database: Database, now: datetime, back: timedelta) -> int:
     """Makes the partitions that are missing for commands of the window and of the weeks ahead; how many."""
     return await _make(database, weeks(now, back))
 
 
 async def copy_partitions(source: Database, target: Database) -> int:
-    """Makes the partitions that the source has and the target lacks; how many."""
+    """Makes the partitions of weeks that the source has and the target lacks; how many.
+
+    Raises Conflict for rows in a partition of an operator's own that the target lacks: it could store them nowhere.
+    """
+    async with target.transaction() as connection:
+        there = set((await connection.execute(text(PARTITIONS))).scalars())
     async with source.transaction() as connection:
         names = (await connection.execute(text(PARTITIONS))).scalars().all()
-    return await _make(target, [datetime.strptime(f"{name}+0000", f"{NAME}%z") for name in names])
+        for name in names:
+            if name in there or names_a_week(name):
+                continue
+            if (await connection.execute(text(f"select exists (select from {name})"))).scalar():  # noqa: S608
+                raise Conflict(
+                    f"{source.name} has rows of the ledger in {name}, which is no week's partition, and {target.name} "
+                    "has none of this name: make it there, or bring its rows into the partitions of their weeks."
+                )
+    return await _make(target, [end_of(name) - WEEK for name in names if names_a_week(name)])
 
 
 async def _make(database: Database, mondays: Sequence[datetime]) -> int:
@@ -55,7 +83,7 @@ async def _make(database: Database, mondays: Sequence[datetime]) -> int:
         missing = await _missing(connection, mondays)
         for monday in missing:
             name = monday.strftime(NAME)
-            low, high = (first_command_id(int(day.timestamp() * 1000)) for day in (monday, monday + timedelta(weeks=1)))
+            low, high = (first_command_id(int(day.timestamp() * 1000)) for day in (monday, monday + WEEK))
             await connection.execute(
                 text(f"create table {name} (like ledger including defaults including constraints)")
             )

@@ -22,7 +22,7 @@ import structlog
 from sqlalchemy import text
 
 from gameserver.storage.ids import LARGEST_ID, first_player_id
-from gameserver.storage.ledger.partitions import NAME
+from gameserver.storage.ledger.partitions import end_of, names_a_week
 from gameserver.storage.postgres import statements
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.faults import translated
@@ -42,7 +42,6 @@ SETTINGS = {
 }
 """In milliseconds: detaching waits for the transactions under way; a move waits no longer for one that froze."""
 LOCK = "select pg_advisory_lock_shared($1)"
-WEEK = timedelta(weeks=1)
 DEBTS = {
     "letters": "a letter to be delivered",
     "reservations": "items to be settled",
@@ -114,7 +113,7 @@ async def forget_old(database: Database, terms: RetentionTerms) -> int:
     Returns how many partitions: none while another node does so, or while slots are moved. Raises DatabaseUnavailable.
     """
     with translated(database.name):
-        async with _alone(database) as connection:
+        async with alone(database) as connection:
             if connection is None:
                 return 0
             due = await connection.fetchval(SQL["due"], terms.now, terms.keep)
@@ -130,20 +129,7 @@ async def forget_old(database: Database, terms: RetentionTerms) -> int:
 async def weeks_before(connection: asyncpg.Connection, before: datetime) -> Sequence[asyncpg.Record]:
     """The partitions of weeks that ended by then, oldest first: each one's `name` and `state`."""
     rows = await connection.fetch(SQL["partitions"])
-    return [row for row in rows if _names_a_week(row["name"]) and end_of(row["name"]) <= before]
-
-
-def _names_a_week(table: str) -> bool:
-    """Whether its name is a Monday's; another table is an operator's."""
-    try:
-        return end_of(table).weekday() == 0
-    except ValueError:
-        return False
-
-
-def end_of(partition: str) -> datetime:
-    """The end of a partition's week. Raises ValueError for what isn't one."""
-    return datetime.strptime(f"{partition}+0000", f"{NAME}%z") + WEEK
+    return [row for row in rows if names_a_week(row["name"]) and end_of(row["name"]) <= before]
 
 
 @contextlib.asynccontextmanager
@@ -163,8 +149,9 @@ async def kept_whole(connection: asyncpg.Connection) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _alone(database: Database) -> AsyncIterator[asyncpg.Connection | None]:
-    """A connection that holds the lock of this work; None while another one, or a move that begins, does."""
+async def alone(database: Database) -> AsyncIterator[asyncpg.Connection | None]:
+    """A connection that holds the lock of this work, so that no move begins in the database; None while another one, or
+    a move that begins, has it. Raises what the driver does."""
     connection = await database.connect(SETTINGS)
     try:
         yield connection if await SoleLock(FORGETTING).take(connection) else None
@@ -172,11 +159,21 @@ async def _alone(database: Database) -> AsyncIterator[asyncpg.Connection | None]
         connection.terminate()
 
 
+async def is_moving(connection: asyncpg.Connection) -> bool:
+    """Whether slots are moved from or to the database."""
+    return bool(await connection.fetchval(SQL["moving"]))
+
+
+async def is_awaited(connection: asyncpg.Connection) -> bool:
+    """Whether a move waits for whoever is `alone` there."""
+    return bool(await connection.fetchval(SQL["awaited"], FORGETTING))
+
+
 async def _forget(
     database: Database, connection: asyncpg.Connection, overdue: Sequence[asyncpg.Record], before: Debt
 ) -> tuple[int, str]:
     """Drops what may be dropped; how many partitions, and why the next one stays."""
-    if await connection.fetchval(SQL["moving"]):
+    if await is_moving(connection):
         return 0, "slots are being moved from or to the database"
     for number, row in enumerate(overdue):
         if end_of(row["name"]) > before.since:
@@ -214,7 +211,7 @@ async def _keep(connection: asyncpg.Connection, partition: str) -> int | None:
     for slot in [row["slot"] for row in await connection.fetch(SQL["slots"])]:
         last = -1
         while last < LARGEST_ID:
-            if await connection.fetchval(SQL["awaited"], FORGETTING):
+            if await is_awaited(connection):
                 return None
             async with _fenced(connection):
                 await connection.execute("select pg_advisory_xact_lock($1)", KEEPING)
@@ -227,7 +224,7 @@ async def _keep(connection: asyncpg.Connection, partition: str) -> int | None:
 async def _free(connection: asyncpg.Connection, before: datetime) -> None:
     """Deletes void rows of sign-ups from before this moment, unless a move waits."""
     lowest, deleted = first_player_id(int(before.timestamp() * 1000)), VOID_ROWS
-    while deleted == VOID_ROWS and not await connection.fetchval(SQL["awaited"], FORGETTING):
+    while deleted == VOID_ROWS and not await is_awaited(connection):
         async with _fenced(connection):
             deleted = _count(await connection.execute(SQL["free"], lowest, VOID_ROWS, timeout=STATEMENT_SECONDS))
 

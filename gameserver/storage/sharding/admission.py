@@ -19,6 +19,7 @@ from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.copying import opened, require_fit
 from gameserver.storage.sharding.membership import Membership
 from gameserver.storage.sharding.recognizing import recognized, settled, tell
+from gameserver.storage.sharding.records import require_unmoved
 from gameserver.storage.tables.migrations import OutdatedDatabase
 
 _STARTED = "select system_identifier::text || ' ' || pg_postmaster_start_time()::text from pg_control_system()"
@@ -47,7 +48,7 @@ async def admit(
         try:
             deployment = await recognized(control, await _all(control, databases, name), joining=name)
             deployment = await settled(control, deployment)
-            await _make_fit(settings, database, groups)
+            await _make_fit(settings, control, database, groups)
             await tell(database, groups, deployment, anew=True)
             if url is not None and (former := await membership.address(name)) not in (None, url):
                 for place in _former_places(name, former):
@@ -156,7 +157,8 @@ def is_gone(error: BaseException) -> bool:
     return isinstance(error, OSError) and not isinstance(error, ssl.SSLError)
 
 
-async def _make_fit(settings: Settings, database: Database, groups: Sequence[str]) -> None:
+async def _make_fit(settings: Settings, control: Database, database: Database, groups: Sequence[str]) -> None:
     await require_fit(database, database)
     for group in groups:
+        await require_unmoved(control, database, group, [database])
         await provision.upgrade(settings, database, group)

@@ -20,6 +20,7 @@ from gameserver.storage.sharding.copying import Copy, CopyProgress
 from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed, SlotStays
 from gameserver.storage.sharding.lease import MoveLease
 from gameserver.storage.sharding.move import TURN, MoveRecord, SlotStep, Step
+from gameserver.storage.tables import migrations
 from gameserver.telemetry import MOVE_PAUSES
 
 LOOK_SECONDS = 0.2
@@ -95,6 +96,7 @@ class Attempt:
         """Ends what an earlier mover has begun: its connections, its fences, and grants after its flips."""
         await self._lease.refresh()
         await self._copy.evict(self._source, self._target)
+        await self._copy.recall(self._source)
         await self._lease.refresh()
         await cutover.give_back_all(self._lease.slots, self._source, self._lease.move)
         for record in self._lease.move.slots:
@@ -121,10 +123,16 @@ class Attempt:
         if self._lease.cancelled:
             await self._lease.begin_cleaning()
             return
+        await self._require_heads()
         await copying.require_fit(self._copy.source, self._copy.target)
         await self._make_partitions()
         await self._copy.begin(self._source, self._target, self._lease.move.servers)
         await self._lease.advance(Step.COPYING, servers=await self._servers(), problem=None)
+
+    async def _require_heads(self) -> None:
+        """Raises Conflict while the tables aren't those that this code copies and compares."""
+        for database in (self._copy.source, self._copy.target):
+            await migrations.require_head(database, self._lease.move.group)
 
     async def _await_copy(self) -> None:
         await self._let_go_on()
@@ -174,6 +182,8 @@ class Attempt:
             await self._begin_anew()
             return
         await self._let_go_on()
+        if not self._lease.cancelled:
+            await self._require_heads()
         for slot in self._lease.move.at(SlotStep.WAITING):
             self._lease.require()
             if self._lease.cancelled:
@@ -215,6 +225,7 @@ class Attempt:
     async def _clean(self) -> None:
         # The copy ends first: a row erased on the source while it goes on would be erased on the target, too.
         await self._copy.end(self._source, self._target, self._lease.move.servers)
+        await self._copy.require_ended(self._source)
         self._tell(MoveProgress(self._lease.move, note="erasing rows that have moved"))
         await self._lease.refresh()
         for record in self._lease.move.slots:
@@ -231,10 +242,13 @@ class Attempt:
         return await self._copy.servers(self._source, self._target)
 
     async def _has_same_servers(self) -> bool:
-        return await self._servers() == self._lease.move.servers
+        now = await self._servers()
+        # Earlier versions recorded no revisions.
+        return self._lease.move.servers in (now, now.rpartition(", ")[0])
 
     async def _begin_anew(self) -> None:
-        """After a failover of either server the copy starts again; if slots have moved already, the move ends."""
+        """After a failover of either server, or other tables, the copy starts again; if slots have moved already, the
+        move ends."""
         reason = _reason(self._lease.move.servers, await self._servers())
         if self._lease.move.at(SlotStep.MOVED):
             await self._lease.begin_cleaning(problem=f"{reason}: move the rest again")
@@ -250,8 +264,11 @@ class Attempt:
 
 def _reason(before: str, now: str) -> str:
     """Why a copy lacks something, from what its servers were and what they are."""
-    if before.rpartition(",")[0] != now.rpartition(",")[0]:
+    were, are = before.split(", "), now.split(", ")
+    if were[:2] != are[:2]:
         return "a server was failed over"
+    if were[2] == are[2]:
+        return "the tables were changed"
     return (
         "the copy's replication slot on the source was dropped, or has lost its log (if Patroni runs the source, see "
         "that its ignore_slots names the slots of moves)"

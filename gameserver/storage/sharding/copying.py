@@ -9,7 +9,6 @@ assigns its own.
 
 import asyncio
 import contextlib
-import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -24,12 +23,12 @@ from gameserver.storage.ledger.retention import kept_whole
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.patience import TRANSACTION
-from gameserver.storage.sharding import standing_in
+from gameserver.storage.sharding import copy_names, standing_in
 from gameserver.storage.sharding.digest import columns, moved_tables
-from gameserver.storage.sharding.pieces import SECONDS, pieces
+from gameserver.storage.sharding.erasing import erase
+from gameserver.storage.sharding.move import MoveRecord
 from gameserver.storage.sharding.standing_in import can_wait_for_standbys
 from gameserver.storage.sharding.subscribing import CREATE_SECONDS, subscribe
-from gameserver.storage.tables import METADATA
 
 log = structlog.get_logger()
 
@@ -48,10 +47,7 @@ STATEMENT_SECONDS = 60.0
 DROP_TRIES = 50
 IDENTITY = (
     "select (pg_control_system()).system_identifier::text || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
-)
-EVICT = (
-    "select pg_terminate_backend(pid) from pg_stat_activity"
-    " where application_name = $1 and usename = current_user and pid <> pg_backend_pid()"
+    " as server, (select version_num from alembic_version_{group}) as revision"
 )
 HAS_SLOT = "select exists(select from pg_replication_slots where slot_name = $1 and wal_status <> 'lost')"
 IS_PAUSED = (
@@ -69,7 +65,7 @@ FINISHED = (
     " where s.subname = $1 and r.srsubstate = 'f'"
 )
 """Tables that are copied and have to catch up, and the replication slot of each, as Postgres names it."""
-_SUBSCRIPTION = re.compile(r", (\d+) \w+, subscription (\d+)$")
+_SUBSCRIPTION = re.compile(r", (\d+) \w+, subscription (\d+)")
 """In the text of `Copy.servers`: the target's system identifier and the subscription's number."""
 
 
@@ -112,36 +108,44 @@ async def require_fit(source: Database, target: Database) -> None:
 class Copy:
     """The copy of one move; its methods work over connections of the move's mover."""
 
-    def __init__(self, move_id: int, group: str, slots: Sequence[int], source: Database, target: Database) -> None:
-        deployment = hashlib.blake2b(source.url.get_secret_value().encode(), digest_size=4).hexdigest()
-        self.name = f"gs_{deployment}_move_{move_id}"
-        """The name of publication, replication slot and subscription; servers may hold several deployments."""
-        self.mover = f"{self.name}_mover"
+    def __init__(self, move: MoveRecord, deployment: str, source: Database, target: Database) -> None:
+        self.name = copy_names.name_of(deployment, move)
+        """The name of publication, replication slot and subscription; `recall` may find another one."""
+        self._mover = f"{self.name}_mover"
         """The application name of its mover's connections."""
-        self._id, self._group = move_id, group
-        self._slots = list(slots)
-        self._tables = [table.name for table in moved_tables(group)]
+        self._id, self._group = move.id, move.group
+        self._slots = [record.slot for record in move.slots]
+        self._tables = [table.name for table in moved_tables(move.group)]
         self.source, self.target = source, target
         self._totals: dict[str, int] | None = None
 
     def opened(self, database: Database) -> contextlib.AbstractAsyncContextManager[DriverConnection]:
         """A connection that a later mover can evict. Raises one of LOST."""
-        return opened(database, self.mover)
+        return opened(database, self._mover)
 
     async def evict(self, *connections: asyncpg.Connection) -> None:
         """Closes the connections of earlier movers: one that was frozen can do nothing more when it wakes."""
         for connection in connections:
-            await connection.fetch(EVICT, self.mover, timeout=STATEMENT_SECONDS)
+            await copy_names.end_movers(connection, self._id)
+
+    async def recall(self, source: asyncpg.Connection) -> None:
+        """Takes the name of the copy that there is, if it was made under another one."""
+        names = await copy_names.left_of(source, "slots", self._id)
+        if names and self.name not in names:
+            self.name = names[0]
 
     async def servers(self, source: asyncpg.Connection, target: asyncpg.Connection) -> str:
-        """Identifies the two servers, their timelines and the subscription.
+        """Identifies the two servers, their timelines, the subscription, and the revisions of the tables.
 
-        Another answer later means that the copy lacks something: a server was failed over, or its log was lost.
+        Another answer later means that the copy lacks something: a server was failed over, its log was lost, or the
+        tables have columns that it doesn't know.
         """
-        identities = [await server.fetchval(IDENTITY, timeout=STATEMENT_SECONDS) for server in (source, target)]
+        asked = IDENTITY.format(group=self._group)
+        found = [await server.fetchrow(asked, timeout=STATEMENT_SECONDS) for server in (source, target)]
         has_slot = await source.fetchval(HAS_SLOT, self.name, timeout=STATEMENT_SECONDS)
         number = await target.fetchval("select oid from pg_subscription where subname = $1", self.name)
-        return f"{identities[0]}, {identities[1]}, subscription {number if has_slot else 'lost'}"
+        servers, revisions = ([row[part] for row in found] for part in ("server", "revision"))
+        return f"{', '.join(servers)}, subscription {number if has_slot else 'lost'}, {' to '.join(revisions)}"
 
     async def begin(self, source: asyncpg.Connection, target: asyncpg.Connection, servers: str) -> None:
         """Erases these slots on the target and starts the copy; what an earlier attempt has left is removed.
@@ -185,11 +189,11 @@ class Copy:
 
     async def end(self, source: asyncpg.Connection, target: asyncpg.Connection, servers: str) -> None:
         """Ends the copy for good; nothing may be erased on the source before. Both servers have to answer."""
-        if await target.fetchval("select exists(select from pg_subscription where subname = $1)", self.name):
+        for name in await copy_names.left_of(target, "subscriptions", self._id):
             # Detached from its slot first, so that dropping it doesn't need the source.
-            await target.execute(f"alter subscription {self.name} disable", timeout=STATEMENT_SECONDS)
-            await target.execute(f"alter subscription {self.name} set (slot_name = none)", timeout=STATEMENT_SECONDS)
-            await target.execute(f"drop subscription {self.name}", timeout=STATEMENT_SECONDS)
+            await target.execute(f"alter subscription {name} disable", timeout=STATEMENT_SECONDS)
+            await target.execute(f"alter subscription {name} set (slot_name = none)", timeout=STATEMENT_SECONDS)
+            await target.execute(f"drop subscription {name}", timeout=STATEMENT_SECONDS)
         await self.end_on_source(source, servers)
 
     async def end_on_source(self, source: asyncpg.Connection, servers: str) -> None:
@@ -197,13 +201,22 @@ class Copy:
 
         `servers` is as recorded; it names the slots of tables that are still being copied for the first time.
         """
-        await self._drop_slot(source, self.name)
+        for name in await copy_names.left_of(source, "slots", self._id):
+            await self._drop_slot(source, name)
         if (match := _SUBSCRIPTION.search(servers)) is not None:
             pattern = f"pg_{match[2]}_sync_%_{match[1]}"
             query = "select slot_name from pg_replication_slots where slot_name like $1"
             for row in await source.fetch(query, pattern, timeout=STATEMENT_SECONDS):
                 await self._drop_slot(source, row["slot_name"])
-        await source.execute(f"drop publication if exists {self.name}", timeout=STATEMENT_SECONDS)
+        for name in await copy_names.left_of(source, "publications", self._id):
+            await source.execute(f"drop publication if exists {name}", timeout=STATEMENT_SECONDS)
+
+    async def require_ended(self, source: asyncpg.Connection) -> None:
+        """Raises Conflict while the source has a slot or a publication of it: what is erased there would be erased on
+        the target, too."""
+        for kind in ("slots", "publications"):
+            if names := await copy_names.left_of(source, kind, self._id):
+                raise Conflict(f"{', '.join(names)} is still there: nothing is erased on {self.source.name}.")
 
     async def forget_marks(self, connection: asyncpg.Connection) -> None:
         statement = f"delete from {self._group}_marks where move = $1"  # noqa: S608
@@ -228,17 +241,8 @@ class Copy:
                 await asyncio.sleep(0.1)
 
     async def erase(self, connection: asyncpg.Connection, slots: Sequence[int] | None = None) -> None:
-        """Deletes rows of `slots`, or of all the move's slots, from a database; rows of a slot it owns stay.
-
-        Each piece is committed by itself, so whoever is killed leaves the less to the next one.
-        """
-        tables = [*moved_tables(self._group), METADATA[self._group].tables[f"{self._group}_marks"]]
-        unowned = f"not exists (select from {self._group}_owned_slots o where o.slot = $1 and o.owned)"
-        for slot in self._slots if slots is None else slots:
-            for table in tables:
-                async for piece in pieces(connection, table, slot):
-                    statement = f'delete from "{table.name}" where {piece.condition} and {unowned}'  # noqa: S608
-                    await connection.execute(statement, *piece.values, timeout=SECONDS)
+        """Deletes rows of `slots`, or of all the move's slots, from a database; rows of a slot it owns stay."""
+        await erase(connection, self._group, self._slots if slots is None else slots)
 
     async def copied(self, source: asyncpg.Connection, target: asyncpg.Connection) -> CopyProgress:
         """How far the first copy is; by Postgres's own progress reports, of as many rows as its planner guesses."""

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable
 
 import asyncpg
 
+from gameserver.rules.errors import Conflict
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.sole_locks import fenced_alone
@@ -43,9 +44,18 @@ STATEMENT_SECONDS = 5.0
 LOOK_SECONDS = 0.002
 DOUBTS = 2
 """So often rows that differ are summed up anew before it is believed."""
-TAKE = "update {group}_owned_slots set owned = false, epoch = $2, txid = default where slot = $1 and epoch < $2"
+TAKE = (
+    "update {group}_owned_slots set owned = false, epoch = $2, txid = default where slot = $1 and epoch < $2"
+    " returning slot"
+)
+GRANT = (
+    "insert into {group}_owned_slots as o (slot, owned, epoch) values ($1, true, $2)"
+    " on conflict (slot) do update set owned = true, epoch = $2, txid = excluded.txid where o.epoch < $2 returning slot"
+)
 MARK = "insert into {group}_marks (slot, move, epoch) values ($1, $2, $3) on conflict do nothing"
-OWNED = "select exists(select from {group}_owned_slots where slot = $1 and owned)"
+OWNED = "select epoch from {group}_owned_slots where slot = $1 and owned"
+EDITION = "select coalesce(max(edition), 0) from players_editions where state = 'ordered'"
+"""The newest rules that a database of players has heard of."""
 
 
 class SlotStays(Exception):
@@ -82,10 +92,11 @@ class Cutover:
     async def carry_out(self, move: MoveRecord, slot: int) -> int:
         """Moves a waiting slot to the target; returns how long writes to it paused, in ms.
 
-        Raises CutoverDelayed or SlotStays, with the slot back at the source; LeaseLost; or what the servers raise.
+        Raises CutoverDelayed or SlotStays, with the slot back at the source; Conflict if it has flipped and isn't
+        granted yet; LeaseLost; or what the servers raise.
         """
-        if not await self._source.fetchval(OWNED.format(group=move.group), slot, timeout=STATEMENT_SECONDS):
-            raise RowsDiffer(f"slot {slot}: {move.source} doesn't own it: see `slots check`")
+        await self._require_owned(move, slot)
+        await self._require_rules(move)
         # 1. Wait until the target is close behind, and sum up beforehand the rows that never change.
         await self.require_near(move, slot)
         bases = await self._summed(move, slot)
@@ -104,7 +115,29 @@ class Cutover:
         # 4. Commit: the map changes here. Then let the target write.
         granted_epoch = await self._steps.flip(move, slot, epoch)
         del self._bases[slot]
-        return await self.grant(move, slot, granted_epoch, began)
+        try:
+            return await self.grant(move, slot, granted_epoch, began)
+        except CutoverDelayed as delay:
+            # The attempt ends: the next one begins with the grants that are left, and never fences the slot again.
+            raise Conflict(f"slot {slot}: {delay}") from delay
+
+    async def _require_owned(self, move: MoveRecord, slot: int) -> None:
+        """Raises RowsDiffer unless the source owns the slot, under the epoch of the map."""
+        owned = OWNED.format(group=move.group)
+        epoch = await self._source.fetchval(owned, slot, timeout=STATEMENT_SECONDS)
+        if epoch is None:
+            raise RowsDiffer(f"slot {slot}: {move.source} doesn't own it: see `slots check`")
+        if epoch != (known := await self._steps.epoch(move, slot)):
+            text = f"slot {slot}: {move.source} owns it under epoch {epoch}, the map has {known}"
+            raise RowsDiffer(f"{text}: see `slots check`")
+
+    async def _require_rules(self, move: MoveRecord) -> None:
+        """Raises CutoverDelayed while the target hasn't heard of rules that the source knows: nodes, which judge by
+        those, would be refused by it."""
+        if move.group == "players":
+            on_source = await self._source.fetchval(EDITION, timeout=STATEMENT_SECONDS)
+            if on_source > await self._target.fetchval(EDITION, timeout=STATEMENT_SECONDS):
+                raise CutoverDelayed(f"no node has told {move.target} of the newest rules yet")
 
     async def _summed(self, move: MoveRecord, slot: int) -> tuple[Base, Base]:
         """The bases of source and target, so fresh that little is left to sum up under the fence.
@@ -146,16 +179,15 @@ class Cutover:
     async def grant(self, move: MoveRecord, slot: int, epoch: int, began: float | None = None) -> int:
         """Lets the target write a flipped slot; returns the ms since `began`, or 0 if that isn't known.
 
-        Raises CutoverDelayed when the target lacks the mark of the fence: it hasn't recovered from a crash yet.
+        Raises CutoverDelayed when the target lacks the mark of the fence: it hasn't recovered from a crash yet; and
+        Conflict if it doesn't own the slot although its epoch is later.
         """
         await self.arrived(move, slot, epoch - 1, STATEMENT_SECONDS)
-        await self._target.execute(
-            f"insert into {move.group}_owned_slots as o (slot, owned, epoch) values ($1, true, $2)"  # noqa: S608
-            " on conflict (slot) do update set owned = true, epoch = $2, txid = excluded.txid where o.epoch < $2",
-            slot,
-            epoch,
-            timeout=STATEMENT_SECONDS,
-        )
+        grant, owned = (statement.format(group=move.group) for statement in (GRANT, OWNED))
+        granted = await self._target.fetchval(grant, slot, epoch, timeout=STATEMENT_SECONDS)
+        # An earlier mover may have granted it.
+        if granted is None and await self._target.fetchval(owned, slot, timeout=STATEMENT_SECONDS) is None:
+            raise Conflict(f"slot {slot}: {move.target} has a later epoch, and doesn't own it: see `slots check`.")
         pause = 0 if began is None else round((time.monotonic() - began) * 1000)
         await self._steps.settle(move, slot, SlotStep.FLIPPED, SlotStep.MOVED, pause)
         return pause
@@ -180,7 +212,8 @@ class Cutover:
             mark = MARK.format(group=group)
             async with fenced_alone(source, FENCES[group], FENCE_MS, TAKE.format(group=group), mark):
                 began = time.monotonic()
-                await take_from(source, group, slot, epoch)
+                if not await take_from(source, group, slot, epoch):
+                    raise CutoverDelayed(f"{move.source} has a later epoch of the slot")
                 # The mark commits with it, so the target has everything once it has the mark.
                 await source.execute(mark, slot, move.id, epoch)
         except asyncpg.LockNotAvailableError:
@@ -217,9 +250,10 @@ async def _both(on_source: Awaitable[Base], on_target: Awaitable[Base]) -> tuple
     return await asyncio.gather(on_source, on_target)
 
 
-async def take_from(connection: asyncpg.Connection, group: str, slot: int, epoch: int) -> None:
-    """Ends a database's ownership of a slot, unless it has seen this epoch or a later one."""
-    await connection.execute(TAKE.format(group=group), slot, epoch, timeout=STATEMENT_SECONDS)
+async def take_from(connection: asyncpg.Connection, group: str, slot: int, epoch: int) -> bool:
+    """Ends a database's ownership of a slot; False if it has seen this epoch or a later one, and nothing changes."""
+    taken = await connection.fetchval(TAKE.format(group=group), slot, epoch, timeout=STATEMENT_SECONDS)
+    return taken is not None
 
 
 async def give_back(steps: SlotSteps, source: DriverConnection, move: MoveRecord, slot: int, epoch: int) -> None:

@@ -16,12 +16,13 @@ from gameserver.rules.errors import Conflict, DatabaseUnavailable, GameError
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import LOST, translated
+from gameserver.storage.postgres.passfile import PassfileFault
 from gameserver.storage.sharding import copying, cutover, standing_in
 from gameserver.storage.sharding.attempt import Attempt, CopyFailed, MoveProgress, Tell
 from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.cutover import CutoverDelayed
 from gameserver.storage.sharding.lease import RETRY_SECONDS, MoveLease
-from gameserver.storage.sharding.move import MoveRecord, PlannedMove, SlotStep, Step
+from gameserver.storage.sharding.move import LeaseLost, MoveRecord, PlannedMove, SlotStep, Step
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.sharding.standing_in import CopyStandsIn
 from gameserver.storage.tables import migrations
@@ -29,6 +30,8 @@ from gameserver.waiting import cancel_and_wait
 
 LOOK_SECONDS = 0.2
 """How often is looked whether a copy stands in for a standby; what is committed in between this can't prevent."""
+EXPECTED = (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed)
+"""What keeps an attempt from going on, and what a later one may find ended."""
 log = structlog.get_logger()
 Objection = Callable[[Database, Database], Awaitable[str | None]]
 """Why slots can't be moved from the one database to the other, by whatever else has power over the servers; None if
@@ -54,40 +57,53 @@ class Mover:
     async def require_fit(self, plan: PlannedMove) -> None:
         """Raises Conflict, with the reason, for a move that couldn't be carried out; DatabaseUnavailable."""
         for name in (plan.source, plan.target):
-            if name not in self._databases:
-                raise Conflict(f"There is no database {name!r}.")
+            self._require_known(name)
         source, target = self._databases[plan.source], self._databases[plan.target]
         with translated(plan.target):
             await copying.require_fit(source, target)
         if (reason := await self._objection(source, target)) is not None:
             raise Conflict(reason)
         for database in (source, target):
-            if (revision := await migrations.current(database, plan.group)) != migrations.head(plan.group):
-                at = revision or "nothing"
-                raise Conflict(f"The {plan.group} tables of {database.name} are at {at}: run `gameserver migrate`.")
+            await migrations.require_head(database, plan.group)
+
+    def _require_known(self, name: str) -> None:
+        if name not in self._databases:
+            raise Conflict(f"There is no database {name!r}.")
 
     async def take(self, move_id: int, tell: Tell) -> "LeasedMove":
         """Leases the move, and reports on it to `tell`.
 
-        Raises LeaseLost while another mover holds the lease, NotFound, DatabaseUnavailable.
+        Raises LeaseLost while another mover holds the lease, Conflict for a move between databases that aren't known
+        here, NotFound, DatabaseUnavailable.
         """
+        move = await self._records.find(move_id)
+        for name in (move.source, move.target):
+            self._require_known(name)
+        deployment = await self._records.deployment()
+        copy = Copy(move, deployment, self._databases[move.source], self._databases[move.target])
+        # The lease last: whoever has it is waited for by all others.
         lease = MoveLease(self._records, await self._records.take(move_id, self.name))
-        return LeasedMove(lease, self._databases, tell, self._objection)
+        return LeasedMove(lease, copy, tell, self._objection)
+
+    async def lapsed(self) -> list[tuple[int, bool]]:
+        """The ids of moves that it can take and nobody has, and whether their copy is to be made yet.
+
+        Raises DatabaseUnavailable.
+        """
+        return await self._records.lapsed(self._databases.names())
 
 
 class LeasedMove:
     """A move in the hands of its mover, until `close`."""
 
-    def __init__(self, lease: MoveLease, databases: Databases, tell: Tell, objection: Objection) -> None:
+    def __init__(self, lease: MoveLease, copy: Copy, tell: Tell, objection: Objection) -> None:
         self._lease = lease
         self._objection = objection
         self._tell = tell
-        move = lease.move
-        slots = [record.slot for record in move.slots]
-        self.copy = Copy(move.id, move.group, slots, databases[move.source], databases[move.target])
+        self.copy = copy
         self.waits = False
         """Whether the last attempt has lost a server, and the next one hasn't reached both; or its copy has failed or
-        was paused, and the next one hasn't its turn."""
+        was paused, or nobody knows why it failed, and the next one hasn't its turn."""
 
     async def close(self) -> None:
         """Stops renewing the lease."""
@@ -96,7 +112,7 @@ class LeasedMove:
     async def go_on(self) -> MoveRecord:
         """Tries until the move is over, whichever servers are away meanwhile; returns the move's last record.
 
-        Raises LeaseLost when another mover has taken over.
+        Raises LeaseLost when another mover has taken over, and Conflict if this process can't use its password file.
         """
         copy, lease, failed = self.copy, self._lease, False
         while True:
@@ -106,8 +122,15 @@ class LeasedMove:
                     self.waits = failed
                     attempt = Attempt(lease, copy, source, target, self._tell)
                     return await _watched(copy, attempt.carry_out(self._stop_waiting))
-            except (*LOST, asyncpg.PostgresError, GameError, CutoverDelayed, CopyFailed, CopyStandsIn) as error:
-                failed = isinstance(error, (CopyFailed, CopyStandsIn))
+            except LeaseLost:
+                raise
+            except PassfileFault as error:
+                # Another process may have the passwords: the lease is left to it.
+                raise Conflict(str(error)) from error
+            except Exception as error:
+                if not isinstance(error, (*EXPECTED, CopyFailed, CopyStandsIn)):
+                    log.exception("a move has failed, and is tried again", move=lease.move.id)
+                failed = not isinstance(error, EXPECTED)
                 self.waits = failed or isinstance(error, (*LOST, DatabaseUnavailable))
                 await self._rescue()
                 if lease.move.step is Step.DONE:
@@ -136,6 +159,7 @@ class LeasedMove:
             async with copy.opened(copy.source) as source:
                 # Slots under the fence can be written again.
                 await self.give_back(source)
+                await copy.recall(source)
                 # The source stops storing log for a copy that is to end.
                 if lease.move.cancelled or lease.move.step is Step.CLEANING:
                     await copy.end_on_source(source, lease.move.servers)
@@ -156,7 +180,7 @@ class LeasedMove:
     async def _end_without_target(self) -> None:
         await self._lease.leave_waiting_slots()
         target, name = self.copy.target.name, self.copy.name
-        problem = f"{target} was away: once it is back, drop the subscription {name} there"
+        problem = f"{target} was away: once it is back, a node will drop the subscription {name} there"
         await self._lease.advance(Step.DONE, problem=problem)
 
     async def _wait(self, error: BaseException) -> None:

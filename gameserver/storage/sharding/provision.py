@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gameserver.config import postgres_url
 from gameserver.config.settings import Settings
-from gameserver.rules.errors import Conflict, DatabaseUnavailable
+from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.storage import tables
 from gameserver.storage.ledger.partitions import ensure_partitions
 from gameserver.storage.postgres import causes, durability, versions
@@ -29,7 +29,7 @@ from gameserver.storage.sharding import identity, lineage, placing
 from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.sharding.recognizing import introduce, recognized
 from gameserver.storage.sharding.reconciling import Reconciler, reconciled
-from gameserver.storage.sharding.records import MoveRecords
+from gameserver.storage.sharding.records import require_unmoved
 from gameserver.storage.slots import slot_map
 from gameserver.storage.tables import migrations
 from gameserver.storage.tables.migrations import OutdatedDatabase
@@ -223,11 +223,9 @@ async def migrate(settings: Settings, done: Migrated | None = None) -> Migrated:
         done.steps.append(MigrationStep("control", control.name, before, migrations.head("control")))
         with _refusals_of(control):
             groups = await members(settings, databases)
-            moving = {move.group for move in await MoveRecords(control).unfinished()}
         for group, group_members in groups.items():
             for database in group_members:
-                if group in moving and await migrations.current(database, group) != migrations.head(group):
-                    raise Conflict(f"Slots of {group} are being moved: wait, or cancel that, before its tables change.")
+                await require_unmoved(control, database, group, group_members)
                 await _step(settings, database, group, done)
         await introduce(control, groups)
         done.assigned.update(await placing.assign(control, groups, sizes(settings)))

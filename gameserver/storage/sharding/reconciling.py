@@ -25,7 +25,6 @@ from gameserver.storage.postgres.locks import RECONCILING
 from gameserver.storage.postgres.sole_locks import SoleLock
 from gameserver.storage.sharding import primaries, settling
 from gameserver.storage.sharding.comparing import MOVER, PATIENCE, Comparison, compare
-from gameserver.storage.sharding.copying import Copy
 from gameserver.storage.sharding.judging import What, accept, judge
 from gameserver.storage.sharding.settling import Judgement
 from gameserver.telemetry import RECONCILED, RECONCILED_SLOTS
@@ -167,12 +166,12 @@ class Reconciler:
         self, control: DriverConnection, comparison: Comparison, changes: Sequence[Judgement], opening: set[str]
     ) -> dict[str, str]:
         """Each by itself; those that couldn't be settled, with the reason."""
-        copies, failed = await self._open_copies(control), dict[str, str]()
+        moves, failed = await _open_moves(control), dict[str, str]()
         forgotten = "control" in comparison.compared[self._control].stale
         for name, compared in comparison.compared.items():
             try:
                 if name in opening or forgotten:
-                    await settling.end_orphans(compared.connection, copies)
+                    await settling.end_orphans(compared.connection, moves)
                 is_open = not compared.stale or name in opening
                 await settling.settle_database(compared, changes, comparison.unseen if is_open else None)
                 if is_open:
@@ -181,14 +180,10 @@ class Reconciler:
                 failed[name] = f"{type(error).__name__}: {error}"
         return failed
 
-    async def _open_copies(self, control: DriverConnection) -> set[str]:
-        """The names of the copies of the moves that aren't over."""
-        moves = await control.fetch('select id, "group", source, target from moves where ended_at is null')
-        known = [row for row in moves if row["source"] in self._databases and row["target"] in self._databases]
-        return {
-            Copy(row["id"], row["group"], [], self._databases[row["source"]], self._databases[row["target"]]).name
-            for row in known
-        }
+
+async def _open_moves(control: DriverConnection) -> set[int]:
+    """The ids of the moves that aren't over."""
+    return {row["id"] for row in await control.fetch("select id from moves where ended_at is null")}
 
 
 def _judged(comparison: Comparison) -> list[Judgement]:

@@ -5,7 +5,7 @@ taken a lease with a higher number, whatever the first one records is refused. A
 over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from gameserver.storage.postgres.database import Database
 from gameserver.storage.sharding.membership import drain
 from gameserver.storage.sharding.move import LeaseLost, MoveRecord, PlannedMove, SlotRecord, SlotStep, Step
 from gameserver.storage.sharding.slot_steps import SlotSteps, under_lease
+from gameserver.storage.tables import migrations
 
 LEASE = timedelta(seconds=4)
 """How long a mover may be silent before another one may take the lease; it renews it every second."""
@@ -80,6 +81,13 @@ class MoveRecords:
             query = select(MOVES.c.id).where(MOVES.c.command_id == command_id).order_by(MOVES.c.id)
             return list((await connection.execute(query)).scalars())
 
+    async def deployment(self) -> str:
+        """The id of the deployment whose moves these are, and its control database's name, which tells it from a copy
+        of it on the same server."""
+        async with self._control.snapshot() as connection:
+            query = select(tables.control_identity.c.deployment, func.current_database())
+            return " ".join((await connection.execute(query)).one())
+
     async def find(self, move_id: int) -> MoveRecord:
         """Raises NotFound."""
         records = await self._select(MOVES.c.id == move_id)
@@ -96,9 +104,10 @@ class MoveRecords:
         newest = select(MOVES.c.id).order_by(MOVES.c.ended_at.is_(None).desc(), MOVES.c.id.desc()).limit(most)
         return (await self._select(MOVES.c.id.in_(newest)))[::-1]
 
-    async def lapsed(self) -> list[tuple[int, bool]]:
-        """The ids of moves whose lease has lapsed, and whether their copy is still to be made."""
-        lapsed = (MOVES.c.ended_at.is_(None), MOVES.c.lease < func.clock_timestamp())
+    async def lapsed(self, known: Collection[str]) -> list[tuple[int, bool]]:
+        """The ids of moves between these databases whose lease has lapsed, and whether their copy is to be made yet."""
+        lapsed = (MOVES.c.ended_at.is_(None), MOVES.c.lease < func.clock_timestamp(),
+                  MOVES.c.source.in_(known), MOVES.c.target.in_(known))  # fmt: skip
         query = select(MOVES.c.id, MOVES.c.step.in_([Step.PLANNED, Step.COPYING])).where(*lapsed)
         async with self._control.snapshot() as connection:
             return [(row[0], row[1]) for row in await connection.execute(query.order_by(MOVES.c.id))]
@@ -173,6 +182,19 @@ class MoveRecords:
             )
             for row in moves
         ]
+
+
+async def require_unmoved(control: Database, database: Database, group: str, parts: Iterable[Database]) -> None:
+    """Raises Conflict while slots of tables that would change are moved from or to one of `parts`; DatabaseUnavailable.
+
+    One that begins afterwards begins again when it sees that the tables were changed.
+    """
+    if await migrations.current(database, group) == migrations.head(group):
+        return
+    names = {part.name for part in parts}
+    moves = await MoveRecords(control).unfinished()
+    if any(move.group == group and not names.isdisjoint((move.source, move.target)) for move in moves):
+        raise Conflict(f"Slots of {group} are being moved: wait, or cancel that, before its tables change.")
 
 
 def _slot_record(row: Any) -> SlotRecord:

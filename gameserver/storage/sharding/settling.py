@@ -16,6 +16,7 @@ from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.sole_locks import fenced_alone
 from gameserver.storage.sharding import lineage
 from gameserver.storage.sharding.comparing import Compared, Comparison
+from gameserver.storage.sharding.copy_names import left_of_others
 from gameserver.storage.sharding.judging import Ownership, SlotView, Verdict, What
 from gameserver.storage.slots.slot_map import CHANNEL
 
@@ -25,17 +26,7 @@ _OWN = (
     "insert into {group}_owned_slots as o (slot, owned, epoch) values ($1, $2, $3)"
     " on conflict (slot) do update set owned = $2, epoch = $3, txid = excluded.txid where o.epoch <= $3"
 )
-_SUBSCRIPTIONS = """
-    select subname from pg_subscription s join pg_database d on d.oid = s.subdbid
-    where d.datname = current_database() and subname ~ '^gs_[0-9a-f]{8}_move_[0-9]+$' and subname <> all($1::text[])
-"""
-_PUBLICATIONS = (
-    "select pubname from pg_publication where pubname ~ '^gs_[0-9a-f]{8}_move_[0-9]+$' and pubname <> all($1)"
-)
-_SLOTS = """
-    select pg_terminate_backend(active_pid, 2000), slot_name from pg_replication_slots
-    where database = current_database() and slot_name ~ '^gs_[0-9a-f]{8}_move_[0-9]+$' and slot_name <> all($1::text[])
-"""
+_END_READER = "select pg_terminate_backend(active_pid, 2000) from pg_replication_slots where slot_name = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +146,17 @@ async def _write_rows(compared: Compared, rows: Sequence[tuple[str, int, Ownersh
                 await compared.connection.executemany(statement, own)
 
 
-async def end_orphans(connection: DriverConnection, open_copies: Set[str]) -> None:
+async def end_orphans(connection: DriverConnection, open_moves: Set[int]) -> None:
     """Ends copies of moves that are over, or that the control database has forgotten: what one of them goes on to
     bring would be applied to rows of somebody else."""
-    names = list(open_copies)
-    for (name,) in await connection.fetch(_SUBSCRIPTIONS, names):
+    for name in await left_of_others(connection, "subscriptions", open_moves):
         await connection.execute(f"alter subscription {name} disable")
         await connection.execute(f"alter subscription {name} set (slot_name = none)")
         await connection.execute(f"drop subscription {name}")
-    for (name,) in await connection.fetch(_PUBLICATIONS, names):
+    for name in await left_of_others(connection, "publications", open_moves):
         await connection.execute(f"drop publication {name}")
-    for _, name in await connection.fetch(_SLOTS, names):
+    for name in await left_of_others(connection, "slots", open_moves):
+        await connection.fetch(_END_READER, name)
         await connection.execute("select pg_drop_replication_slot($1)", name)
 
 

@@ -26,6 +26,11 @@ class SlotSteps:
     def __init__(self, control: Database) -> None:
         self._control = control
 
+    async def epoch(self, move: MoveRecord, slot: int) -> int:
+        """The slot's epoch by the map."""
+        async with self._control.snapshot() as connection:
+            return await _epoch(connection, move.group, slot)
+
     async def begin_fencing(self, move: MoveRecord, slot: int) -> int:
         """waiting → fencing; returns the epoch of the source's fence."""
         async with under_lease(self._control, move) as connection:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import gameserver
-from gameserver.rules.errors import DatabaseUnavailable
+from gameserver.rules.errors import Conflict, DatabaseUnavailable
 from gameserver.storage.postgres import causes, versions
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
@@ -174,6 +174,13 @@ async def current(database: Database, group: str) -> str | None:
     """The revision of the group's tables on a database; None when there are none."""
     with translated(database.name):
         return await _current(database, group)
+
+
+async def require_head(database: Database, group: str) -> None:
+    """Raises Conflict, with what to do, unless the group's tables are at their head; DatabaseUnavailable."""
+    if (revision := await current(database, group)) != head(group):
+        at = revision or "nothing"
+        raise Conflict(f"The {group} tables of {database.name} are at {at}: run `gameserver migrate`.")
 
 
 async def _current(database: Database, group: str) -> str | None:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from gameserver.app import Core
 from gameserver.commands import sharding
 from gameserver.commands.sharding import Sharding
+from gameserver.config.settings import Settings
 from gameserver.rules.errors import Refused, Unavailable
 from gameserver.rules.player import Player
 from gameserver.storage.ids import slot_of
@@ -70,6 +71,17 @@ def strike(monkeypatch: pytest.MonkeyPatch, step: str, blow: Callable[[], Awaita
 
     monkeypatch.setattr(*STEPS[step], struck)
     return dealt
+
+
+def respelt(settings: Settings) -> Settings:
+    """The settings with other texts of the same addresses."""
+    texts = {name: settings.database_url(name).get_secret_value() for name in settings.databases}
+    assert all(":test@" in text for text in texts.values())
+    databases = {
+        name: database.model_copy(update={"url": SecretStr(texts[name].replace(":test@", ":t%65st@"))})
+        for name, database in settings.databases.items()
+    }
+    return settings.model_copy(update={"databases": databases})
 
 
 async def lapse(moves: Sharding, control: SecretStr) -> None:

@@ -20,10 +20,11 @@ from gameserver.storage.postgres.passfile import PassfileFault
 from gameserver.storage.sharding import provision
 from gameserver.storage.sharding.admission import admit, is_gone
 from gameserver.storage.sharding.move import PlannedMove, Step
+from gameserver.storage.sharding.provision import Migrated
 from gameserver.storage.sharding.records import MoveRecords
 from tests.storage.sharding import moving
 from tests.support.client import command_id
-from tests.support.deployment import connected, enlist
+from tests.support.deployment import connected, enlist, slots_of
 from tests.support.servers import Servers
 from tests.support.switches import switched
 
@@ -36,6 +37,37 @@ async def test_adding_a_database_takes_back_its_drain_in_all_of_its_groups(core:
     assert len(draining) > 1
     await admit(settings, "two", None, ["players"])
     assert await core.sharding.membership.listed() == before
+
+
+async def test_tables_of_a_database_are_not_changed_while_slots_are_moved_to_it(core: Core, settings: Settings) -> None:
+    plans = [PlannedMove("players", "one", "two", slots_of(core, "one")[:1])]
+    await core.sharding.moves.order(plans, command_id())
+    await _become_old(core, "two")
+    with pytest.raises(Conflict, match="Slots of players are being moved"):
+        await admit(settings, "two", None, ["players"])
+
+
+async def _become_old(core: Core, database: str) -> None:
+    async with connected(core.databases[database].url) as connection:
+        await connection.execute("update alembic_version_players set version_num = 'players_0001'")
+
+
+async def test_a_move_that_begins_amid_a_migration_ends_it_before_the_next_database(
+    core: Core, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans, upgraded = [PlannedMove("players", "one", "two", slots_of(core, "one")[:1])], list[str]()
+
+    async def upgrade(_: Settings, database: Database, group: str, done: Migrated) -> None:
+        if group == "players":
+            upgraded.append(database.name)
+            await core.sharding.moves.order(plans, command_id())
+
+    for name in ("one", "two"):
+        await _become_old(core, name)
+    monkeypatch.setattr(provision, "_step", upgrade)
+    with pytest.raises(Conflict, match="Slots of players are being moved"):
+        await provision.migrate(settings)
+    assert upgraded == ["one"]
 
 
 async def test_a_second_drain_that_is_refused_leaves_the_first_ones_mark(core: Core) -> None:

@@ -18,7 +18,7 @@ from gameserver.rules.errors import Conflict, GameError, NameTaken, Refused
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.sharding import copying, digest
-from gameserver.storage.sharding.cutover import Cutover
+from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed
 from gameserver.storage.sharding.move import LeaseLost, PlannedMove, SlotRecord, SlotStep, Step
 from tests.storage.sharding import moving
 from tests.support.client import command_id
@@ -266,6 +266,20 @@ async def test_a_move_that_cannot_be_is_refused_with_the_reason_and_nothing_is_r
     assert await moves.moves.unfinished() == []
 
 
+async def test_slots_whose_source_has_a_later_epoch_than_the_map_keep_their_one_owner(core: Core) -> None:
+    player = await enlist(core, database="one")
+    (slot,) = moving.slot_with([player])
+    async with connected(core.databases["one"].url) as source:
+        await source.execute("update players_owned_slots set epoch = epoch + 7 where slot = $1", slot)
+    ended = await moving.move(core, [slot], "two")
+    assert str(ended.problem).startswith(f"slot {slot}: one owns it under epoch 8, the map has 1")
+    assert ended.at(SlotStep.KEPT) == [slot]
+    assert (await act(core, player.id)).player.version == 2
+    assert owner(core, player.id) == "one"
+    async with connected(core.databases["two"].url) as target:
+        assert await target.fetchval("select count(*) from players_owned_slots where slot = $1 and owned", slot) == 0
+
+
 async def _plan(group: str, source: str, target: str, slots: Sequence[int]) -> list[PlannedMove]:
     return [PlannedMove(group, source, target, slots)]
 
@@ -330,13 +344,18 @@ async def test_a_late_fence_of_an_earlier_mover_takes_nothing_away(core: Core) -
         leased = await core.sharding.mover.take(made, lambda _: None)
         await leased.give_back(source)
         await leased.close()
-        await Cutover(moves.slots, source, target).fence(late, slot, epoch)
+        with pytest.raises(CutoverDelayed, match="later epoch"):
+            await Cutover(moves.slots, source, target).fence(late, slot, epoch)
+        assert await source.fetchval("select count(*) from players_marks") == 0
     assert (await act(core, player.id)).player.version == 2
     (answer,) = await settled(core, [order(core, player.id)])
     assert not isinstance(answer, GameError) or isinstance(answer, Refused)
 
 
-async def test_whoever_takes_a_move_over_ends_what_the_mover_before_had_open(core: Core) -> None:
+@pytest.mark.parametrize("spelt", [lambda settings: settings, moving.respelt], ids=["as before", "otherwise"])
+async def test_whoever_takes_a_move_over_ends_what_the_mover_before_had_open(
+    core: Core, settings: Settings, spelt: Callable[[Settings], Settings]
+) -> None:
     """A mover that was frozen and wakes finds its connections closed, so it erases and drops nothing any more."""
     player = await enlist(core, database="one")
     plans = await sharding.plan_move(core.sharding, "players", moving.slot_with([player]), "two")
@@ -344,7 +363,8 @@ async def test_whoever_takes_a_move_over_ends_what_the_mover_before_had_open(cor
     frozen = await core.sharding.mover.take(made, lambda _: None)
     async with frozen.copy.opened(core.databases["one"]) as source, frozen.copy.opened(core.databases["two"]) as target:
         await moving.lapse(core.sharding, core.databases["one"].url)
-        await sharding.carry_out(core.sharding, [made], lambda _: None)
+        async with working(spelt(settings)) as other:
+            await sharding.carry_out(other.sharding, [made], lambda _: None)
         for connection in (source, target):
             with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
                 await connection.fetchval("select 1")

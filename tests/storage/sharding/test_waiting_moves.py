@@ -205,6 +205,7 @@ async def test_a_move_that_goes_on_with_its_copy_after_its_turn_came_waits_for_n
         (ConnectionRefusedError("no"), True),
         (DatabaseUnavailable("no", retry_after=1), True),
         (CopyFailed("no"), True),
+        (ValueError("no"), True),
         (CutoverDelayed("no"), False),
         (Conflict("no"), False),
         (asyncpg.LockNotAvailableError("no"), False),

@@ -1,0 +1,43 @@
+"""The names of copies of moves on their servers, and how a copy is found there, whoever has named it.
+
+Law: a database is of one deployment, so what is left of a move's copy in it is found by the number of the move. The
+rest of the name only tells apart the deployments that share a server. It is made of what never changes; earlier
+versions made it of the source's address, which changes with a password.
+"""
+
+import hashlib
+import re
+from collections.abc import Set
+
+import asyncpg
+
+from gameserver.storage.postgres import statements
+from gameserver.storage.sharding.move import MoveRecord
+
+SQL = statements.load(__package__, "copy_names.sql")
+SECONDS = 60.0
+_FORM = "^gs_[0-9a-f]{{8}}_move_{move}{more}$"
+_NAME = re.compile(_FORM.format(move="([0-9]+)", more=""))
+
+
+def name_of(deployment: str, move: MoveRecord) -> str:
+    """The name for a new copy: of publication, replication slot and subscription."""
+    parts = f"{deployment} {move.source} {move.target}"
+    return f"gs_{hashlib.blake2b(parts.encode(), digest_size=4).hexdigest()}_move_{move.id}"
+
+
+async def left_of(connection: asyncpg.Connection, kind: str, move_id: int) -> list[str]:
+    """The names of a move's subscriptions, publications or slots, as `kind` says. Raises what the driver does."""
+    pattern = _FORM.format(move=move_id, more="")
+    return [row["name"] for row in await connection.fetch(SQL[kind], pattern, timeout=SECONDS)]
+
+
+async def left_of_others(connection: asyncpg.Connection, kind: str, moves: Set[int]) -> list[str]:
+    """The names of those of all moves but these. Raises what the driver does."""
+    rows = await connection.fetch(SQL[kind], _NAME.pattern, timeout=SECONDS)
+    return [row["name"] for row in rows if (match := _NAME.match(row["name"])) and int(match[1]) not in moves]
+
+
+async def end_movers(connection: asyncpg.Connection, move_id: int) -> None:
+    """Ends the sessions of a move's other movers. Raises what the driver does."""
+    await connection.fetch(SQL["end_movers"], _FORM.format(move=move_id, more="_mover"), timeout=SECONDS)

@@ -54,7 +54,7 @@ def plan(
     past = _past(catalog, archive, chosen)
     if timeline is None and present is None:
         _require_one_past(catalog, archive, past, timelines)
-    backup = _before(catalog.database, [backup for backup in backups if backup.lies_in(past)], moment)
+    backup = _before(catalog, [backup for backup in backups if backup.lies_in(past)], moment)
     found = RestorePlan(backup, catalog.chain(backup), archive, chosen, moment)
     if moment is None:
         require_no_gap(found)
@@ -154,12 +154,17 @@ def _of_system(catalog: BackupCatalog, present: Present | None, named: str | Non
     return [backup for backup in backups if backup.system == system]
 
 
-def _before(database: str, backups: Sequence[BaseBackup], moment: datetime | None) -> BaseBackup:
+def _before(catalog: BackupCatalog, backups: Sequence[BaseBackup], moment: datetime | None) -> BaseBackup:
     """The newest of backups, the newest first, that had ended at `moment`."""
     for backup in backups:
         if moment is None or backup.ended_at <= moment:
             return backup
     if moment is None or not backups:
-        raise StackError(f"No backup of {database} lies in the past of this timeline.")
+        raise StackError(f"No backup of {catalog.database} lies in the past of this timeline.")
     oldest = backups[-1].ended_at.isoformat()
-    raise StackError(f"{moment.isoformat()} is before the oldest backup of {database}, which ended {oldest}.")
+    several = any(backup.system != backups[0].system for backup in catalog.backups())
+    others = " There are backups of other systems, too: move the data away, and name one with --system."
+    raise StackError(
+        f"{moment.isoformat()} is before the oldest backup of {catalog.database}, which ended {oldest}."
+        f"{others if several else ''}"
+    )

@@ -65,6 +65,8 @@ def test_without_data_that_says_which_of_several_systems_counts_one_is_named(cat
     assert plan(catalog, None, Present("7", 1), None).backup == real
     with pytest.raises(StackError, match="data of one is of 8: they are of another database"):
         plan(catalog, None, Present("8", 1), None, "7")
+    with pytest.raises(StackError, match=r"before the oldest backup of one.*of other systems, too.*--system"):
+        plan(catalog, NOON + timedelta(minutes=5), Present("8", 1), None)
     assert newest(catalog).backup == anew
 
 

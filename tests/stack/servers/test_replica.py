@@ -16,6 +16,7 @@ from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers import replica as replicas
 from gameserver.stack.servers import standbys
+from gameserver.stack.servers.datafolder import restored_beside
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.servers.roles import SUPERUSER
@@ -165,8 +166,9 @@ async def test_data_of_a_replica_that_was_promoted_is_put_aside(
     assert [(former / "PG_VERSION").exists() for former in aside(replica)] == [True]
 
 
-async def test_a_lost_primary_isnt_made_anew_beside_its_last_copy_which_can_take_its_place(
-    primary: PostgresServer, replica: PostgresReplica
+@pytest.mark.parametrize("way", ["the copy takes its place", "it is restored"])
+async def test_a_lost_primary_isnt_made_anew_beside_its_last_copy(
+    primary: PostgresServer, replica: PostgresReplica, way: str
 ) -> None:
     primary.copies = [replica.data]
     await follows(primary, replica, 1)
@@ -176,11 +178,16 @@ async def test_a_lost_primary_isnt_made_anew_beside_its_last_copy_which_can_take
     with pytest.raises(StackError, match=f"has no data, and its replica has some, in {replica.data}"):
         await primary.start()
     assert not primary.data.exists()
+    to = primary.data
+    if way == "it is restored":
+        to = restored_beside(primary.data)
+        copy(replica.data, to)
+    else:
+        replica.data.rename(to)
     # As docs/replication.md says.
-    replica.data.rename(primary.data)
-    (primary.data / "standby.signal").rename(primary.data / "recovery.signal")
-    with (primary.data / "postgresql.auto.conf").open("a") as settings:
-        settings.write("restore_command = 'false'\n")
+    (to / "standby.signal").rename(to / "recovery.signal")
+    with (to / "postgresql.auto.conf").open("a") as settings:
+        settings.write("restore_command = 'false'\nhot_standby = off\n")
     await primary.start()
     await replica.start()
     await follows(primary, replica, 2)

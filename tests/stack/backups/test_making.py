@@ -60,7 +60,7 @@ async def test_a_system_that_doesnt_say_what_it_is_isnt_backed_up_over_another_o
     with pytest.raises(StackError, match="doesn't say whose data it has, and its newest backup is of 7"):
         await kept.back_up()
     assert len(kept.catalog.backups()) == 1
-    await kept.ask("create table players_identity as select 'a deployment' as deployment, 'one' as name")
+    await kept.ask("create table players_identity as select 'theirs' as deployment, 'one' as name")
     anew = await kept.back_up()
     await kept.ask("drop table players_identity")
     await kept.back_up()

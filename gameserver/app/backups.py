@@ -1,5 +1,6 @@
 """Makes and checks backups of the databases that the settings or the control database name."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ from sqlalchemy.exc import DBAPIError
 
 from gameserver.config.errors import ConfigFault
 from gameserver.config.settings import Settings
+from gameserver.logs.outage import Outage
 from gameserver.rules.errors import DatabaseUnavailable
 from gameserver.stack.backups import kept_log, making, retention
 from gameserver.stack.backups.catalog import BackupCatalog, BaseBackup, size_of
 from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.backups.plan import newest, require_no_gap
 from gameserver.stack.backups.programs import BackupPrograms
+from gameserver.stack.backups.receiver import WalReceiver
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.supervisor import Supervisor
 from gameserver.stack.up import receiver_of
@@ -26,7 +29,10 @@ from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.faults import translated
 from gameserver.storage.sharding import identity, provision
 from gameserver.storage.slots.slot_map import IncompleteMap
+from gameserver.waiting import cancel_and_wait
 
+ASK_SECONDS = 60.0
+"""How often the control database is asked which databases are to be followed, and where they are."""
 Say = Callable[[str], None]
 
 
@@ -39,6 +45,8 @@ class BackedUpSystem:
     backups: Sequence[BaseBackup]
     log_bytes: int
     log_until: datetime | None
+    fault: str | None = None
+    """Why its backups can't be told."""
 
 
 async def named(settings: Settings, wanted: Sequence[str], *, anyhow: bool = False) -> list[BackedUp]:
@@ -130,8 +138,15 @@ async def _verify(catalog: BackupCatalog, programs: BackupPrograms, say: Say, *,
 
 
 def listed(settings: Settings) -> list[BackedUpSystem]:
-    """What there is of each database. Raises StackError, ConfigFault."""
-    return [summary(catalog) for catalog in catalogs(settings)]
+    """What there is of each database, or why that can't be told. Raises ConfigFault, OSError."""
+    return [_listed(catalog) for catalog in catalogs(settings)]
+
+
+def _listed(catalog: BackupCatalog) -> BackedUpSystem:
+    try:
+        return summary(catalog)
+    except (StackError, OSError) as error:
+        return BackedUpSystem(catalog.database, catalog.folder, (), 0, None, str(error))
 
 
 def newest_backup(settings: Settings) -> datetime | None:
@@ -154,17 +169,47 @@ async def follow(settings: Settings) -> None:
     Raises StackError, ConfigFault, IncompleteMap, DatabaseUnavailable.
     """
     folder = folder_of(settings)
-    run_here = {name for name, database in settings.databases.items() if database.url is None}
-    receivers = [
-        receiver_of(settings, database.name, database.url, database.deployment)
-        for database in await named(settings, [])
-        if database.name not in run_here
-    ]
+    receivers = await _receivers(settings)
     if not receivers:
         raise StackError("`gameserver up` runs all of these databases, and keeps their log.")
     async with Supervisor([], lock=folder / "follow.lock") as supervisor:
-        supervisor.keep(*receivers)
-        await supervisor.run()
+        supervisor.keep(*receivers.values())
+        asking = asyncio.create_task(_ask_again(settings, receivers, supervisor))
+        try:
+            await supervisor.run()
+        finally:
+            await cancel_and_wait([asking])
+
+
+async def _receivers(settings: Settings) -> dict[str, WalReceiver]:
+    """What keeps the log of each database that is followed. Raises what `named` does."""
+    run_here = {name for name, database in settings.databases.items() if database.url is None}
+    return {
+        database.name: receiver_of(settings, database.name, database.url, database.deployment)
+        for database in await named(settings, [])
+        if database.name not in run_here
+    }
+
+
+async def _ask_again(settings: Settings, followed: dict[str, WalReceiver], supervisor: Supervisor) -> None:
+    """Follows databases that join, and those whose address changes there; what fails is tried again.
+
+    One that isn't named any more is followed on: a control database that is silent names only those of the settings.
+    """
+    outage = Outage("databases that join aren't followed", "databases that join are followed again")
+    while True:
+        await asyncio.sleep(ASK_SECONDS)
+        try:
+            for name, receiver in (await _receivers(settings)).items():
+                if (former := followed.get(name)) is not None:
+                    if former.url == receiver.url:
+                        continue
+                    await supervisor.leave(former)
+                supervisor.keep(receiver)
+                followed[name] = receiver
+            outage.answered()
+        except Exception as error:  # those that are followed have to be kept all the same
+            outage.failed(str(error))
 
 
 async def assign(settings: Settings, databases: Databases, *, anyhow: bool = False) -> str | None:

@@ -214,7 +214,7 @@ def _rooms(settings: Settings, rules: RulesInForce, ground: Ground) -> Rooms:
             Blocks(slots, lists, settings.mail.blocks_per_player),
             lists,
         ),
-        operators=operators_room(settings, ground.databases, ground.replicas, slots),
+        operators=operators_room(settings, ground.databases, ground.replicas, slots, ground.clock.now),
     )
 
 

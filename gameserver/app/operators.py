@@ -31,10 +31,12 @@ CODES = Pace(15 * SECOND_NS, 10)
 """How often one-time passwords may be tried for a key on a node: guessing one in three of a million takes weeks."""
 
 
-def operators_room(settings: Settings, databases: Databases, replicas: Replicas, slots: Slots) -> OperatorsRoom:
+def operators_room(
+    settings: Settings, databases: Databases, replicas: Replicas, slots: Slots, now: Callable[[], datetime]
+) -> OperatorsRoom:
     """The room of a process, over its databases."""
     control = databases[settings.control.database]
-    reports = Reports(slots, replicas, settings.reads.max_staleness_seconds)
+    reports = Reports(slots, replicas, settings.reads.max_staleness_seconds, now)
     return OperatorsRoom(
         reports=reports,
         spreads=Spreads(reports),
@@ -46,7 +48,7 @@ def operators_room(settings: Settings, databases: Databases, replicas: Replicas,
         notes=Notes(control),
         mentions=Mentions(control),
         campaigns=CampaignRecords(control),
-        recipients=Recipients(slots, Reports(slots, replicas, 0)),
+        recipients=Recipients(slots, Reports(slots, replicas, 0, now)),
         queries=SavedQueries(control),
     )
 

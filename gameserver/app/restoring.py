@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -35,6 +36,11 @@ from gameserver.times import rfc3339
 
 KEPT_SECONDS = 30.0
 """How long a database that answers may take to hand over its newest log before it is restored."""
+LOOK_SECONDS = 0.5
+"""How often a restored database is asked whether its replica is there."""
+_HAS_REPLICA = """
+    select exists (select from pg_stat_replication where state = 'streaming' and sync_state in ('sync', 'quorum'))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Restoration:
     moment: datetime | None
     timeline: int | None = None
     into: Path | None = None
+    system: str | None = None
+    """Of which system, where the backups are of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,10 @@ async def restore(settings: Settings, wanted: Restoration, say: Say) -> Restored
     with making.locked(catalog) as lock:
         await _keep_newest(database, say)
         present = place.present(programs) if place is not None else await _present(database, catalog)
+        if wanted.into is not None and wanted.system is not None:
+            present = present if present is not None and present.system == wanted.system else None
         await asyncio.to_thread(beginnings.settle, catalog, place.folders(programs) if place is not None else ())
-        chosen = plan(catalog, wanted.moment, present, wanted.timeline)
+        chosen = plan(catalog, wanted.moment, present, wanted.timeline, wanted.system)
         say(f"Restoring {database.name} from the backup {chosen.backup.id} on timeline {chosen.timeline}.")
         for backup in chosen.chain:
             await making.verify(backup, catalog, programs, lock)
@@ -140,6 +150,20 @@ async def put_in_place(
     except BaseException:
         say(early)
         raise
+
+
+async def until_a_replica_streams(database: BackedUp, say: Say) -> None:
+    """Waits, for as long as that takes, until a database whose commits wait for a replica has one."""
+    say(
+        f"{database.name} acknowledges nothing until a replica of it is made anew, which takes as long as a base "
+        "backup. What crossed between it and the others is put right then."
+    )
+    while True:
+        with suppress(StackError):  # it may be started again meanwhile
+            async with connected(database.name, database.url) as connection:
+                if await connection.fetchval(_HAS_REPLICA):
+                    return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def by_hand(chosen: RestorePlan) -> str:

@@ -26,6 +26,7 @@ def row(system: BackedUpSystem) -> dict[str, object]:
         ],
         "log_bytes": system.log_bytes,
         "log_until": None if system.log_until is None else rfc3339(system.log_until),
+        "fault": system.fault,
     }
 
 
@@ -41,5 +42,5 @@ def table(systems: list[BackedUpSystem]) -> Table:
             found.add_row(system.database, backup.id, *facts, *log)
             log = ("", "")
         if not system.backups:
-            found.add_row(system.database, "none", "-", "-", "-", "-", *log)
+            found.add_row(system.database, "none" if system.fault is None else "unreadable", "-", "-", "-", "-", *log)
     return found

@@ -13,7 +13,7 @@ import typer
 
 from gameserver.app import backups as application
 from gameserver.app import reconciling, restoring
-from gameserver.app.backups import Say
+from gameserver.app.backups import BackedUpSystem, Say
 from gameserver.app.erasing_again import LEFT
 from gameserver.app.reconciling import CONFLICTS
 from gameserver.app.restoring import Restoration, RestoredData
@@ -24,6 +24,7 @@ from gameserver.cli.config_file import DEFAULT, Config, settings_of
 from gameserver.cli.running import Json, carry_out, console, faults, say
 from gameserver.config.settings import Settings
 from gameserver.rules.errors import GameError
+from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.errors import StackError
 from gameserver.storage.crossings.findings import Findings
 from gameserver.storage.slots.slot_map import IncompleteMap
@@ -60,6 +61,7 @@ def restore(  # noqa: PLR0913 (one for each option)
     timeline: Annotated[
         int | None, typer.Option(min=1, max=LAST_TIMELINE, help="Of which past; without it, the present one's.")
     ] = None,
+    system: Annotated[str | None, typer.Option(help="Of which system, where its data is lost and this asks.")] = None,
     into: Annotated[Path | None, typer.Option(help="A new folder for the data, which then isn't put in place.")] = None,
     reason: ReasonIfChanged = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask before it takes the database's place.")] = False,  # noqa: FBT002
@@ -69,7 +71,7 @@ def restore(  # noqa: PLR0913 (one for each option)
     """Restore one database as it was at a moment: its players go back, nobody else does."""
     found: list[Findings] = []
     with faults():
-        wanted = Restoration(database, _moment(to), timeline, into)
+        wanted = Restoration(database, _moment(to), timeline, into, system)
         why = needed(reason) if into is None else ""
         if into is None:
             _require_agreement(wanted, to, agreed=yes)
@@ -118,6 +120,8 @@ async def _put_in_place(
     async with AsyncExitStack() as stack:
         end = await stack.enter_async_context(entry) if database != settings.control.database else None
         done = await restoring.restore(settings, wanted, tell)
+        if done.running and settings.databases[database].synchronous:
+            await restoring.until_a_replica_streams(BackedUp(database, settings.database_url(database)), tell)
         if end is None:
             end = await stack.enter_async_context(entry)
         end.after = {"timeline": done.timeline}
@@ -135,13 +139,15 @@ async def _crossed(settings: Settings, done: RestoredData, reason: str, tell: Sa
 
 @backups_cli.command("list")
 def list_backups(config: Config = DEFAULT, as_json: Json = False) -> None:  # noqa: FBT002
-    """Show the base backups of each database, and up to when its log was kept."""
+    """Show the base backups of each database, and up to when its log was kept; ends with 1 if some can't be read."""
+    systems: list[BackedUpSystem] = []
     with faults():
         systems = application.listed(settings_of(config))
         if as_json:
             show_json([backup_list.row(system) for system in systems])
         else:
             show(console, backup_list.table(systems))
+    _end_with([system.fault for system in systems if system.fault is not None])
 
 
 @backups_cli.command()

@@ -46,7 +46,8 @@ def servers(settings: Settings) -> list[Child]:
             superuser_password=settings.server_password(name, SUPERUSER),
             former_password=settings.server_secret(),
             log=data / "log" / f"postgres-{name}.log",
-            standbys=_embedded_replicas(name, database),
+            standbys=(own := _embedded_replicas(name, database)),
+            copies=[data / f"postgres-{replica}" for replica in own],
             synchronous=database.synchronous,
             archived=settings.backups is not None,
             settings={"summarize_wal": "on"} if settings.backups is not None and settings.backups.incremental else {},
@@ -68,7 +69,7 @@ def servers(settings: Settings) -> list[Child]:
     return children
 
 
-def replicas(settings: Settings, children: Sequence[Child]) -> list[Child]:
+def replicas(settings: Settings, children: Sequence[Child]) -> list[PostgresReplica]:
     """The embedded replicas of the embedded databases, which are among `children` and run before."""
     primaries = {child.name: child for child in children if isinstance(child, PostgresServer)}
     return [
@@ -175,10 +176,13 @@ async def up(
     process_table.require()
     _close_to_others(settings.data)
     databases, game_nodes = servers(settings), nodes(settings, config)
-    followers, failing_over, keepers = replicas(settings, databases), clusters(settings), receivers(settings)
+    followers, failing_over = replicas(settings, databases), clusters(settings)
+    # Play goes on without the replicas that no commit waits for, as without what keeps the log.
+    needed = [replica for replica in followers if replica.primary.synchronous]
+    keepers: list[Child] = [*(replica for replica in followers if replica not in needed), *receivers(settings)]
     databases += failing_over.servers
     front = _front(settings, config, game_nodes)
-    children: list[Child] = [*failing_over.deciders, *databases, *followers, *game_nodes]
+    children: list[Child] = [*failing_over.deciders, *databases, *needed, *game_nodes]
     children += [front.haproxy] if front else []
     shown = [*children, *keepers]
     console = plain_console(stderr=True, quiet=as_json, soft_wrap=True)
@@ -189,7 +193,7 @@ async def up(
         await supervisor.start(*failing_over.deciders)
         await supervisor.start(*databases)
         await asyncio.gather(*(database.provide() for database in failing_over.databases))
-        await supervisor.start(*followers)
+        await supervisor.start(*needed)
         supervisor.keep(*keepers)
         await migrate(settings)
         settings.admin_keys()

@@ -233,6 +233,21 @@ def settings_of_members(settings: Settings, name: str) -> list[dict[str, SecretS
     ]
 
 
+async def test_a_backup_that_cant_be_read_hides_no_other_databases_in_the_list(
+    command_line: CommandLine, config: Path
+) -> None:
+    for name in ("one", "two"):
+        (config.parent / "backups" / name / "base").mkdir(parents=True)
+    broken = config.parent / "backups" / "one" / "base" / "20261128T120000000"
+    broken.mkdir()
+    plain = await command_line.gameserver("backups", "list", "--config", str(config))
+    told = str(broken) in " ".join(plain.errors.split())
+    assert (plain.code, told, "two" in plain.out) == (1, True, True), plain.text
+    listed = await command_line.gameserver("backups", "list", "--json", "--config", str(config))
+    faults = {system["database"]: system["fault"] for system in orjson.loads(listed.out)}
+    assert (listed.code, str(broken) in faults["one"], faults["two"]) == (1, True, None)
+
+
 async def test_settings_without_backups_are_told_so(
     command_line: CommandLine, settings: Settings, tmp_path: Path
 ) -> None:

@@ -1,9 +1,11 @@
 """Backups are of all databases that are recorded, and of none that lies at a wrong address."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from gameserver.app import backups
 from gameserver.config.backups import BackupSettings
@@ -16,9 +18,12 @@ from gameserver.stack.backups.receiver import WalReceiver
 from gameserver.stack.errors import StackError
 from gameserver.stack.processes.ports import free_port
 from gameserver.stack.servers.standbys import ARCHIVE_SLOT
+from gameserver.waiting import cancel_and_wait
+from tests.cli.test_backups import DROP
 from tests.stack.conftest import open_folder, roomy
 from tests.support.deployment import connected
 from tests.support.servers import database_of
+from tests.support.wait import wait_until
 
 EARLIER = "update alembic_version_control set version_num = 'control_0001'"
 UNCOMPARED = "update control_lineage set timeline = timeline + 1"
@@ -83,6 +88,33 @@ async def test_a_control_database_that_refuses_is_no_silent_one(backed: Settings
     # A restore may be what mends it.
     (two,) = await backups.named(at(backed, one=gone), ["two"], anyhow=True)
     assert two.name == "two"
+
+
+async def test_databases_that_join_and_that_move_are_followed_where_they_are(
+    backed: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "ASK_SECONDS", 0.05)
+    with capture_logs() as lines:
+
+        def said(of_three: str) -> bool:
+            return any("the log of three" in line["event"] and of_three in line["event"] for line in lines)
+
+        following = asyncio.create_task(backups.follow(backed))
+        try:
+            async with connected(backed.database_url("one")) as control:
+                away, there = f"postgresql://role@127.0.0.1:{free_port()}/x", backed.database_url("two")
+                await control.execute("insert into databases (name, url) values ('three', $1)", away)
+                await control.execute("insert into members values ('players', 'three', false)")
+                await wait_until(lambda: said("Connection refused"), 20, "it is followed")
+                move = "update databases set url = $1 where name = 'three'"
+                await control.execute(move, there.get_secret_value())
+                await wait_until(lambda: said("at the address of the database three is two"), 20, "where it is now")
+            assert not following.done()
+        finally:
+            await cancel_and_wait([following])
+            for name in ("one", "two"):
+                async with connected(backed.database_url(name)) as connection:
+                    await connection.execute(DROP, ARCHIVE_SLOT)
 
 
 @pytest.mark.parametrize("wrong", ["another name", "another deployment"])

@@ -79,7 +79,7 @@ async def test_a_gap_behind_the_newest_backup_is_named(backed: Settings, keep: K
 
 
 async def test_whole_log_has_none(backed: Settings, keep: Keep) -> None:
-    keep("one", timedelta(hours=1), 3, 4, 5)
+    keep("one", timedelta(hours=1), 2, 3, 4, 5)
     about = [problem for problem in await problems(backed, "one") if "backup" in problem]
     assert about == ["nothing keeps its log for backups"]
 

@@ -20,7 +20,7 @@ from tests.support.wait import wait_until
 class RunningUp:
     """One folder with its data, and the processes that run on it."""
 
-    names: ClassVar[Sequence[str]] = ("one", "two", "redis", "players", "operators")
+    names: ClassVar[Sequence[str]] = ("one", "two", "replica", "redis", "players", "operators")
     """Of ports, besides `node`."""
 
     def __init__(self, folder: Path, settings: str, nodes: int) -> None:

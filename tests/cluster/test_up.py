@@ -19,6 +19,8 @@ port = {node}
 drain_seconds = 3
 [databases.one]
 embedded = {{ port = {one} }}
+[[databases.one.replicas]]
+embedded = {{ port = {replica} }}
 [databases.two]
 embedded = {{ port = {two} }}
 [redis]
@@ -38,13 +40,16 @@ folder = "{game}/backups"
 @pytest.fixture
 def up() -> Iterator[RunningUp]:
     with prepared(CONFIG, nodes=2) as run:
+        # Nor does a replica that no commit waits for, which can't use its folder.
+        (run.folder / "var" / "postgres-one-replica-1" / "foreign").mkdir(parents=True)
         yield run
 
 
 async def test_whatever_was_acknowledged_before_all_was_killed_is_there_after_the_next_start(up: RunningUp) -> None:
     await up.start()
     assert re.search(r"node-2.*\n", up.output()), "it prints what runs where"
-    assert up.output().count("can't be started, next try") >= 2, "of each database's log"
+    assert up.output().count("can't be started, next try") >= 3, "the replica, and each database's log"
+    assert "Postgres one-replica-1 can't be started" in up.output()
     key = (up.folder / "var" / "admin.key").read_text()
     async with Api(f"http://127.0.0.1:{up.port}") as api:
         players = [await api.sign_up() for _ in range(6)]

@@ -13,6 +13,7 @@ import aiohttp
 
 from gameserver.stack.processes import process_table
 from tests.mutants.stack import SLOTS, MutantStack
+from tests.support.wait import wait_until
 
 LAG_SECONDS = 4.0
 """How long the replica doesn't replay: less than the age beyond which no node asks it."""
@@ -164,15 +165,19 @@ async def rebuild_a_board(stack: MutantStack) -> None:
 
 
 async def let_the_replica_lag(stack: MutantStack) -> None:
-    """Again and again it replays nothing for a while, and still answers."""
-    replaying = [pid for pid in process_table.descendants(stack.pid) if REPLAYING in process_table.command_line(pid)]
-    assert len(replaying) == 1, "one replica replays"
+    """Again and again it replays nothing for a while, and still answers. Nodes play before it is made."""
+
+    def replaying() -> list[int]:
+        return [pid for pid in process_table.descendants(stack.pid) if REPLAYING in process_table.command_line(pid)]
+
+    await wait_until(lambda: len(replaying()) == 1, 30, "one replica replays")
+    (pid,) = replaying()
     for _ in range(2):
-        os.kill(replaying[0], signal.SIGSTOP)
+        os.kill(pid, signal.SIGSTOP)
         try:
             await asyncio.sleep(LAG_SECONDS)
         finally:
-            os.kill(replaying[0], signal.SIGCONT)
+            os.kill(pid, signal.SIGCONT)
         await asyncio.sleep(1)
 
 

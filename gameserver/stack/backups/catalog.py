@@ -1,10 +1,12 @@
 """A database's backups on disk: `base/ID/` for each base backup, `wal/SYSTEM/NUMBER/` for its write-ahead log.
 
-Law: a base backup gets its name when it is complete, checked and on disk, so what is half-made is never taken for one.
+Law: a base backup gets its name when it is complete, checked and on disk, and loses it before anything of it is
+deleted, so what is half-made, or half-deleted, is never taken for one.
 """
 
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,10 +17,11 @@ from pydantic import AwareDatetime, TypeAdapter
 
 from gameserver.stack.backups.log_archive import LogArchive, Span
 from gameserver.stack.errors import StackError
-from gameserver.stack.servers.datafolder import sync
+from gameserver.stack.servers.datafolder import put_in_place, sync
 
 FACTS = "backup.json"
 HALF = ".new"
+_ENDING = "ending"
 CLOCKS_APART = timedelta(minutes=5)
 """By how much a database's clock may differ from this machine's: by more, no backup is made, and none is judged by."""
 _ID = re.compile(r"\d{8}T\d{9}")
@@ -91,12 +94,25 @@ class BackupCatalog:
         facts.write_bytes(orjson.dumps(asdict(backup), option=orjson.OPT_INDENT_2))
         sync(facts)
         sync(half)
-        half.rename(half.with_name(backup.id))
-        sync(half.parent)
+        put_in_place(half, half.with_name(backup.id))
+
+    def remove(self, backup: BaseBackup) -> None:
+        """Deletes a base backup. Raises OSError."""
+        half = self.half(backup.id)
+        put_in_place(half.with_name(backup.id), half)
+        shutil.rmtree(half)
 
     def unfinished(self) -> list[Path]:
-        """What interrupted backups left."""
+        """What interrupted backups left, and interrupted deletions."""
         return list((self.folder / "base").glob("*" + HALF))
+
+    def ending(self, system: str) -> Path:
+        """Where the last of a closed database's log is copied to; it is none of the log's folders yet."""
+        return self.folder / "wal" / system / _ENDING
+
+    def endings(self) -> list[Path]:
+        """Those that interrupted restores left."""
+        return list((self.folder / "wal").glob("*/" + _ENDING))
 
     def log_folders(self, system: str) -> list[Path]:
         """The folders of this system's log, in the order in which they were begun."""

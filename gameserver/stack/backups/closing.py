@@ -18,7 +18,7 @@ from typing import Self
 
 from gameserver.stack.backups import placing
 from gameserver.stack.backups.catalog import BackupCatalog
-from gameserver.stack.backups.log_archive import HISTORY, PARTIAL, SEGMENT, LogArchive, current, number_of
+from gameserver.stack.backups.log_archive import HISTORY, PARTIAL, SEGMENT, is_whole, number_of
 from gameserver.stack.backups.making import make_log_folder
 from gameserver.stack.backups.placing import DataPlace
 from gameserver.stack.backups.plan import RestorePlan, require_no_gap
@@ -29,7 +29,6 @@ from gameserver.stack.servers import datafolder
 
 ENDED = "shut down"
 """What Postgres writes into its data when it has ended properly."""
-_NAME = "ending"
 _POLL_SECONDS = 0.05
 
 
@@ -88,15 +87,18 @@ class ClosedDatabase:
 
 
 def _require_following(chosen: RestorePlan, log: Path) -> None:
-    """Raises StackError if a database's own log begins behind what was kept of it, OSError."""
+    """Raises StackError if a database's own log begins behind what was kept of it, OSError.
+
+    Of a timeline that it has left, what was kept has to do.
+    """
     archive = chosen.archive
     past = archive.past(chosen.timeline)
     last, segments = archive.reach(chosen.backup.end, past).last, archive.segments(past)
-    needed = last if last in segments and current(segments[last]).name.endswith(PARTIAL) else last + 1
+    needed = last + 1 if is_whole(segments.get(last)) else last
     names = [path.name for path in log.iterdir() if SEGMENT.fullmatch(path.name)]
-    newest = max((name[:8] for name in names), default="")
+    newest = max((name[:8] for name in names), default=f"{chosen.timeline:08X}")
     first = min((number_of(name, archive.segment) for name in names if name.startswith(newest)), default=needed)
-    if first > needed:
+    if first > needed and newest == f"{chosen.timeline:08X}":
         raise StackError(
             f"What {chosen.backup.database} has acknowledged behind the segment {last} after the backup "
             f"{chosen.backup.id} was neither kept nor is it in its own log any more: name a moment before that with "
@@ -115,18 +117,22 @@ def _keep_ending(chosen: RestorePlan, folder: Path, catalog: BackupCatalog, prog
     if values.get("Database cluster state") != ENDED or last is None:
         return False
     log, system = folder / "pg_wal", chosen.backup.system
-    missing = [path for path in _of(log, int(timeline), last, chosen) if not _is_whole(chosen.archive, path.name)]
+    kept = chosen.archive.files
+    missing = [path for path in _of(log, int(timeline), last, chosen) if not is_whole(kept.get(path.name))]
     if missing:
-        made = catalog.folder / "wal" / system / _NAME
+        made = catalog.ending(system)
         shutil.rmtree(made, ignore_errors=True)
-        make_log_folder(made, programs.account)
-        for path in missing:
-            copy = made / (path.name + (PARTIAL if path.name == last else ""))
-            shutil.copyfile(path, copy)
-            datafolder.sync(copy)
-        datafolder.sync(made)
-        datafolder.give_all_to(made, programs.account)
-        datafolder.put_in_place(made, catalog.next_log_folder(system))
+        try:
+            make_log_folder(made, programs.account)
+            for path in missing:
+                copy = made / (path.name + (PARTIAL if path.name == last else ""))
+                shutil.copyfile(path, copy)
+                datafolder.sync(copy)
+            datafolder.sync(made)
+            datafolder.give_all_to(made, programs.account)
+            datafolder.put_in_place(made, catalog.next_log_folder(system))
+        finally:
+            shutil.rmtree(made, ignore_errors=True)  # there only if it isn't complete
     return True
 
 
@@ -140,7 +146,3 @@ def _of(log: Path, timeline: int, last: str, chosen: RestorePlan) -> list[Path]:
         if HISTORY.fullmatch(path.name)
         or (SEGMENT.fullmatch(path.name) and path.name <= last and number_of(path.name, size) >= first)
     ]
-
-
-def _is_whole(archive: LogArchive, name: str) -> bool:
-    return name in archive.files and not current(archive.files[name]).name.endswith(PARTIAL)

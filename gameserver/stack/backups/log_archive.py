@@ -77,11 +77,13 @@ class LogArchive:
         return [*spans, Span(timeline, None)]
 
     def reach(self, position: int, past: Sequence[Span]) -> Reach:
-        """How far the log goes that follows a backup which ended at `position`."""
+        """How far the log goes that follows a backup which ended at `position`.
+
+        What the backup itself has of its last segment needn't be all of that.
+        """
         segments, last = self.segments(past), position // self.segment
         for number in sorted(number for number in segments if number > last):
-            partial = last > position // self.segment and current(segments[last]).name.endswith(PARTIAL)
-            if number != last + 1 or partial:
+            if number != last + 1 or not is_whole(segments.get(last)):
                 return Reach(last, gap=True)
             last = number
         return Reach(last, gap=False)
@@ -139,6 +141,11 @@ def whole_until(folder: Path, segment: int) -> int | None:
 def current(path: Path) -> Path:
     """Where a segment is that was at `path`: a receiver that completes a partial one gives it its whole name."""
     return path if path.exists() else path.with_name(path.name.removesuffix(PARTIAL))
+
+
+def is_whole(segment: Path | None) -> bool:
+    """Whether all of a segment is there, which may have been kept or not."""
+    return segment is not None and not current(segment).name.endswith(PARTIAL)
 
 
 def number_of(name: str, segment: int) -> int:

@@ -32,12 +32,19 @@ class Present:
     timeline: int
 
 
-def plan(catalog: BackupCatalog, moment: datetime | None, present: Present | None, timeline: int | None) -> RestorePlan:
+def plan(
+    catalog: BackupCatalog,
+    moment: datetime | None,
+    present: Present | None,
+    timeline: int | None,
+    system: str | None = None,
+) -> RestorePlan:
     """The newest base backup before `moment` in the past of `timeline`, which is the present one's if none is named.
 
-    Without present data the pasts of all timelines have to be one. Raises StackError, OSError.
+    Without present data the backups have to be of one system, or of the one that is named, and the pasts of all its
+    timelines have to be one. Raises StackError, OSError.
     """
-    backups = _of_system(catalog, present)
+    backups = _of_system(catalog, present, system)
     archive = catalog.archive(backups[0].system, backups[0].segment)
     timelines = {*archive.timelines(), *(backup.timeline for backup in backups)}
     newest = max(timelines)
@@ -47,7 +54,7 @@ def plan(catalog: BackupCatalog, moment: datetime | None, present: Present | Non
     past = _past(catalog, archive, chosen)
     if timeline is None and present is None:
         _require_one_past(catalog, archive, past, timelines)
-    backup = _before(catalog.database, [backup for backup in backups if backup.lies_in(past)], moment)
+    backup = _before(catalog, [backup for backup in backups if backup.lies_in(past)], moment)
     found = RestorePlan(backup, catalog.chain(backup), archive, chosen, moment)
     if moment is None:
         require_no_gap(found)
@@ -56,7 +63,7 @@ def plan(catalog: BackupCatalog, moment: datetime | None, present: Present | Non
 
 def newest(catalog: BackupCatalog) -> RestorePlan:
     """All that follows the newest base backup, on the timeline that was written last. Raises StackError, OSError."""
-    backup = _of_system(catalog, None)[0]
+    backup = _known(catalog)[0]
     archive = catalog.archive(backup.system, backup.segment)
     return RestorePlan(backup, catalog.chain(backup), archive, _written_last(catalog, archive, backup), None)
 
@@ -122,25 +129,42 @@ def _moment(at: datetime | None) -> str:
     return "none" if at is None else at.isoformat(timespec="seconds")
 
 
-def _of_system(catalog: BackupCatalog, present: Present | None) -> list[BaseBackup]:
-    backups = catalog.backups()
-    if not backups:
-        raise StackError(f"There is no backup of {catalog.database} in {catalog.folder}.")
-    system = backups[0].system if present is None else present.system
-    if own := [backup for backup in backups if backup.system == system]:
-        return own
-    raise StackError(
-        f"The backups in {catalog.folder} are of the system {backups[0].system}, and the data of {catalog.database} is "
-        f"of {system}: they are of another database. If its data was lost and made anew, move that away first."
-    )
+def _known(catalog: BackupCatalog) -> list[BaseBackup]:
+    if backups := catalog.backups():
+        return backups
+    raise StackError(f"There is no backup of {catalog.database} in {catalog.folder}.")
 
 
-def _before(database: str, backups: Sequence[BaseBackup], moment: datetime | None) -> BaseBackup:
+def _of_system(catalog: BackupCatalog, present: Present | None, named: str | None) -> list[BaseBackup]:
+    backups = _known(catalog)
+    ends = {backup.system: backup.ended_at for backup in reversed(backups)}
+    known = ", ".join(f"{system} ({_moment(at)})" for system, at in ends.items())
+    if present is None and (len(ends) > 1 if named is None else named not in ends):
+        raise StackError(
+            f"No data says of which system {catalog.database} is to be restored: name it with --system. Those of its "
+            f"backups, and when the newest of each ended: {known}."
+        )
+    system = named or (backups[0].system if present is None else present.system)
+    if present is not None and (present.system != system or system not in ends):
+        raise StackError(
+            f"The backups in {catalog.folder} are of the system {named or known}, and the data of {catalog.database} "
+            f"is of {present.system}: they are of another database. If its data was lost and made anew, move that away "
+            "first."
+        )
+    return [backup for backup in backups if backup.system == system]
+
+
+def _before(catalog: BackupCatalog, backups: Sequence[BaseBackup], moment: datetime | None) -> BaseBackup:
     """The newest of backups, the newest first, that had ended at `moment`."""
     for backup in backups:
         if moment is None or backup.ended_at <= moment:
             return backup
     if moment is None or not backups:
-        raise StackError(f"No backup of {database} lies in the past of this timeline.")
+        raise StackError(f"No backup of {catalog.database} lies in the past of this timeline.")
     oldest = backups[-1].ended_at.isoformat()
-    raise StackError(f"{moment.isoformat()} is before the oldest backup of {database}, which ended {oldest}.")
+    several = any(backup.system != backups[0].system for backup in catalog.backups())
+    others = " There are backups of other systems, too: move the data away, and name one with --system."
+    raise StackError(
+        f"{moment.isoformat()} is before the oldest backup of {catalog.database}, which ended {oldest}."
+        f"{others if several else ''}"
+    )

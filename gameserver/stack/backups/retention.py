@@ -16,13 +16,16 @@ from gameserver.stack.errors import StackError
 
 def expire(catalog: BackupCatalog, now: datetime, keep: timedelta, least: int) -> Sequence[BaseBackup]:
     """Deletes the base backups that no moment within `keep` needs, but never the newest `least` nor what a kept one
-    builds on, and then the log that none of the others needs; the deleted ones. Raises OSError, StackError."""
+    builds on, and then the log that none of the others needs; the deleted ones. Whoever calls it has the catalog's
+    lock. Raises OSError, StackError."""
     backups = catalog.backups()
     wanted = _wanted(catalog, backups, now, keep, least)
     kept = {link.id for backup in backups if backup.id in wanted for link in catalog.chain(backup)}
     expired = [backup for backup in backups if backup.id not in kept]
     for backup in expired:
-        shutil.rmtree(catalog.data(backup).parent)
+        catalog.remove(backup)
+    for path in catalog.endings():
+        shutil.rmtree(path)
     _expire_log(catalog, [backup for backup in backups if backup.id in kept], now - keep)
     return expired
 

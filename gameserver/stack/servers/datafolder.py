@@ -100,6 +100,13 @@ def drop_restored(folder: Path) -> None:
         shutil.rmtree(dropped)
 
 
+def put_aside(folder: Path) -> None:
+    """Gives data a name beside its place, under which nothing touches it. Raises OSError."""
+    former = folder.with_name(f"{folder.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+    put_in_place(folder, former)
+    _log.info(f"the former data of {folder} stays in {former}")
+
+
 def take_restored(folder: Path) -> None:
     """Puts data that was restored in the place of `folder`, which stays beside it; the caller holds its lock.
 
@@ -112,9 +119,7 @@ def take_restored(folder: Path) -> None:
         raise StackError(f"The restored data in {restored} has no {missing[0]}: move it away, and restore again.")
     try:
         if folder.exists():
-            former = folder.with_name(f"{folder.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-            put_in_place(folder, former)
-            _log.info(f"the former data of {folder} stays in {former}")
+            put_aside(folder)
         put_in_place(restored, folder)
         _log.info(f"restored data is in its place, {folder}")
     except OSError as error:

@@ -3,8 +3,8 @@
 Law: after any number of kills at any moment, `start` gets it running again. It makes the data folder if there is none,
 waits for the processes of an earlier run, removes a stale pid file, and returns when the instance answers. A half-made
 data folder is never used, since it gets its name only when it is complete, and none stays when making it fails: it may
-have filled the disk. It listens on 127.0.0.1 alone, and every
-connection needs the password.
+have filled the disk. Where a replica has data none is made: its own was lost, and that may be the last copy. It listens
+on 127.0.0.1 alone, and every connection needs the password.
 """
 
 import asyncio
@@ -74,6 +74,8 @@ class PostgresServer(ManagedServer):
     """Server settings that override DURABLE."""
     standbys: Sequence[str] = ()
     """The names of its replicas; each has a replication slot, so that WAL is kept for it while it is away."""
+    copies: Sequence[Path] = ()
+    """The data folders of its replicas."""
     synchronous: bool = False
     """Whether a commit is acknowledged only when one of the replicas has it on disk, too."""
     archived: bool = False
@@ -142,6 +144,7 @@ class PostgresServer(ManagedServer):
     async def _make_data(self) -> None:
         if not datafolder.is_new(self._folder):
             return
+        self._require_no_copy()
         made = self._half
         secret = self._folder.with_name(self._folder.name + ".password")
         setup = self._setup
@@ -159,6 +162,15 @@ class PostgresServer(ManagedServer):
             setup.kill()
             secret.unlink(missing_ok=True)
             await asyncio.to_thread(shutil.rmtree, made, ignore_errors=True)  # there only if it isn't complete
+
+    def _require_no_copy(self) -> None:
+        """Raises StackError, OSError."""
+        if held := [str(folder) for folder in self.copies if not datafolder.is_new(folder)]:
+            raise StackError(
+                f"{self.data} has no data, and its replica has some, in {' and '.join(held)}. If it lies on a disk "
+                "that isn't mounted, mount that. If the data is lost, the replica's may be the last copy: go on from "
+                "it as docs/replication.md says, or restore a backup. To begin with nothing, move it away."
+            )
 
     @property
     def _half(self) -> Path:

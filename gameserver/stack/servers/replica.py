@@ -1,8 +1,9 @@
 """A replica of an embedded Postgres: a base backup of it that follows by streaming replication.
 
 Law: it is a copy and nothing else. Its data may be thrown away at any time, which `start` does when it can't follow any
-more: when it is of another system than the primary, or when the primary no longer has the WAL that it needs. A Postgres
-that runs when that goes asks for it for ever, and never ends by itself: it is killed, so that it is started again.
+more, since the primary no longer has the WAL that it needs. Data that is no copy, since it is of another system than
+the primary or was promoted, may be the only one of its kind: it is put aside and never deleted. A Postgres that runs
+when the WAL goes asks for it for ever, and never ends by itself: it is killed, so that it is started again.
 """
 
 import asyncio
@@ -125,25 +126,39 @@ class PostgresReplica(PostgresServer):
         """It has what its primary has."""
 
     async def _renew(self) -> None:
-        """Removes data that it can't go on from. Raises what the driver does."""
+        """Makes room where it has data that it can't go on from. Raises what the driver does, OSError."""
         connection = await self._connected()
         try:
-            if (reason := await self._why_anew(connection)) is not None:
+            system = await connection.fetchval("select system_identifier::text from pg_control_system()")
+            own = await asyncio.to_thread(self._system)
+            if (reason := await self._why_anew(connection, same_system=own == system)) is not None:
                 _log.info("a replica is made", replica=self.name, reason=reason)
+                # The slot last: as long as it holds too little, the next start comes here again.
+                await asyncio.to_thread(self._make_room, is_copy=own in (None, system) and self._follows())
                 await standbys.renew(connection, self.name)
-                await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         finally:
             await connection.close()
 
-    async def _why_anew(self, connection: asyncpg.Connection) -> str | None:
+    async def _why_anew(self, connection: asyncpg.Connection, *, same_system: bool) -> str | None:
         """Why its data is of no use; None if it can go on from there."""
         if datafolder.is_new(self._folder):
             return "there is none"
-        if self._system() != await connection.fetchval("select system_identifier::text from pg_control_system()"):
+        if not same_system:
             return "its data is of another system than its primary"
         if not await standbys.holds(connection, self.name):
             return "its primary no longer has the WAL that it needs"
         return None
+
+    def _make_room(self, *, is_copy: bool) -> None:
+        """Deletes a copy of the primary's data, which loses its name first; other data is put aside. Raises OSError."""
+        if datafolder.is_new(self._folder):
+            return
+        if not is_copy:
+            datafolder.put_aside(self._folder)
+            return
+        shutil.rmtree(self._half, ignore_errors=True)
+        datafolder.put_in_place(self._folder, self._half)
+        shutil.rmtree(self._half)
 
     def _system(self) -> str | None:
         """The system identifier of its data."""

@@ -4,10 +4,12 @@ A database that is silent is given up after OPEN_SECONDS, and holds no connectio
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, text
@@ -57,14 +59,23 @@ def counted(leftovers: Sequence[int]) -> ColumnElement[bool]:
 
 
 async def part_of(
-    stack: AsyncExitStack, database: Database, replica: Replica | None, arguments: Mapping[str, Any], deadline: float
+    stack: AsyncExitStack,
+    database: Database,
+    replica: Replica | None,
+    arguments: Mapping[str, Any],
+    deadline: float,
+    now: Callable[[], datetime],
 ) -> Part:
-    """A database's part, from a replica if one is given and answers. Raises DatabaseUnavailable."""
-    if replica is not None:
-        age = timedelta(seconds=replica.age())
+    """A database's part, from a replica if one is given and answers. Raises DatabaseUnavailable.
+
+    What a replica shows is of a moment before it was asked, by `now`: its own clock says nothing about its primary.
+    """
+    if replica is not None and (age := replica.age()) < inf:
+        fresh_at = time.monotonic() - age
         try:
             part = await _opened(stack, replica.database, arguments, deadline)
-            return replace(part, as_of=part.as_of - age, database=database.name)
+            shown = now() - timedelta(seconds=time.monotonic() - fresh_at)
+            return replace(part, as_of=shown, database=database.name)
         except DatabaseUnavailable as error:
             replica.distrust(error.detail)
     return await _opened(stack, database, arguments, deadline)

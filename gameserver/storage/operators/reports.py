@@ -81,9 +81,9 @@ class Count:
 class Reports:
     """Every method raises DatabaseUnavailable, also when slots move for too long, and Overloaded."""
 
-    def __init__(self, slots: Slots, replicas: Replicas, oldest: float) -> None:
+    def __init__(self, slots: Slots, replicas: Replicas, oldest: float, now: Callable[[], datetime]) -> None:
         """Replicas whose data is at the most `oldest` seconds old are asked instead of their primaries."""
-        self._slots, self._replicas, self._oldest = slots, replicas, oldest
+        self._slots, self._replicas, self._oldest, self._now = slots, replicas, oldest, now
         self._turns = asyncio.Semaphore(REPORTS)
 
     async def rank(self, question: Question) -> Ranking:
@@ -144,7 +144,7 @@ class Reports:
             async with AsyncExitStack() as stack:
                 databases = self._slots.databases("players")
                 sources = [(database, self._replicas.fresh(database.name, oldest)) for database in databases]
-                parts = await gathered(part_of(stack, *source, arguments, deadline) for source in sources)
+                parts = await gathered(part_of(stack, *source, arguments, deadline, self._now) for source in sources)
                 if sorted(chain(*(part.slots for part in parts))) == every_slot:
                     return await work(parts)
             # Replicas show a move at different times: ask their primaries.

@@ -89,10 +89,10 @@ class Kept:
             assert not await placing.put_in_place(self.place, to, self.catalog, chosen, self.programs)
         await self.restart()
 
-    async def restore_all(self, say: Callable[[str], None]) -> None:
+    async def restore_all(self, say: Callable[[str], None], *, timeline: int | None = None) -> None:
         """As `gameserver restore --to latest` does; afterwards server and receiver run on what was restored."""
         with making.locked(self.catalog), ClosedDatabase(self.place, self.programs) as closed:
-            chosen = plan(self.catalog, None, self.place.present(self.programs), None)
+            chosen = plan(self.catalog, None, self.place.present(self.programs), timeline)
             sources = list(map(self.catalog.data, chosen.chain))
             ending = partial(closed.ending, self.catalog, chosen, say)
             await restored(chosen, sources, self.restoring, self.server.log, self.expected(), ending=ending)

@@ -1,5 +1,8 @@
 """A restore of all that there is: its database ends first, and nothing that it acknowledged is lost."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from gameserver.app import restoring
@@ -64,22 +67,54 @@ async def test_a_restore_that_fails_after_the_end_of_its_database_leaves_it_as_i
     assert await kept.values() == [2], "the log goes on behind what was kept at its end"
 
 
-async def test_one_whose_log_doesnt_follow_what_was_kept_goes_on_and_the_restore_is_refused(kept: Kept) -> None:
-    """Its receiver was dead for longer than its log reaches back."""
-    await kept.back_up()
-    kept.receiver.kill()
+async def write_and_forget_log(kept: Kept) -> None:
+    """Values up to 3, of which the log has only the last one, as where what is kept for a receiver has a bound."""
     for value in range(4):
         await as_superuser(kept, "select pg_switch_wal()")
         await kept.write(value)
     newest = str(await kept.ask("select pg_walfile_name(pg_current_wal_lsn())"))
-    # What checkpoints do where what is kept for a receiver has a bound.
     for path in (kept.place.folder(kept.programs) / "pg_wal").iterdir():
         if SEGMENT.fullmatch(path.name) and path.name < newest:
             path.unlink()
+
+
+async def test_one_whose_log_doesnt_follow_what_was_kept_goes_on_and_the_restore_is_refused(kept: Kept) -> None:
+    """Its receiver was dead for longer than its log reaches back."""
+    await kept.back_up()
+    kept.receiver.kill()
+    await write_and_forget_log(kept)
     with pytest.raises(StackError, match="neither kept nor is it in its own log"):
         await kept.restore_all(ignore)
     await kept.write(4)
     assert await kept.values() == [0, 1, 2, 3, 4]
+
+
+async def test_all_of_a_past_that_was_given_up_is_restored_however_little_log_the_present_one_has(kept: Kept) -> None:
+    await kept.back_up()
+    moment = await kept.write(10)
+    await kept.write(11)
+    await kept.restore(moment)
+    kept.receiver.kill()
+    await write_and_forget_log(kept)
+    await kept.restore_all(ignore, timeline=1)
+    assert await kept.values() == [10, 11]
+
+
+async def test_of_log_that_couldnt_be_copied_nothing_stays(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    await kept.back_up()
+    kept.receiver.kill()
+    await kept.write(1)
+    copy = shutil.copyfile
+
+    def full(path: Path, to: Path) -> None:
+        copy(path, to)
+        raise OSError("no space")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(StackError, match="no space"):
+        await kept.restore_all(ignore)
+    (system,) = (kept.catalog.folder / "wal").iterdir()
+    assert [path.name for path in system.iterdir() if not path.name.isdigit()] == []
 
 
 async def test_of_a_database_that_was_killed_what_was_kept_counts_and_that_is_said(kept: Kept) -> None:

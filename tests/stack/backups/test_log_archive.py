@@ -56,21 +56,34 @@ def test_what_isnt_log_is_left_out(tmp_path: Path) -> None:
 
 
 def test_log_goes_as_far_as_there_is_no_gap(tmp_path: Path) -> None:
-    folder = keep(tmp_path / "1", *(segment(1, number) for number in (255, 256, 257, 259)))
+    folder = keep(tmp_path / "1", *(segment(1, number) for number in (254, 255, 256, 257, 259)))
     past = [Span(1, None)]
     reach = read(folder).reach(254 * SEGMENT + 40, past)
     assert (reach.last, reach.gap) == (257, True)
-    reach = read(folder).reach(258 * SEGMENT + 40, past)
+    reach = read(folder).reach(259 * SEGMENT + 40, past)
     assert (reach.last, reach.gap) == (259, False)
 
 
 def test_a_segment_of_which_only_a_part_is_there_has_a_gap_behind_it(tmp_path: Path) -> None:
-    older = keep(tmp_path / "1", segment(1, 3), segment(1, 4) + ".partial", content="part")
+    older = keep(tmp_path / "1", segment(1, 2), segment(1, 3), segment(1, 4) + ".partial", content="part")
     archive = read(older, keep(tmp_path / "2", segment(1, 5)))
     reach = archive.reach(2 * SEGMENT + 40, [Span(1, None)])
     assert (reach.last, reach.gap) == (4, True)
     keep(older, segment(1, 4))
     assert not read(older, tmp_path / "2").reach(2 * SEGMENT + 40, [Span(1, None)]).gap
+
+
+@pytest.mark.parametrize(
+    ("last", "gap"), [([segment(1, 5)], False), ([segment(1, 5) + ".partial"], True), ([], True)],
+    ids=["whole", "a part", "missing"],
+)  # fmt: skip
+@pytest.mark.parametrize("behind", [6, None])
+def test_log_behind_a_backups_last_segment_needs_all_of_that(
+    tmp_path: Path, last: list[str], gap: bool, behind: int | None
+) -> None:
+    folder = keep(tmp_path / "1", *last, *([] if behind is None else [segment(1, behind)]), content="log")
+    reach = read(folder).reach(5 * SEGMENT + 40, [Span(1, None)])
+    assert (reach.last, reach.gap) == ((5, True) if gap and behind else (behind or 5, False))
 
 
 def test_a_backup_without_log_behind_it_reaches_its_own_end(tmp_path: Path) -> None:

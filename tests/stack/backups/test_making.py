@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import asyncpg
+import orjson
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
@@ -14,6 +15,7 @@ from structlog.typing import EventDict
 
 from gameserver.stack.backups import making, retention
 from gameserver.stack.backups import receiver as receiving
+from gameserver.stack.backups.catalog import FACTS
 from gameserver.stack.backups.log_archive import whole_until
 from gameserver.stack.backups.programs import conninfo
 from gameserver.stack.backups.receiver import received
@@ -48,6 +50,21 @@ async def test_old_backups_and_their_log_go_and_what_a_kept_moment_needs_stays(k
     (log,) = kept.catalog.log_folders(third.system)
     oldest = min(int(name[8:16], 16) * 256 + int(name[16:24], 16) for name in os.listdir(log))
     assert oldest == second.start // second.segment
+
+
+async def test_a_system_that_doesnt_say_what_it_is_isnt_backed_up_over_another_one(kept: Kept) -> None:
+    """As where the data was lost, and a new Postgres was made in its place."""
+    backup = await kept.back_up()
+    facts = kept.catalog.data(backup).parent / FACTS
+    facts.write_bytes(orjson.dumps({**orjson.loads(facts.read_bytes()), "system": "7"}))
+    with pytest.raises(StackError, match="doesn't say whose data it has, and its newest backup is of 7"):
+        await kept.back_up()
+    assert len(kept.catalog.backups()) == 1
+    await kept.ask("create table players_identity as select 'theirs' as deployment, 'one' as name")
+    anew = await kept.back_up()
+    await kept.ask("drop table players_identity")
+    await kept.back_up()
+    assert [each.system for each in kept.catalog.backups()] == [anew.system, anew.system, "7"]
 
 
 async def test_a_password_is_on_no_command_line(kept: Kept) -> None:

@@ -1,5 +1,6 @@
 """Which backup a moment is restored from, and which moments can't be; without a server."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import orjson
 import pytest
 
 from gameserver.stack.backups.catalog import FACTS, BackupCatalog
-from gameserver.stack.backups.plan import Present, plan
+from gameserver.stack.backups.plan import Present, newest, plan
 from gameserver.stack.errors import StackError
 from tests.stack.backups.conftest import NOON, Add, log
 from tests.stack.backups.test_log_archive import segment
@@ -37,7 +38,7 @@ def test_backups_of_a_past_that_was_given_up_dont_count(catalog: BackupCatalog, 
 
 def test_log_with_a_gap_isnt_taken_to_its_end(catalog: BackupCatalog, add: Add) -> None:
     backup = add(0, 2)
-    log(catalog, segment(1, 3), segment(1, 5))
+    log(catalog, segment(1, 2), segment(1, 3), segment(1, 5))
     with pytest.raises(StackError, match="a gap behind the segment 3"):
         plan(catalog, None, None, None)
     assert plan(catalog, NOON + timedelta(minutes=1), None, None).backup == backup
@@ -51,6 +52,22 @@ def test_backups_of_another_system_or_database_are_refused(catalog: BackupCatalo
         plan(BackupCatalog("two", tmp_path), None, None, None)
     with pytest.raises(StackError, match="no backup of three"):
         plan(BackupCatalog("three", tmp_path / "three"), None, None, None)
+
+
+def test_without_data_that_says_which_of_several_systems_counts_one_is_named(catalog: BackupCatalog, add: Add) -> None:
+    real, anew = add(0, 2), add(10, 2, system="8")
+    ends = f"7 ({real.ended_at.isoformat()}), 8 ({anew.ended_at.isoformat()})"
+    for unknown in (None, "9"):
+        with pytest.raises(StackError, match=f"with --system.*{re.escape(ends)}"):
+            plan(catalog, None, None, None, unknown)
+    assert plan(catalog, None, None, None, "7").backup == real
+    assert plan(catalog, None, None, None, "8").backup == anew
+    assert plan(catalog, None, Present("7", 1), None).backup == real
+    with pytest.raises(StackError, match="data of one is of 8: they are of another database"):
+        plan(catalog, None, Present("8", 1), None, "7")
+    with pytest.raises(StackError, match=r"before the oldest backup of one.*of other systems, too.*--system"):
+        plan(catalog, NOON + timedelta(minutes=5), Present("8", 1), None)
+    assert newest(catalog).backup == anew
 
 
 def test_a_backup_whose_facts_are_truncated_is_refused(catalog: BackupCatalog, add: Add) -> None:

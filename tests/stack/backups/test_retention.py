@@ -2,18 +2,19 @@
 
 import os
 import random
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gameserver.config.backups import BackupSettings
-from gameserver.stack.backups.catalog import BackupCatalog
+from gameserver.stack.backups.catalog import FACTS, BackupCatalog
 from gameserver.stack.backups.plan import Present, plan
 from gameserver.stack.backups.retention import expire
 from gameserver.stack.errors import StackError
 from tests.stack.backups.conftest import NOON, Add, log
-from tests.stack.backups.test_log_archive import SEGMENT, segment
+from tests.stack.backups.test_log_archive import SEGMENT, keep, segment
 
 DAY = timedelta(days=1)
 MINUTES = 24 * 60
@@ -98,6 +99,35 @@ def test_log_of_a_system_that_has_no_backup_yet_stays(catalog: BackupCatalog, ad
         os.utime(folder / segment(1, 1), (at, at))
     assert expire(catalog, backup.ended_at + DAY, DAY, 1) == []
     assert {path.name for path in (catalog.folder / "wal").iterdir()} == {"7", "9"}
+
+
+@pytest.mark.parametrize("gone", [FACTS, "data"])
+def test_a_backup_whose_deletion_was_killed_is_none(
+    catalog: BackupCatalog, add: Add, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    first, second = add(0, 2), add(MINUTES, 3)
+    catalog.data(first).mkdir()
+    log(catalog)
+    delete = shutil.rmtree
+
+    def killed(folder: Path) -> None:
+        path = folder / gone
+        path.unlink() if path.is_file() else delete(path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        expire(catalog, second.ended_at + DAY, timedelta(hours=1), 1)
+    assert catalog.backups() == [second]
+    assert [path.name for path in catalog.unfinished()] == [f"{first.id}.new"], "the next backup removes it"
+
+
+def test_what_a_killed_restore_left_of_the_last_log_goes(catalog: BackupCatalog, add: Add) -> None:
+    backup = add(0, 2)
+    kept = log(catalog, segment(1, 3))
+    left = [keep(catalog.folder / "wal" / "7" / "ending", segment(1, 4))]
+    assert expire(catalog, backup.ended_at, DAY, 1) == []
+    assert [path.exists() for path in (*left, kept / segment(1, 3))] == [False, True]
 
 
 def test_nothing_is_deleted_while_a_history_is_damaged(catalog: BackupCatalog, add: Add) -> None:

@@ -1,22 +1,31 @@
 """An embedded replica follows its primary, whatever ends it, and is made anew when it can't."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
+from gameserver.app import restoring
+from gameserver.config.settings import load
+from gameserver.stack import up
+from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.errors import StackError
 from gameserver.stack.servers import replica as replicas
 from gameserver.stack.servers import standbys
+from gameserver.stack.servers.datafolder import restored_beside
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
 from gameserver.stack.servers.roles import SUPERUSER
 from gameserver.stack.servers.standbys import slot_of
+from gameserver.waiting import cancel_and_wait
 from tests.stack.conftest import copy
 from tests.support.freezing import frozen
 from tests.support.replicas import replica_of
+from tests.support.repository import CONFIG
 from tests.support.wait import wait_until
 
 Make = Callable[..., PostgresServer]
@@ -56,6 +65,11 @@ async def ask(server: PostgresServer, question: str) -> object:
         await connection.close()
 
 
+def aside(replica: PostgresReplica) -> list[Path]:
+    """What was there before it was made anew, and stayed."""
+    return list(replica.data.parent.glob(f"{replica.data.name}.before-*"))
+
+
 async def follows(primary: PostgresServer, replica: PostgresServer, value: int) -> None:
     """What is written on the primary comes to the replica."""
     await tell(primary, f"insert into written values ({value})")
@@ -90,6 +104,7 @@ async def test_a_replica_whose_wal_is_gone_is_made_anew(primary: PostgresServer,
     await replica.start()
     await follows(primary, replica, 2)
     assert await ask(replica, "select count(*) from written") == 2
+    assert aside(replica) == [], "it was a copy"
 
 
 async def test_a_replica_whose_wal_goes_while_it_runs_ends_and_is_made_anew(
@@ -136,6 +151,47 @@ async def test_data_of_another_system_is_made_anew(
     copy(other.data, replica.data)
     await replica.start()
     await follows(primary, replica, 1)
+    assert [(former / "PG_VERSION").exists() for former in aside(replica)] == [True], "it may be the last of its own"
+
+
+async def test_data_of_a_replica_that_was_promoted_is_put_aside(
+    primary: PostgresServer, replica: PostgresReplica
+) -> None:
+    await ask(replica, "select pg_promote()")
+    await tell(replica, "insert into written values (1)")
+    await replica.stop()
+    await tell(primary, f"select pg_drop_replication_slot('{slot_of(NAME)}')")
+    await replica.start()
+    await follows(primary, replica, 2)
+    assert [(former / "PG_VERSION").exists() for former in aside(replica)] == [True]
+
+
+@pytest.mark.parametrize("way", ["the copy takes its place", "it is restored"])
+async def test_a_lost_primary_isnt_made_anew_beside_its_last_copy(
+    primary: PostgresServer, replica: PostgresReplica, way: str
+) -> None:
+    primary.copies = [replica.data]
+    await follows(primary, replica, 1)
+    await replica.stop()
+    await primary.stop()
+    shutil.rmtree(primary.data)
+    with pytest.raises(StackError, match=f"has no data, and its replica has some, in {replica.data}"):
+        await primary.start()
+    assert not primary.data.exists()
+    to = primary.data
+    if way == "it is restored":
+        to = restored_beside(primary.data)
+        copy(replica.data, to)
+    else:
+        replica.data.rename(to)
+    # As docs/replication.md says.
+    (to / "standby.signal").rename(to / "recovery.signal")
+    with (to / "postgresql.auto.conf").open("a") as settings:
+        settings.write("restore_command = 'false'\nhot_standby = off\n")
+    await primary.start()
+    await replica.start()
+    await follows(primary, replica, 2)
+    assert await ask(replica, "select count(*) from written") == 2
 
 
 async def test_a_primary_that_is_killed_while_a_replica_is_made_is_a_fault_of_the_replica(
@@ -157,6 +213,13 @@ async def test_the_slot_of_a_former_replica_is_dropped(primary: PostgresServer, 
     assert await ask(primary, "select count(*) from pg_replication_slots") == 0
 
 
+def test_up_tells_a_database_where_its_replicas_have_their_data(tmp_path: Path) -> None:
+    (tmp_path / "replicated.toml").write_text((CONFIG / "replicated.toml").read_text("utf-8"), "utf-8")
+    settings = load(tmp_path / "replicated.toml")
+    (replica,) = up.replicas(settings, up.servers(settings))
+    assert [folder.absolute() for folder in replica.primary.copies] == [replica.data]
+
+
 async def test_a_synchronous_commit_waits_for_a_replica(primary: PostgresServer, replica: PostgresReplica) -> None:
     await primary.stop()
     primary.synchronous = True
@@ -167,3 +230,25 @@ async def test_a_synchronous_commit_waits_for_a_replica(primary: PostgresServer,
         await connection.execute("insert into written values (2)", timeout=1)
     connection.terminate()
     await follows(primary, replica, 3)
+
+
+async def test_what_crossed_is_put_right_when_commits_of_the_restored_database_have_their_replica_again(
+    primary: PostgresServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "LOOK_SECONDS", 0.05)
+    await primary.stop()
+    primary.synchronous = True
+    await primary.start()
+    made, said = replica_of(primary, folder, NAME), list[str]()
+    database = BackedUp("one", SecretStr(primary.url))
+    waiting = asyncio.create_task(restoring.until_a_replica_streams(database, said.append))
+    try:
+        done, _ = await asyncio.wait([waiting], timeout=0.3)
+        assert (len(done), ["one acknowledges nothing until a replica" in text for text in said]) == (0, [True])
+        await made.start()
+        await asyncio.wait([waiting], timeout=20)
+        assert waiting.done()
+        await waiting
+    finally:
+        await cancel_and_wait([waiting])
+        await made.stop()

@@ -1,8 +1,10 @@
 """Replicas: how old they say they are is never understated, and only fresh ones of the right primary are asked."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from math import inf, isnan
 
 import pytest
@@ -12,6 +14,7 @@ from pydantic import SecretStr
 from gameserver.app import Core
 from gameserver.config.settings import Settings
 from gameserver.stack.servers.replica import PostgresReplica
+from gameserver.storage.operators.parts import part_of
 from gameserver.storage.postgres.databases import Databases
 from gameserver.storage.postgres.replica import Replicas
 from gameserver.waiting import cancel_and_wait
@@ -22,6 +25,8 @@ from tests.support.servers import Servers
 from tests.support.wait import wait_until
 
 OLDEST = 1.5
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+MICROSECOND = 1e-6
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +83,29 @@ async def test_counts_go_to_a_fresh_replica_and_say_how_old_it_may_be(
             assert await counted(core) == before + 20
         await wait_until(lambda: age(core) < OLDEST, 20, "the replica is fresh again")
         assert await counted(core) == before + 20
+
+
+async def test_what_a_replica_shows_is_of_before_it_was_reached_whatever_its_own_clock_says(
+    settings: Settings, replica: PostgresReplica
+) -> None:
+    async with working(with_replica(settings, url_of(replica, settings))) as core, AsyncExitStack() as stack:
+        (follower,) = core.replicas.all()
+
+        async def is_fresh() -> bool:
+            await core.replicas.compare()
+            return follower.age() < inf
+
+        await wait_until(is_fresh, 20, "the replica is fresh")
+        fresh_at, moments = time.monotonic() - follower.age(), list[float]()
+
+        def noon() -> datetime:
+            moments.append(time.monotonic())
+            return NOON
+
+        arguments, deadline = {"size": core.slots.size("players"), "by": ""}, asyncio.get_running_loop().time() + 20
+        part = await part_of(stack, core.databases["one"], follower, arguments, deadline, noon)
+        assert len(moments) == 1, "it has answered"
+        assert (NOON - part.as_of).total_seconds() >= moments[0] - fresh_at - MICROSECOND
 
 
 async def test_a_frozen_replica_ages_and_counts_go_on(settings: Settings, replica: PostgresReplica) -> None:

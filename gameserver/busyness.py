@@ -9,7 +9,7 @@ from pathlib import Path
 
 SCHEDSTAT = Path("/proc/self/schedstat")
 LEAST_SECONDS, LONGEST_SECONDS = 0.05, 1.0
-"""Between two readings; what is between two that are further apart is no longer the present."""
+"""Between two readings; behind the longest nothing earlier counts."""
 NEWEST = 0.3
 """How much the newest reading counts."""
 
@@ -26,8 +26,8 @@ class Busyness:
         if (passed := now - self._at) < LEAST_SECONDS:
             return self._share
         busy = _busy_seconds()
-        if passed < LONGEST_SECONDS:
-            self._share += NEWEST * ((busy - self._busy) / passed - self._share)
+        newest = NEWEST if passed < LONGEST_SECONDS else 1.0
+        self._share += newest * ((busy - self._busy) / passed - self._share)
         self._at, self._busy = now, busy
         return self._share
 
@@ -36,5 +36,5 @@ def _busy_seconds() -> float:
     try:
         ran, waited, *_ = SCHEDSTAT.read_text().split()
     except (OSError, ValueError):
-        return time.thread_time()
-    return (int(ran) + int(waited)) / 1e9
+        ran = waited = "0"
+    return (int(ran) + int(waited)) / 1e9 if int(ran) else time.thread_time()  # some kernels count neither

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gameserver import busyness
-from gameserver.busyness import LEAST_SECONDS, LONGEST_SECONDS, Busyness
+from gameserver.busyness import LEAST_SECONDS, Busyness
 
 
 def spin(seconds: float) -> None:
@@ -32,11 +32,11 @@ def test_a_process_that_runs_is_busy_and_one_that_sleeps_less_and_less(
     assert busy.share() < ran
 
 
-def test_what_was_long_ago_says_nothing_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = iter([0.0, 100.0, 100.05])
-    now = iter([0.0, LONGEST_SECONDS + 1, LONGEST_SECONDS + 1 + 2 * LEAST_SECONDS])
+def test_after_a_long_time_nothing_earlier_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, now = iter([0.0, 0.06, 0.07, 0.07 + 1.0]), iter([0.0, 0.06, 1.06, 11.06])
     monkeypatch.setattr(busyness, "_busy_seconds", lambda: next(seconds))
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
     busy = Busyness()
-    assert busy.share() == 0, "a reading of what was between two that are far apart isn't one of the present"
-    assert 0 < busy.share() < 0.5
+    assert busy.share() == pytest.approx(busyness.NEWEST)
+    assert busy.share() == pytest.approx(0.01)
+    assert busy.share() == pytest.approx(0.1)

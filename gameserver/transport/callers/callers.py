@@ -93,6 +93,14 @@ def admit(request: web.Request) -> asyncio.Future[None] | None:
     return callers.sources.admit_forwarded(client, partial(_known_player, request))
 
 
+def _charged(request: web.Request) -> str | None:
+    """Who is charged for what costs more: whose requests `admit` counts."""
+    if is_backend(request):
+        return None
+    client, is_proxy = _counted(request)
+    return None if is_proxy or _is_for_operators(request) else client
+
+
 def _known_player(request: web.Request) -> int | None:
     """The player of the request's session, if this node may trust it without asking anybody."""
     token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")[2]
@@ -102,7 +110,7 @@ def _known_player(request: web.Request) -> int | None:
 
 def charge_body(request: web.Request, size: int) -> None:
     """Charges the client's address for a body of so many bytes."""
-    if size > FREE_BYTES and (who := address(request)) is not None:
+    if size > FREE_BYTES and (who := _charged(request)) is not None:
         request.app[CALLERS].sources.turns.charge_bytes(who, size)
 
 
@@ -212,7 +220,7 @@ def entry_counter(request: web.Request) -> Callable[[int], None]:
     who = address(request)
     if who is None:
         return lambda _: None
-    return partial(request.app[CALLERS].count_entries, who)
+    return partial(request.app[CALLERS].count_entries, who, _charged(request))
 
 
 def count_key_change(request: web.Request, session: Session) -> None:
@@ -266,10 +274,11 @@ class Callers:
     unreadable: set[str] = field(default_factory=set)
     """Trusted proxies whose header couldn't be read, as far as the log names them."""
 
-    def count_entries(self, who: str, count: int) -> None:
+    def count_entries(self, who: str, charged: str | None, count: int) -> None:
         """Raises RateLimited."""
         self.entries.spend(who, count)
-        self.sources.turns.charge_entries(who, count)
+        if charged is not None:
+            self.sources.turns.charge_entries(charged, count)
 
     def note_unreadable(self, proxy: str, element: str) -> None:
         """Says once of each proxy, for MOST_PROXIES at the most, that all its clients count as one."""

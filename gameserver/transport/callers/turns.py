@@ -2,19 +2,26 @@
 
 Law: of an address a node takes AT_ONCE at once, and then one for each interval; those beyond wait in their order. What
 costs more than most is charged for, as so many intervals that the next ones wait for. While the node is busy, intervals
-are up to STRETCH times as long: who waits here leaves others what they need, however dear its requests are and whoever
-shares the processor. Players whom the node knows have a little of their own besides, so that those who share an
-address, as a school does, hardly wait for each other, and not at all for one of them that floods.
+are up to STRETCH times as long: who waits here leaves others what they need, whoever shares the processor. Players whom
+the node knows have a little of their own besides, so that those who share an address, as a school does, hardly wait for
+each other, and not at all for one of them that floods. Whatever is charged, some of those that wait are taken each
+LONGEST_DEBT; and a request that would wait for longer than LONGEST_WAIT is refused.
 
 It is the algorithm of `rules.pacing` with a wait in place of a refusal. Who is at rest equals an unknown one, so what
 is remembered is of the present and the previous period, as in commands/pacing.py.
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 
+from gameserver.rules.errors import RateLimited
+from gameserver.telemetry import denied
+
+KIND = "requests_per_address"
 AT_ONCE = 16
 PLAYERS_TURN = 0.25
 """Seconds, of what each known player has besides."""
@@ -22,31 +29,44 @@ TOGETHER = 2
 """Of those that wait, so many are taken at a time: one by one each would cost more."""
 LONGEST_TURN = 0.002
 """Seconds, however little an address may send for long: what a burst allows comes soon."""
+LONGEST_WAIT = 4.0
+"""Seconds: far less than proxies and clients wait for an answer."""
 SHARE = 0.1
 """Of a node's time, for what is charged for: what one address has of it at the most, for long."""
 ENTRY_SECONDS = 20e-6
 """What a place of a board, or a player, that is looked up costs a node and its servers."""
 BYTE_SECONDS, FREE_BYTES = 25e-9, 1024
 """What a byte costs of what comes in one piece; pieces of so many are as any other."""
-LONGEST_DEBT = 2.0
-"""Seconds that an address may be behind with what it was charged for."""
-FREE, BUSY, STRETCH = 0.3, 0.5, 8.0
+LONGEST_DEBT = 0.5
+"""Seconds for which what was charged holds up an address at the most."""
+FREE, BUSY, STRETCH, PLAYERS_STRETCH = 0.3, 0.5, 8.0, 4.0
 """Where the node is busy for so much of its time, intervals begin to be longer, and are so many times as long."""
+LOOK_SECONDS = 0.05
+"""How old what is known of that may be."""
 PERIOD = 10.0
 LARGEST_TABLE = 50_000
 
 
-class PacedTurns:
-    """One per node and kind; `interval` in seconds. An address may have as many wait as it may have connections."""
+@dataclass(slots=True)
+class _Queue:
+    """Those of one that wait, and since when none of them was taken."""
 
-    def __init__(self, interval: float, busy: Callable[[], float] = lambda: 0.0) -> None:
-        """`busy` says for what share of its time the node is."""
-        self._interval, self._busy, self._stretch = interval, busy, 1.0
+    since: float
+    turns: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+
+class PacedTurns:
+    """One per node and kind; `interval` in seconds."""
+
+    def __init__(self, interval: float, busy: Callable[[], float] = lambda: 0.0, stretch: float = STRETCH) -> None:
+        """`busy` says for what share of its time the node is; then intervals are up to `stretch` times as long."""
+        self._interval, self._busy, self._stretch = interval, busy, stretch
+        self._step, self._look_at = interval, 0.0
         self._present: dict[Hashable, float] = {}
         """When each is at rest again."""
         self._past: dict[Hashable, float] = {}
         self._until = 0.0
-        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        self._waiting: dict[Hashable, _Queue] = {}
         """While any of the same wait, `_call` is on its way."""
 
     def __len__(self) -> int:
@@ -54,27 +74,40 @@ class PacedTurns:
 
     def take(self, whose: Hashable) -> bool:
         """Takes a turn if one is due, and nobody of the same waits for it."""
-        now, step = time.monotonic(), self._interval * self._stretch
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look(now)
         rest = self._rest(whose, now)
-        if rest - now > step * (AT_ONCE - 1) or whose in self._waiting:
+        if rest - now > self._step * (AT_ONCE - 1) or whose in self._waiting:
             return False
-        self._present[whose] = rest + step
+        self._present[whose] = rest + self._step
         return True
+
+    def delay(self, whose: Hashable) -> float:
+        """For how many seconds, about, who begins to wait now does."""
+        now, queue = time.monotonic(), self._waiting.get(whose)
+        waiting = 0 if queue is None else len(queue.turns)
+        return max(0.0, self._rest(whose, now) - now + self._step * (waiting + 1 - AT_ONCE))
 
     def wait(self, whose: Hashable) -> asyncio.Future[None]:
         """What ends when its turn has come, after those that wait."""
         turn = asyncio.get_running_loop().create_future()
-        if whose not in self._waiting:
-            self._waiting[whose] = deque()
-            self._call_later(whose, now := time.monotonic(), self._rest(whose, now))
-        self._waiting[whose].append(turn)
+        if (queue := self._waiting.get(whose)) is None:
+            now = time.monotonic()
+            queue = self._waiting[whose] = _Queue(now)
+            self._call_later(whose, now, self._rest(whose, now))
+        queue.turns.append(turn)
         return turn
 
     def charge(self, whose: Hashable, seconds: float) -> None:
         """Has the next ones wait for so much of the node's time as this one takes more than others."""
         now = time.monotonic()
-        debt = self._rest(whose, now) + seconds / SHARE * self._stretch
-        self._present[whose] = min(debt, now + LONGEST_DEBT)
+        rest = self._rest(whose, now)
+        self._present[whose] = max(rest, min(rest + seconds / SHARE, now + self._step * AT_ONCE + LONGEST_DEBT))
+
+    def _look(self, now: float) -> None:
+        beyond = min(1.0, max(0.0, (self._busy() - FREE) / (BUSY - FREE)))
+        self._step, self._look_at = self._interval * (1.0 + (self._stretch - 1.0) * beyond), now + LOOK_SECONDS
 
     def _rest(self, whose: Hashable, now: float) -> float:
         if now > self._until or len(self._present) >= LARGEST_TABLE:
@@ -85,22 +118,22 @@ class PacedTurns:
         return max(rest, now)
 
     def _call_later(self, whose: Hashable, now: float, rest: float) -> None:
-        due = max(now + LONGEST_TURN, rest - self._interval * self._stretch * (AT_ONCE - TOGETHER))
-        asyncio.get_running_loop().call_later(due - now, self._call, whose)
+        due = min(rest - self._step * (AT_ONCE - TOGETHER), self._waiting[whose].since + LONGEST_DEBT)
+        asyncio.get_running_loop().call_later(max(LONGEST_TURN, due - now), self._call, whose)
 
     def _call(self, whose: Hashable) -> None:
-        """Calls those whose turn it is."""
-        now, waiting = time.monotonic(), self._waiting[whose]
-        beyond = min(1.0, max(0.0, (self._busy() - FREE) / (BUSY - FREE)))
-        self._stretch = 1.0 + (STRETCH - 1.0) * beyond
-        rest, step = self._rest(whose, now), self._interval * self._stretch
-        called = 0
-        while waiting and called < TOGETHER and rest - now <= step * (AT_ONCE - 1):
-            if not (turn := waiting.popleft()).done():  # else its connection has ended
+        """Calls those whose turn it is; if there has been none for long, some in any case."""
+        now, queue = time.monotonic(), self._waiting[whose]
+        self._look(now)
+        rest = self._rest(whose, now)
+        is_overdue, called = now - queue.since >= LONGEST_DEBT, 0
+        most = min(AT_ONCE, max(TOGETHER, math.ceil(LONGEST_TURN / self._step)))
+        while queue.turns and called < most and (is_overdue or rest - now <= self._step * (AT_ONCE - 1)):
+            if not (turn := queue.turns.popleft()).done():  # else its connection has ended
                 turn.set_result(None)
-                rest, called = rest + step, called + 1
+                rest, called, queue.since = rest + self._step, called + 1, now
         self._present[whose] = rest
-        if waiting:
+        if queue.turns:
             self._call_later(whose, now, rest)
         else:
             del self._waiting[whose]
@@ -111,13 +144,26 @@ class AddressTurns(PacedTurns):
 
     def __init__(self, interval: float, busy: Callable[[], float]) -> None:
         super().__init__(interval, busy)
-        self._players = PacedTurns(PLAYERS_TURN)
+        self._players = PacedTurns(PLAYERS_TURN, busy, PLAYERS_STRETCH)
 
     def admit(self, address: Hashable, player: Callable[[], int | None]) -> asyncio.Future[None] | None:
-        """Takes a turn; if none is due, returns what ends when there is. `player` is asked where it matters."""
-        if self.take(address) or ((known := player()) is not None and self._players.take(known)):
+        """Takes a turn for a request; if none is due, returns what ends when there is.
+
+        `player` is asked where it matters. Raises RateLimited where too many wait.
+        """
+        if self._takes(address, player):
             return None
+        if (delay := self.delay(address)) > LONGEST_WAIT:
+            denied(KIND).inc()
+            raise RateLimited("Too many requests of this address wait.", retry_after=round(delay, 3))
         return self.wait(address)
+
+    def admit_frame(self, address: Hashable, player: Callable[[], int | None]) -> asyncio.Future[None] | None:
+        """The same for a frame of a socket, which is read no further meanwhile, so that no more of it waits."""
+        return None if self._takes(address, player) else self.wait(address)
+
+    def _takes(self, address: Hashable, player: Callable[[], int | None]) -> bool:
+        return self.take(address) or ((known := player()) is not None and self._players.take(known))
 
     def charge_entries(self, address: Hashable, count: int) -> None:
         """Charges for so many places or players that are looked up."""

@@ -134,6 +134,10 @@ class Connection(web.RequestHandler):
             self._expect_head()
         return True
 
+    @property
+    def is_reading_paused(self) -> bool:
+        return self._reading_paused
+
     def guard_frames(self, guard: Callable[[Any], Any]) -> None:
         """What wraps the reader of the WebSocket that this connection is about to become."""
         self._guard = guard

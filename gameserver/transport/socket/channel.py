@@ -138,6 +138,11 @@ class SocketChannel:
         if self._protocol is not None:
             self._protocol.pause_reading()
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether what the client sends waits with it."""
+        return self._protocol is not None and bool(getattr(self._protocol, "is_reading_paused", False))
+
     def stop_reading(self) -> None:
         """What the client sends from now on waits with it, until the connection is closed."""
         if self._transport is not None and not self._transport.is_closing():

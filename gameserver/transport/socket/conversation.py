@@ -46,8 +46,8 @@ IN_FLIGHT = 128
 """How many requests of one socket are answered at a time; the next frame waits in the client's connection."""
 IN_FLIGHT_BYTES = 1 << 18
 """Of how many bytes these may be."""
-UPGRADE_SECONDS, REFUSED_SECONDS = 0.0005, 0.002
-"""What a socket costs a node, and one whose hello is refused."""
+REFUSED_SECONDS = 0.002
+"""What a socket costs a node whose hello is refused."""
 FEW = IN_FLIGHT_BYTES // LARGEST_BODY
 """So many can't be of more bytes."""
 
@@ -64,7 +64,6 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
     channel = player_socket.channel
     check_upgrade(request, channel.websocket)
     pacing = frame_pacing(request, player_socket.address, lambda: player_socket.player_id)
-    pacing.charge(UPGRADE_SECONDS)
     if isinstance(request.protocol, Guarded):
         request.protocol.guard_frames(lambda reader: FrameGuard(reader, channel, pacing))
     await channel.open(request)
@@ -135,7 +134,7 @@ async def _next(
             return None
         if patience is not None and message.type not in (WSMsgType.PING, WSMsgType.PONG):
             patience.reschedule(asyncio.get_running_loop().time() + HELLO_SECONDS)
-        await pacing.wait()
+        await pacing.wait(is_first=patience is not None)
         if message.type is WSMsgType.PING:
             await channel.websocket.pong(message.data)
         elif message.type is not WSMsgType.PONG:

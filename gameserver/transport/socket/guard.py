@@ -124,7 +124,9 @@ class FrameGuard:
             self._deadline = None
 
     def _cut(self) -> None:
-        if not self._channel.closing:
+        if self._channel.is_paused:  # the rest may wait with the client, which isn't at fault
+            self._deadline = asyncio.get_running_loop().call_later(MESSAGE_SECONDS, self._cut)
+        elif not self._channel.closing:
             self._channel.end(Close.TOO_SLOW, "a message wasn't complete in time")
 
     def _admits_late(self, data: bytes) -> bool:

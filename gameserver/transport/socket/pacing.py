@@ -80,14 +80,17 @@ class FramePacing:
             self._turns.charge(self._address, seconds)
             self._turns.charge_bytes(self._address, size)
 
-    async def wait(self) -> None:
-        """Waits, after a frame was admitted, until others of its address leave room for it."""
+    async def wait(self, *, is_first: bool = False) -> None:
+        """Waits, after a frame was admitted, until others of its address leave room for it.
+
+        The first one of a socket takes no turn: the upgrade had one, and it mustn't wait behind other upgrades.
+        """
         while seconds := self._pause():
             self.held_up = seconds
             await asyncio.sleep(seconds)
-        if self._address is None or self._turns is None:
+        if self._address is None or self._turns is None or is_first:
             await self._yield_to_others()
-        elif (turn := self._turns.admit(self._address, self._player)) is not None:
+        elif (turn := self._turns.admit_frame(self._address, self._player)) is not None:
             self.held_up = PAUSE_SECONDS
             await turn
         self.held_up = 0.0

@@ -22,7 +22,7 @@ from gameserver.transport.callers.turns import (
     BYTE_SECONDS,
     ENTRY_SECONDS,
     LONGEST_TURN,
-    AddressTurns,
+    PacedTurns,
 )
 from gameserver.transport.http import connections, middleware
 from gameserver.transport.socket import conversation
@@ -238,7 +238,6 @@ DEAR: dict[str, tuple[bytes, float]] = {
     "ranks": (b"GET /v1/boards/exp/ranks?ids=1,2,3,4,5 HTTP/1.1\r\nHost: a\r\n\r\n", 5 * ENTRY_SECONDS),
     "around": (b"GET /v1/boards/exp/around/1?radius=100 HTTP/1.1\r\nHost: a\r\n\r\n", 201 * ENTRY_SECONDS),
     "a large body": (posted("/v1/sessions", b'{"device": "%s"}' % (b"x" * 8000)), 8000 * BYTE_SECONDS),
-    "a socket": (UPGRADE, conversation.UPGRADE_SECONDS),
 }
 
 
@@ -248,7 +247,7 @@ async def test_what_costs_more_than_most_is_charged_to_its_address(
 ) -> None:
     sent, least = DEAR[kind]
     charged = list[tuple[object, float]]()
-    monkeypatch.setattr(AddressTurns, "charge", lambda _, whose, seconds: charged.append((whose, seconds)))
+    monkeypatch.setattr(PacedTurns, "charge", lambda _, whose, seconds: charged.append((whose, seconds)))
     own = await start()
     with opened(own, HOSTILE) as connection:
         assert (await asyncio.to_thread(answer, connection, sent))[0] != 429

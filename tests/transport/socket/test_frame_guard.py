@@ -15,6 +15,7 @@ from gameserver.config.settings import Settings
 from gameserver.transport.socket import conversation, guard
 from tests.support.client import Api
 from tests.support.nodes import InProcessNode
+from tests.support.wait import wait_until
 
 HANDSHAKE = (
     b"GET /v1/socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -222,3 +223,15 @@ async def test_what_came_in_small_pieces_is_answered_all_the_same(api: Api) -> N
     assert {(await socket.connection.receive_json())["id"] for _ in range(10 * guard.SMALL)} == set(
         range(10 * guard.SMALL)
     )
+
+
+async def test_a_frame_whose_rest_the_node_itself_does_not_read_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "MESSAGE_SECONDS", 0.02)
+    reader, channel = Mock(), Mock(closing=False, is_paused=True)
+    reader.feed_data.return_value = (False, b"")
+    guarded = guard.FrameGuard(reader, channel, Mock())
+    guarded.feed_data(frame(b"x" * 200)[:100])
+    await asyncio.sleep(0.1)
+    assert not channel.end.called
+    channel.is_paused = False
+    await wait_until(lambda: channel.end.called, what="a frame that isn't whole in time ends the socket")

@@ -1,13 +1,16 @@
 """The pacing of frames: its copy of the limits' algorithm admits what `Pace` admits."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.rules.errors import GameError
 from gameserver.rules.pacing import Pace
+from gameserver.transport.callers.turns import AddressTurns
 from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.socket.pacing import FramePacing
 from gameserver.transport.wire import Close
@@ -44,3 +47,15 @@ def test_frames_are_admitted_as_by_a_pace_and_one_too_many_ends_the_socket(
 def test_without_a_pace_every_frame_is_admitted() -> None:
     pacing, channel = FramePacing(None, lambda: 0), FailedChannel()
     assert all(pacing.admits(cast("SocketChannel", channel)) for _ in range(1_000))
+
+
+async def test_the_first_frame_of_a_socket_waits_behind_no_other_of_its_address() -> None:
+    turns = AddressTurns(60, lambda: 0.0)
+    while turns.take("school"):
+        pass
+    pacing = FramePacing(None, address="school", turns=turns)
+    async with asyncio.timeout(5):
+        await pacing.wait(is_first=True)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await pacing.wait()

@@ -37,7 +37,7 @@ async def check(settings: Settings, *, offline: bool = False) -> list[Finding]:
     With `offline` the databases aren't asked.
     """
     try:
-        rulebook = Rulebook.parse(settings.game_mapping())
+        rulebook = Rulebook.parse_new(settings.game_mapping())
     except GameFault as fault:
         return [Finding("game", problem) for problem in fault.problems]
     except ConfigFault as fault:

@@ -142,7 +142,7 @@ async def open_core(
     Raises ConfigFault, GameFault, OutdatedDatabase, IncompleteMap, DatabaseUnavailable.
     """
     game = settings.game_mapping()
-    Rulebook.parse(game)  # what is wrong with it is said before any server is asked, and its code is imported
+    Rulebook.parse_new(game)  # what is wrong with it is said before any server is asked, and its code is imported
     reserved = reserved_names_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         databases = provision.open_databases(settings)

@@ -1,8 +1,8 @@
 """One database restored beside the others; `reconciling` puts right what crossed between them."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -38,6 +38,8 @@ KEPT_SECONDS = 30.0
 """How long a database that answers may take to hand over its newest log before it is restored."""
 LOOK_SECONDS = 0.5
 """How often a restored database is asked whether its replica is there."""
+REPLICA_SECONDS, TELL_SECONDS = 24 * 3600.0, 60.0
+"""How long it may take until one is, as long as a base backup may; and how often is told what is awaited."""
 _HAS_REPLICA = """
     select exists (select from pg_stat_replication where state = 'streaming' and sync_state in ('sync', 'quorum'))
 """
@@ -152,18 +154,29 @@ async def put_in_place(
         raise
 
 
-async def until_a_replica_streams(database: BackedUp, say: Say) -> None:
-    """Waits, for as long as that takes, until a database whose commits wait for a replica has one."""
+async def until_a_replica_streams(database: BackedUp, command: str, say: Say) -> None:
+    """Waits until a database whose commits wait for a replica has one.
+
+    Raises StackError after REPLICA_SECONDS, with the command that does what is left.
+    """
     say(
         f"{database.name} acknowledges nothing until a replica of it is made anew, which takes as long as a base "
         "backup. What crossed between it and the others is put right then."
     )
-    while True:
-        with suppress(StackError):  # it may be started again meanwhile
+    began = told = time.monotonic()
+    while time.monotonic() - began < REPLICA_SECONDS:
+        why = "no replica streams yet"
+        try:
             async with connected(database.name, database.url) as connection:
                 if await connection.fetchval(_HAS_REPLICA):
                     return
+        except StackError as error:  # it may be started again meanwhile
+            why = str(error)
+        if time.monotonic() - told >= TELL_SECONDS:
+            told = time.monotonic()
+            say(f"{database.name} still waits for a replica: {why}")
         await asyncio.sleep(LOOK_SECONDS)
+    raise StackError(f"No replica of {database.name} streams. When one does, run {command}.")
 
 
 def by_hand(chosen: RestorePlan) -> str:

@@ -112,19 +112,25 @@ async def _put_in_place(
 ) -> tuple[RestoredData, Sequence[Findings]]:
     """Restores a database where it is, with its entry in the audit log, and puts right what crossed.
 
-    Of the control database the entry is written afterwards: its log goes back with it.
+    Of the control database the entry is written afterwards: its log goes back with it. Where commits wait for a
+    replica, one is awaited before anything more is written.
     """
     database = wanted.database
     details = {"to": LATEST if wanted.moment is None else rfc3339(wanted.moment), "timeline": wanted.timeline}
     entry = audited(settings, change_of("database_restore", database, reason, details, {"timeline": None}))
+    is_control = database == settings.control.database
     async with AsyncExitStack() as stack:
-        end = await stack.enter_async_context(entry) if database != settings.control.database else None
+        end = None if is_control else await stack.enter_async_context(entry)
         done = await restoring.restore(settings, wanted, tell)
-        if done.running and settings.databases[database].synchronous:
-            await restoring.until_a_replica_streams(BackedUp(database, settings.database_url(database)), tell)
-        if end is None:
-            end = await stack.enter_async_context(entry)
-        end.after = {"timeline": done.timeline}
+        if end is not None:
+            end.after = {"timeline": done.timeline}
+    if done.running and settings.databases[database].synchronous:
+        await restoring.until_a_replica_streams(
+            BackedUp(database, settings.database_url(database)), restoring.by_hand(done.plan), tell
+        )
+    if is_control:
+        async with entry as end:
+            end.after = {"timeline": done.timeline}
     return done, await _crossed(settings, done, reason, tell) if done.running else []
 
 

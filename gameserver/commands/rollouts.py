@@ -100,7 +100,7 @@ async def preview(rollouts: Rollouts, game: Mapping[str, Any], at: When | None =
     edition, number = await _in_force(rollouts)
     try:
         require_loaded(game)
-        wanted = Rulebook.parse(game)
+        wanted = Rulebook.parse_new(game)
     except GameFault as fault:
         return RolloutPlan(edition, number, (), fault.problems)
     present = await rollouts.library.mapping(number)

@@ -22,11 +22,15 @@ async def listed(operations: Operations) -> list[SavedQuery]:
 
 async def find(operations: Operations, name: str) -> SavedQuery:
     """Also of a name that is typed in another form of Unicode. Raises QueryNotFound, DatabaseUnavailable."""
-    queries = operations.room.queries
-    saved = await queries.find(name) or await queries.find(normalize("NFC", name))
-    if saved is None:
+    if (saved := await found(operations, name)) is None:
         raise QueryNotFound(f"No saved query is called “{name}”.")
     return saved
+
+
+async def found(operations: Operations, name: str) -> SavedQuery | None:
+    """The query of this name, or of the same in its composed form. Raises DatabaseUnavailable."""
+    queries = operations.room.queries
+    return await queries.find(name) or await queries.find(normalize("NFC", name))
 
 
 async def save(

@@ -15,6 +15,8 @@ from gameserver.config import naming
 
 PREFIX, DELIMITER = "GAMESERVER_", "__"
 _LISTS = (tuple, list, frozenset)
+_JSON = ("{", '["', "[{", "[]")
+"""How lists and tables begin that are meant as JSON; an address of IPv6 begins with a bracket, too."""
 
 
 class NotJson(str):
@@ -27,17 +29,18 @@ class EnvironmentVariables(EnvSettingsSource):
     """The variables; one that should be JSON and isn't has a NotJson as its value."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
-        if field is not None and get_origin(field.annotation) in _LISTS and value.strip()[:1] not in ("[", "{"):
-            return [part.strip() for part in value.split(",")]
         try:
             return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]
         except (ValueError, RecursionError):
+            is_list = field is not None and get_origin(field.annotation) in _LISTS
+            if is_list and not value.strip().startswith(_JSON):
+                return [part.strip() for part in value.split(",")]
             return NotJson(value)
 
 
 def fault(error: ErrorDetails) -> str:
     """What is wrong with one of the settings, and with which, without its value."""
-    if isinstance(error["input"], NotJson):
+    if isinstance(error["input"], NotJson) and error["type"] != "extra_forbidden":
         return f"{PREFIX}{DELIMITER.join(map(str, error['loc'])).upper()}: isn't JSON, as a list or a table has to be"
     return f"{naming.place(error['loc']) or 'settings'}: {error['msg']}"
 

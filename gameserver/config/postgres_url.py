@@ -72,14 +72,17 @@ def _split(text: str) -> tuple[SplitResult, dict[str, str]]:
     """A URL's parts, and its parameters. Raises ValueError as `places` does."""
     try:
         parts = urlsplit(text)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
     except ValueError:  # its own text quotes what it found
         raise ValueError(_NOT_A_URL) from None
     if parts.scheme not in SCHEMES:
         raise ValueError(f"the scheme isn't one of {', '.join(f'{known}://' for known in SCHEMES)}")
     if "#" in text or "@" in parts.netloc.rpartition("@")[0] + parts.path + parts.query:
         raise ValueError(_NOT_A_URL)
-    return parts, query
+    given = parts.query.strip("&")
+    try:
+        return parts, dict(parse_qsl(given, keep_blank_values=True, strict_parsing=True)) if given else {}
+    except ValueError:
+        raise ValueError("a parameter of its query has no `=`") from None
 
 
 def _of_query(query: dict[str, str]) -> list[str]:

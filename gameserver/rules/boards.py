@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from gameserver.rules.schedule import Schedule
-from gameserver.rules.section import Key, Section, Words
+from gameserver.rules.section import UNREADABLE, Key, Section, Words
 
 Operator = Literal["best", "last", "sum"]
 Order = Literal["desc", "asc"]
@@ -168,10 +168,20 @@ def _contradictions(board: Board) -> list[str]:
         problems.append(f"operator: {board.score} is ranked as it is; write 'last'")
     if board.points is None and board.operator == "sum" and board.schedule is None:
         problems.append(f"operator: {board.score} is ranked as it is; 'sum', which adds up gains, needs a season")
-    if board.schedule is not None and board.schedule.is_of_one_machine:
-        problems.append(f"season.zone: {board.schedule.zone} isn't the same on every machine; write such as Asia/Seoul")
     if board.min_level is not None and board.max_level is not None and board.min_level > board.max_level:
         problems.append(f"min_level: {board.min_level} is above max_level, {board.max_level}")
+    return problems
+
+
+def faults_of_new(board: Board) -> list[str]:
+    """What a board that is written today may not have, though one that was published earlier may."""
+    problems = [
+        f"rewards.{place}.text: has a control character"
+        for place, reward in enumerate(board.rewards)
+        if UNREADABLE.search(reward.text)
+    ]
+    if board.schedule is not None and board.schedule.is_of_one_machine:
+        problems.append(f"season.zone: {board.schedule.zone} isn't the same on every machine; write such as Asia/Seoul")
     return problems
 
 

@@ -13,7 +13,7 @@ from gameserver.rules.errors import BadInput, FieldProblem, RuleBroken, UnknownC
 from gameserver.rules.foes import Foe
 from gameserver.rules.items import Item
 from gameserver.rules.levels import Levels
-from gameserver.rules.section import Key
+from gameserver.rules.section import CONTROL, Key
 from gameserver.rules.tuning import Tuning
 
 Table = TypeVar("Table")
@@ -81,6 +81,23 @@ class Game:
         if problems or not (levels and classes and tuning and actions) or foes is None or items is None:
             raise GameFault(problems)
         return cls(levels, classes, items, foes, tuning, actions, mail or {}, boards)
+
+    def faults_of_new(self) -> list[str]:
+        """What a game.toml that is given today may not have, though one that was published earlier may."""
+        tables: dict[str, Mapping[str, PlayerClass | Foe | Item]] = {
+            "classes": self.classes, "foes": self.foes, "items": self.items
+        }  # fmt: skip
+        problems = [
+            f"{table}.{name}.title: has a control character"
+            for table, entries in tables.items()
+            for name, entry in entries.items()
+            if CONTROL.search(entry.title)
+        ]
+        return problems + [
+            f"boards.{name}.{fault}"
+            for name, board in self.boards.items()
+            for fault in board_rules.faults_of_new(board)
+        ]
 
     def player_class(self, name: str, field: str = "class") -> PlayerClass:
         """A class that players can take. Raises UnknownClass, naming `field`, also for a retired one."""

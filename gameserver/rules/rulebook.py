@@ -69,6 +69,14 @@ class Rulebook:
         sending = frozenset(name for name, action in actions.items() if action.sends_mail)
         return cls(game, actions, {**actions, **{MAIL + name: rule for name, rule in mail.items()}}, sending)
 
+    @classmethod
+    def parse_new(cls, mapping: Mapping[str, Any]) -> Self:
+        """The same of a game.toml that is given now, and may not have all that earlier versions took."""
+        rulebook = cls.parse(mapping)
+        if problems := rulebook.game.faults_of_new():
+            raise GameFault(problems)
+        return rulebook
+
     def actions(self) -> dict[str, dict[str, Any]]:
         """Each action's name and the JSON schema of its arguments."""
         return {name: action.schema for name, action in self._actions.items()}

@@ -19,6 +19,7 @@ from gameserver.rules.boards import Board
 from gameserver.rules.errors import PresenceUnavailable
 from gameserver.rules.rulebook import MAIL
 from gameserver.rules.seasons import Season
+from gameserver.rules.section import UNREADABLE
 from gameserver.storage.boards.layout import Contest
 from gameserver.storage.boards.lifecycle import BoardLifecycle
 from gameserver.storage.ids import reward_id
@@ -172,6 +173,7 @@ def _letter(board: Board, season: Season, reward: DueReward) -> SentLetter:
         "season": boards.season_name(Contest(board, season.start)),
         "rank": reward.rank,
         **reward.reward,
+        "text": UNREADABLE.sub("", reward.reward.get("text", "")),  # as earlier versions took it
     }
     at = datetime.fromtimestamp(season.end, UTC)
     command = reward_id(board.name, season.start, reward.player_id, season.end * 1000)

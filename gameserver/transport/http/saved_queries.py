@@ -17,9 +17,12 @@ async def list_queries(request: web.Request, _: str) -> web.StreamResponse:
 
 
 async def save_query(request: web.Request, name: str) -> web.Response:
-    fields, title = await inputs.body(request, wire.SaveQuery), _title(request, wire.QueryName)
+    fields, context = await inputs.body(request, wire.SaveQuery), request.app[COMMANDS]
+    # What earlier versions saved may be replaced under its name; a new one is composed.
+    known = await saved_queries.found(context.operations, _title(request, wire.KnownQueryName))
+    title = _title(request, wire.QueryName) if known is None else known.name
     change = AuditedChange(name, "save_query", title, fields.reason, command_id=inputs.command_id(request))
-    context, choice = request.app[COMMANDS], rankings.segment_choice(_filter(fields.query))
+    choice = rankings.segment_choice(_filter(fields.query))
     saved = await saved_queries.save(
         context.operations, context.accounts, change, fields.query, choice, replace_other=fields.replace is not False
     )
@@ -28,10 +31,11 @@ async def save_query(request: web.Request, name: str) -> web.Response:
 
 async def delete_query(request: web.Request, name: str) -> web.Response:
     reason = inputs.query(request, wire.ReasonQuery).reason
-    change = AuditedChange(
-        name, "delete_query", _title(request, wire.KnownQueryName), reason, command_id=inputs.command_id(request)
-    )
-    await saved_queries.remove(request.app[COMMANDS].operations, change)
+    operations, title = request.app[COMMANDS].operations, _title(request, wire.KnownQueryName)
+    known = await saved_queries.found(operations, title)
+    title = title if known is None else known.name
+    change = AuditedChange(name, "delete_query", title, reason, command_id=inputs.command_id(request))
+    await saved_queries.remove(operations, change)
     return web.Response(status=204)
 
 

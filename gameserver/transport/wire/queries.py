@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from unicodedata import normalize
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from gameserver.exports import Format
@@ -166,7 +166,7 @@ class KnownQueryName(QueryModel):
 class QueryName(QueryModel):
     """What operators call a saved query from now on: no two look the same because of how they were typed."""
 
-    name: Annotated[QueryTitle, AfterValidator(_composed)]
+    name: Annotated[QueryTitle, BeforeValidator(_composed)]
 
 
 class ReasonQuery(QueryModel):

@@ -236,15 +236,24 @@ async def test_what_crossed_is_put_right_when_commits_of_the_restored_database_h
     primary: PostgresServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restoring, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(restoring, "TELL_SECONDS", 0.1)
     await primary.stop()
     primary.synchronous = True
     await primary.start()
     made, said = replica_of(primary, folder, NAME), list[str]()
     database = BackedUp("one", SecretStr(primary.url))
-    waiting = asyncio.create_task(restoring.until_a_replica_streams(database, said.append))
+    waiting = asyncio.create_task(restoring.until_a_replica_streams(database, "THIS", said.append))
     try:
         done, _ = await asyncio.wait([waiting], timeout=0.3)
-        assert (len(done), ["one acknowledges nothing until a replica" in text for text in said]) == (0, [True])
+        assert not done
+        assert "one acknowledges nothing until a replica" in said[0]
+        assert "one still waits for a replica: no replica streams yet" in said
+        await cancel_and_wait([waiting])
+        monkeypatch.setattr(restoring, "REPLICA_SECONDS", 0)
+        with pytest.raises(StackError, match="When one does, run THIS"):
+            await restoring.until_a_replica_streams(database, "THIS", said.append)
+        monkeypatch.setattr(restoring, "REPLICA_SECONDS", 60)
+        waiting = asyncio.create_task(restoring.until_a_replica_streams(database, "THIS", said.append))
         await made.start()
         await asyncio.wait([waiting], timeout=20)
         assert waiting.done()

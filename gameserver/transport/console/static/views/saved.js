@@ -34,7 +34,7 @@ export function Saved({ query, mayChange }) {
     set('name', name);
     set('replace', false); // it was said of another name
   };
-  const holder = (values) => queries.find((each) => each.name === values.name.trim());
+  const holder = ({ name }) => [name.trim(), name.trim().normalize('NFC')].map((each) => queries.find((other) => other.name === each)).find(Boolean);
   const choose = (event) => {
     const found = queries.find((each) => each.name === event.target.value);
     setPicked(event.target.value);

@@ -24,7 +24,6 @@ from gameserver.storage.mail.courier import Courier, Deliverer
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.frozen_sessions import FrozenSessions
 from gameserver.storage.sharding import provision
-from gameserver.storage.sharding.leftovers import Leftovers
 from gameserver.storage.sharding.primaries import PrimaryMemory
 from gameserver.storage.slots.attendance import attend
 from gameserver.times import HttpDate
@@ -158,11 +157,6 @@ def debtors_of(core: Core) -> Debtors:
     return Debtors(core.slots.members("players"), core.slots.members("items"), control)
 
 
-def leftovers_of(core: Core) -> Leftovers:
-    """What erases rows of slots that a database has and another one owns."""
-    return Leftovers(core.databases[core.settings.control.database], core.databases)
-
-
 def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, None]]:
     """The work that goes on as long as the node runs; none of it ends by itself."""
     rooms, commands, slots, settings = core.rooms, core.commands, core.slots, core.settings
@@ -194,7 +188,6 @@ def background(core: Core, app: web.Application) -> list[Coroutine[Any, Any, Non
         loops.sweep_items_for_ever(rooms.players),
         loops.forget_old_items_for_ever(rooms.players),
         loops.forget_old_moves_for_ever(core.sharding.moves),
-        loops.erase_leftovers_for_ever(leftovers_of(core), core.databases.used),
         loops.make_partitions_for_ever(policy, lambda: slots.members("players")),
         loops.forget_old_ledger_for_ever(policy, lambda: debtors_of(core), settings.ledger.keep_seconds),
         rooms.live.mail.send_for_ever(),

@@ -30,7 +30,6 @@ from gameserver.storage.postgres.shares import Purpose, using
 from gameserver.storage.seasons import old_scores
 from gameserver.storage.sessions import sightings
 from gameserver.storage.sessions.sightings import Sightings
-from gameserver.storage.sharding.leftovers import Leftovers
 from gameserver.storage.sharding.records import MoveRecords
 from gameserver.storage.slots.slot_map import Slots
 from gameserver.upkeep import closing
@@ -59,7 +58,6 @@ OLD_MOVES_SECONDS = 600.0
 IDLE_BOARD_SECONDS = 600.0
 OLD_SCORES_SECONDS = 86_400.0
 OLD_MOVES_CHUNK = 100
-LEFTOVERS_SECONDS = 3600.0
 
 
 async def sweep(accounts: Accounts) -> int:
@@ -159,11 +157,6 @@ async def forget_old_items(players: Players) -> int:
 async def forget_old_moves_for_ever(moves: MoveRecords) -> None:
     """Deletes the records of moves of slots that have long been over."""
     await _for_ever("old moves", OLD_MOVES_SECONDS, lambda: moves.forget_old(OLD_MOVES_CHUNK))
-
-
-async def erase_leftovers_for_ever(leftovers: Leftovers, databases: Callable[[], Sequence[Database]]) -> None:
-    """Erases what databases have of slots that are another one's."""
-    await _for_ever("leftovers of moves", LEFTOVERS_SECONDS, lambda: on_each(databases(), leftovers.erase))
 
 
 async def write_sightings_for_ever(slots: Slots, seen: Sightings) -> None:

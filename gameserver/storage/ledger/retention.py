@@ -113,7 +113,7 @@ async def forget_old(database: Database, terms: RetentionTerms) -> int:
     Returns how many partitions: none while another node does so, or while slots are moved. Raises DatabaseUnavailable.
     """
     with translated(database.name):
-        async with alone(database) as connection:
+        async with _alone(database) as connection:
             if connection is None:
                 return 0
             due = await connection.fetchval(SQL["due"], terms.now, terms.keep)
@@ -149,9 +149,8 @@ async def kept_whole(connection: asyncpg.Connection) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def alone(database: Database) -> AsyncIterator[asyncpg.Connection | None]:
-    """A connection that holds the lock of this work, so that no move begins in the database; None while another one, or
-    a move that begins, has it. Raises what the driver does."""
+async def _alone(database: Database) -> AsyncIterator[asyncpg.Connection | None]:
+    """A connection that holds the lock of this work; None while another one, or a move that begins, does."""
     connection = await database.connect(SETTINGS)
     try:
         yield connection if await SoleLock(FORGETTING).take(connection) else None
@@ -159,21 +158,11 @@ async def alone(database: Database) -> AsyncIterator[asyncpg.Connection | None]:
         connection.terminate()
 
 
-async def is_moving(connection: asyncpg.Connection) -> bool:
-    """Whether slots are moved from or to the database."""
-    return bool(await connection.fetchval(SQL["moving"]))
-
-
-async def is_awaited(connection: asyncpg.Connection) -> bool:
-    """Whether a move waits for whoever is `alone` there."""
-    return bool(await connection.fetchval(SQL["awaited"], FORGETTING))
-
-
 async def _forget(
     database: Database, connection: asyncpg.Connection, overdue: Sequence[asyncpg.Record], before: Debt
 ) -> tuple[int, str]:
     """Drops what may be dropped; how many partitions, and why the next one stays."""
-    if await is_moving(connection):
+    if await connection.fetchval(SQL["moving"]):
         return 0, "slots are being moved from or to the database"
     for number, row in enumerate(overdue):
         if end_of(row["name"]) > before.since:
@@ -211,7 +200,7 @@ async def _keep(connection: asyncpg.Connection, partition: str) -> int | None:
     for slot in [row["slot"] for row in await connection.fetch(SQL["slots"])]:
         last = -1
         while last < LARGEST_ID:
-            if await is_awaited(connection):
+            if await connection.fetchval(SQL["awaited"], FORGETTING):
                 return None
             async with _fenced(connection):
                 await connection.execute("select pg_advisory_xact_lock($1)", KEEPING)
@@ -224,7 +213,7 @@ async def _keep(connection: asyncpg.Connection, partition: str) -> int | None:
 async def _free(connection: asyncpg.Connection, before: datetime) -> None:
     """Deletes void rows of sign-ups from before this moment, unless a move waits."""
     lowest, deleted = first_player_id(int(before.timestamp() * 1000)), VOID_ROWS
-    while deleted == VOID_ROWS and not await is_awaited(connection):
+    while deleted == VOID_ROWS and not await connection.fetchval(SQL["awaited"], FORGETTING):
         async with _fenced(connection):
             deleted = _count(await connection.execute(SQL["free"], lowest, VOID_ROWS, timeout=STATEMENT_SECONDS))
 

@@ -64,10 +64,6 @@ class Databases:
     def names(self) -> list[str]:
         return list(self._databases)
 
-    def used(self) -> list[Database]:
-        """Those that some group has."""
-        return [database for database in self._databases.values() if database.groups - {"control"}]
-
     def left(self) -> set[str]:
         """Those that no group has, as after `databases remove`."""
         return {name for name, database in self._databases.items() if not database.groups}

@@ -4,5 +4,5 @@ Door: `provision` and `admission` (`admit`) set databases up; `membership` (`Mem
 group may use; `move` (`MoveRecord`, `PlannedMove`, `LeaseLost`), `records` (`MoveRecords`), `mover` (`Mover`) and
 `attempt` (`MoveProgress`, `Tell`) are for those who move slots; `reconciling` (`Reconciler`, `Reconciliation`) opens
 databases that went back in time; `primaries` (`PrimaryMemory`) tells who was the primary last, `identity` which
-database one is; `leftovers` (`Leftovers`) erases rows of slots that are another database's.
+database one is.
 """

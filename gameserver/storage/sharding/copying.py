@@ -25,10 +25,11 @@ from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.patience import TRANSACTION
 from gameserver.storage.sharding import copy_names, standing_in
 from gameserver.storage.sharding.digest import columns, moved_tables
-from gameserver.storage.sharding.erasing import erase
 from gameserver.storage.sharding.move import MoveRecord
+from gameserver.storage.sharding.pieces import SECONDS, pieces
 from gameserver.storage.sharding.standing_in import can_wait_for_standbys
 from gameserver.storage.sharding.subscribing import CREATE_SECONDS, subscribe
+from gameserver.storage.tables import METADATA
 
 log = structlog.get_logger()
 
@@ -241,8 +242,17 @@ class Copy:
                 await asyncio.sleep(0.1)
 
     async def erase(self, connection: asyncpg.Connection, slots: Sequence[int] | None = None) -> None:
-        """Deletes rows of `slots`, or of all the move's slots, from a database; rows of a slot it owns stay."""
-        await erase(connection, self._group, self._slots if slots is None else slots)
+        """Deletes rows of `slots`, or of all the move's slots, from a database; rows of a slot it owns stay.
+
+        Each piece is committed by itself, so whoever is killed leaves the less to the next one.
+        """
+        tables = [*moved_tables(self._group), METADATA[self._group].tables[f"{self._group}_marks"]]
+        unowned = f"not exists (select from {self._group}_owned_slots o where o.slot = $1 and o.owned)"
+        for slot in self._slots if slots is None else slots:
+            for table in tables:
+                async for piece in pieces(connection, table, slot):
+                    statement = f'delete from "{table.name}" where {piece.condition} and {unowned}'  # noqa: S608
+                    await connection.execute(statement, *piece.values, timeout=SECONDS)
 
     async def copied(self, source: asyncpg.Connection, target: asyncpg.Connection) -> CopyProgress:
         """How far the first copy is; by Postgres's own progress reports, of as many rows as its planner guesses."""

@@ -180,7 +180,7 @@ class LeasedMove:
     async def _end_without_target(self) -> None:
         await self._lease.leave_waiting_slots()
         target, name = self.copy.target.name, self.copy.name
-        problem = f"{target} was away: once it is back, a node will drop the subscription {name} there"
+        problem = f"{target} was away: once it is back, drop the subscription {name} there"
         await self._lease.advance(Step.DONE, problem=problem)
 
     async def _wait(self, error: BaseException) -> None:

@@ -280,7 +280,7 @@ async def test_a_node_that_is_frozen_while_it_drops_holds_up_no_move(
 ) -> None:
     monkeypatch.setitem(copying.PATIENT, "lock_timeout", "300")
     monkeypatch.setattr(sole_locks, "FROZEN", timedelta(seconds=0.2))
-    async with retention.alone(one) as frozen, copying.opened(one) as mover:
+    async with retention._alone(one) as frozen, copying.opened(one) as mover:
         assert frozen is not None
         await stand_still(frozen, amid)
         async with retention.kept_whole(mover):
@@ -293,7 +293,7 @@ async def test_another_node_drops_what_one_that_is_frozen_doesnt(
 ) -> None:
     monkeypatch.setattr(sole_locks, "FROZEN", timedelta(seconds=0.2))
     await ensure_partitions(one, now(), BACK)
-    async with retention.alone(one) as frozen:
+    async with retention._alone(one) as frozen:
         assert frozen is not None
         await stand_still(frozen, amid)
 
@@ -305,7 +305,7 @@ async def test_another_node_drops_what_one_that_is_frozen_doesnt(
 
 async def test_a_node_that_drops_and_isnt_frozen_keeps_its_lock(one: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(copying.PATIENT, "lock_timeout", "300")
-    async with retention.alone(one) as dropping, copying.opened(one) as mover:
+    async with retention._alone(one) as dropping, copying.opened(one) as mover:
         assert dropping is not None
         with pytest.raises(asyncpg.LockNotAvailableError):
             async with retention.kept_whole(mover):

@@ -9,7 +9,7 @@ import pytest
 from gameserver.app import Core
 from gameserver.commands import sharding
 from gameserver.rules.player import Player
-from gameserver.storage.sharding import copying, cutover, digest, erasing, pieces
+from gameserver.storage.sharding import copying, cutover, digest, pieces
 from gameserver.storage.sharding.attempt import MoveProgress
 from gameserver.storage.sharding.cutover import Cutover
 from gameserver.storage.sharding.move import SlotStep, Step
@@ -68,7 +68,7 @@ async def test_a_slot_over_which_no_statement_could_go_in_time_reaches_the_end_o
         await source.execute(SLOW)
     monkeypatch.setattr(pieces, "ROWS", 20)
     monkeypatch.setattr(pieces, "SECONDS", 1.0)
-    for room in (erasing, digest):
+    for room in (copying, digest):
         monkeypatch.setattr(room, "SECONDS", 1.0)
     monkeypatch.setattr(copying, "STATEMENT_SECONDS", 1.0)
     ended = await moving.move(core, [slot], "two")

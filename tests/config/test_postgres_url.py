@@ -69,10 +69,11 @@ MANGLED = (
     "postgresql://r:topsecret/x@one:5432/d", "postgresql://r:5432/topsecret@one/d", "postgresql://r:x#topsecret@one/d",
     "postgresql://r:x?topsecret@one/d", "postgresql://r:x?a=topsecret@one/d", "postgresql://r:x@topsecret@one/d",
     "postgresql://r:[topsecret]@one/d", "postgresql://r:[topsecret@one/d", "postgresql://r:\u2100topsecret@one/d",
-    "postgresql://r@one/d?topsecret", "postgresql:r:topsecret@one/d", "postgresql://one/d?password=x#topsecret",
+    "postgresql:r:topsecret@one/d", "postgresql://one/d?password=x#topsecret",
 )  # fmt: skip
 FAULTS = [
     ("http://r:topsecret@one/d", "the scheme isn't one of postgresql://, postgres://"),
+    ("postgresql://r@one/d?topsecret", "a parameter of its query has no `=`"),
     ("postgresql://r:topsecret@one,/d", "its address 2 isn't a host, or host:port"),
     ("postgresql://r:topsecret@one,two:99999/d", "its address 2 isn't a host"),
     ("postgresql://r:topsecret@one,two:0/d", "its address 2 isn't a host"),

@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gameserver.rules.errors import RateLimited
 from gameserver.telemetry import denied
@@ -39,7 +40,7 @@ BYTE_SECONDS, FREE_BYTES = 25e-9, 1024
 """What a byte costs of what comes in one piece; pieces of so many are as any other."""
 LONGEST_DEBT = 0.5
 """Seconds for which what was charged holds up an address at the most."""
-FREE, BUSY, STRETCH, PLAYERS_STRETCH = 0.3, 0.5, 8.0, 4.0
+FREE, BUSY, STRETCH = 0.3, 0.5, 8.0
 """Where the node is busy for so much of its time, intervals begin to be longer, and are so many times as long."""
 LOOK_SECONDS = 0.05
 """How old what is known of that may be."""
@@ -47,20 +48,33 @@ PERIOD = 10.0
 LARGEST_TABLE = 50_000
 
 
+def too_many(seconds: float) -> RateLimited:
+    """The error for a request that would wait for longer than it may."""
+    denied(KIND).inc()
+    return RateLimited("Too many requests of this address wait.", retry_after=round(seconds, 3))
+
+
+class _Waiter(NamedTuple):
+    """`until` is when it is refused in place of a turn."""
+
+    turn: asyncio.Future[None]
+    until: float
+
+
 @dataclass(slots=True)
 class _Queue:
     """Those of one that wait, and since when none of them was taken."""
 
     since: float
-    turns: deque[asyncio.Future[None]] = field(default_factory=deque)
+    waiters: deque[_Waiter] = field(default_factory=deque)
 
 
 class PacedTurns:
     """One per node and kind; `interval` in seconds."""
 
-    def __init__(self, interval: float, busy: Callable[[], float] = lambda: 0.0, stretch: float = STRETCH) -> None:
-        """`busy` says for what share of its time the node is; then intervals are up to `stretch` times as long."""
-        self._interval, self._busy, self._stretch = interval, busy, stretch
+    def __init__(self, interval: float, busy: Callable[[], float] = lambda: 0.0) -> None:
+        """`busy` says for what share of its time the node is."""
+        self._interval, self._busy = interval, busy
         self._step, self._look_at = interval, 0.0
         self._present: dict[Hashable, float] = {}
         """When each is at rest again."""
@@ -86,17 +100,16 @@ class PacedTurns:
     def delay(self, whose: Hashable) -> float:
         """For how many seconds, about, who begins to wait now does."""
         now, queue = time.monotonic(), self._waiting.get(whose)
-        waiting = 0 if queue is None else len(queue.turns)
+        waiting = 0 if queue is None else len(queue.waiters)
         return max(0.0, self._rest(whose, now) - now + self._step * (waiting + 1 - AT_ONCE))
 
-    def wait(self, whose: Hashable) -> asyncio.Future[None]:
-        """What ends when its turn has come, after those that wait."""
-        turn = asyncio.get_running_loop().create_future()
+    def wait(self, whose: Hashable, seconds: float = math.inf) -> asyncio.Future[None]:
+        """What ends when its turn has come, after those that wait; with RateLimited if it hasn't after so long."""
+        turn, now = asyncio.get_running_loop().create_future(), time.monotonic()
         if (queue := self._waiting.get(whose)) is None:
-            now = time.monotonic()
             queue = self._waiting[whose] = _Queue(now)
             self._call_later(whose, now, self._rest(whose, now))
-        queue.turns.append(turn)
+        queue.waiters.append(_Waiter(turn, now + seconds))
         return turn
 
     def charge(self, whose: Hashable, seconds: float) -> None:
@@ -107,7 +120,7 @@ class PacedTurns:
 
     def _look(self, now: float) -> None:
         beyond = min(1.0, max(0.0, (self._busy() - FREE) / (BUSY - FREE)))
-        self._step, self._look_at = self._interval * (1.0 + (self._stretch - 1.0) * beyond), now + LOOK_SECONDS
+        self._step, self._look_at = self._interval * (1.0 + (STRETCH - 1.0) * beyond), now + LOOK_SECONDS
 
     def _rest(self, whose: Hashable, now: float) -> float:
         if now > self._until or len(self._present) >= LARGEST_TABLE:
@@ -128,12 +141,17 @@ class PacedTurns:
         rest = self._rest(whose, now)
         is_overdue, called = now - queue.since >= LONGEST_DEBT, 0
         most = min(AT_ONCE, max(TOGETHER, math.ceil(LONGEST_TURN / self._step)))
-        while queue.turns and called < most and (is_overdue or rest - now <= self._step * (AT_ONCE - 1)):
-            if not (turn := queue.turns.popleft()).done():  # else its connection has ended
-                turn.set_result(None)
-                rest, called, queue.since = rest + self._step, called + 1, now
+        while queue.waiters and called < most and (is_overdue or rest - now <= self._step * (AT_ONCE - 1)):
+            turn, until = queue.waiters.popleft()
+            if turn.done():  # its connection has ended, or it has had a turn of another kind
+                continue
+            if now > until:
+                turn.set_exception(too_many(self._step * AT_ONCE))
+                continue
+            turn.set_result(None)
+            rest, called, queue.since = rest + self._step, called + 1, now
         self._present[whose] = rest
-        if queue.turns:
+        if queue.waiters:
             self._call_later(whose, now, rest)
         else:
             del self._waiting[whose]
@@ -144,26 +162,47 @@ class AddressTurns(PacedTurns):
 
     def __init__(self, interval: float, busy: Callable[[], float]) -> None:
         super().__init__(interval, busy)
-        self._players = PacedTurns(PLAYERS_TURN, busy, PLAYERS_STRETCH)
+        self._players = PacedTurns(PLAYERS_TURN)
 
     def admit(self, address: Hashable, player: Callable[[], int | None]) -> asyncio.Future[None] | None:
-        """Takes a turn for a request; if none is due, returns what ends when there is.
+        """Takes a turn for a request; if none is due, returns what ends when there is, or with RateLimited.
 
         `player` is asked where it matters. Raises RateLimited where too many wait.
         """
-        if self._takes(address, player):
+        if self.take(address):
             return None
-        if (delay := self.delay(address)) > LONGEST_WAIT:
-            denied(KIND).inc()
-            raise RateLimited("Too many requests of this address wait.", retry_after=round(delay, 3))
-        return self.wait(address)
+        return self._own(player(), address, LONGEST_WAIT)
 
     def admit_frame(self, address: Hashable, player: Callable[[], int | None]) -> asyncio.Future[None] | None:
         """The same for a frame of a socket, which is read no further meanwhile, so that no more of it waits."""
-        return None if self._takes(address, player) else self.wait(address)
+        if self.take(address):
+            return None
+        return self._own(player(), address, math.inf)
 
-    def _takes(self, address: Hashable, player: Callable[[], int | None]) -> bool:
-        return self.take(address) or ((known := player()) is not None and self._players.take(known))
+    def _own(self, player: int | None, address: Hashable, seconds: float) -> asyncio.Future[None] | None:
+        """Takes a turn of the player's own, or else the first that comes, of its own or of the address."""
+        if player is not None and self._players.take(player):
+            return None
+        own = math.inf if player is None else self._players.delay(player)
+        if (delay := min(own, self.delay(address))) > seconds:
+            raise too_many(delay)
+        turn = self.wait(address, seconds)
+        if player is not None:
+            self._offer(player, turn, own)
+        return turn
+
+    def _offer(self, player: int, turn: asyncio.Future[None], seconds: float) -> None:
+        """Ends what waits with a turn of the player's own, once one is due."""
+
+        def take() -> None:
+            if turn.done():
+                return
+            if self._players.take(player):
+                turn.set_result(None)
+            else:
+                self._offer(player, turn, self._players.delay(player))
+
+        asyncio.get_running_loop().call_later(max(LONGEST_TURN, seconds), take)
 
     def charge_entries(self, address: Hashable, count: int) -> None:
         """Charges for so many places or players that are looked up."""

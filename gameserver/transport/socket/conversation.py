@@ -132,9 +132,10 @@ async def _next(
         message = await channel.websocket.receive()
         if channel.is_end(message) or not pacing.admits(channel):
             return None
-        if patience is not None and message.type not in (WSMsgType.PING, WSMsgType.PONG):
+        is_control = message.type in (WSMsgType.PING, WSMsgType.PONG)
+        if patience is not None and not is_control:
             patience.reschedule(asyncio.get_running_loop().time() + HELLO_SECONDS)
-        await pacing.wait(is_first=patience is not None)
+        await pacing.wait(is_first=patience is not None and not is_control)
         if message.type is WSMsgType.PING:
             await channel.websocket.pong(message.data)
         elif message.type is not WSMsgType.PONG:

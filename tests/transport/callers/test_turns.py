@@ -111,6 +111,38 @@ async def test_a_request_that_would_wait_for_long_is_refused_and_says_for_how_lo
     assert turns.admit("flood", lambda: 7) is None, "a known player has turns of its own"
 
 
+async def test_a_request_that_has_waited_for_too_long_is_refused_though_it_looked_as_if_it_would_not() -> None:
+    turns, heard = AddressTurns(LONGEST_TURN, lambda: 0.0), list[str]()
+
+    async def one() -> None:
+        try:
+            if (turn := turns.admit("dear", lambda: None)) is not None:
+                await turn
+            turns.charge("dear", 0.05)
+            heard.append("taken")
+        except RateLimited:
+            heard.append("refused")
+
+    began = time.monotonic()
+    await asyncio.gather(*(one() for _ in range(100)))
+    assert "refused" in heard
+    assert time.monotonic() - began < LONGEST_WAIT + 10 * LONGEST_DEBT
+
+
+async def test_a_known_player_that_waits_gets_the_next_turn_of_its_own_however_many_wait_before_it() -> None:
+    turns = AddressTurns(LONGEST_TURN, lambda: 1.0)
+    flood = [turns.admit("school", lambda: None) for _ in range(200)]
+    own = [turns.admit_frame("school", lambda: 7) for _ in range(AT_ONCE + 1)]
+    assert [each is None for each in own] == [True] * AT_ONCE + [False]
+    last = own[-1]
+    assert last is not None
+    await last
+    assert sum(each is not None and not each.done() for each in flood) > 100
+    for each in flood:
+        if each is not None:
+            each.cancel()
+
+
 async def test_who_sends_evenly_is_slowed_on_a_busy_node_too() -> None:
     turns, began, count = PacedTurns(LONGEST_TURN, lambda: 1.0), time.monotonic(), 60
     for _ in range(count):
@@ -145,8 +177,10 @@ async def test_players_of_an_address_have_turns_of_their_own_besides() -> None:
     ann = [turns.admit("school", lambda: 1) for _ in range(AT_ONCE + 1)]
     assert [each is None for each in ann] == [True] * AT_ONCE + [False], "and no more than that"
     assert turns.admit("school", lambda: 2) is None
-    await asyncio.sleep(1.1 * PLAYERS_TURN)
-    assert turns.admit("school", lambda: 1) is None
+    await asyncio.sleep(1.2 * PLAYERS_TURN)
+    assert ann[-1] is not None
+    assert ann[-1].done(), "the one that waited has the next"
+    assert turns.admit("school", lambda: 1) is not None
 
 
 async def test_addresses_that_are_at_rest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,8 @@ KEPT_MS = 6 * 3600 * 1000
 """How long notices stay, and the stream of a player that isn't connected and gets one."""
 STREAM_MS = 15 * 60 * 1000
 """How long a stream stays after it was last read: nodes read those of the connected more often than that."""
+SURE_SECONDS = 60
+"""After so long an open socket has had what it was sent: one whose client has gone is closed after 30 s."""
 NOTICES, NOTICE_NUMBER = "gs:{notices}:list", "gs:{notices}:number"
 PUSHES = "gs:pushes:"
 
@@ -75,6 +77,7 @@ class PushOpenCall(NamedTuple):
     seen_seq: int
     seen_mark: str
     is_whole: int
+    sure_seconds: int
     newest: int
     notices: Sequence[Argument]
 
@@ -180,6 +183,7 @@ class Pushes:
             seen_seq=seen.seq,
             seen_mark=seen.mark,
             is_whole=int(whole),
+            sure_seconds=SURE_SECONDS,
             newest=self._newest,
             notices=self._notices,
         )

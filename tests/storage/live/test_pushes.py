@@ -302,6 +302,28 @@ async def test_mail_that_redis_cant_take_waits_for_it_and_of_too_much_the_newest
     assert [push.data["n"] for push in (await pushes.open(7, Seen(first.stream, 0))).missed] == [1, 2]
 
 
+async def test_mail_that_is_cancelled_on_its_way_to_redis_waits_for_the_next(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushes = Pushes(redis)
+    mail = MailPushes(pushes, Presence(redis, "n1", "127.0.0.1:1", "2026-01-01T00:00:00Z"))
+    first = await pushes.open(7, Seen())
+    under_way = asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        under_way.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as hanging:
+        hanging.setattr(pushes, "keep_many", hang)
+        sending = asyncio.create_task(mail.send([(7, {"n": 1})]))
+        await under_way.wait()
+        await cancel_and_wait([sending])
+    assert sending.cancelled()
+    await mail.send([(7, {"n": 2})])
+    assert [push.data["n"] for push in (await pushes.open(7, Seen(first.stream, 0))).missed] == [1, 2]
+
+
 async def test_a_stream_that_was_evicted_without_its_tail_begins_anew_with_nothing_of_the_old_one(redis: Redis) -> None:
     pushes = Pushes(redis)
     first = await pushes.open(7, Seen())

@@ -1,7 +1,8 @@
 """Pushes of mail on their way to the recipients' streams.
 
-Law: what Redis can't take waits here, and is pushed when it is back, unless this process has ended by then; so does what
-is cancelled on its way. The oldest go first when more wait than MOST_WAITING. Every mail is in its inbox in any case.
+Law: what Redis can't take waits here, and is pushed when it is back, unless this process has ended by then. So does
+what is cancelled on its way. The oldest go first when more wait than MOST_WAITING. Every mail is in its inbox in any
+case.
 """
 
 import asyncio

@@ -40,11 +40,15 @@ PUSHES = "gs:pushes:"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The last push that a client has seen: a stream's name, a number in it, and the push's mark, if it is known."""
+    """The last push that a client has seen: a stream's name, a number in it, and the push's mark, if it is known.
+
+    Not `greeted`: the hello of an open socket is under way.
+    """
 
     stream: str = ""
     seq: int = 0
     mark: str = ""
+    greeted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class PushOpenCall(NamedTuple):
     seen_seq: int
     seen_mark: str
     is_whole: int
+    is_greeted: int
     sure_seconds: int
     newest: int
     notices: Sequence[Argument]
@@ -183,6 +188,7 @@ class Pushes:
             seen_seq=seen.seq,
             seen_mark=seen.mark,
             is_whole=int(whole),
+            is_greeted=int(seen.greeted),
             sure_seconds=SURE_SECONDS,
             newest=self._newest,
             notices=self._notices,

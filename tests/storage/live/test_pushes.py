@@ -248,6 +248,22 @@ async def test_who_comes_back_after_its_stream_has_ended_gets_the_notices_to_all
     assert (await pushes.open(7, Seen(first.stream, 0))).missed == []
 
 
+@pytest.mark.parametrize("greeted", [False, True], ids=["before its hello", "after one that had no Redis"])
+async def test_a_socket_that_is_caught_up_begins_a_stream_only_after_its_hello(redis: Redis, *, greeted: bool) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.add_notice({"text": "to all"})
+    await pushes.load_notices()
+    await redis.delete("gs:stream:{7}", "gs:pushes:{7}")
+    (early,) = await pushes.catch_up([(7, Seen(greeted=greeted))])
+    assert (early.stream != "", early.resumed, early.seq, early.missed) == (greeted, False, 0, [])
+    assert await pushes.keep_many("mail", [(7, {})]) == [int(greeted)]
+    if not greeted:
+        # Its stream would have begun after the notices to all that its hello asks for.
+        opened = await pushes.open(7, Seen(first.stream, 0))
+        assert [push.data["text"] for push in opened.missed] == ["to all"]
+
+
 async def test_who_comes_back_gets_the_notices_to_all_behind_one_that_waits_for_it_alone(redis: Redis) -> None:
     pushes = Pushes(redis)
     first = await pushes.open(7, Seen())

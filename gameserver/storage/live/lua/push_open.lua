@@ -9,6 +9,7 @@
 -- ARGV seen_seq: the last number that it has seen
 -- ARGV seen_mark: the SHA-1 of that push with its number, or '' if it isn't known
 -- ARGV is_whole: 1: for an open socket: return what there is also when something is missing
+-- ARGV is_greeted: 0: its hello is under way
 -- ARGV sure_seconds: after so long an open socket has had what it was sent
 -- ARGV newest: the newest notice's number
 -- ARGV notices...: the latest, a number and a push each, the oldest first
@@ -18,6 +19,8 @@
 -- include: own_stream
 -- include: new_name
 drop_foreign()
+-- A stream that began now would be without the notices to all that the hello may ask for.
+if is_greeted == '0' and redis.call('EXISTS', stream) == 0 then return { '', 0, 0, {}, 0 } end
 
 -- What isn't numbered stands in the place of pushes that are lost.
 for _ = 1, most do

@@ -16,8 +16,8 @@ from gameserver.waiting import cancel_and_wait
 
 log = structlog.get_logger()
 
-NOTICED_SECONDS = 3.0
-"""After so long load balancers that look once a second have noticed that a node isn't ready."""
+NOTICED_SECONDS = 4.0
+"""After so long load balancers that look once a second, three times at the most, know that a node isn't ready."""
 
 
 class Draining:

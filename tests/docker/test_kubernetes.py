@@ -20,6 +20,7 @@ from gameserver.stack.servers import sentinel
 from gameserver.stack.servers.postgres import DURABLE
 from gameserver.storage.operators import redis_condition
 from gameserver.storage.postgres.connections import MOVING, per_node
+from gameserver.transport.draining import NOTICED_SECONDS
 from tests.docker import files, manifests
 from tests.support.repository import ROOT
 
@@ -139,6 +140,12 @@ def test_a_node_is_given_the_time_that_its_drain_takes() -> None:
     assert waiting >= 5
     needed = waiting + settings.node.notice_seconds + 2 * settings.node.drain_seconds + 10
     assert pod["terminationGracePeriodSeconds"] > needed
+
+
+def test_a_node_that_an_operator_drains_is_out_of_its_service_before_its_sockets_are_told() -> None:
+    probe = node()["readinessProbe"]
+    # As for a pod that ends, a second for its endpoints and one for each machine's rules.
+    assert probe["periodSeconds"] * probe["failureThreshold"] + 2 <= NOTICED_SECONDS
 
 
 def test_one_pod_at_a_time_is_taken_away() -> None:

@@ -1,7 +1,8 @@
 """Pushes of mail on their way to the recipients' streams.
 
-Law: what Redis can't take waits here, and is pushed when it is back, unless this process has ended by then. The oldest
-go first when more wait than MOST_WAITING. Every mail is in its inbox in any case.
+Law: what Redis can't take waits here, and is pushed when it is back, unless this process has ended by then. So does
+what is cancelled on its way. The oldest go first when more wait than MOST_WAITING. Every mail is in its inbox in any
+case.
 """
 
 import asyncio
@@ -40,12 +41,20 @@ class MailPushes:
             numbers = await self._pushes.keep_many("mail", sent)
             ids = [player_id for player_id, _ in sent]
             await self._presence.announce(KEPT, list(zip(ids, numbers, strict=True)))
+        except asyncio.CancelledError:
+            self._put_back(sent)
+            raise
         except PresenceUnavailable as error:
-            self._waiting.extend(sent)
-            lost = max(0, len(self._waiting) - MOST_WAITING)
-            for _ in range(lost):
-                self._waiting.popleft()
+            lost = self._put_back(sent)
             log.warning("mail is pushed when Redis is back", letters=len(self._waiting), lost=lost, error=error.detail)
+
+    def _put_back(self, letters: Sequence[Letter]) -> int:
+        """How many were lost for it."""
+        self._waiting.extend(letters)
+        lost = max(0, len(self._waiting) - MOST_WAITING)
+        for _ in range(lost):
+            self._waiting.popleft()
+        return lost
 
     async def send_for_ever(self) -> None:
         """Pushes what waits for Redis as soon as it is back."""

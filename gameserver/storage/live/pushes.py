@@ -32,17 +32,23 @@ KEPT_MS = 6 * 3600 * 1000
 """How long notices stay, and the stream of a player that isn't connected and gets one."""
 STREAM_MS = 15 * 60 * 1000
 """How long a stream stays after it was last read: nodes read those of the connected more often than that."""
+SURE_SECONDS = 60
+"""After so long an open socket has had what it was sent: one whose client has gone is closed after 30 s."""
 NOTICES, NOTICE_NUMBER = "gs:{notices}:list", "gs:{notices}:number"
 PUSHES = "gs:pushes:"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The last push that a client has seen: a stream's name, a number in it, and the push's mark, if it is known."""
+    """The last push that a client has seen: a stream's name, a number in it, and the push's mark, if it is known.
+
+    Not `greeted`: the hello of an open socket is under way.
+    """
 
     stream: str = ""
     seq: int = 0
     mark: str = ""
+    greeted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class PushOpenCall(NamedTuple):
     seen_seq: int
     seen_mark: str
     is_whole: int
+    is_greeted: int
+    sure_seconds: int
     newest: int
     notices: Sequence[Argument]
 
@@ -180,6 +188,8 @@ class Pushes:
             seen_seq=seen.seq,
             seen_mark=seen.mark,
             is_whole=int(whole),
+            is_greeted=int(seen.greeted),
+            sure_seconds=SURE_SECONDS,
             newest=self._newest,
             notices=self._notices,
         )

@@ -44,7 +44,7 @@ class PlayerSocket:
         self.topics = TOPICS
         self.standings: dict[str, tuple[int, int]] = {}
         """The rank and score that were pushed last, by board."""
-        self._seen = Seen()
+        self._seen = Seen(greeted=False)
         self._earlier = 0
         """What is added to the numbers of the present stream, since the client has had those of earlier ones."""
         self._state_version = self._doubted_version = -1

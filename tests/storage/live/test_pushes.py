@@ -12,7 +12,16 @@ from gameserver.rules.errors import PresenceUnavailable
 from gameserver.storage.live import mail_pushes
 from gameserver.storage.live.mail_pushes import MailPushes
 from gameserver.storage.live.presence import NODES, PLAYERS, Presence
-from gameserver.storage.live.pushes import KEPT_NOTICES, NOTICE_NUMBER, NOTICES, SENDER_SHARE, STREAM_MS, Pushes, Seen
+from gameserver.storage.live.pushes import (
+    KEPT_NOTICES,
+    NOTICE_NUMBER,
+    NOTICES,
+    SENDER_SHARE,
+    STREAM_MS,
+    SURE_SECONDS,
+    Pushes,
+    Seen,
+)
 from gameserver.waiting import cancel_and_wait
 from tests.support.redis_past import go_back, remembered
 from tests.support.wait import wait_until
@@ -53,9 +62,15 @@ async def test_a_notice_to_one_player_waits_for_it(redis: Redis, seen: Seen) -> 
     another = await pushes.open(7, seen)
     assert (another.resumed, another.before_missed, len(another.missed)) == (False, 0, 1)
     assert min([await redis.pttl(f"gs:{kind}:{{7}}") for kind in ("stream", "pushes")]) > STREAM_MS
+    # One that knows the stream hasn't shown it yet.
     again = await pushes.open(7, Seen(opened.stream, 0))
     assert (again.resumed, len(again.missed)) == (True, 1)
-    assert await redis.pttl("gs:pushes:{7}") <= STREAM_MS
+    assert min(await lives(redis, 7)) > STREAM_MS
+    another = await pushes.open(7, seen)
+    assert (another.resumed, another.before_missed, len(another.missed)) == (False, 0, 1)
+    shown = await pushes.open(7, Seen(opened.stream, 1))
+    assert (shown.resumed, shown.missed) == (True, [])
+    assert max(await lives(redis, 7)) <= STREAM_MS
     # From then on one that doesn't resume begins from now, as with any stream.
     later = await pushes.open(7, seen)
     assert (later.resumed, later.seq, later.missed) == (False, 1, [])
@@ -72,6 +87,7 @@ async def test_a_waiting_notice_stays_for_hello_if_the_stream_is_caught_up_befor
     opened = await pushes.open(7, Seen())
     assert (opened.resumed, opened.before_missed) == (False, 0)
     assert [(push.seq, push.data["text"]) for push in opened.missed] == [(1, "hello")]
+    await age(redis, 7)
     await pushes.catch_up([(7, Seen(opened.stream, 1))])
     assert (await pushes.open(7, Seen())).missed == []
 
@@ -91,6 +107,64 @@ async def test_a_waiting_notice_that_a_node_of_an_older_version_passed_over_is_n
 async def lives(redis: Redis, player_id: int) -> list[int]:
     """How long a player's keys stay, in milliseconds."""
     return [await redis.pttl(f"gs:{kind}:{{{player_id}}}") for kind in ("stream", "pushes")]
+
+
+async def age(redis: Redis, player_id: int, seconds: int = SURE_SECONDS) -> None:
+    """Lets so much time pass since what waits was sent to a client; by default an open socket has had it then."""
+    await redis.hincrby(f"gs:stream:{{{player_id}}}", "sent_at", -seconds)
+
+
+@pytest.mark.parametrize("reconnects", [False, True], ids=["to an open socket", "behind a hello"])
+@pytest.mark.parametrize("is_new", [False, True], ids=["a connected player", "one that was away for long"])
+async def test_a_notice_that_was_only_sent_waits_until_the_socket_has_stayed_open(
+    redis: Redis, *, reconnects: bool, is_new: bool
+) -> None:
+    pushes = Pushes(redis)
+    stream = "" if is_new else (await pushes.open(7, Seen())).stream
+    await pushes.keep(7, "notice", {"text": "hello"})
+    stream = stream or (await pushes.open(7, Seen())).stream
+
+    async def send() -> None:
+        seen = Seen(stream, 0)
+        opened = await pushes.open(7, seen) if reconnects else (await pushes.catch_up([(7, seen)]))[0]
+        assert [push.seq for push in opened.missed] == [1]
+
+    await send()
+    # The time is that of the last sending: the one before may have been to a client that had gone.
+    await age(redis, 7)
+    await send()
+    for _ in range(2):
+        await pushes.catch_up([(7, Seen(stream, 1))])
+        assert min(await lives(redis, 7)) > STREAM_MS
+    assert [push.seq for push in (await pushes.open(7, Seen())).missed] == [1]
+    await age(redis, 7)
+    await pushes.catch_up([(7, Seen(stream, 1))])
+    assert max(await lives(redis, 7)) <= STREAM_MS
+    assert (await pushes.open(7, Seen())).missed == []
+
+
+async def test_a_notice_of_an_older_version_that_waits_waits_on_after_a_client_was_told_of_its_stream(
+    redis: Redis,
+) -> None:
+    pushes = Pushes(redis)
+    await pushes.keep(7, "notice", {"text": "hello"})
+    await redis.hdel("gs:stream:{7}", "waits")  # which such a node doesn't write
+    opened = await pushes.open(7, Seen())
+    await pushes.open(7, Seen(opened.stream, 0))
+    assert [push.seq for push in (await pushes.open(7, Seen())).missed] == [1]
+
+
+async def test_letters_dont_prolong_for_how_long_a_socket_must_stay_open(redis: Redis) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.keep(7, "notice", {"text": "hello"})
+    await pushes.catch_up([(7, Seen(first.stream, 0))])
+    for letter in (1, 2):
+        await age(redis, 7, SURE_SECONDS // 2)
+        await pushes.keep_many("mail", [(7, {})])
+        (opened,) = await pushes.catch_up([(7, Seen(first.stream, letter))])
+        assert [push.kind for push in opened.missed] == ["mail"]
+    assert (await pushes.open(7, Seen())).missed == []
 
 
 @pytest.mark.parametrize("seen", [Seen(), Seen("expired", 3)], ids=["a new client", "one that was away for long"])
@@ -113,6 +187,8 @@ async def test_a_notice_to_one_player_that_left_of_late_waits_until_a_client_sho
         assert [(push.seq, push.kind) for push in opened.missed] == [(2, "notice"), (3, "mail")]
         assert min(await lives(redis, 7)) > STREAM_MS
     shown = Seen(first.stream, 2)
+    if not reconnects:
+        await age(redis, 7)
     await (pushes.open(7, shown) if reconnects else pushes.catch_up([(7, shown)]))
     later = await pushes.open(7, seen)
     assert (later.resumed, later.seq, later.missed) == (False, 3, [])
@@ -125,6 +201,8 @@ async def test_a_waiting_notice_waits_on_when_only_the_one_before_it_was_shown(r
     for text in ("one", "two"):
         await pushes.keep(7, "notice", {"text": text})
         await pushes.keep_many("mail", [(7, {})])
+    await pushes.open(7, Seen(first.stream, 0))
+    await age(redis, 7)
     await pushes.catch_up([(7, Seen(first.stream, 1))])
     opened = await pushes.open(7, Seen())
     assert [(push.seq, push.kind) for push in opened.missed] == [(3, "notice"), (4, "mail")]
@@ -168,6 +246,22 @@ async def test_who_comes_back_after_its_stream_has_ended_gets_the_notices_to_all
     resumed = await pushes.open(7, Seen(opened.stream, 1))
     assert (resumed.resumed, resumed.missed) == (True, [])
     assert (await pushes.open(7, Seen(first.stream, 0))).missed == []
+
+
+@pytest.mark.parametrize("greeted", [False, True], ids=["before its hello", "after one that had no Redis"])
+async def test_a_socket_that_is_caught_up_begins_a_stream_only_after_its_hello(redis: Redis, *, greeted: bool) -> None:
+    pushes = Pushes(redis)
+    first = await pushes.open(7, Seen())
+    await pushes.add_notice({"text": "to all"})
+    await pushes.load_notices()
+    await redis.delete("gs:stream:{7}", "gs:pushes:{7}")
+    (early,) = await pushes.catch_up([(7, Seen(greeted=greeted))])
+    assert (early.stream != "", early.resumed, early.seq, early.missed) == (greeted, False, 0, [])
+    assert await pushes.keep_many("mail", [(7, {})]) == [int(greeted)]
+    if not greeted:
+        # Its stream would have begun after the notices to all that its hello asks for.
+        opened = await pushes.open(7, Seen(first.stream, 0))
+        assert [push.data["text"] for push in opened.missed] == ["to all"]
 
 
 async def test_who_comes_back_gets_the_notices_to_all_behind_one_that_waits_for_it_alone(redis: Redis) -> None:
@@ -221,6 +315,28 @@ async def test_mail_that_redis_cant_take_waits_for_it_and_of_too_much_the_newest
         for number in range(3):
             await mail.send([(7, {"n": number})])
     await mail.send([])
+    assert [push.data["n"] for push in (await pushes.open(7, Seen(first.stream, 0))).missed] == [1, 2]
+
+
+async def test_mail_that_is_cancelled_on_its_way_to_redis_waits_for_the_next(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushes = Pushes(redis)
+    mail = MailPushes(pushes, Presence(redis, "n1", "127.0.0.1:1", "2026-01-01T00:00:00Z"))
+    first = await pushes.open(7, Seen())
+    under_way = asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        under_way.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as hanging:
+        hanging.setattr(pushes, "keep_many", hang)
+        sending = asyncio.create_task(mail.send([(7, {"n": 1})]))
+        await under_way.wait()
+        await cancel_and_wait([sending])
+    assert sending.cancelled()
+    await mail.send([(7, {"n": 2})])
     assert [push.data["n"] for push in (await pushes.open(7, Seen(first.stream, 0))).missed] == [1, 2]
 
 
@@ -332,10 +448,10 @@ async def beating(presence: Presence, players: set[int]) -> AsyncIterator[None]:
     await cancel_and_wait([task])
 
 
-@pytest.mark.parametrize("field", ["stream", "seq", "notice", "lost", "skipped", "waits"])
+@pytest.mark.parametrize("field", ["stream", "seq", "notice", "lost", "skipped", "waits", "sent_at"])
 @pytest.mark.parametrize("junk", [None, b"null -", b"-1", b"nan!", b"1e300!", b"9" * 80, b"", b"\xff"])
 async def test_a_stream_whose_hash_cant_be_read_begins_anew(redis: Redis, field: str, junk: bytes | None) -> None:
-    if junk is None and field in ("lost", "skipped", "waits"):
+    if junk is None and field in ("lost", "skipped", "waits", "sent_at"):
         pytest.skip("a stream may have none")
     pushes = Pushes(redis)
     first = await pushes.open(7, Seen())

@@ -1,17 +1,19 @@
 """A node that is stopping: it says so first, and goes on serving until load balancers have noticed."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 
 import pytest
 from aiohttp import web
 
+from gameserver import app as application
 from gameserver.commands.pacing import ActionPacing
 from gameserver.config.settings import Settings
 from gameserver.rules.pacing import Pace
 from gameserver.transport.board_pages import BoardPages
-from gameserver.transport.draining import Draining
+from gameserver.transport.draining import NOTICED_SECONDS, Draining
 from gameserver.transport.keys import READINESS, Readiness
 from gameserver.transport.socket.memory import MemoryLimits
 from gameserver.transport.socket.places import SocketLimits
@@ -20,6 +22,7 @@ from gameserver.transport.socket.sockets import SOCKETS, Sockets
 from gameserver.waiting import cancel_and_wait
 from tests.support.client import Api
 from tests.support.nodes import start_node
+from tests.support.repository import ROOT
 from tests.support.wait import wait_until
 
 
@@ -46,6 +49,30 @@ async def test_during_its_notice_a_node_is_not_ready_and_serves_on_without_keepi
         assert "ok" in await socket.ask("read")
         node.stop.hurried.set()
         await leaving
+
+
+@pytest.mark.parametrize(("notice", "noticed"), [(0.0, NOTICED_SECONDS), (20.0, 20.0)])
+async def test_sockets_stay_for_a_drain_until_the_slowest_load_balancer_has_noticed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, notice: float, noticed: float
+) -> None:
+    built: list[float] = []
+
+    def built_with(app: web.Application, seconds: float, noticed: float) -> Draining:
+        built.append(noticed)
+        return Draining(app, seconds, noticed)
+
+    monkeypatch.setattr("gameserver.app.node.Draining", built_with)
+    settings = settings.model_copy(update={"node": settings.node.model_copy(update={"notice_seconds": notice})})
+    async with application.open_core(settings) as core:
+        for work in application.background(core, application.build_app(core)):
+            work.close()
+    assert built == [noticed]
+
+
+def test_haproxys_checks_are_over_before_a_drained_node_tells_its_sockets() -> None:
+    text = (ROOT / "docker" / "haproxy.cfg").read_text("utf-8")
+    (checks,) = re.findall(r"default-server check inter (\d+)s fall (\d+)", text)
+    assert int(checks[0]) * int(checks[1]) < NOTICED_SECONDS
 
 
 @contextmanager

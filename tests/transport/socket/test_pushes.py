@@ -1,6 +1,7 @@
 """What a socket is pushed: changes made elsewhere, notices, places on boards; and what a resume brings back."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -12,12 +13,13 @@ from gameserver.config.settings import Settings
 from gameserver.stack.processes.ports import free_port
 from gameserver.storage.ids import slot_of
 from gameserver.storage.live.presence import KEPT, NOTICE, Message
-from gameserver.storage.live.pushes import NOTICES
+from gameserver.storage.live.pushes import NOTICES, SURE_SECONDS
 from gameserver.storage.players.players import Players
 from gameserver.storage.postgres.driver import Lineage
 from gameserver.storage.redis.clients import connect
 from gameserver.transport.socket.player_socket import PlayerSocket
 from gameserver.transport.socket.sockets import Sockets
+from gameserver.transport.wire import HEARTBEAT_SECONDS
 from gameserver.upkeep.live import Live
 from tests.support.client import ADMIN_KEY, Api, Socket
 from tests.support.deployment import connected
@@ -307,6 +309,36 @@ async def test_a_notice_to_one_player_that_has_just_left_reaches_it_though_it_kn
     last = Socket((await hello(other, who.token))[0])
     await last.connection.send_json({"id": "ping", "op": "ping"})
     assert (await last.connection.receive_json(timeout=10))["id"] == "ping", "nothing came before the answer"
+
+
+async def test_who_comes_back_gets_the_notices_to_all_also_if_its_socket_is_caught_up_amid_the_hello(
+    api: Api, node: InProcessNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live, who = node.core.rooms.live, await api.sign_up()
+    join, catch_up, caught_up = live.presence.join, live.pushes.catch_up, asyncio.Event()
+    await proclaim(api, "to all")
+    await live.pushes.load_notices()
+
+    async def slowly(player_id: int) -> None:
+        await join(player_id)
+        await live.presence.announce(KEPT, [(player_id, 1)])
+        await asyncio.wait_for(caught_up.wait(), 10)
+
+    async def noted(*args: Any) -> Any:
+        opened = await catch_up(*args)
+        caught_up.set()
+        return opened
+
+    monkeypatch.setattr(live.presence, "join", slowly)
+    monkeypatch.setattr(live.pushes, "catch_up", noted)
+    of_an_hour_ago = f"{int(time.time()) - 3600:08x}00000000"
+    connection, answer = await hello(api, who.token, resume={"stream": of_an_hour_ago, "seq": 3})
+    assert (answer["resumed"], (await push_of(connection, "notice"))["data"]["text"]) == (False, "to all")
+
+
+def test_an_open_socket_has_had_what_it_was_sent_only_after_its_heartbeat_has_closed_those_that_are_gone() -> None:
+    # aiohttp waits for a pong half as long as between two pings.
+    assert SURE_SECONDS >= 2 * (1.5 * HEARTBEAT_SECONDS)
 
 
 @pytest.mark.parametrize("step", ["load_notices", "catch_up"])

@@ -15,8 +15,7 @@
 -- include: new_name
 
 drop_foreign()
-local is_new = redis.call('EXISTS', stream) == 0
-if is_new then
+if redis.call('EXISTS', stream) == 0 then
   if is_for_all == '0' then return 0 end
   -- What may be left of a stream that Redis has evicted has numbers of that one.
   redis.call('UNLINK', tail)
@@ -25,7 +24,7 @@ if is_new then
 end
 local seq = redis.call('HINCRBY', stream, 'seq', 1)
 redis.call('RPUSH', tail, seq .. ' ' .. push)
-if is_for_all == '1' and not is_new then
+if is_for_all == '1' then
   redis.call('HSETNX', stream, 'waits', seq)
   redis.call('PEXPIRE', stream, lifetime_ms, 'GT')
 end

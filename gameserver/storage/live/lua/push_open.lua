@@ -1,6 +1,6 @@
 -- Where a player's stream stands, and what it got since a number that a client has seen.
 -- KEYS stream: the player's: its name, its last number, the last notice in it, whether no client has been told of it,
--- and from which number on it waits for one
+-- from which number on it waits for one, and the second in which what waits was last sent to one
 -- KEYS tail: number, space, push
 -- ARGV name: for the stream if it is new, without its beginning
 -- ARGV most: pushes stored, at the most
@@ -8,7 +8,9 @@
 -- ARGV known: the stream that the client knows, or ''
 -- ARGV seen_seq: the last number that it has seen
 -- ARGV seen_mark: the SHA-1 of that push with its number, or '' if it isn't known
--- ARGV is_whole: 1: return what there is also when something is missing
+-- ARGV is_whole: 1: for an open socket: return what there is also when something is missing
+-- ARGV is_greeted: 0: its hello is under way
+-- ARGV sure_seconds: after so long an open socket has had what it was sent
 -- ARGV newest: the newest notice's number
 -- ARGV notices...: the latest, a number and a push each, the oldest first
 -- Returns the stream's name, its last number, whether nothing is missing since `seen_seq`, what came since, and whether
@@ -17,6 +19,8 @@
 -- include: own_stream
 -- include: new_name
 drop_foreign()
+-- A stream that began now would be without the notices to all that the hello may ask for.
+if is_greeted == '0' and redis.call('EXISTS', stream) == 0 then return { '', 0, 0, {}, 0 } end
 
 -- What isn't numbered stands in the place of pushes that are lost.
 for _ = 1, most do
@@ -44,9 +48,17 @@ end
 -- A stream that began with a push to a player that wasn't connected: no client can know it, so those that come get what
 -- waits in it, until one shows that it was told of the stream: the answer to a hello may be lost. Notices to all don't
 -- wait for it there: one that says hello anew begins without them. Sockets that are caught up before their hello leave
--- what waits to that. In a stream that clients know, it waits until one shows a number that is as high.
+-- what waits to that. What waits in any stream does so until a client comes back with a number that is as high, or an
+-- open socket to which that was sent has stayed open: until then its client may have gone before.
 local is_told = redis.call('HGET', stream, 'stream') == known
+local is_unopened = redis.call('HEXISTS', stream, 'unopened') == 1
 if is_told then redis.call('HDEL', stream, 'unopened') end
+-- A node of an older version doesn't write down that the first waits.
+local waits = is_unopened and 1 or tonumber(redis.call('HGET', stream, 'waits'))
+local now, sent_at = tonumber(redis.call('TIME')[1]), tonumber(redis.call('HGET', stream, 'sent_at'))
+local is_sure = is_whole == '0' or sent_at and now - sent_at >= tonumber(sure_seconds)
+
+local function is_notice(entry) return entry:find('^%d+ %["notice"') end
 
 -- A client that has seen more than there is, or another push of its number, had what Redis has lost again: what has the
 -- same numbers belongs to another stream.
@@ -57,7 +69,6 @@ local function has_gone_back(beyond)
   end
   return beyond > 0
 end
-local waits = tonumber(redis.call('HGET', stream, 'waits'))
 if is_told and has_gone_back(seen_seq - redis.call('HGET', stream, 'seq')) then
   redis.call('HSET', stream, 'stream', new_name())
   -- An open socket's numbers go on: what is stored gets higher ones than it has had.
@@ -71,15 +82,15 @@ if is_told and has_gone_back(seen_seq - redis.call('HGET', stream, 'seq')) then
     end
     waits = waits and seen_seq + 1
   end
-elseif is_told and waits and tonumber(seen_seq) >= waits then
+elseif is_told and waits and is_sure and tonumber(seen_seq) >= waits then
   waits = nil
   for _, entry in ipairs(redis.call('LRANGE', tail, 0, -1)) do
     local number = number_of(entry)
-    if not waits and number > tonumber(seen_seq) and entry:find('^%d+ %["notice"') then waits = number end
+    if not waits and number > tonumber(seen_seq) and is_notice(entry) then waits = number end
   end
 end
 
-local is_first = redis.call('HEXISTS', stream, 'unopened') == 1
+local is_first = is_unopened and not is_told
 if is_first and (is_whole == '0' or known == '') then
   redis.call('HSET', stream, 'notice', math.max(after, tonumber(redis.call('HGET', stream, 'notice'))))
 end
@@ -96,10 +107,10 @@ end
 trimmed()
 -- Those that a client comes back for wait like a notice to one player: the answer to this hello may be lost, too.
 if is_new and known ~= '' and is_whole == '0' and redis.call('LLEN', tail) > 0 then waits = 1 end
-if waits then redis.call('HSET', stream, 'waits', waits) else redis.call('HDEL', stream, 'waits') end
+if waits then redis.call('HSET', stream, 'waits', waits) else redis.call('HDEL', stream, 'waits', 'sent_at') end
 for _, key in ipairs({ stream, tail }) do
   -- What waits may have longer than that.
-  if is_first or waits then
+  if waits then
     redis.call('PEXPIRE', key, lifetime_ms, 'NX')
     redis.call('PEXPIRE', key, lifetime_ms, 'GT')
   else
@@ -113,13 +124,18 @@ local current, seq = redis.call('HGET', stream, 'stream'), tonumber(redis.call('
 local skipped, seen = tonumber(redis.call('HGET', stream, 'skipped') or 0), tonumber(seen_seq)
 local lost = tonumber(redis.call('HGET', stream, 'lost') or 0)
 if skipped == 0 then lost = seq - redis.call('LLEN', tail) end
+-- What came after a number; if a notice that waits is in it, that is sent now.
 local function since(number)
-  local entries = {}
+  local entries, is_sent = {}, waits and redis.call('HEXISTS', stream, 'sent_at') == 0
   if number < seq then
     for _, entry in ipairs(redis.call('LRANGE', tail, 0, -1)) do
-      if number_of(entry) > number then entries[#entries + 1] = entry end
+      if number_of(entry) > number then
+        entries[#entries + 1] = entry
+        is_sent = is_sent or waits and is_notice(entry) and number_of(entry) >= waits
+      end
     end
   end
+  if is_sent then redis.call('HSET', stream, 'sent_at', now) end
   return entries
 end
 if current ~= known or lost > seen then

@@ -7,12 +7,12 @@ end
 
 local function drop_foreign()
   if redis.call('EXISTS', stream) == 0 then return end
-  local fields = redis.call('HMGET', stream, 'stream', 'seq', 'notice', 'lost', 'skipped', 'waits')
-  local name, seq, notice, lost, skipped, waits = unpack(fields, 1, 6)
+  local fields = redis.call('HMGET', stream, 'stream', 'seq', 'notice', 'lost', 'skipped', 'waits', 'sent_at')
+  local name, seq, notice = unpack(fields, 1, 3)
   local is_named = name and name ~= '' and #name <= 64 and not name:find('%W')
   local is_numbered = is_number(seq) and is_number(notice)
-  for _, number in ipairs({ lost or '0', skipped or '0', waits or '0' }) do
-    is_numbered = is_numbered and is_number(number)
+  for at = 4, 7 do
+    is_numbered = is_numbered and is_number(fields[at] or '0')
   end
   if not (is_named and is_numbered) then redis.call('UNLINK', stream, tail) end
 end

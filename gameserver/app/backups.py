@@ -194,6 +194,7 @@ async def _receivers(settings: Settings) -> dict[str, WalReceiver]:
 async def _ask_again(settings: Settings, followed: dict[str, WalReceiver], supervisor: Supervisor) -> None:
     """Follows databases that join, and those whose address changes there; what fails is tried again.
 
+    Those that were followed before their deployment was known are judged by it once it is.
     One that isn't named any more is followed on: a control database that is silent names only those of the settings.
     """
     outage = Outage("databases that join aren't followed", "databases that join are followed again")
@@ -202,7 +203,7 @@ async def _ask_again(settings: Settings, followed: dict[str, WalReceiver], super
         try:
             for name, receiver in (await _receivers(settings)).items():
                 if (former := followed.get(name)) is not None:
-                    if former.url == receiver.url:
+                    if former.url == receiver.url and receiver.deployment in (None, former.deployment):
                         continue
                     await supervisor.leave(former)
                 supervisor.keep(receiver)

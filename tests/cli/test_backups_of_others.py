@@ -24,6 +24,7 @@ from tests.stack.conftest import open_folder, roomy
 from tests.support.deployment import connected
 from tests.support.servers import database_of
 from tests.support.wait import wait_until
+from tests.support.wires import wire_to
 
 EARLIER = "update alembic_version_control set version_num = 'control_0001'"
 UNCOMPARED = "update control_lineage set timeline = timeline + 1"
@@ -115,6 +116,32 @@ async def test_databases_that_join_and_that_move_are_followed_where_they_are(
             for name in ("one", "two"):
                 async with connected(backed.database_url(name)) as connection:
                     await connection.execute(DROP, ARCHIVE_SLOT)
+
+
+async def test_what_is_followed_while_the_control_database_is_silent_is_judged_once_it_answers(
+    backed: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "ASK_SECONDS", 0.05)
+    one, two = (backed.database_url(name) for name in ("one", "two"))
+    foreign = "update players_identity set deployment = '00000000-0000-0000-0000-000000000000'"
+    followed = "select exists (select from pg_replication_slots where slot_name = $1)"
+    with capture_logs() as lines:
+        async with wire_to(one.get_secret_value()) as wire, connected(two) as database:
+            await database.execute(foreign)
+            behind = at(backed, one=SecretStr(wire.url))
+            wire.refuse()
+            following = asyncio.create_task(backups.follow(behind))
+            try:
+                await wait_until(lambda: database.fetchval(followed, ARCHIVE_SLOT), 20, "it is followed as it is")
+                await wire.serve_again()
+                told = "the database two is one of another deployment"
+                await wait_until(lambda: any(told in line["event"] for line in lines), 20, "it is refused")
+                assert not following.done()
+            finally:
+                await cancel_and_wait([following])
+                for url in (one, two):
+                    async with connected(url) as connection:
+                        await connection.execute(DROP, ARCHIVE_SLOT)
 
 
 @pytest.mark.parametrize("wrong", ["another name", "another deployment"])

@@ -23,6 +23,7 @@ from gameserver.stack.processes.account import Account
 from gameserver.stack.processes.lock import FolderLock
 from gameserver.stack.servers import datafolder, folders
 from gameserver.storage.sharding import identity
+from gameserver.storage.tables import migrations
 
 _FACTS = """
     select array(select spcname::text from pg_tablespace where spcname not in ('pg_default', 'pg_global'))
@@ -133,17 +134,17 @@ async def _log_kept(database: BackedUp) -> AsyncIterator[None]:
 
 
 def _require_known(database: BackedUp, catalog: BackupCatalog, facts: dict[str, Any]) -> None:
-    """Raises StackError for another system than that of the newest backup which doesn't say what it is.
+    """Raises StackError for another system than that of the newest backup which has no tables of the game.
 
-    It may be empty, made anew where the data was lost, and its backup would stand before those of the data.
+    It may be made anew where the data was lost, and its backup would stand before those of the data.
     """
     try:
         backups = catalog.backups()
     except StackError:  # another backup is better than none where one can't be read
         return
-    if backups and backups[0].system != facts["system"] and not facts["identified"]:
+    if backups and backups[0].system != facts["system"] and not facts["migrated"]:
         raise StackError(
-            f"{database.name} is of the system {facts['system']} and doesn't say whose data it has, and its newest "
+            f"{database.name} is of the system {facts['system']} and has no tables of the game, and its newest "
             f"backup is of {backups[0].system}: the data may be lost. Restore it; or, if it is to begin anew, run "
             "`gameserver migrate` first."
         )
@@ -174,7 +175,7 @@ async def facts_of(database: BackedUp) -> dict[str, Any]:
     """What a server says of itself. Raises StackError, also for what can't be backed up as it is."""
     async with connected(database.name, database.url, database.deployment) as connection:
         facts = dict(await connection.fetchrow(_FACTS))
-        facts["identified"] = bool(await identity.read(connection))
+        facts["migrated"] = bool(await connection.fetch(migrations.PRESENT, identity.GROUPS))
     apart = facts["now"] - datetime.now(UTC)
     if abs(apart) > CLOCKS_APART:
         raise StackError(

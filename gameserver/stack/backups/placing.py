@@ -3,7 +3,7 @@
 Law: the restored folder gets the name that the next start of the Postgres takes (`datafolder.take_restored`) only when
 it is complete, and what waited there before loses this name before anything of it is removed. If `gameserver up` runs,
 its Postgres and the replicas of that are ended, and its supervisor starts them again: on the restored data, and made
-anew. Only what lies in the database's own folder is replaced.
+anew beside what they had. Only what lies in the database's own folder is replaced.
 """
 
 import asyncio

@@ -1,9 +1,10 @@
 """A replica of an embedded Postgres: a base backup of it that follows by streaming replication.
 
 Law: it is a copy and nothing else. Its data may be thrown away at any time, which `start` does when it can't follow any
-more, since the primary no longer has the WAL that it needs. Data that is no copy, since it is of another system than
-the primary or was promoted, may be the only one of its kind: it is put aside and never deleted. A Postgres that runs
-when the WAL goes asks for it for ever, and never ends by itself: it is killed, so that it is started again.
+more, since the primary no longer has the WAL that it needs. Data that is no copy, since it is of another system or
+timeline than the primary or was promoted, may be the only one of its kind: a primary that was restored lacks what was
+written behind its fork. It is put aside and never deleted, and what can't be read is left where it is. A Postgres that
+runs when the WAL goes asks for it for ever, and never ends by itself: it is killed, so that it is started again.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import asyncpg
 import structlog
@@ -23,7 +24,19 @@ from gameserver.stack.servers.roles import SUPERUSER
 
 LOOK_SECONDS = 5.0
 """How often its primary is asked whether it has the WAL that it needs."""
+_PAST = """
+    select system_identifier::text, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
+    from pg_control_system()
+"""
+"""The timeline on which the primary writes, also before the first checkpoint on it."""
 _log = structlog.get_logger()
+
+
+class _Past(NamedTuple):
+    """What data is of."""
+
+    system: str
+    timeline: int
 
 
 @dataclass(eq=False, kw_only=True)
@@ -126,43 +139,58 @@ class PostgresReplica(PostgresServer):
         """It has what its primary has."""
 
     async def _renew(self) -> None:
-        """Makes room where it has data that it can't go on from. Raises what the driver does, OSError."""
+        """Makes room where it has data that it can't go on from. Raises what the driver does, StackError."""
         connection = await self._connected()
         try:
-            system = await connection.fetchval("select system_identifier::text from pg_control_system()")
-            own = await asyncio.to_thread(self._system)
-            if (reason := await self._why_anew(connection, same_system=own == system)) is not None:
+            past = _Past(*await connection.fetchrow(_PAST))
+            own = await asyncio.to_thread(self._past)
+            if (reason := await self._why_anew(connection, past.system, own)) is not None:
                 _log.info("a replica is made", replica=self.name, reason=reason)
                 # The slot last: as long as it holds too little, the next start comes here again.
-                await asyncio.to_thread(self._make_room, is_copy=own in (None, system) and self._follows())
+                await asyncio.to_thread(self._make_room, is_copy=own == past and self._follows())
                 await standbys.renew(connection, self.name)
         finally:
             await connection.close()
 
-    async def _why_anew(self, connection: asyncpg.Connection, *, same_system: bool) -> str | None:
+    async def _why_anew(self, connection: asyncpg.Connection, system: str, own: _Past | None) -> str | None:
         """Why its data is of no use; None if it can go on from there."""
-        if datafolder.is_new(self._folder):
+        if own is None:
             return "there is none"
-        if not same_system:
+        if own.system != system:
             return "its data is of another system than its primary"
         if not await standbys.holds(connection, self.name):
             return "its primary no longer has the WAL that it needs"
         return None
 
     def _make_room(self, *, is_copy: bool) -> None:
-        """Deletes a copy of the primary's data, which loses its name first; other data is put aside. Raises OSError."""
+        """Deletes a copy of the primary's data, which loses its name first; other data is put aside.
+
+        Raises StackError.
+        """
         if datafolder.is_new(self._folder):
             return
-        if not is_copy:
-            datafolder.put_aside(self._folder)
-            return
-        shutil.rmtree(self._half, ignore_errors=True)
-        datafolder.put_in_place(self._folder, self._half)
-        shutil.rmtree(self._half)
+        try:
+            if not is_copy:
+                datafolder.put_aside(self._folder)
+                return
+            shutil.rmtree(self._half, ignore_errors=True)
+            datafolder.put_in_place(self._folder, self._half)
+            shutil.rmtree(self._half)
+        except OSError as error:
+            raise StackError(f"The former data in {self._folder} can't be moved away: {error}.") from None
 
-    def _system(self) -> str | None:
-        """The system identifier of its data."""
-        return datafolder.control_values(self._programs, self._folder, self._account).get("Database system identifier")
+    def _past(self) -> _Past | None:
+        """What its data is of; None if there is none. Raises StackError."""
+        if datafolder.is_new(self._folder):
+            return None
+        values = datafolder.control_values(self._programs, self._folder, self._account)
+        try:
+            return _Past(values["Database system identifier"], int(values["Latest checkpoint's TimeLineID"]))
+        except (KeyError, ValueError):
+            raise StackError(
+                f"The data in {self._folder} can't be read: move it away, or bring it back. A copy of the primary is "
+                "made where there is none."
+            ) from None
 
     def _conninfo(self, passfile: Path, application: str) -> str:
         return (

@@ -14,8 +14,8 @@ from gameserver.config.settings import load
 from gameserver.stack import up
 from gameserver.stack.backups.making import BackedUp
 from gameserver.stack.errors import StackError
+from gameserver.stack.servers import datafolder, standbys
 from gameserver.stack.servers import replica as replicas
-from gameserver.stack.servers import standbys
 from gameserver.stack.servers.datafolder import restored_beside
 from gameserver.stack.servers.postgres import PostgresServer
 from gameserver.stack.servers.replica import PostgresReplica
@@ -166,11 +166,41 @@ async def test_data_of_a_replica_that_was_promoted_is_put_aside(
     assert [(former / "PG_VERSION").exists() for former in aside(replica)] == [True]
 
 
+async def test_data_that_cant_be_read_stays(primary: PostgresServer, replica: PostgresReplica) -> None:
+    await replica.stop()
+    control = replica.data / "global" / "pg_control"
+    missing = control.rename(control.with_name("missing"))
+    await tell(primary, f"select pg_drop_replication_slot('{slot_of(NAME)}')")
+    with pytest.raises(StackError, match=f"The data in {replica.data} can't be read: move it away, or bring it back"):
+        await replica.start()
+    missing.rename(control)
+    assert aside(replica) == []
+    await replica.start()
+    await follows(primary, replica, 1)
+
+
+async def test_former_data_that_cant_be_moved_is_no_silence_of_the_primary(
+    primary: PostgresServer, replica: PostgresReplica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("Read-only file system")
+
+    await replica.stop()
+    await tell(primary, f"select pg_drop_replication_slot('{slot_of(NAME)}')")
+    monkeypatch.setattr(datafolder, "put_in_place", refuse)
+    refused = f"The former data in {replica.data} can't be moved away: Read-only file system"
+    with pytest.raises(StackError, match=refused):
+        await replica.start()
+
+
 @pytest.mark.parametrize("way", ["the copy takes its place", "it is restored"])
 async def test_a_lost_primary_isnt_made_anew_beside_its_last_copy(
-    primary: PostgresServer, replica: PostgresReplica, way: str
+    primary: PostgresServer, replica: PostgresReplica, folder: Path, way: str
 ) -> None:
     primary.copies = [replica.data]
+    await replica.stop()
+    copy(replica.data, folder / "backup")
+    await replica.start()
     await follows(primary, replica, 1)
     await replica.stop()
     await primary.stop()
@@ -178,12 +208,9 @@ async def test_a_lost_primary_isnt_made_anew_beside_its_last_copy(
     with pytest.raises(StackError, match=f"has no data, and its replica has some, in {replica.data}"):
         await primary.start()
     assert not primary.data.exists()
-    to = primary.data
-    if way == "it is restored":
-        to = restored_beside(primary.data)
-        copy(replica.data, to)
-    else:
-        replica.data.rename(to)
+    restored = way == "it is restored"
+    to = restored_beside(primary.data) if restored else primary.data
+    (folder / "backup" if restored else replica.data).rename(to)
     # As docs/replication.md says.
     (to / "standby.signal").rename(to / "recovery.signal")
     with (to / "postgresql.auto.conf").open("a") as settings:
@@ -191,7 +218,9 @@ async def test_a_lost_primary_isnt_made_anew_beside_its_last_copy(
     await primary.start()
     await replica.start()
     await follows(primary, replica, 2)
-    assert await ask(replica, "select count(*) from written") == 2
+    assert await ask(replica, "select array_agg(value order by value) from written") == ([2] if restored else [1, 2])
+    # It has the row that the restored data lacks.
+    assert [(former / "PG_VERSION").exists() for former in aside(replica)] == ([True] if restored else [])
 
 
 async def test_a_primary_that_is_killed_while_a_replica_is_made_is_a_fault_of_the_replica(

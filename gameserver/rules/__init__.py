@@ -2,7 +2,8 @@
 
 Door: `rulebook` (`Rulebook`), `game` (`Game`, `GameFault`), `player` (`Player`, `Moment`, `Outcome`, `Letter`, and the
 marks for actions), `arguments` (`Arguments`, `MailArguments`), `items` (`Items`, `takes`), `boards` (`Board`,
-`Reward`), `seasons` (`Season`), `section` (`UNREADABLE`), `schedule` (`Schedule`), `messages` (what operators send), `names`, `passwords`,
+`Reward`), `seasons` (`Season`), `section` (`UNREADABLE`),
+`schedule` (`Schedule`), `messages` (what operators send), `names`, `passwords`,
 `devices`, `reserved_names` (`ReservedNames`), `pacing` (`Pace`), `corrections` (`Correct`, `Undo`, `RollBack`,
 `Correction`), `dice` (`Dice`), `checking` (of what clients send),
 `player_data`, `outcomes` (the events of items), `replay` (`replay`, `Record`), `rebalance` (`plan`), `ranges`, `levels`

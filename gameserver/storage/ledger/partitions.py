@@ -53,10 +53,11 @@ async def ensure_partitions(database: Database, now: datetime, back: timedelta) 
     return await _make(database, weeks(now, back))
 
 
-async def copy_partitions(source: Database, target: Database) -> int:
+async def copy_partitions(source: Database, target: Database, slots: Sequence[int]) -> int:
     """Makes the partitions of weeks that the source has and the target lacks; how many.
 
-    Raises Conflict for rows in a partition of an operator's own that the target lacks: it could store them nowhere.
+    Raises Conflict for rows of these slots in a partition of an operator's own that the target lacks: it could store
+    them nowhere.
     """
     async with target.transaction() as connection:
         there = set((await connection.execute(text(PARTITIONS))).scalars())
@@ -65,7 +66,8 @@ async def copy_partitions(source: Database, target: Database) -> int:
         for name in names:
             if name in there or names_a_week(name):
                 continue
-            if (await connection.execute(text(f"select exists (select from {name})"))).scalar():  # noqa: S608
+            moved = text(f"select exists (select from {name} where slot = any(cast(:slots as smallint[])))")  # noqa: S608
+            if (await connection.execute(moved, {"slots": list(slots)})).scalar():
                 raise Conflict(
                     f"{source.name} has rows of the ledger in {name}, which is no week's partition, and {target.name} "
                     "has none of this name: make it there, or bring its rows into the partitions of their weeks."

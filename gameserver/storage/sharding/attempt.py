@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from gameserver.storage.ledger import partitions
-from gameserver.storage.sharding import copying, cutover, standing_in
+from gameserver.storage.sharding import copying, cutover, ending, standing_in
 from gameserver.storage.sharding.copy_turn import CopyTurn
 from gameserver.storage.sharding.copying import Copy, CopyProgress
 from gameserver.storage.sharding.cutover import Cutover, CutoverDelayed, SlotStays
@@ -96,7 +96,7 @@ class Attempt:
         """Ends what an earlier mover has begun: its connections, its fences, and grants after its flips."""
         await self._lease.refresh()
         await self._copy.evict(self._source, self._target)
-        await self._copy.recall(self._source)
+        await self._copy.recall(self._source, self._lease.move.step)
         await self._lease.refresh()
         await cutover.give_back_all(self._lease.slots, self._source, self._lease.move)
         for record in self._lease.move.slots:
@@ -126,6 +126,7 @@ class Attempt:
         await self._require_heads()
         await copying.require_fit(self._copy.source, self._copy.target)
         await self._make_partitions()
+        await self._end_orphans()
         await self._copy.begin(self._source, self._target, self._lease.move.servers)
         await self._lease.advance(Step.COPYING, servers=await self._servers(), problem=None)
 
@@ -223,9 +224,10 @@ class Attempt:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _clean(self) -> None:
-        # The copy ends first: a row erased on the source while it goes on would be erased on the target, too.
+        # Copies end first: a row erased on the source while one goes on would be erased on the target, too.
+        await self._end_orphans()
         await self._copy.end(self._source, self._target, self._lease.move.servers)
-        await self._copy.require_ended(self._source)
+        await self._copy.require_ended(self._source, self._target)
         self._tell(MoveProgress(self._lease.move, note="erasing rows that have moved"))
         await self._lease.refresh()
         for record in self._lease.move.slots:
@@ -237,6 +239,11 @@ class Attempt:
         for connection in (self._source, self._target):
             await self._copy.forget_marks(connection)
         await self._lease.advance(Step.DONE)
+
+    async def _end_orphans(self) -> None:
+        """Ends what both servers have of copies of moves that are over, or forgotten."""
+        for connection, database in ((self._source, self._copy.source), (self._target, self._copy.target)):
+            await ending.end_orphans(connection, database.name, self._lease.open_moves)
 
     async def _servers(self) -> str:
         return await self._copy.servers(self._source, self._target)
@@ -259,7 +266,8 @@ class Attempt:
     async def _make_partitions(self) -> None:
         """Gives the target the source's partitions: a row for one that it lacks would halt the copy."""
         if self._lease.move.group == "players":
-            await partitions.copy_partitions(self._copy.source, self._copy.target)
+            slots = [record.slot for record in self._lease.move.slots]
+            await partitions.copy_partitions(self._copy.source, self._copy.target, slots)
 
 
 def _reason(before: str, now: str) -> str:

@@ -1,4 +1,4 @@
--- What is left of copies of moves in the database of the connection. $1 a pattern of their names.
+-- What is left of copies of moves in the database of the connection. $1 a pattern of their names; $2 a table and $3 slots.
 
 -- name: subscriptions
 select s.subname::text as name
@@ -8,6 +8,16 @@ order by 1
 
 -- name: publications
 select pubname::text as name from pg_publication where pubname ~ $1 order by 1
+
+-- name: of_slots
+-- Publications of rows of these slots; their filters name nothing else by number.
+select p.pubname::text as name
+from pg_publication p join pg_publication_rel r on r.prpubid = p.oid
+where p.pubname ~ $1 and r.prrelid = to_regclass($2)
+  and exists (
+    select from regexp_matches(pg_get_expr(r.prqual, r.prrelid), '[0-9]+', 'g') as number where number[1]::int = any($3::int[])
+  )
+order by 1
 
 -- name: slots
 -- Replication slots; of tables that are copied for the first time there are others, which Postgres names itself.

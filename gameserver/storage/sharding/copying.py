@@ -7,7 +7,6 @@ themselves after either was killed. The ledger is published through its root tab
 assigns its own.
 """
 
-import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -23,9 +22,9 @@ from gameserver.storage.ledger.retention import kept_whole
 from gameserver.storage.postgres.database import Database
 from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.patience import TRANSACTION
-from gameserver.storage.sharding import copy_names, standing_in
+from gameserver.storage.sharding import copy_names, ending, standing_in
 from gameserver.storage.sharding.digest import columns, moved_tables
-from gameserver.storage.sharding.move import MoveRecord
+from gameserver.storage.sharding.move import MoveRecord, Step
 from gameserver.storage.sharding.pieces import SECONDS, pieces
 from gameserver.storage.sharding.standing_in import can_wait_for_standbys
 from gameserver.storage.sharding.subscribing import CREATE_SECONDS, subscribe
@@ -45,7 +44,6 @@ PATIENT = {
 """Times in milliseconds; the idle one frees the fence of a mover that froze in a transaction. Statements are planned
 for their values, which decide whether an index is of use."""
 STATEMENT_SECONDS = 60.0
-DROP_TRIES = 50
 IDENTITY = (
     "select (pg_control_system()).system_identifier::text || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
     " as server, (select version_num from alembic_version_{group}) as revision"
@@ -110,7 +108,7 @@ class Copy:
     """The copy of one move; its methods work over connections of the move's mover."""
 
     def __init__(self, move: MoveRecord, deployment: str, source: Database, target: Database) -> None:
-        self.name = copy_names.name_of(deployment, move)
+        self.name = self._new_name = copy_names.name_of(deployment, move)
         """The name of publication, replication slot and subscription; `recall` may find another one."""
         self._mover = f"{self.name}_mover"
         """The application name of its mover's connections."""
@@ -129,8 +127,12 @@ class Copy:
         for connection in connections:
             await copy_names.end_movers(connection, self._id)
 
-    async def recall(self, source: asyncpg.Connection) -> None:
-        """Takes the name of the copy that there is, if it was made under another one."""
+    async def recall(self, source: asyncpg.Connection, step: Step) -> None:
+        """Takes the name of the copy that there is, if it was made under another one; and its own, if it is to be made:
+        an old subscription may ask for the other one."""
+        if step is Step.PLANNED:
+            self.name = self._new_name
+            return
         names = await copy_names.left_of(source, "slots", self._id)
         if names and self.name not in names:
             self.name = names[0]
@@ -189,12 +191,13 @@ class Copy:
             await target.execute(f"alter subscription {self.name} enable", timeout=STATEMENT_SECONDS)
 
     async def end(self, source: asyncpg.Connection, target: asyncpg.Connection, servers: str) -> None:
-        """Ends the copy for good; nothing may be erased on the source before. Both servers have to answer."""
-        for name in await copy_names.left_of(target, "subscriptions", self._id):
-            # Detached from its slot first, so that dropping it doesn't need the source.
-            await target.execute(f"alter subscription {name} disable", timeout=STATEMENT_SECONDS)
-            await target.execute(f"alter subscription {name} set (slot_name = none)", timeout=STATEMENT_SECONDS)
-            await target.execute(f"drop subscription {name}", timeout=STATEMENT_SECONDS)
+        """Ends the copy for good, and any other one of its slots; nothing may be erased before. Both servers have to
+        answer."""
+        published = await self._published(source) | await self._published(target)
+        for connection in (target, source):
+            names = {*published, *await copy_names.left_of(connection, "subscriptions", self._id)}
+            await ending.end_subscriptions(connection, sorted(names))
+        await ending.end_publications(target, sorted(published))
         await self.end_on_source(source, servers)
 
     async def end_on_source(self, source: asyncpg.Connection, servers: str) -> None:
@@ -202,44 +205,31 @@ class Copy:
 
         `servers` is as recorded; it names the slots of tables that are still being copied for the first time.
         """
-        for name in await copy_names.left_of(source, "slots", self._id):
-            await self._drop_slot(source, name)
+        await ending.end_publications(source, sorted(await self._published(source)))
         if (match := _SUBSCRIPTION.search(servers)) is not None:
             pattern = f"pg_{match[2]}_sync_%_{match[1]}"
             query = "select slot_name from pg_replication_slots where slot_name like $1"
             for row in await source.fetch(query, pattern, timeout=STATEMENT_SECONDS):
-                await self._drop_slot(source, row["slot_name"])
-        for name in await copy_names.left_of(source, "publications", self._id):
-            await source.execute(f"drop publication if exists {name}", timeout=STATEMENT_SECONDS)
+                await ending.drop_slot(source, row["slot_name"])
 
-    async def require_ended(self, source: asyncpg.Connection) -> None:
-        """Raises Conflict while the source has a slot or a publication of it: what is erased there would be erased on
-        the target, too."""
+    async def _published(self, connection: asyncpg.Connection) -> set[str]:
+        """The names of publications and replication slots of its move, and of publications that have its slots:
+        another open move has none of them."""
+        names = set(await copy_names.left_with(connection, self._group, self._slots))
         for kind in ("slots", "publications"):
-            if names := await copy_names.left_of(source, kind, self._id):
+            names.update(await copy_names.left_of(connection, kind, self._id))
+        return names
+
+    async def require_ended(self, *connections: asyncpg.Connection) -> None:
+        """Raises Conflict while one of its servers has a slot or a publication of it, or of these slots: what is erased
+        there would be erased elsewhere, too."""
+        for connection in connections:
+            if names := sorted(await self._published(connection)):
                 raise Conflict(f"{', '.join(names)} is still there: nothing is erased on {self.source.name}.")
 
     async def forget_marks(self, connection: asyncpg.Connection) -> None:
         statement = f"delete from {self._group}_marks where move = $1"  # noqa: S608
         await connection.execute(statement, self._id, timeout=STATEMENT_SECONDS)
-
-    async def _drop_slot(self, source: asyncpg.Connection, name: str) -> None:
-        """Drops a replication slot, ending the connection that uses it, if any."""
-        for attempt in range(DROP_TRIES):
-            try:
-                await source.fetch(
-                    "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1",
-                    name,
-                )
-                return
-            except asyncpg.ObjectInUseError:
-                # The subscription's connection still uses the slot.
-                if attempt == DROP_TRIES - 1:
-                    raise
-                await source.fetch(
-                    "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1", name
-                )
-                await asyncio.sleep(0.1)
 
     async def erase(self, connection: asyncpg.Connection, slots: Sequence[int] | None = None) -> None:
         """Deletes rows of `slots`, or of all the move's slots, from a database; rows of a slot it owns stay.

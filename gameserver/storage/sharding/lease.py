@@ -1,6 +1,7 @@
 """A move as its mover holds it: its record, and a lease on it that is renewed in the background."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 import structlog
@@ -56,6 +57,10 @@ class MoveLease:
     async def is_held(self, move_id: int) -> bool:
         """Whether some mover has the lease of another move. Raises DatabaseUnavailable."""
         return await self._records.is_leased(move_id)
+
+    async def open_moves(self) -> Mapping[int, tuple[str, str]]:
+        """Source and target of each move that isn't over. Raises DatabaseUnavailable."""
+        return {move.id: (move.source, move.target) for move in await self._records.unfinished()}
 
     async def refresh(self) -> None:
         """Reads the record again, and renews the lease. Raises LeaseLost."""

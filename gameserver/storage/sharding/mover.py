@@ -157,9 +157,12 @@ class LeasedMove:
         copy, lease = self.copy, self._lease
         try:
             async with copy.opened(copy.source) as source:
+                # Only who still has the lease evicts others; one that was frozen makes nothing anew of what ends here.
+                await lease.refresh()
+                await copy.evict(source)
                 # Slots under the fence can be written again.
                 await self.give_back(source)
-                await copy.recall(source)
+                await copy.recall(source, lease.move.step)
                 # The source stops storing log for a copy that is to end.
                 if lease.move.cancelled or lease.move.step is Step.CLEANING:
                     await copy.end_on_source(source, lease.move.servers)

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence, Set
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import asyncpg
@@ -23,7 +24,7 @@ from gameserver.storage.postgres.driver import DriverConnection
 from gameserver.storage.postgres.faults import LOST, translated
 from gameserver.storage.postgres.locks import RECONCILING
 from gameserver.storage.postgres.sole_locks import SoleLock
-from gameserver.storage.sharding import primaries, settling
+from gameserver.storage.sharding import ending, primaries, settling
 from gameserver.storage.sharding.comparing import MOVER, PATIENCE, Comparison, compare
 from gameserver.storage.sharding.judging import What, accept, judge
 from gameserver.storage.sharding.settling import Judgement
@@ -166,12 +167,12 @@ class Reconciler:
         self, control: DriverConnection, comparison: Comparison, changes: Sequence[Judgement], opening: set[str]
     ) -> dict[str, str]:
         """Each by itself; those that couldn't be settled, with the reason."""
-        moves, failed = await _open_moves(control), dict[str, str]()
+        failed = dict[str, str]()
         forgotten = "control" in comparison.compared[self._control].stale
         for name, compared in comparison.compared.items():
             try:
                 if name in opening or forgotten:
-                    await settling.end_orphans(compared.connection, moves)
+                    await ending.end_orphans(compared.connection, name, partial(_open_moves, control))
                 is_open = not compared.stale or name in opening
                 await settling.settle_database(compared, changes, comparison.unseen if is_open else None)
                 if is_open:
@@ -181,9 +182,10 @@ class Reconciler:
         return failed
 
 
-async def _open_moves(control: DriverConnection) -> set[int]:
-    """The ids of the moves that aren't over."""
-    return {row["id"] for row in await control.fetch("select id from moves where ended_at is null")}
+async def _open_moves(control: DriverConnection) -> ending.Ends:
+    """Of the moves that aren't over."""
+    rows = await control.fetch("select id, source, target from moves where ended_at is null")
+    return {row["id"]: (row["source"], row["target"]) for row in rows}
 
 
 def _judged(comparison: Comparison) -> list[Judgement]:

@@ -83,10 +83,12 @@ class MoveRecords:
 
     async def deployment(self) -> str:
         """The id of the deployment whose moves these are, and its control database's name, which tells it from a copy
-        of it on the same server."""
+        of it on the same server. Raises Conflict while no `migrate` has recorded it to its end."""
         async with self._control.snapshot() as connection:
             query = select(tables.control_identity.c.deployment, func.current_database())
-            return " ".join((await connection.execute(query)).one())
+            if (row := (await connection.execute(query)).one_or_none()) is None:
+                raise Conflict("The control database doesn't know its deployment: run `gameserver migrate`.")
+            return " ".join(row)
 
     async def find(self, move_id: int) -> MoveRecord:
         """Raises NotFound."""

@@ -8,7 +8,7 @@ of its last rows, under its fences.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gameserver.storage.postgres.driver import DriverConnection
@@ -16,7 +16,6 @@ from gameserver.storage.postgres.locks import FENCES
 from gameserver.storage.postgres.sole_locks import fenced_alone
 from gameserver.storage.sharding import lineage
 from gameserver.storage.sharding.comparing import Compared, Comparison
-from gameserver.storage.sharding.copy_names import left_of_others
 from gameserver.storage.sharding.judging import Ownership, SlotView, Verdict, What
 from gameserver.storage.slots.slot_map import CHANNEL
 
@@ -26,7 +25,6 @@ _OWN = (
     "insert into {group}_owned_slots as o (slot, owned, epoch) values ($1, $2, $3)"
     " on conflict (slot) do update set owned = $2, epoch = $3, txid = excluded.txid where o.epoch <= $3"
 )
-_END_READER = "select pg_terminate_backend(active_pid, 2000) from pg_replication_slots where slot_name = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +142,6 @@ async def _write_rows(compared: Compared, rows: Sequence[tuple[str, int, Ownersh
             own = [(slot, row.owned, row.epoch) for of, slot, row in rows if of == group]
             async with fenced_alone(compared.connection, FENCES[group], FENCE_MS):
                 await compared.connection.executemany(statement, own)
-
-
-async def end_orphans(connection: DriverConnection, open_moves: Set[int]) -> None:
-    """Ends copies of moves that are over, or that the control database has forgotten: what one of them goes on to
-    bring would be applied to rows of somebody else."""
-    for name in await left_of_others(connection, "subscriptions", open_moves):
-        await connection.execute(f"alter subscription {name} disable")
-        await connection.execute(f"alter subscription {name} set (slot_name = none)")
-        await connection.execute(f"drop subscription {name}")
-    for name in await left_of_others(connection, "publications", open_moves):
-        await connection.execute(f"drop publication {name}")
-    for name in await left_of_others(connection, "slots", open_moves):
-        await connection.fetch(_END_READER, name)
-        await connection.execute("select pg_drop_replication_slot($1)", name)
 
 
 def summary(judgements: Sequence[Judgement]) -> Mapping[str, Mapping[str, list[int]]]:

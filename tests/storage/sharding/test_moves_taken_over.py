@@ -154,6 +154,18 @@ async def test_a_process_that_doesnt_know_a_database_of_a_move_leaves_it_to_othe
     await (await core.sharding.mover.take(move_id, lambda _: None)).close()
 
 
+async def test_a_move_isnt_taken_before_a_migrate_that_was_killed_has_recorded_the_deployment(core: Core) -> None:
+    plans = [PlannedMove("players", "one", "two", slots_of(core, "one")[:1])]
+    (move_id,) = await core.sharding.moves.order(plans, command_id())
+    async with connected(core.databases["one"].url) as control:
+        await control.execute("create temporary table known as table control_identity")
+        await control.execute("delete from control_identity")
+        with pytest.raises(Conflict, match="run `gameserver migrate`"):
+            await core.sharding.mover.take(move_id, lambda _: None)
+        await control.execute("insert into control_identity table known")
+    await (await core.sharding.mover.take(move_id, lambda _: None)).close()
+
+
 async def test_a_process_whose_password_file_cant_be_used_leaves_a_move_to_others(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,19 +259,25 @@ async def test_a_copy_between_tables_that_were_changed_begins_anew_once_both_are
     await moving.assert_settled(core)
 
 
-@pytest.mark.parametrize("rows", [0, 1])
+@pytest.mark.parametrize("whose", ["nobody's", "another slot's", "the slot's"])
 async def test_a_partition_of_an_operators_own_holds_a_move_up_only_by_rows_that_its_target_could_store_nowhere(
-    core: Core, rows: int
+    core: Core, whose: str
 ) -> None:
     player = await enlist(core, database="one")
-    plans = [PlannedMove("players", "one", "two", moving.slot_with([player]))]
+    (slot,) = moving.slot_with([player])
+    plans = [PlannedMove("players", "one", "two", [slot])]
+    other = next(each for each in slots_of(core, "one") if each != slot)
     async with connected(core.databases["one"].url) as source:
         await source.execute("create table ledger_rest partition of ledger default")
         await source.execute("create temporary table old as table ledger")
-        await source.execute("update old set command_id = '00000000-0000-7000-8000-000000000000'")
-        await source.execute(f"insert into ledger select * from old limit {rows}")
+        await source.execute(
+            "update old set command_id = '00000000-0000-7000-8000-000000000000', slot = $1",
+            slot if whose == "the slot's" else other,
+        )
+        if whose != "nobody's":
+            await source.execute("insert into ledger select * from old limit 1")
         (move_id,) = await core.sharding.moves.order(plans, command_id())
-        if rows:
+        if whose == "the slot's":
             async with carried(core, move_id, "has rows of the ledger in ledger_rest"):
                 await source.execute("truncate ledger_rest")
         else:

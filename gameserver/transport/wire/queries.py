@@ -150,7 +150,9 @@ class AuditExportQuery(AuditFilter, DownloadQuery):
     format: Format = "csv"
 
 
-def _composed(name: str) -> str:
+def _composed(name: object) -> object:
+    if not isinstance(name, str):
+        return name  # which is refused behind this
     form = normalize("NFC", name)
     if names.seen(form) != form:
         raise PydanticCustomError("unseen", "has a character that can't be seen")

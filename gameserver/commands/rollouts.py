@@ -95,12 +95,17 @@ async def compare(rollouts: Rollouts, first: int, second: int) -> tuple[list[Rul
     return differences(orjson.loads(one.game), orjson.loads(two.game)), one.code_hash == two.code_hash
 
 
-async def preview(rollouts: Rollouts, game: Mapping[str, Any], at: When | None = None) -> RolloutPlan:
-    """What would change, and what stands in the way, also of the moment if there is one. Raises DatabaseUnavailable."""
+async def preview(
+    rollouts: Rollouts, game: Mapping[str, Any], at: When | None = None, *, is_new: bool = True
+) -> RolloutPlan:
+    """What would change, and what stands in the way, also of the moment if there is one. Raises DatabaseUnavailable.
+
+    One that isn't new was published before, and may have what earlier versions took.
+    """
     edition, number = await _in_force(rollouts)
     try:
         require_loaded(game)
-        wanted = Rulebook.parse_new(game)
+        wanted = Rulebook.parse_new(game) if is_new else Rulebook.parse(game)
     except GameFault as fault:
         return RolloutPlan(edition, number, (), fault.problems)
     present = await rollouts.library.mapping(number)
@@ -128,7 +133,7 @@ async def publish(
 
 async def revert_preview(rollouts: Rollouts, at: When | None = None) -> RolloutPlan:
     """As `preview`, of the rulebook that was in force before. Raises Conflict, DatabaseUnavailable."""
-    return await preview(rollouts, await _prior(rollouts), at)
+    return await preview(rollouts, await _prior(rollouts), at, is_new=False)
 
 
 async def revert(rollouts: Rollouts, at: When, by: ChangedBy, expected: int | None = None) -> RuleOrder:
@@ -194,7 +199,7 @@ async def _ordered(
             raise CommandMismatch("The command id was used before, for another rulebook.")
         return await _same(rollouts, earlier, chosen, action)
     rollouts.policy.window.check(by.command_id, rollouts.policy.now())
-    plan = await preview(rollouts, game)
+    plan = await preview(rollouts, game, is_new=action != "rules_revert")
     require_edition(expected, plan.edition)
     if plan.problems == [IN_FORCE]:
         raise Conflict(IN_FORCE)

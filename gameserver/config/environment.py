@@ -15,7 +15,7 @@ from gameserver.config import naming
 
 PREFIX, DELIMITER = "GAMESERVER_", "__"
 _LISTS = (tuple, list, frozenset)
-_JSON = ("{", '["', "[{", "[]")
+_JSON = ("{", '["', "['", "[ ", "[{", "[]")
 """How lists and tables begin that are meant as JSON; an address of IPv6 begins with a bracket, too."""
 
 
@@ -29,13 +29,14 @@ class EnvironmentVariables(EnvSettingsSource):
     """The variables; one that should be JSON and isn't has a NotJson as its value."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        is_list = field is not None and get_origin(field.annotation) in _LISTS
         try:
-            return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]
+            decoded = super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]
         except (ValueError, RecursionError):
-            is_list = field is not None and get_origin(field.annotation) in _LISTS
-            if is_list and not value.strip().startswith(_JSON):
-                return [part.strip() for part in value.split(",")]
-            return NotJson(value)
+            decoded = NotJson(value)
+        if is_list and not isinstance(decoded, (list, dict)) and not value.strip().startswith(_JSON):
+            return [part.strip() for part in value.split(",")]
+        return decoded
 
 
 def fault(error: ErrorDetails) -> str:

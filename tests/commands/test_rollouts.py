@@ -26,6 +26,8 @@ from gameserver.rules.errors import (
     RulesChanging,
     UnknownFoe,
 )
+from gameserver.rules.game import GameFault
+from gameserver.rules.rulebook import Rulebook
 from gameserver.storage.operators import rule_orders
 from gameserver.storage.operators.rule_orders import NewRuleOrder, RuleOrder
 from gameserver.storage.players.command import Receipt
@@ -315,6 +317,19 @@ async def test_a_cancelled_order_never_happens(core: Core, other: Core) -> None:
         await rollouts.cancel(core.commands.rollouts, by())
     with pytest.raises(Conflict, match="none to go back to"):
         await rollouts.revert(core.commands.rollouts, SOON, by())
+
+
+async def test_going_back_asks_nothing_that_only_new_rules_must_be(
+    core: Core, other: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await passed(core, await published(other))
+
+    def refuse(_: object) -> Rulebook:
+        raise GameFault(["as earlier versions took it"])
+
+    monkeypatch.setattr(Rulebook, "parse_new", refuse)
+    assert (await rollouts.preview(core.commands.rollouts, read(EASIER))).problems == ["as earlier versions took it"]
+    assert not (await rollouts.revert_preview(core.commands.rollouts)).problems
 
 
 async def test_what_is_in_force_stays_known_however_many_orders_are_cancelled_after_it(

@@ -297,7 +297,9 @@ def test_lists_of_the_environment_are_json_or_have_commas(file: Path, monkeypatc
     monkeypatch.setenv("GAMESERVER_NODE__TRUSTED_PROXIES", "10.0.0.0/8")
     monkeypatch.setenv("GAMESERVER_LIMITS__EXEMPT", '["10.1.0.0/16", "::1/128"]')
     monkeypatch.setenv("GAMESERVER_ADMIN__ONE_TIME_PASSWORDS", "operator")
+    monkeypatch.setenv("GAMESERVER_NAMES__RESERVED", "1234")
     settings = load(file)
+    assert list(settings.names.reserved) == ["1234"]
     assert len(settings.node.origins) == 2
     assert [str(network) for network in settings.node.trusted_proxies] == ["10.0.0.0/8"]
     assert [str(network) for network in settings.limits.exempt] == ["10.1.0.0/16", "::1/128"]

@@ -14,7 +14,7 @@ is remembered is of the present and the previous period, as in commands/pacing.p
 import asyncio
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -146,7 +146,7 @@ class PacedTurns:
             if turn.done():  # its connection has ended, or it has had a turn of another kind
                 continue
             if now > until:
-                turn.set_exception(too_many(self._step * AT_ONCE))
+                turn.set_exception(too_many(LONGEST_WAIT))
                 continue
             turn.set_result(None)
             rest, called, queue.since = rest + self._step, called + 1, now
@@ -163,6 +163,8 @@ class AddressTurns(PacedTurns):
     def __init__(self, interval: float, busy: Callable[[], float]) -> None:
         super().__init__(interval, busy)
         self._players = PacedTurns(PLAYERS_TURN)
+        self._offered = Counter[int]()
+        """How many of each player wait that a turn of its own is kept for."""
 
     def admit(self, address: Hashable, player: Callable[[], int | None]) -> asyncio.Future[None] | None:
         """Takes a turn for a request; if none is due, returns what ends when there is, or with RateLimited.
@@ -183,13 +185,22 @@ class AddressTurns(PacedTurns):
         """Takes a turn of the player's own, or else the first that comes, of its own or of the address."""
         if player is not None and self._players.take(player):
             return None
-        own = math.inf if player is None else self._players.delay(player)
+        own = math.inf
+        if player is not None and (offered := self._offered[player]) < AT_ONCE:
+            own = self._players.delay(player) + PLAYERS_TURN * offered
         if (delay := min(own, self.delay(address))) > seconds:
             raise too_many(delay)
         turn = self.wait(address, seconds)
-        if player is not None:
+        if player is not None and own < math.inf:
+            self._offered[player] += 1
+            turn.add_done_callback(lambda _: self._forget(player))
             self._offer(player, turn, own)
         return turn
+
+    def _forget(self, player: int) -> None:
+        self._offered[player] -= 1
+        if not self._offered[player]:
+            del self._offered[player]
 
     def _offer(self, player: int, turn: asyncio.Future[None], seconds: float) -> None:
         """Ends what waits with a turn of the player's own, once one is due."""

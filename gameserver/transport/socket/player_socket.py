@@ -141,6 +141,8 @@ class PlayerSocket:
         if self._held_back is not None:
             self._held_back.kept.extend(kept)
             return
+        if not stream:  # of a catch-up that began before hello, or of one without Redis
+            return
         if stream != self._seen.stream:
             self._earlier += self._seen.seq
             self._seen = Seen(stream, 0)

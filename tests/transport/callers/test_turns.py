@@ -13,7 +13,6 @@ from gameserver.transport.callers.turns import (
     LONGEST_DEBT,
     LONGEST_TURN,
     LONGEST_WAIT,
-    PLAYERS_TURN,
     SHARE,
     STRETCH,
     TOGETHER,
@@ -112,7 +111,7 @@ async def test_a_request_that_would_wait_for_long_is_refused_and_says_for_how_lo
 
 
 async def test_a_request_that_has_waited_for_too_long_is_refused_though_it_looked_as_if_it_would_not() -> None:
-    turns, heard = AddressTurns(LONGEST_TURN, lambda: 0.0), list[str]()
+    turns, heard, waits = AddressTurns(LONGEST_TURN, lambda: 0.0), list[str](), list[float]()
 
     async def one() -> None:
         try:
@@ -120,12 +119,14 @@ async def test_a_request_that_has_waited_for_too_long_is_refused_though_it_looke
                 await turn
             turns.charge("dear", 0.05)
             heard.append("taken")
-        except RateLimited:
+        except RateLimited as error:
             heard.append("refused")
+            waits.append(error.retry_after or 0)
 
     began = time.monotonic()
     await asyncio.gather(*(one() for _ in range(100)))
     assert "refused" in heard
+    assert min(waits) >= LONGEST_WAIT / 2
     assert time.monotonic() - began < LONGEST_WAIT + 10 * LONGEST_DEBT
 
 
@@ -141,6 +142,21 @@ async def test_a_known_player_that_waits_gets_the_next_turn_of_its_own_however_m
     for each in flood:
         if each is not None:
             each.cancel()
+
+
+async def test_one_known_player_has_no_more_wait_than_strangers_and_turns_of_its_own() -> None:
+    turns, waiting = AddressTurns(LONGEST_TURN, lambda: 1.0), list[asyncio.Future[None]]()
+    refused = 0
+    for _ in range(2000):
+        try:
+            if (turn := turns.admit("school", lambda: 7)) is not None:
+                waiting.append(turn)
+        except RateLimited:
+            refused += 1
+    assert refused > 1000
+    assert len(waiting) <= LONGEST_WAIT / (STRETCH * LONGEST_TURN) + 3 * AT_ONCE
+    for each in waiting:
+        each.cancel()
 
 
 async def test_who_sends_evenly_is_slowed_on_a_busy_node_too() -> None:
@@ -177,10 +193,10 @@ async def test_players_of_an_address_have_turns_of_their_own_besides() -> None:
     ann = [turns.admit("school", lambda: 1) for _ in range(AT_ONCE + 1)]
     assert [each is None for each in ann] == [True] * AT_ONCE + [False], "and no more than that"
     assert turns.admit("school", lambda: 2) is None
-    await asyncio.sleep(1.2 * PLAYERS_TURN)
     assert ann[-1] is not None
-    assert ann[-1].done(), "the one that waited has the next"
-    assert turns.admit("school", lambda: 1) is not None
+    began = time.monotonic()
+    await ann[-1]
+    assert time.monotonic() - began < 10 * 0.5, "it has the next of its own, and waits behind no stranger"
 
 
 async def test_addresses_that_are_at_rest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,8 @@ async def test_a_sockets_numbers_never_fall_when_its_stream_begins_anew(monkeypa
         socket.push_stored("second", [StoredPush(1, "mail", {}), StoredPush(2, "mail", {})])
         assert socket.seen == Seen("second", 2), "Redis is asked by the stream's own numbers"
         socket.push_stored("second", [StoredPush(2, "mail", {}), StoredPush(3, "mail", {})])
+        socket.push_stored("", [])  # of a catch-up that began before hello: it says nothing of any stream
+        assert socket.seen == Seen("second", 3)
         socket.push_stored("third", [])
         socket.push("rank", {})
         socket.push_stored("third", [StoredPush(1, "mail", {})])

@@ -12,6 +12,7 @@ from gameserver.commands.operations import Operations
 from gameserver.commands.rankings import PlayerChoice
 from gameserver.rules.errors import QueryNotFound
 from gameserver.storage.operators.audit import AuditedChange
+from gameserver.storage.operators.audit_log import AuditQuestion
 from gameserver.storage.operators.saved_queries import SavedQuery
 
 
@@ -22,13 +23,24 @@ async def listed(operations: Operations) -> list[SavedQuery]:
 
 async def find(operations: Operations, name: str) -> SavedQuery:
     """Also of a name that is typed in another form of Unicode. Raises QueryNotFound, DatabaseUnavailable."""
-    if (saved := await found(operations, name)) is None:
+    if (saved := await _found(operations, name)) is None:
         raise QueryNotFound(f"No saved query is called “{name}”.")
     return saved
 
 
-async def found(operations: Operations, name: str) -> SavedQuery | None:
-    """The query of this name, or of the same in its composed form. Raises DatabaseUnavailable."""
+async def name_of(operations: Operations, typed: str, command: str) -> str | None:
+    """The name of the saved query that is typed so; of one that is gone, what the command, sent again, was about.
+
+    What earlier versions saved may have a name that isn't composed. Raises DatabaseUnavailable.
+    """
+    if (saved := await _found(operations, typed)) is not None:
+        return saved.name
+    entries, _ = await operations.room.audit.log.find(AuditQuestion(1, command_id=command))
+    named = [entry.target for entry in entries if normalize("NFC", entry.target) == normalize("NFC", typed)]
+    return named[0] if named else None
+
+
+async def _found(operations: Operations, name: str) -> SavedQuery | None:
     queries = operations.room.queries
     return await queries.find(name) or await queries.find(normalize("NFC", name))
 

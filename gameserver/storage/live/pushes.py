@@ -93,7 +93,7 @@ class PushKeepCall(NamedTuple):
     name: str
     most: int
     lifetime_ms: int
-    is_for_all: int
+    does_wait: int
     push: bytes
     author: bytes
     share: int
@@ -199,7 +199,7 @@ class Pushes:
 
         Raises PresenceUnavailable.
         """
-        (number,) = await self._keep_all(kind, [(player_id, data)], for_all=True)
+        (number,) = await self._keep_all(kind, [(player_id, data)], does_wait=True)
         return number
 
     async def keep_many(self, kind: str, pushes: Sequence[tuple[int, object]]) -> list[int]:
@@ -207,16 +207,16 @@ class Pushes:
 
         Whoever is connected, or was in the last minutes, has one. Raises PresenceUnavailable.
         """
-        return await self._keep_all(kind, pushes, for_all=False)
+        return await self._keep_all(kind, pushes, does_wait=False)
 
-    async def _keep_all(self, kind: str, pushes: Sequence[tuple[int, object]], *, for_all: bool) -> list[int]:
+    async def _keep_all(self, kind: str, pushes: Sequence[tuple[int, object]], *, does_wait: bool) -> list[int]:
         calls = [
             PushKeepCall(
                 *_keys(player_id),
                 secrets.token_hex(4),
                 KEPT_PUSHES,
                 KEPT_MS,
-                int(for_all),
+                int(does_wait),
                 text_of(kind, data),
                 author_of(data),
                 SENDER_SHARE,

@@ -157,6 +157,7 @@ class Copy:
         """
         # Remove an earlier attempt's copy, then the rows that it brought to the target.
         await self.end(source, target, servers)
+        await self.require_ended(source, target)
         await self.erase(target)
         async with kept_whole(source), kept_whole(target):
             # Publish on the source before the target subscribes.
@@ -222,10 +223,10 @@ class Copy:
 
     async def require_ended(self, *connections: asyncpg.Connection) -> None:
         """Raises Conflict while one of its servers has a slot or a publication of it, or of these slots: what is erased
-        there would be erased elsewhere, too."""
+        on one would be erased elsewhere, too."""
         for connection in connections:
             if names := sorted(await self._published(connection)):
-                raise Conflict(f"{', '.join(names)} is still there: nothing is erased on {self.source.name}.")
+                raise Conflict(f"{', '.join(names)} is still there: nothing is erased.")
 
     async def forget_marks(self, connection: asyncpg.Connection) -> None:
         statement = f"delete from {self._group}_marks where move = $1"  # noqa: S608

@@ -3,5 +3,5 @@
 Door: `callers` (what handlers ask, and `Callers`), `addresses` (a client's address behind proxies), `origins`
 (the web pages that may use the server), `headers` (those that a request may have once), `sources` (what an address has
 of a node's port, and `Sources`), `denials` (who makes most denials, `DenialWatch`) and `turns`
-(`AddressTurns`: how much of an address is taken at once).
+(`AddressTurns`: how soon what an address sends is taken).
 """

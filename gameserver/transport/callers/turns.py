@@ -48,7 +48,7 @@ PERIOD = 10.0
 LARGEST_TABLE = 50_000
 
 
-def too_many(seconds: float) -> RateLimited:
+def _too_many(seconds: float) -> RateLimited:
     """The error for a request that would wait for longer than it may."""
     denied(KIND).inc()
     return RateLimited("Too many requests of this address wait.", retry_after=round(seconds, 3))
@@ -146,7 +146,7 @@ class PacedTurns:
             if turn.done():  # its connection has ended, or it has had a turn of another kind
                 continue
             if now > until:
-                turn.set_exception(too_many(LONGEST_WAIT))
+                turn.set_exception(_too_many(LONGEST_WAIT))
                 continue
             turn.set_result(None)
             rest, called, queue.since = rest + self._step, called + 1, now
@@ -189,7 +189,7 @@ class AddressTurns(PacedTurns):
         if player is not None and (offered := self._offered[player]) < AT_ONCE:
             own = self._players.delay(player) + PLAYERS_TURN * offered
         if (delay := min(own, self.delay(address))) > seconds:
-            raise too_many(delay)
+            raise _too_many(delay)
         turn = self.wait(address, seconds)
         if player is not None and own < math.inf:
             self._offered[player] += 1

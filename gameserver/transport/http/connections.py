@@ -4,7 +4,7 @@ Law: a request that aiohttp refuses before any handler sees it gets the same for
 that hasn't sent the whole head of a request HEAD_SECONDS after its first byte, or after it was opened, is closed;
 bodies have a deadline of their own (`inputs`). A client that leaves much unread for UNREAD_SECONDS is cut. One that
 shuts its sending side is answered all that it has asked. What isn't HTTP counts as a request of its address, in the
-limits and in the turns of the loop. Nothing that it holds is logged, for that may be a token: a client whose socket was
+limits and in its turns. Nothing that it holds is logged, for that may be a token: a client whose socket was
 refused may say hello nevertheless. A connection beyond what its address may have is answered 429 and closed before
 anything is read or made for it.
 """

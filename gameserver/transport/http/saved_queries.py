@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from gameserver.commands import saved_queries
+from gameserver.commands.operations import Operations
 from gameserver.commands.results import AuditedChange
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, wire
@@ -18,10 +19,9 @@ async def list_queries(request: web.Request, _: str) -> web.StreamResponse:
 
 async def save_query(request: web.Request, name: str) -> web.Response:
     fields, context = await inputs.body(request, wire.SaveQuery), request.app[COMMANDS]
-    # What earlier versions saved may be replaced under its name; a new one is composed.
-    known = await saved_queries.found(context.operations, _title(request, wire.KnownQueryName))
-    title = _title(request, wire.QueryName) if known is None else known.name
-    change = AuditedChange(name, "save_query", title, fields.reason, command_id=inputs.command_id(request))
+    typed, command = request.match_info["name"], inputs.command_id(request)
+    title = await title_to_save(context.operations, typed, command)
+    change = AuditedChange(name, "save_query", title, fields.reason, command_id=command)
     choice = rankings.segment_choice(_filter(fields.query))
     saved = await saved_queries.save(
         context.operations, context.accounts, change, fields.query, choice, replace_other=fields.replace is not False
@@ -31,17 +31,24 @@ async def save_query(request: web.Request, name: str) -> web.Response:
 
 async def delete_query(request: web.Request, name: str) -> web.Response:
     reason = inputs.query(request, wire.ReasonQuery).reason
-    operations, title = request.app[COMMANDS].operations, _title(request, wire.KnownQueryName)
-    known = await saved_queries.found(operations, title)
-    title = title if known is None else known.name
-    change = AuditedChange(name, "delete_query", title, reason, command_id=inputs.command_id(request))
+    operations, command = request.app[COMMANDS].operations, inputs.command_id(request)
+    typed, composed = _typed(request.match_info["name"])
+    title = await saved_queries.name_of(operations, typed, command) or composed
+    change = AuditedChange(name, "delete_query", title, reason, command_id=command)
     await saved_queries.remove(operations, change)
     return web.Response(status=204)
 
 
-def _title(request: web.Request, model: type[wire.QueryName | wire.KnownQueryName]) -> str:
-    """The name in the path. Raises BadInput."""
-    return wire.parse(model, {"name": request.match_info["name"]}).name
+async def title_to_save(operations: Operations, text: str, command: str) -> str:
+    """What the query is called that is saved under this text by this command. Raises BadInput, DatabaseUnavailable."""
+    typed, _ = _typed(text)
+    known = await saved_queries.name_of(operations, typed, command)
+    return wire.parse(wire.QueryName, {"name": typed}).name if known is None else known
+
+
+def _typed(text: str) -> tuple[str, str]:
+    """A text that may be a query's name, and the same composed. Raises BadInput."""
+    return text, wire.parse(wire.KnownQueryName, {"name": text}).name
 
 
 def _filter(query: dict[str, str]) -> wire.SegmentFilter:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from unicodedata import normalize
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from gameserver.exports import Format
@@ -151,24 +151,25 @@ class AuditExportQuery(AuditFilter, DownloadQuery):
 
 
 def _composed(name: object) -> object:
-    if not isinstance(name, str):
-        return name  # which is refused behind this
-    form = normalize("NFC", name)
-    if names.seen(form) != form:
+    return normalize("NFC", name) if isinstance(name, str) else name
+
+
+def _all_seen(name: str) -> str:
+    if names.seen(name) != name:
         raise PydanticCustomError("unseen", "has a character that can't be seen")
-    return form
+    return name
 
 
 class KnownQueryName(QueryModel):
-    """What operators have called a saved query, earlier versions included; it stands in a path."""
-
-    name: QueryTitle
-
-
-class QueryName(QueryModel):
-    """What operators call a saved query from now on: no two look the same because of how they were typed."""
+    """What operators have called a saved query, earlier versions included, composed; it stands in a path."""
 
     name: Annotated[QueryTitle, BeforeValidator(_composed)]
+
+
+class QueryName(KnownQueryName):
+    """What operators call a saved query from now on: no two look the same because of how they were typed."""
+
+    name: Annotated[QueryTitle, BeforeValidator(_composed), AfterValidator(_all_seen)]
 
 
 class ReasonQuery(QueryModel):

@@ -91,7 +91,7 @@ async def test_nothing_is_erased_on_the_source_while_something_of_the_copy_is_le
     with monkeypatch.context() as left:
         left.setattr(Copy, "end", leave)
         left.setattr(Copy, "end_on_source", leave)
-        async with carried(core, move_id, "is still there: nothing is erased on one"):
+        async with carried(core, move_id, "is still there: nothing is erased"):
             for name in ("one", "two"):
                 async with connected(core.databases[name].url) as connection:
                     assert await connection.fetchval("select count(*) from players where id = $1", player.id) == 1, name

@@ -1,6 +1,7 @@
 """Queries of rankings that operators save for each other: kept whole, audited, bounded, and none names a player."""
 
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import quote
 
 import pytest
@@ -87,6 +88,32 @@ async def test_names_that_differ_only_in_how_they_were_typed_are_one(api: Api, n
     assert (await api.ask("DELETE", path, token=ADMIN_KEY)).status == 204
     assert await names(api) == [composed]
     assert (await queries_of.find(node.core.commands.operations, typed)).name == composed
+
+
+async def test_a_change_of_a_query_is_the_same_when_it_is_sent_again_however_its_name_was_typed(
+    api: Api, node: InProcessNode
+) -> None:
+    typed, composed = "A\u0308x", "\u00c4x"
+    stored = SavedQueries(node.core.databases["one"])
+    for name in (composed, typed):  # the second one by an earlier version
+        await stored.put(name, {}, "ann")
+        saving, deleting = command_id(), command_id()
+        assert (await save(api, typed, QUERY, key=saving)).body["name"] == name
+        path = f"/admin/v1/queries/{quote(typed)}?reason=over"
+        assert [(await api.ask("DELETE", path, token=ADMIN_KEY, key=deleting)).status for _ in range(2)] == [204, 204]
+        assert (await save(api, typed, QUERY, key=saving)).body["name"] == name, "the first answer"
+        other = await api.ask("DELETE", "/admin/v1/queries/other?reason=over", token=ADMIN_KEY, key=deleting)
+        assert other.code == "command_mismatch"
+    assert await names(api) == []
+
+
+async def test_a_name_may_have_more_letters_as_it_was_typed_than_as_it_is_kept(api: Api) -> None:
+    composed = "\uac01" * 30
+    typed = normalize("NFD", composed)
+    assert len(typed) > 64
+    assert (await save(api, typed, QUERY)).body["name"] == composed
+    path = f"/admin/v1/queries/{quote(typed)}?reason=over"
+    assert (await api.ask("DELETE", path, token=ADMIN_KEY)).status == 204
 
 
 BAD: list[tuple[str, Any, str]] = [

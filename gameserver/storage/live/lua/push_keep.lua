@@ -5,7 +5,7 @@
 -- ARGV name: for the stream if it is new, without its beginning
 -- ARGV most: pushes stored, at the most
 -- ARGV lifetime_ms: for how long one stays that waits for the player
--- ARGV is_for_all: 1: it waits for the player, also for one without a stream, who isn't connected and hasn't been of late
+-- ARGV does_wait: 1: it waits for the player, also for one without a stream, who isn't connected and hasn't been of late
 -- ARGV push: the one to store
 -- ARGV author: what a letter has in common with all of its sender, or ''
 -- ARGV share: how many of them are stored, at the most; the oldest goes first
@@ -16,7 +16,7 @@
 
 drop_foreign()
 if redis.call('EXISTS', stream) == 0 then
-  if is_for_all == '0' then return 0 end
+  if does_wait == '0' then return 0 end
   -- What may be left of a stream that Redis has evicted has numbers of that one.
   redis.call('UNLINK', tail)
   redis.call('HSET', stream, 'stream', new_name(), 'seq', 0, 'notice', 0, 'unopened', 1)
@@ -24,7 +24,7 @@ if redis.call('EXISTS', stream) == 0 then
 end
 local seq = redis.call('HINCRBY', stream, 'seq', 1)
 redis.call('RPUSH', tail, seq .. ' ' .. push)
-if is_for_all == '1' then
+if does_wait == '1' then
   redis.call('HSETNX', stream, 'waits', seq)
   redis.call('PEXPIRE', stream, lifetime_ms, 'GT')
 end

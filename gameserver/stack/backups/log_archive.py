@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from gameserver.stack.servers import datafolder
+
 SEGMENT = re.compile(r"(?P<timeline>[0-9A-F]{8})(?P<high>[0-9A-F]{8})(?P<low>[0-9A-F]{8})")
 HISTORY = re.compile(r"(?P<timeline>[0-9A-F]{8})\.history")
 PARTIAL = ".partial"
@@ -153,18 +155,12 @@ def number_of(name: str, segment: int) -> int:
     return int(name[8:16], 16) * (_LOG_BYTES // segment) + int(name[16:], 16)
 
 
-def position_of(text: str) -> int:
-    """The position in bytes that Postgres writes as 1A/2B3C4D."""
-    high, low = text.split("/")
-    return (int(high, 16) << 32) + int(low, 16)
-
-
 def spans_of(history: str) -> Iterator[Span]:
     """The spans that a timeline's history file names, the oldest first. Raises ValueError."""
     for line in history.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
             timeline, end, *_ = line.split()
-            yield Span(int(timeline), position_of(end))
+            yield Span(int(timeline), datafolder.position_of(end))
 
 
 def _rank(path: Path) -> tuple[bool, bool, float]:

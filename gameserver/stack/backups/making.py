@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from gameserver.stack.backups import manifest as manifests
 from gameserver.stack.backups.catalog import CLOCKS_APART, BackupCatalog, BaseBackup, new_id
 from gameserver.stack.backups.connecting import connected
-from gameserver.stack.backups.log_archive import position_of
 from gameserver.stack.backups.manifest import Manifest
 from gameserver.stack.backups.plan import Present
 from gameserver.stack.backups.programs import BackupPrograms, conninfo
@@ -229,8 +228,8 @@ def _described(
         system=before["system"],
         version=before["version"].split()[0],
         timeline=ranges[-1]["Timeline"],
-        start=position_of(ranges[0]["Start-LSN"]),
-        end=position_of(ranges[-1]["End-LSN"]),
+        start=datafolder.position_of(ranges[0]["Start-LSN"]),
+        end=datafolder.position_of(ranges[-1]["End-LSN"]),
         began_at=before["now"],
         ended_at=ended_at,
         size=manifest.size,

@@ -132,6 +132,12 @@ def control_values(programs: Path, folder: Path, account: Account | None) -> dic
     return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in said.splitlines())}
 
 
+def position_of(text: str) -> int:
+    """The position in bytes that Postgres writes as 1A/2B3C4D. Raises ValueError."""
+    high, low = text.split("/")
+    return (int(high, 16) << 32) + int(low, 16)
+
+
 def write_secret(file: Path, secret: str, account: Account | None) -> None:
     """A file that only `account` can read. Raises OSError."""
     file.unlink(missing_ok=True)

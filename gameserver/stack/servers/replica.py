@@ -2,9 +2,10 @@
 
 Law: it is a copy and nothing else. Its data may be thrown away at any time, which `start` does when it can't follow any
 more, since the primary no longer has the WAL that it needs. Data that is no copy, since it is of another system or
-timeline than the primary or was promoted, may be the only one of its kind: a primary that was restored lacks what was
-written behind its fork. It is put aside and never deleted, and what can't be read is left where it is. A Postgres that
-runs when the WAL goes asks for it for ever, and never ends by itself: it is killed, so that it is started again.
+timeline than the primary, is ahead of it or was promoted, may be the only one of its kind: a primary that was restored,
+or put back from a snapshot of its disk, lacks what was written since. It is put aside and never deleted, and what can't
+be read is left where it is. A Postgres that runs when the WAL goes asks for it for ever, and never ends by itself: it
+is killed, so that it is started again.
 """
 
 import asyncio
@@ -25,18 +26,25 @@ from gameserver.stack.servers.roles import SUPERUSER
 LOOK_SECONDS = 5.0
 """How often its primary is asked whether it has the WAL that it needs."""
 _PAST = """
-    select system_identifier::text, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
+    select system_identifier::text, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
+        (pg_current_wal_lsn() - '0/0')::bigint
     from pg_control_system()
 """
-"""The timeline on which the primary writes, also before the first checkpoint on it."""
+"""The timeline is that on which the primary writes, also before the first checkpoint on it."""
+_ENDS = "Latest checkpoint location", "Minimum recovery ending location"
 _log = structlog.get_logger()
 
 
 class _Past(NamedTuple):
-    """What data is of."""
+    """What data is of, and how far it goes, in bytes of WAL."""
 
     system: str
     timeline: int
+    end: int
+
+    def is_behind(self, other: "_Past") -> bool:
+        """Whether it has nothing that the other lacks."""
+        return (self.system, self.timeline) == (other.system, other.timeline) and self.end <= other.end
 
 
 @dataclass(eq=False, kw_only=True)
@@ -147,7 +155,9 @@ class PostgresReplica(PostgresServer):
             if (reason := await self._why_anew(connection, past.system, own)) is not None:
                 _log.info("a replica is made", replica=self.name, reason=reason)
                 # The slot last: as long as it holds too little, the next start comes here again.
-                await asyncio.to_thread(self._make_room, is_copy=own == past and self._follows())
+                await asyncio.to_thread(
+                    self._make_room, is_copy=own is not None and own.is_behind(past) and self._follows()
+                )
                 await standbys.renew(connection, self.name)
         finally:
             await connection.close()
@@ -185,7 +195,8 @@ class PostgresReplica(PostgresServer):
             return None
         values = datafolder.control_values(self._programs, self._folder, self._account)
         try:
-            return _Past(values["Database system identifier"], int(values["Latest checkpoint's TimeLineID"]))
+            end = max(datafolder.position_of(values[name]) for name in _ENDS)
+            return _Past(values["Database system identifier"], int(values["Latest checkpoint's TimeLineID"]), end)
         except (KeyError, ValueError):
             raise StackError(
                 f"The data in {self._folder} can't be read: move it away, or bring it back. A copy of the primary is "

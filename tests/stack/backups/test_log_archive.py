@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gameserver.stack.backups.log_archive import LogArchive, Span, position_of
+from gameserver.stack.backups.log_archive import LogArchive, Span
+from gameserver.stack.servers import datafolder
 
 SEGMENT = 16 << 20
 
@@ -114,7 +115,7 @@ def test_older_segments_are_named_whatever_their_timeline(tmp_path: Path) -> Non
 
 
 def test_positions_are_read_as_postgres_writes_them() -> None:
-    assert position_of("1/2A") == (1 << 32) + 42
+    assert datafolder.position_of("1/2A") == (1 << 32) + 42
 
 
 def test_what_is_replayed_ends_with_the_first_segment_that_was_written_after_the_moment(tmp_path: Path) -> None:

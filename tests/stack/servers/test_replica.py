@@ -166,6 +166,25 @@ async def test_data_of_a_replica_that_was_promoted_is_put_aside(
     assert [(former / "PG_VERSION").exists() for former in aside(replica)] == [True]
 
 
+async def test_data_of_a_replica_that_is_ahead_of_a_primary_put_back_is_put_aside(
+    primary: PostgresServer, replica: PostgresReplica, folder: Path
+) -> None:
+    await primary.stop()
+    copy(primary.data, folder / "snapshot")
+    await primary.start()
+    await tell(primary, "insert into written values (1)")
+    await follows(primary, replica, 2)
+    await replica.stop()
+    await primary.stop()
+    shutil.rmtree(primary.data)
+    copy(folder / "snapshot", primary.data)  # as of a disk's snapshot: the same system and timeline
+    await primary.start()
+    await tell(primary, f"select pg_drop_replication_slot('{slot_of(NAME)}')")
+    await replica.start()
+    await follows(primary, replica, 1)
+    assert [(former / "PG_VERSION").exists() for former in aside(replica)] == [True], "it alone has the last commit"
+
+
 async def test_data_that_cant_be_read_stays(primary: PostgresServer, replica: PostgresReplica) -> None:
     await replica.stop()
     control = replica.data / "global" / "pg_control"

@@ -23,7 +23,7 @@ from gameserver.terminal import show, show_json
 from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
 from gameserver.transport.http.rankings import percentiles_of, player_choice, segment_choice
-from gameserver.transport.http.saved_queries import title_to_save
+from gameserver.transport.http.saved_queries import required, title_to_save
 
 Moment = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"], help="In UTC.")
@@ -139,7 +139,7 @@ def _query(options: Mapping[str, Given | None]) -> dict[str, str]:
 
 async def _save(core: application.Core, saving: tuple[str, ChangedBy], query: Mapping[str, str]) -> None:
     (name, by), commands = saving, core.commands
-    title = await title_to_save(commands.operations, name, by.command_id)
+    title = title_to_save(name, await saved_queries.name_of(commands.operations, required(name), by.command_id))
     change = AuditedChange(by.admin, "save_query", title, by.reason, command_id=by.command_id)
     choice = segment_choice(wire.parse(wire.SegmentFilter, query))
     await saved_queries.save(commands.operations, commands.accounts, change, query, choice)

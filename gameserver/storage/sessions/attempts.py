@@ -14,6 +14,9 @@ and name one by one on servers of their own would spread that, but it would coun
 give a Retry-After that isn't true. A name is stored as the hash of its key, so that Redis doesn't list who signs in.
 Keys expire when they have no effect any more.
 
+The first sign-in by a device of an address at a node in a while, which is nearly every honest one, is counted with the
+next one (first_attempts.py): so limits cost those who sign in once a day no call.
+
 An address that was denied for its own limit is denied by this node until that wait is over, without asking again: the
 answer would be the same, and one who goes on regardless costs Redis nothing. (If Redis forgets meanwhile, it waits for
 these few seconds in vain.)
@@ -37,6 +40,7 @@ from gameserver.storage.redis import clients
 from gameserver.storage.redis.coalescing import BOUNDS
 from gameserver.storage.redis.faults import translated
 from gameserver.storage.redis.scripts import Script
+from gameserver.storage.sessions.first_attempts import FirstAttempts
 from gameserver.telemetry import denied
 
 MOST_KNOWN = 5
@@ -115,6 +119,7 @@ class Attempts:
         )
         self._sign_up_calls, self._sign_in_calls = [Coalescer(self._spend_all, BOUNDS, RedisError) for _ in range(2)]
         self._redis = redis
+        self._first = FirstAttempts(paces.sign_ins_per_address)
         self._denied_until: dict[str, int] = {}
         """By the key of an address's limit, in nanoseconds of the monotonic clock."""
 
@@ -131,10 +136,12 @@ class Attempts:
             return
         key = _sign_ins(address)
         self._require_not_denied(SIGN_INS, key)
+        if name is None and self._first.note(key):
+            return
         limits = _Limits(SIGN_INS.digit, (key,))
         if name is not None:
             limits = await self._with_name(limits, address, _hashed(name))
-        await self._spend(self._sign_in_calls, limits)
+        await self._spend_sign_in(limits)
 
     async def _with_name(self, limits: _Limits, address: str, hashed: str) -> _Limits:
         of_name = f"gs:limit:{{sign_in}}:name:{hashed}"
@@ -176,7 +183,14 @@ class Attempts:
         sign_ins = _sign_ins(address)
         self._require_not_denied(SIGN_INS, sign_ins)
         keys = sign_ins, f"gs:limit:{{sign_in}}:player:{allowance}"
-        await self._spend(self._sign_in_calls, _Limits(SIGN_INS.digit + OF_PLAYER.digit, keys))
+        await self._spend_sign_in(_Limits(SIGN_INS.digit + OF_PLAYER.digit, keys))
+
+    async def _spend_sign_in(self, limits: _Limits) -> None:
+        """Counts it, and before it what its address still owes."""
+        key = limits.keys[0]
+        if self._first.take_uncounted(key):
+            await self._spend(self._sign_in_calls, _Limits(SIGN_INS.digit, (key,)))
+        await self._spend(self._sign_in_calls, limits)
 
     async def _spend(self, calls: Coalescer[_Limits, tuple[int, int]], limits: _Limits) -> None:
         with translated(SessionsUnavailable, AWAY):

@@ -95,8 +95,10 @@ def admit(request: web.Request) -> asyncio.Future[None] | None:
 
 def _charged(request: web.Request) -> str | None:
     """Who is charged for what costs more: whose requests `admit` counts."""
-    if is_backend(request):
-        return None
+    return None if is_backend(request) else _charged_client(request)
+
+
+def _charged_client(request: web.Request) -> str | None:
     client, is_proxy = _counted(request)
     return None if is_proxy or _is_for_operators(request) else client
 
@@ -122,8 +124,11 @@ def _is_for_operators(request: web.Request) -> bool:
 
 
 def note_denial(request: web.Request) -> None:
-    """Counts a request that a limit has denied by its client's address."""
-    request.app[CALLERS].denials.note(addresses.counted(_client(request)))
+    """Counts a request that a limit has denied by its client's address, and charges it."""
+    callers = request.app[CALLERS]
+    callers.denials.note(addresses.counted(_client(request)))
+    if (who := _charged_client(request)) is not None:  # it may have been denied for a back end's wrong key
+        callers.sources.turns.charge_denial(who)
 
 
 def address(request: web.Request) -> str | None:
@@ -180,9 +185,14 @@ def count_action(request: web.Request, session: Session) -> None:
         pacing.spend(session.player_id)
 
 
-def read_pacing(request: web.Request) -> ActionPacing | None:
-    """The pacing of the caller's reads of what is its own; None for a back end."""
-    return None if is_backend(request) else request.app[CALLERS].reads
+def read_counter(request: web.Request) -> Callable[[int, int], None]:
+    """Counts so many reads of what is a player's own, by the allowance of its session, and charges its address.
+
+    Raises RateLimited; never for a back end.
+    """
+    if is_backend(request):
+        return lambda _, __: None
+    return partial(request.app[CALLERS].count_reads, _charged(request))
 
 
 def count_read(request: web.Request, session: Session, rows: int = A_READ) -> None:
@@ -190,8 +200,7 @@ def count_read(request: web.Request, session: Session, rows: int = A_READ) -> No
 
     One of at most so many `rows` counts as one for every A_READ of them.
     """
-    if (pacing := read_pacing(request)) is not None:
-        pacing.spend(session.allowance, -(-rows // A_READ))
+    read_counter(request)(session.allowance, -(-rows // A_READ))
 
 
 async def await_read(request: web.Request, session: Session, rows: int) -> None:
@@ -279,6 +288,12 @@ class Callers:
         self.entries.spend(who, count)
         if charged is not None:
             self.sources.turns.charge_entries(charged, count)
+
+    def count_reads(self, charged: str | None, allowance: int, count: int) -> None:
+        """Raises RateLimited."""
+        self.reads.spend(allowance, count)
+        if charged is not None:
+            self.sources.turns.charge_entries(charged, count * A_READ)
 
     def note_unreadable(self, proxy: str, element: str) -> None:
         """Says once of each proxy, for MOST_PROXIES at the most, that all its clients count as one."""

@@ -24,8 +24,9 @@ from gameserver.telemetry import denied
 
 KIND = "requests_per_address"
 AT_ONCE = 16
-PLAYERS_TURN = 0.25
-"""Seconds, of what each known player has besides."""
+"""While the node isn't busy; else what comes in the same time."""
+PLAYERS_TURN, PLAYERS_AT_ONCE = 0.25, 4
+"""Seconds, of what each known player has besides; and how many."""
 TOGETHER = 2
 """Of those that wait, so many are taken at a time: one by one each would cost more."""
 LONGEST_TURN = 0.002
@@ -33,15 +34,19 @@ LONGEST_TURN = 0.002
 LONGEST_WAIT = 4.0
 """Seconds: far less than proxies and clients wait for an answer."""
 SHARE = 0.1
-"""Of a node's time, for what is charged for: what one address has of it at the most, for long."""
+"""Of a node's time, for what is charged for: what one address has of it at the most, for long; less if it is busy."""
 ENTRY_SECONDS = 20e-6
 """What a place of a board, or a player, that is looked up costs a node and its servers."""
 BYTE_SECONDS, FREE_BYTES = 25e-9, 1024
 """What a byte costs of what comes in one piece; pieces of so many are as any other."""
+DENIED_SECONDS = 200e-6
+"""What it costs to refuse a request of who goes on asking."""
 LONGEST_DEBT = 0.5
 """Seconds for which what was charged holds up an address at the most."""
-FREE, BUSY, STRETCH = 0.3, 0.5, 8.0
-"""Where the node is busy for so much of its time, intervals begin to be longer, and are so many times as long."""
+FREE, BUSY = 0.3, 0.5
+"""Where the node is busy for so much of its time, intervals begin to be longer, and are longest."""
+STRETCH, CHARGED_STRETCH = 8.0, 4.0
+"""So many times as long, and what is charged for counts so many times."""
 LOOK_SECONDS = 0.05
 """How old what is known of that may be."""
 PERIOD = 10.0
@@ -72,10 +77,11 @@ class _Queue:
 class PacedTurns:
     """One per node and kind; `interval` in seconds."""
 
-    def __init__(self, interval: float, busy: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, interval: float, busy: Callable[[], float] = lambda: 0.0, at_once: int = AT_ONCE) -> None:
         """`busy` says for what share of its time the node is."""
         self._interval, self._busy = interval, busy
-        self._step, self._look_at = interval, 0.0
+        self._at_once, self._tolerance = at_once, interval * (at_once - 1)
+        self._step, self._factor, self._look_at = interval, 1.0 / SHARE, 0.0
         self._present: dict[Hashable, float] = {}
         """When each is at rest again."""
         self._past: dict[Hashable, float] = {}
@@ -92,7 +98,7 @@ class PacedTurns:
         if now >= self._look_at:
             self._look(now)
         rest = self._rest(whose, now)
-        if rest - now > self._step * (AT_ONCE - 1) or whose in self._waiting:
+        if rest - now > self._tolerance or whose in self._waiting:
             return False
         self._present[whose] = rest + self._step
         return True
@@ -101,7 +107,7 @@ class PacedTurns:
         """For how many seconds, about, who begins to wait now does."""
         now, queue = time.monotonic(), self._waiting.get(whose)
         waiting = 0 if queue is None else len(queue.waiters)
-        return max(0.0, self._rest(whose, now) - now + self._step * (waiting + 1 - AT_ONCE))
+        return max(0.0, self._rest(whose, now) - now - self._tolerance + self._step * waiting)
 
     def wait(self, whose: Hashable, seconds: float = math.inf) -> asyncio.Future[None]:
         """What ends when its turn has come, after those that wait; with RateLimited if it hasn't after so long."""
@@ -116,11 +122,13 @@ class PacedTurns:
         """Has the next ones wait for so much of the node's time as this one takes more than others."""
         now = time.monotonic()
         rest = self._rest(whose, now)
-        self._present[whose] = max(rest, min(rest + seconds / SHARE, now + self._step * AT_ONCE + LONGEST_DEBT))
+        self._present[whose] = max(rest, min(rest + seconds * self._factor, now + self._tolerance + LONGEST_DEBT))
 
     def _look(self, now: float) -> None:
         beyond = min(1.0, max(0.0, (self._busy() - FREE) / (BUSY - FREE)))
-        self._step, self._look_at = self._interval * (1.0 + (STRETCH - 1.0) * beyond), now + LOOK_SECONDS
+        self._step = self._interval * (1.0 + (STRETCH - 1.0) * beyond)
+        self._factor = (1.0 + (CHARGED_STRETCH - 1.0) * beyond) / SHARE
+        self._look_at = now + LOOK_SECONDS
 
     def _rest(self, whose: Hashable, now: float) -> float:
         if now > self._until or len(self._present) >= LARGEST_TABLE:
@@ -131,7 +139,7 @@ class PacedTurns:
         return max(rest, now)
 
     def _call_later(self, whose: Hashable, now: float, rest: float) -> None:
-        due = min(rest - self._step * (AT_ONCE - TOGETHER), self._waiting[whose].since + LONGEST_DEBT)
+        due = min(rest - self._tolerance + self._step, self._waiting[whose].since + LONGEST_DEBT)
         asyncio.get_running_loop().call_later(max(LONGEST_TURN, due - now), self._call, whose)
 
     def _call(self, whose: Hashable) -> None:
@@ -140,8 +148,8 @@ class PacedTurns:
         self._look(now)
         rest = self._rest(whose, now)
         is_overdue, called = now - queue.since >= LONGEST_DEBT, 0
-        most = min(AT_ONCE, max(TOGETHER, math.ceil(LONGEST_TURN / self._step)))
-        while queue.waiters and called < most and (is_overdue or rest - now <= self._step * (AT_ONCE - 1)):
+        most = min(self._at_once, max(TOGETHER, math.ceil(LONGEST_TURN / self._step)))
+        while queue.waiters and called < most and (is_overdue or rest - now <= self._tolerance):
             turn, until = queue.waiters.popleft()
             if turn.done():  # its connection has ended, or it has had a turn of another kind
                 continue
@@ -162,7 +170,7 @@ class AddressTurns(PacedTurns):
 
     def __init__(self, interval: float, busy: Callable[[], float]) -> None:
         super().__init__(interval, busy)
-        self._players = PacedTurns(PLAYERS_TURN)
+        self._players = PacedTurns(PLAYERS_TURN, at_once=PLAYERS_AT_ONCE)
         self._offered = Counter[int]()
         """How many of each player wait that a turn of its own is kept for."""
 
@@ -218,6 +226,10 @@ class AddressTurns(PacedTurns):
     def charge_entries(self, address: Hashable, count: int) -> None:
         """Charges for so many places or players that are looked up."""
         self.charge(address, count * ENTRY_SECONDS)
+
+    def charge_denial(self, address: Hashable) -> None:
+        """Charges for a request that a limit has refused."""
+        self.charge(address, DENIED_SECONDS)
 
     def charge_bytes(self, address: Hashable, size: int) -> None:
         """Charges for a body, or for what a socket was sent at once."""

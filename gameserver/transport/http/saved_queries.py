@@ -3,7 +3,6 @@
 from aiohttp import web
 
 from gameserver.commands import saved_queries
-from gameserver.commands.operations import Operations
 from gameserver.commands.results import AuditedChange
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, wire
@@ -20,7 +19,7 @@ async def list_queries(request: web.Request, _: str) -> web.StreamResponse:
 async def save_query(request: web.Request, name: str) -> web.Response:
     fields, context = await inputs.body(request, wire.SaveQuery), request.app[COMMANDS]
     typed, command = request.match_info["name"], inputs.command_id(request)
-    title = await title_to_save(context.operations, typed, command)
+    title = title_to_save(typed, await saved_queries.name_of(context.operations, required(typed), command))
     change = AuditedChange(name, "save_query", title, fields.reason, command_id=command)
     choice = rankings.segment_choice(_filter(fields.query))
     saved = await saved_queries.save(
@@ -32,23 +31,27 @@ async def save_query(request: web.Request, name: str) -> web.Response:
 async def delete_query(request: web.Request, name: str) -> web.Response:
     reason = inputs.query(request, wire.ReasonQuery).reason
     operations, command = request.app[COMMANDS].operations, inputs.command_id(request)
-    typed, composed = _typed(request.match_info["name"])
-    title = await saved_queries.name_of(operations, typed, command) or composed
+    typed = required(request.match_info["name"])
+    title = await saved_queries.name_of(operations, typed, command) or composed(typed)
     change = AuditedChange(name, "delete_query", title, reason, command_id=command)
     await saved_queries.remove(operations, change)
     return web.Response(status=204)
 
 
-async def title_to_save(operations: Operations, text: str, command: str) -> str:
-    """What the query is called that is saved under this text by this command. Raises BadInput, DatabaseUnavailable."""
-    typed, _ = _typed(text)
-    known = await saved_queries.name_of(operations, typed, command)
+def required(typed: str) -> str:
+    """The text, which may be a query's name. Raises BadInput."""
+    composed(typed)
+    return typed
+
+
+def composed(typed: str) -> str:
+    """The name of a query that is typed so, composed. Raises BadInput."""
+    return wire.parse(wire.KnownQueryName, {"name": typed}).name
+
+
+def title_to_save(typed: str, known: str | None) -> str:
+    """What is saved under this text is called so; `known` is what `saved_queries.name_of` says. Raises BadInput."""
     return wire.parse(wire.QueryName, {"name": typed}).name if known is None else known
-
-
-def _typed(text: str) -> tuple[str, str]:
-    """A text that may be a query's name, and the same composed. Raises BadInput."""
-    return text, wire.parse(wire.KnownQueryName, {"name": text}).name
 
 
 def _filter(query: dict[str, str]) -> wire.SegmentFilter:

@@ -2,8 +2,8 @@
 
 Law: the frames sent in one turn of the event loop leave in their order in one write, so a batch of answers costs one
 system call instead of one for each (they were two fifths of a busy node's time). What the client hasn't read yet waits
-in the connection's buffer, whose owner is told of it; the kernel holds KERNEL_BUFFER bytes more in each direction, or
-twice as many. Every close has a deadline: a client that stops reading can't hold up the node.
+in the connection's buffer, whose owner is told of it; the kernel holds KERNEL_BUFFER bytes more, or twice as many, and
+RECEIVE_BUFFER of what has come. Every close has a deadline: a client that stops reading can't hold up the node.
 """
 
 import asyncio
@@ -20,8 +20,10 @@ from gameserver.transport import answers
 from gameserver.transport.wire import HEARTBEAT_SECONDS, LARGEST_BODY, SUBPROTOCOL, Close
 
 ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
-KERNEL_BUFFER = 1 << 16
-"""Without a bound Linux lets both buffers of a connection grow to some megabytes."""
+KERNEL_BUFFER, RECEIVE_BUFFER = 1 << 16, 1 << 15
+"""Without a bound Linux lets both buffers of a connection grow to some megabytes; and all that has been received, which
+may be many small frames, is looked at in one turn of the loop.
+"""
 CLOSE_SECONDS = 1.0
 LOOK_SECONDS = 1.0
 """So long a client has for reading a single large write before what is left of it counts as unread."""
@@ -61,8 +63,8 @@ class SocketChannel:
         await self.websocket.prepare(request)
         self._protocol, self._transport = request.protocol, request.transport
         if self._transport is not None and (raw := self._transport.get_extra_info("socket")) is not None:
-            for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-                raw.setsockopt(socket.SOL_SOCKET, buffer, KERNEL_BUFFER)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
 
     def is_end(self, message: WSMessage) -> bool:
         """Whether the client has sent no more than what came before this message."""

@@ -83,9 +83,9 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
 
 def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversation:
     app = request.app
-    paces = callers.action_pacing(request), callers.read_pacing(request), callers.hello_pacing(request)
+    paces = callers.action_pacing(request), callers.hello_pacing(request)
     doors = app[SOCKETS], app[COMMANDS], app[RULES], app[CLOCK]
-    counted = (*paces, callers.entry_counter(request))
+    counted = (*paces, callers.read_counter(request), callers.entry_counter(request))
     return Conversation(player_socket, *doors, *counted, app[TRACER], app[READINESS].node.name)
 
 

@@ -27,6 +27,8 @@ SMALL, SMALL_SECONDS = 16, 10e-6
 Then the socket is read no further until the conversation takes its next message: what a client sends ahead waits with
 it, and comes in large pieces.
 """
+FRAME_SECONDS = 1.5e-6
+"""What each further frame costs that comes in the same piece."""
 MESSAGE_SECONDS = 10.0
 """How long a message may take from its first byte to its last: one of 16 KiB needs 13 kbit/s."""
 _END, _MASKED, _LENGTH, _CONTROL = 0x80, 0x80, 0x7F, 0x08
@@ -97,8 +99,9 @@ class FrameGuard:
                     self._pacing.charge(SMALL * SMALL_SECONDS)
                     self._channel.pause_reading()
                 return self._reader.feed_data(data)
-        self._pacing.charge(SMALL_SECONDS, len(data))
-        if self._ended or not self._admits(data):
+        is_admitted, frames = (False, 0) if self._ended else self._admits(data)
+        self._pacing.charge(SMALL_SECONDS + frames * FRAME_SECONDS, len(data))
+        if not is_admitted:
             self._ended = True
             self._stop_waiting()
             return _REFUSED
@@ -136,23 +139,24 @@ class FrameGuard:
             self._channel.stop_reading()
         return self._late <= LATE_BYTES
 
-    def _admits(self, data: bytes) -> bool:
-        """Walks over the headers of all frames; ends the socket and returns False at the first one at fault."""
-        data = self._head + data
+    def _admits(self, data: bytes) -> tuple[bool, int]:
+        """Walks over the headers of all frames, and counts them; False at the first at fault, which ends the socket."""
+        frames, data = 0, self._head + data
         position = min(self._payload, len(data))
         self._payload -= position
         while len(data) - position >= 2:
             self._note_end(position)
+            frames += 1
             first, second = data[position], data[position + 1]
             if not second & _MASKED:
                 self._channel.end(Close.PROTOCOL_ERROR, "a client's frames must be masked")
-                return False
+                return False, frames
             size = {126: 8, 127: 14}.get(second & _LENGTH, 6)
             if len(data) - position < size:
                 break
             length = second & _LENGTH if size == 6 else int.from_bytes(data[position + 2 : position + size - 4])
             if not self._counts(first, length):
-                return False
+                return False, frames
             if not first & _CONTROL:
                 self._begun = not first & _END
             position += size
@@ -161,7 +165,7 @@ class FrameGuard:
             position += taken
         self._note_end(position)
         self._head = data[position:]
-        return True
+        return True, frames
 
     def _note_end(self, position: int) -> None:
         """What comes after a message has a deadline of its own."""

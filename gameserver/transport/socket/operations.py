@@ -22,7 +22,7 @@ FrameType = TypeVar("FrameType", bound=wire.Frame)
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One socket, and what its requests need; a back end isn't limited: its `actions`, `reads`, `hellos` are None."""
+    """One socket, and what its requests need; a back end isn't limited: its `actions` and `hellos` are None."""
 
     socket: PlayerSocket
     sockets: Sockets
@@ -30,8 +30,9 @@ class Conversation:
     rules: RulesInForce
     now: Callable[[], datetime]
     actions: ActionPacing | None
-    reads: ActionPacing | None
     hellos: ActionPacing | None
+    count_reads: Callable[[int, int], None]
+    """Counts so many reads of what is the player's own, by the session's allowance; raises RateLimited."""
     count_entries: Callable[[int], None]
     """Counts what is looked up of boards for the socket's address; raises RateLimited."""
     tracer: Tracer | None
@@ -84,8 +85,7 @@ async def _read(conversation: Conversation, frame: wire.ReadFrame) -> object:
 
 async def _items(conversation: Conversation, _: wire.ItemsFrame) -> object:
     session = conversation.session()
-    if conversation.reads is not None:
-        conversation.reads.spend(session.allowance)
+    conversation.count_reads(session.allowance, 1)
     stacks = await play.items(conversation.commands.play, session)
     return answers.items(stacks, conversation.rules.game)
 

@@ -171,7 +171,7 @@ async def clock_of(redis: Redis) -> int:
 
 async def test_without_redis_only_whom_no_limit_holds_goes_on() -> None:
     away = clients.connect(SecretStr(f"redis://127.0.0.1:{free_port()}/0"))
-    limits = attempts(away)
+    limits = attempts(away, address=Pace(1000, 1))
     await limits.sign_up(None)
     await limits.sign_in(None, "Ann Lee")
     for attempt in (limits.sign_up(HERE), limits.sign_in(HERE), limits.sign_in(HERE, "Ann Lee")):

@@ -212,7 +212,8 @@ def test_what_a_client_sends_ahead_in_small_pieces_is_charged_for_and_read_no_fu
     channel.pause_reading.assert_called_once_with()
     pacing.charge.assert_called_once_with(guard.SMALL * guard.SMALL_SECONDS)
     guarded.feed_data(frame(b"{}") * 100)
-    pacing.charge.assert_called_with(guard.SMALL_SECONDS, 100 * len(frame(b"{}")))
+    seconds = guard.SMALL_SECONDS + 100 * guard.FRAME_SECONDS
+    pacing.charge.assert_called_with(seconds, 100 * len(frame(b"{}")))
 
 
 async def test_what_came_in_small_pieces_is_answered_all_the_same(api: Api) -> None:

@@ -124,13 +124,13 @@ async def main() -> None:
     counted = request_from(app, CLIENT)
 
     async def act() -> None:
-        callers.count_action(counted, session)
+        counting.count_action(counted, session)
 
     async def read() -> None:
-        callers.count_read(counted, session)
+        counting.count_read(counted, session)
 
     async def look() -> None:
-        callers.entry_counter(counted)(50)
+        counting.entry_counter(counted)(50)
 
     async def nothing() -> None: ...
 

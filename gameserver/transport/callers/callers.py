@@ -2,8 +2,7 @@
 
 import asyncio
 import hmac
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -15,8 +14,8 @@ from pydantic import SecretStr
 
 from gameserver.commands import sessions
 from gameserver.commands.pacing import ActionPacing
-from gameserver.commands.results import Origin, Session
-from gameserver.rules.errors import NotAuthenticated, RateLimited
+from gameserver.commands.results import Origin
+from gameserver.rules.errors import NotAuthenticated
 from gameserver.rules.pacing import Pace
 from gameserver.telemetry import WRONG_KEYS
 from gameserver.transport.callers import addresses
@@ -34,8 +33,6 @@ OPERATORS_PATHS = ("/admin", "/console", "/metrics")
 """Beginnings of the paths that only the operators' listener of a node answers."""
 A_READ = 50
 """Rows of a page that count as one read."""
-LONGEST_WAIT = 30.0
-"""Seconds that a long answer waits for its next page."""
 log = structlog.get_logger()
 
 
@@ -93,7 +90,7 @@ def admit(request: web.Request) -> asyncio.Future[None] | None:
     return callers.sources.admit_forwarded(client, partial(_known_player, request))
 
 
-def _charged(request: web.Request) -> str | None:
+def charged(request: web.Request) -> str | None:
     """Who is charged for what costs more: whose requests `admit` counts."""
     return None if is_backend(request) else _charged_client(request)
 
@@ -112,7 +109,7 @@ def _known_player(request: web.Request) -> int | None:
 
 def charge_body(request: web.Request, size: int) -> None:
     """Charges the client's address for a body of so many bytes."""
-    if size > FREE_BYTES and (who := _charged(request)) is not None:
+    if size > FREE_BYTES and (who := charged(request)) is not None:
         request.app[CALLERS].sources.turns.charge_bytes(who, size)
 
 
@@ -166,82 +163,6 @@ def _client(request: web.Request) -> Address:
     if reading.unreadable is not None:
         callers.note_unreadable(str(reading.address), reading.unreadable)
     return reading.address
-
-
-def action_pacing(request: web.Request) -> ActionPacing | None:
-    """The pacing of the caller's actions; None for a back end, whose actions aren't limited."""
-    return None if is_backend(request) else request.app[CALLERS].actions
-
-
-def hello_pacing(request: web.Request) -> ActionPacing | None:
-    """The pacing of the sockets that a player opens; None for a back end."""
-    return None if is_backend(request) else request.app[CALLERS].hellos
-
-
-def count_action(request: web.Request, session: Session) -> None:
-    """Counts an action of the session's player. Raises RateLimited."""
-    pacing = action_pacing(request)
-    if pacing is not None:
-        pacing.spend(session.player_id)
-
-
-def read_counter(request: web.Request) -> Callable[[int, int], None]:
-    """Counts so many reads of what is a player's own, by the allowance of its session, and charges its address.
-
-    Raises RateLimited; never for a back end.
-    """
-    if is_backend(request):
-        return lambda _, __: None
-    return partial(request.app[CALLERS].count_reads, _charged(request))
-
-
-def count_read(request: web.Request, session: Session, rows: int = A_READ) -> None:
-    """Counts a read of what is the player's own, other than the player itself. Raises RateLimited.
-
-    One of at most so many `rows` counts as one for every A_READ of them.
-    """
-    read_counter(request)(session.allowance, -(-rows // A_READ))
-
-
-async def await_read(request: web.Request, session: Session, rows: int) -> None:
-    """Counts a further page of a long answer, as soon as the player may read it. Raises RateLimited after a while."""
-    end = time.monotonic() + LONGEST_WAIT
-    while True:
-        try:
-            return count_read(request, session, rows)
-        except RateLimited as error:
-            if error.retry_after is None or time.monotonic() + error.retry_after > end:
-                raise
-            await asyncio.sleep(error.retry_after)
-
-
-def count_export(request: web.Request, session: Session) -> None:
-    """Counts an export that a player begins. Raises RateLimited."""
-    if not is_backend(request):
-        request.app[CALLERS].exports.spend(session.player_id)
-
-
-def entry_counter(request: web.Request) -> Callable[[int], None]:
-    """Counts so many places of a board, or players, that are looked up for the caller's address.
-
-    Raises RateLimited; never for a back end or an exempt address.
-    """
-    who = address(request)
-    if who is None:
-        return lambda _: None
-    return partial(request.app[CALLERS].count_entries, who, _charged(request))
-
-
-def count_key_change(request: web.Request, session: Session) -> None:
-    """Counts a change of the player's name or devices, which is a change of its ledger, too. Raises RateLimited."""
-    if not is_backend(request):
-        request.app[CALLERS].key_changes.spend(session.allowance)
-
-
-def count_list_change(request: web.Request, session: Session) -> None:
-    """Counts a change of the player's friends, blocks or inbox. Raises RateLimited."""
-    if not is_backend(request):
-        request.app[CALLERS].list_changes.spend(session.player_id)
 
 
 @dataclass(frozen=True, slots=True)

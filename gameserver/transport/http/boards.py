@@ -5,7 +5,7 @@ from aiohttp import web
 from gameserver.commands import boards
 from gameserver.transport import answers, wire
 from gameserver.transport.board_pages import BOARD_PAGES, BoardPage
-from gameserver.transport.callers import callers
+from gameserver.transport.callers import counting
 from gameserver.transport.http.inputs import path_player_or_me, query
 from gameserver.transport.http.replies import (
     SMALLEST,
@@ -33,7 +33,7 @@ async def read_board(request: web.Request) -> web.StreamResponse:
 
     key, pages = (name, fields.season, fields.limit), request.app[BOARD_PAGES]
     if fields.cursor is not None or not pages.has(key):
-        callers.entry_counter(request)(fields.limit)
+        counting.entry_counter(request)(fields.limit)
     if fields.cursor is not None:
         return large_json_response(request, await read())
     return _response(request, await pages.read(key, read))
@@ -52,7 +52,7 @@ def _response(request: web.Request, page: BoardPage) -> web.StreamResponse:
 async def read_around(request: web.Request) -> web.StreamResponse:
     fields, name = query(request, wire.AroundQuery), request.match_info["board"]
     leaderboards, player = request.app[COMMANDS].leaderboards, await path_player_or_me(request)
-    callers.entry_counter(request)(2 * fields.radius + 1)
+    counting.entry_counter(request)(2 * fields.radius + 1)
     ranked = await boards.around(leaderboards, name, fields.season, player, fields.radius)
     return large_json_response(request, answers.board(ranked))
 
@@ -60,7 +60,7 @@ async def read_around(request: web.Request) -> web.StreamResponse:
 async def read_ranks(request: web.Request) -> web.StreamResponse:
     fields, name = query(request, wire.RanksQuery), request.match_info["board"]
     ids = [int(text) for text in fields.ids]
-    callers.entry_counter(request)(len(ids))
+    counting.entry_counter(request)(len(ids))
     ranked = await boards.ranks(request.app[COMMANDS].leaderboards, name, fields.season, ids)
     return large_json_response(request, answers.ranks(ranked))
 

@@ -6,20 +6,20 @@ from gameserver.commands import devices, foresight, moderation
 from gameserver.commands.devices import EndedDevice
 from gameserver.commands.results import Session
 from gameserver.transport import answers, wire
-from gameserver.transport.callers import callers
+from gameserver.transport.callers import callers, counting
 from gameserver.transport.http.inputs import body, command_id, path_device, path_player, query
 from gameserver.transport.http.replies import json_response, no_content
 from gameserver.transport.keys import COMMANDS, RULES
 
 
 async def list_devices(request: web.Request, session: Session) -> web.Response:
-    callers.count_read(request, session)
+    counting.count_read(request, session)
     return json_response(answers.device_list(await devices.own_devices(request.app[COMMANDS].accounts, session)))
 
 
 async def add_device(request: web.Request, session: Session) -> web.Response:
     fields, key = await body(request, wire.NewDevice), command_id(request)
-    callers.count_key_change(request, session)
+    counting.count_key_change(request, session)
     accounts, label = request.app[COMMANDS].accounts, callers.origin(request, fields.label).label
     return json_response(
         answers.device(await devices.add_device(accounts, session, fields.device, label, key)), status=201
@@ -28,7 +28,7 @@ async def add_device(request: web.Request, session: Session) -> web.Response:
 
 async def remove_device(request: web.Request, session: Session) -> web.Response:
     device_id, key, origin = path_device(request), command_id(request), callers.origin(request, None)
-    callers.count_key_change(request, session)
+    counting.count_key_change(request, session)
     accounts = request.app[COMMANDS].accounts
     token, opened = await devices.remove_device(accounts, session, device_id, key, origin)
     return json_response({"session": answers.session(token, opened)})

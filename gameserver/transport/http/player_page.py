@@ -10,7 +10,7 @@ from gameserver.commands.moments import moment_of
 from gameserver.commands.results import ChangedBy, ExportPart, Session, TimelineFilter
 from gameserver.exports import written
 from gameserver.transport import answers, wire
-from gameserver.transport.callers import callers
+from gameserver.transport.callers import callers, counting
 from gameserver.transport.http import inputs
 from gameserver.transport.http.replies import json_response, large_json_response
 from gameserver.transport.http.streams import Sheet, first_of, stream
@@ -71,8 +71,8 @@ async def export_player(request: web.Request, _: str) -> web.StreamResponse:
 
 
 async def export_me(request: web.Request, session: Session) -> web.StreamResponse:
-    callers.count_read(request, session)
-    callers.count_export(request, session)
+    counting.count_read(request, session)
+    counting.count_export(request, session)
     parts = player_export.own(request.app[COMMANDS].player_exports, session, callers.address(request))
     return await _exported(request, _paced(request, session, parts))
 
@@ -84,7 +84,7 @@ async def _paced(
     async with contextlib.aclosing(parts):
         async for part in parts:
             yield part
-            await callers.await_read(request, session, max(1, part.rows))
+            await counting.await_read(request, session, max(1, part.rows))
 
 
 async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None]) -> web.StreamResponse:

@@ -7,7 +7,7 @@ from gameserver.commands import sign_up as signing_up
 from gameserver.commands.accounts import Application
 from gameserver.commands.results import Session
 from gameserver.transport import answers, wire
-from gameserver.transport.callers import callers
+from gameserver.transport.callers import callers, counting
 from gameserver.transport.http import consistency
 from gameserver.transport.http.inputs import body, command_id, has_command_id, path_player, query
 from gameserver.transport.http.json_answer import json_answer
@@ -31,7 +31,7 @@ async def read_me(request: web.Request, session: Session) -> web.StreamResponse:
 
 async def rename(request: web.Request, session: Session) -> web.StreamResponse:
     fields = await body(request, wire.Rename)
-    callers.count_key_change(request, session)
+    counting.count_key_change(request, session)
     receipt = await identity.rename(request.app[COMMANDS].accounts, session, fields.name, command_id(request))
     return consistency.mark(json_answer(answers.rename(receipt)), receipt.player)
 
@@ -48,7 +48,7 @@ async def read_player(request: web.Request, _: Session) -> web.StreamResponse:
 async def read_players(request: web.Request, _: Session) -> web.StreamResponse:
     fields = query(request, wire.PlayersQuery)
     ids = [int(text) for text in fields.ids]
-    callers.entry_counter(request)(len(ids))
+    counting.entry_counter(request)(len(ids))
     wanted = consistency.wanted(request, ids, fields.max_staleness)
     players = await play.read_many(request.app[COMMANDS].play, ids, wanted)
     return large_json_response(request, answers.player_list(players, request.app[RULES].game))
@@ -64,7 +64,7 @@ async def _player(request: web.Request, player_id: int) -> web.StreamResponse:
 async def act(request: web.Request, session: Session) -> web.StreamResponse:
     fields = await body(request, wire.Act)
     key = command_id(request)
-    callers.count_action(request, session)
+    counting.count_action(request, session)
     commands, repeatable = request.app[COMMANDS].play, has_command_id(request)
     receipt = await play.act(commands, session, fields.action, fields.args, key, repeatable=repeatable)
     return consistency.mark(json_answer(answers.act(receipt)), receipt.player)
@@ -72,12 +72,12 @@ async def act(request: web.Request, session: Session) -> web.StreamResponse:
 
 async def read_ledger(request: web.Request, session: Session) -> web.StreamResponse:
     fields = query(request, wire.LedgerQuery)
-    callers.count_read(request, session, fields.limit)
+    counting.count_read(request, session, fields.limit)
     page = await play.history(request.app[COMMANDS].play, session, fields.limit, fields.cursor)
     return large_json_response(request, answers.ledger(page))
 
 
 async def read_items(request: web.Request, session: Session) -> web.StreamResponse:
-    callers.count_read(request, session)
+    counting.count_read(request, session)
     stacks = await play.items(request.app[COMMANDS].play, session)
     return large_json_response(request, answers.items(stacks, request.app[RULES].game))

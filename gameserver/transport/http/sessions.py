@@ -8,7 +8,7 @@ from gameserver.commands.results import Session
 from gameserver.commands.sign_in import sign_in_by_device, sign_in_by_password
 from gameserver.rules.errors import BadInput, FieldProblem
 from gameserver.transport import answers, wire
-from gameserver.transport.callers import callers
+from gameserver.transport.callers import callers, counting
 from gameserver.transport.http import consistency
 from gameserver.transport.http.inputs import body, path_session
 from gameserver.transport.http.json_answer import json_answer
@@ -32,7 +32,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
 
 
 async def list_sessions(request: web.Request, session: Session) -> web.Response:
-    callers.count_read(request, session)
+    counting.count_read(request, session)
     return json_response(
         answers.session_list(await sessions.sessions(request.app[COMMANDS].accounts, session), session)
     )
@@ -44,7 +44,7 @@ async def sign_out(request: web.Request, session: Session) -> web.Response:
 
 
 async def sign_out_elsewhere(request: web.Request, session: Session) -> web.Response:
-    callers.count_read(request, session)
+    counting.count_read(request, session)
     await sessions.sign_out_elsewhere(request.app[COMMANDS].accounts, session, path_session(request))
     return no_content()
 

@@ -27,7 +27,7 @@ from gameserver.rules.errors import (
 )
 from gameserver.times import rfc3339
 from gameserver.transport import answers, wire
-from gameserver.transport.callers import callers
+from gameserver.transport.callers import callers, counting
 from gameserver.transport.keys import CLOCK, COMMANDS, READINESS, RULES, TRACER
 from gameserver.transport.socket.channel import SocketChannel
 from gameserver.transport.socket.following import follow
@@ -83,9 +83,9 @@ async def _hold(request: web.Request, player_socket: PlayerSocket) -> web.Stream
 
 def _conversation(request: web.Request, player_socket: PlayerSocket) -> Conversation:
     app = request.app
-    paces = callers.action_pacing(request), callers.hello_pacing(request)
+    paces = counting.action_pacing(request), counting.hello_pacing(request)
     doors = app[SOCKETS], app[COMMANDS], app[RULES], app[CLOCK]
-    counted = (*paces, callers.read_counter(request), callers.entry_counter(request))
+    counted = (*paces, counting.read_counter(request), counting.entry_counter(request))
     return Conversation(player_socket, *doors, *counted, app[TRACER], app[READINESS].node.name)
 
 

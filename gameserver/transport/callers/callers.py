@@ -90,12 +90,8 @@ def admit(request: web.Request) -> asyncio.Future[None] | None:
     return callers.sources.admit_forwarded(client, partial(_known_player, request))
 
 
-def charged(request: web.Request) -> str | None:
-    """Who is charged for what costs more: whose requests `admit` counts."""
-    return None if is_backend(request) else _charged_client(request)
-
-
-def _charged_client(request: web.Request) -> str | None:
+def charged_client(request: web.Request) -> str | None:
+    """Who is charged for what costs more, unless it is a back end's: whose requests `admit` counts."""
     client, is_proxy = _counted(request)
     return None if is_proxy or _is_for_operators(request) else client
 
@@ -109,7 +105,7 @@ def _known_player(request: web.Request) -> int | None:
 
 def charge_body(request: web.Request, size: int) -> None:
     """Charges the client's address for a body of so many bytes."""
-    if size > FREE_BYTES and (who := charged(request)) is not None:
+    if size > FREE_BYTES and not is_backend(request) and (who := charged_client(request)) is not None:
         request.app[CALLERS].sources.turns.charge_bytes(who, size)
 
 
@@ -124,7 +120,7 @@ def note_denial(request: web.Request) -> None:
     """Counts a request that a limit has denied by its client's address, and charges it."""
     callers = request.app[CALLERS]
     callers.denials.note(addresses.counted(_client(request)))
-    if (who := _charged_client(request)) is not None:  # it may have been denied for a back end's wrong key
+    if (who := charged_client(request)) is not None:  # it may have been denied for a back end's wrong key
         callers.sources.turns.charge_denial(who)
 
 

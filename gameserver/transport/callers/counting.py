@@ -40,7 +40,7 @@ def read_counter(request: web.Request) -> Callable[[int, int], None]:
     """
     if callers.is_backend(request):
         return lambda _, __: None
-    return partial(request.app[callers.CALLERS].count_reads, callers.charged(request))
+    return partial(request.app[callers.CALLERS].count_reads, callers.charged_client(request))
 
 
 def count_read(request: web.Request, session: Session, rows: int = callers.A_READ) -> None:
@@ -48,7 +48,9 @@ def count_read(request: web.Request, session: Session, rows: int = callers.A_REA
 
     One of at most so many `rows` counts as one for every A_READ of them.
     """
-    read_counter(request)(session.allowance, -(-rows // callers.A_READ))
+    if not callers.is_backend(request):
+        charged, count = callers.charged_client(request), -(-rows // callers.A_READ)
+        request.app[callers.CALLERS].count_reads(charged, session.allowance, count)
 
 
 async def await_read(request: web.Request, session: Session, rows: int) -> None:
@@ -77,7 +79,7 @@ def entry_counter(request: web.Request) -> Callable[[int], None]:
     who = callers.address(request)
     if who is None:
         return lambda _: None
-    return partial(request.app[callers.CALLERS].count_entries, who, callers.charged(request))
+    return partial(request.app[callers.CALLERS].count_entries, who, callers.charged_client(request))
 
 
 def count_key_change(request: web.Request, session: Session) -> None:

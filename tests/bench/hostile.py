@@ -195,7 +195,8 @@ def default_limits() -> None:
 def separate(servers: Iterable[int], proxy: int) -> None:
     """The nodes and their servers get one processor; the proxy and the honest players come first on the other."""
     confine(servers, SERVERS)
-    put_first([proxy, os.getpid()], OUTSIDE)
+    # HAProxy 2.6 may run on and on for a socket whose client doesn't read: then the honest must come before it.
+    put_first([os.getpid(), proxy], OUTSIDE)
 
 
 def _plain(limit: BaseModel) -> object:

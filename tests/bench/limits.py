@@ -142,8 +142,8 @@ async def main() -> None:
         "a read of what is the player's own": (nothing, read),
         "50 places of a board": (nothing, look),
     }
-    for name, (without, counting) in pairs.items():
-        before, after = await least(without, counting)
+    for name, (without, counted_so) in pairs.items():
+        before, after = await least(without, counted_so)
         table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after - before:.2f}")
     # Of the one pace a while is over at once, of the other never.
     for name, pace in {"an address' first sign-in in a while": FORGETFUL, "a further sign-in, a sign-up": WIDE}.items():

@@ -7,7 +7,6 @@ that ends in between isn't lost. The kernel counts in ticks of 10 ms. And which 
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
@@ -34,14 +33,16 @@ def confine(pids: Iterable[int], processor: int) -> None:
             os.sched_setaffinity(int(thread.name), {processor})
 
 
-def put_first(pids: Iterable[int], processor: int) -> None:
+def put_first(pids: Sequence[int], processor: int) -> None:
     """Lets these processes, without those that they have started, run on that processor whenever they have work.
 
-    What they start from now on does as well. Raises PermissionError if the machine doesn't allow it.
+    The first of them before the second, and so on. What they start from now on does as well. Raises PermissionError if
+    the machine doesn't allow it.
     """
-    for thread in chain.from_iterable(Path(f"/proc/{pid}/task").iterdir() for pid in pids):
-        os.sched_setaffinity(int(thread.name), {processor})
-        os.sched_setscheduler(int(thread.name), os.SCHED_FIFO, os.sched_param(1))
+    for priority, pid in enumerate(reversed(pids), 1):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {processor})
+            os.sched_setscheduler(int(thread.name), os.SCHED_FIFO, os.sched_param(priority))
 
 
 def _tree(pids: Iterable[int], children: Mapping[int, Sequence[int]]) -> Iterable[int]:

@@ -150,6 +150,11 @@ class Connection(web.RequestHandler):
         if self._half_closed and not self._half_close_socket():
             self.force_close()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - as aiohttp has it
+        """What a WebSocket's guard holds comes before what the kernel does."""
+        if self._guarded is None or not self._guarded.is_holding():
+            super().resume_reading(resume_parser)
+
     def _half_close_socket(self) -> bool:
         """Has a WebSocket answer what its client has asked, for ANSWER_SECONDS; returns whether there is anything."""
         if self._guarded is None or not self._guarded.half_close():

@@ -60,8 +60,9 @@ class SocketChannel:
 
     async def open(self, request: web.Request) -> None:
         """Answers the upgrade."""
+        self._protocol = request.protocol  # frames may have come with the upgrade
         await self.websocket.prepare(request)
-        self._protocol, self._transport = request.protocol, request.transport
+        self._transport = request.transport
         if self._transport is not None and (raw := self._transport.get_extra_info("socket")) is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)

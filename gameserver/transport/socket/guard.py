@@ -57,15 +57,18 @@ class FrameGuard:
     """One per socket, between its connection and its reader."""
 
     __slots__ = (
+        "_ahead",
         "_begun",
         "_channel",
         "_deadline",
         "_ended",
         "_head",
+        "_held",
         "_late",
         "_pacing",
         "_payload",
         "_reader",
+        "_shut",
         "_small",
     )
 
@@ -81,7 +84,11 @@ class FrameGuard:
         self._deadline: asyncio.TimerHandle | None = None
         """For what isn't whole."""
         self._ended = False
-        self._late = self._small = 0
+        self._held = b""
+        """What has come and the reader hasn't been given; while there is any, the connection is read no further."""
+        self._shut = False
+        """Whether the client sends no more than that."""
+        self._late = self._small = self._ahead = 0
 
     def feed_eof(self) -> None:
         self._stop_waiting()
@@ -91,6 +98,9 @@ class FrameGuard:
         """Passes the data on; returns whether the connection takes no more, as aiohttp's readers do."""
         if self._channel.closing and not self._admits_late(data):
             return _IGNORED
+        if self._held:
+            self._held += data
+            return _IGNORED
         if not (self._deadline or self._ended) and len(data) >= 6:
             first, second = data[0], data[1]
             if first & _END and second & _MASKED and len(data) == 6 + (second & _LENGTH) < 132:
@@ -99,8 +109,37 @@ class FrameGuard:
                     self._pacing.charge(SMALL * SMALL_SECONDS)
                     self._channel.pause_reading()
                 return self._reader.feed_data(data)
-        is_admitted, frames = (False, 0) if self._ended else self._admits(data)
-        self._pacing.charge(SMALL_SECONDS + frames * FRAME_SECONDS, len(data))
+        return self._feed(data)
+
+    def is_holding(self) -> bool:
+        """Gives the reader more of what waits if the conversation has taken all before; whether some still waits."""
+        if self._held:
+            self._ahead -= 1
+            if self._ahead <= 0:
+                held, self._held = self._held, b""
+                if not self._channel.closing or self._admits_late(held):
+                    self._feed(held)
+        return bool(self._held)
+
+    def half_close(self) -> bool:
+        """The client sends no more; returns whether what it has asked is still to be answered."""
+        if self._ended or self._channel.closing:
+            return False
+        self._shut = True
+        return bool(self._held) or self._shut_reader()
+
+    def _shut_reader(self) -> bool:
+        is_whole = not (self._payload or self._head or self._begun)
+        if is_whole:
+            self._channel.half_closed = True
+            self._reader.feed_data(_LAST)
+        self._reader.feed_eof()
+        return is_whole
+
+    def _feed(self, data: bytes) -> tuple[bool, bytes]:
+        """Gives the reader the next messages of it, and keeps the rest."""
+        is_admitted, frames, end = (False, 0, 0) if self._ended else self._admits(data)
+        self._pacing.charge(SMALL_SECONDS + frames * FRAME_SECONDS, end)
         if not is_admitted:
             self._ended = True
             self._stop_waiting()
@@ -109,16 +148,14 @@ class FrameGuard:
             self._stop_waiting()
         elif self._deadline is None:
             self._deadline = asyncio.get_running_loop().call_later(MESSAGE_SECONDS, self._cut)
-        return self._reader.feed_data(data)
-
-    def half_close(self) -> bool:
-        """The client sends no more; returns whether what it has asked is still to be answered."""
-        if self._ended or self._channel.closing or self._payload or self._head or self._begun:
-            return False
-        self._channel.half_closed = True
-        self._reader.feed_data(_LAST)
-        self._reader.feed_eof()
-        return True
+        if end < len(data):
+            self._held, self._ahead = data[end:], SMALL
+            self._channel.pause_reading()
+            data = data[:end]
+        answer = self._reader.feed_data(data)
+        if self._shut and not self._held:
+            self._shut_reader()
+        return answer
 
     def _stop_waiting(self) -> None:
         """What had begun is whole, or over."""
@@ -139,33 +176,41 @@ class FrameGuard:
             self._channel.stop_reading()
         return self._late <= LATE_BYTES
 
-    def _admits(self, data: bytes) -> tuple[bool, int]:
-        """Walks over the headers of all frames, and counts them; False at the first at fault, which ends the socket."""
-        frames, data = 0, self._head + data
+    def _admits(self, data: bytes) -> tuple[bool, int, int]:
+        """Walks over headers until SMALL messages have ended; says how many frames that were, and how many bytes.
+
+        At the first frame at fault it ends the socket, and says False.
+        """
+        known, frames, messages = len(self._head), 0, 0
+        data = self._head + data
         position = min(self._payload, len(data))
         self._payload -= position
-        while len(data) - position >= 2:
+        while len(data) - position >= 2 and messages < SMALL:
             self._note_end(position)
             frames += 1
             first, second = data[position], data[position + 1]
             if not second & _MASKED:
                 self._channel.end(Close.PROTOCOL_ERROR, "a client's frames must be masked")
-                return False, frames
+                return False, frames, 0
             size = {126: 8, 127: 14}.get(second & _LENGTH, 6)
             if len(data) - position < size:
                 break
             length = second & _LENGTH if size == 6 else int.from_bytes(data[position + 2 : position + size - 4])
             if not self._counts(first, length):
-                return False, frames
+                return False, frames, 0
             if not first & _CONTROL:
                 self._begun = not first & _END
+            messages += bool(first & _END)
             position += size
             taken = min(length, len(data) - position)
             self._payload = length - taken
             position += taken
         self._note_end(position)
+        if messages >= SMALL:
+            self._head = b""
+            return True, frames, position - known
         self._head = data[position:]
-        return True, frames
+        return True, frames, len(data) - known
 
     def _note_end(self, position: int) -> None:
         """What comes after a message has a deadline of its own."""

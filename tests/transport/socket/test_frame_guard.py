@@ -5,14 +5,19 @@ import itertools
 import json
 import struct
 import time
+from bisect import bisect_right
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from random import Random
 from unittest.mock import Mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gameserver.config.settings import Settings
 from gameserver.transport.socket import conversation, guard
+from gameserver.transport.socket.pacing import FramePacing
 from tests.support.client import Api
 from tests.support.nodes import InProcessNode
 from tests.support.wait import wait_until
@@ -212,8 +217,68 @@ def test_what_a_client_sends_ahead_in_small_pieces_is_charged_for_and_read_no_fu
     channel.pause_reading.assert_called_once_with()
     pacing.charge.assert_called_once_with(guard.SMALL * guard.SMALL_SECONDS)
     guarded.feed_data(frame(b"{}") * 100)
-    seconds = guard.SMALL_SECONDS + 100 * guard.FRAME_SECONDS
-    pacing.charge.assert_called_with(seconds, 100 * len(frame(b"{}")))
+    seconds = guard.SMALL_SECONDS + guard.SMALL * guard.FRAME_SECONDS
+    pacing.charge.assert_called_with(seconds, guard.SMALL * len(frame(b"{}")))
+
+
+PIECES = st.lists(
+    st.tuples(st.sampled_from([0, 1, 100, 200, 5000]), st.sampled_from([TEXT, PING]), st.integers(1, 40)), max_size=12
+)
+
+
+@given(PIECES, st.lists(st.integers(1, 4000), max_size=30), st.randoms(use_true_random=False))
+def test_all_that_comes_reaches_the_reader_in_its_order_and_little_of_it_ahead(
+    pieces: list[tuple[int, int, int]], cuts: list[int], random: Random
+) -> None:
+    frames = list[bytes]()
+    for size, opcode, many in pieces:
+        frames += [frame(b"x" * min(size, 120 if opcode == PING else size), opcode)] * many
+    asyncio.run(_in_pieces(frames, cuts, random))
+
+
+async def _in_pieces(frames: list[bytes], cuts: list[int], random: Random) -> None:
+    ends, stream = list(itertools.accumulate(map(len, frames))), b"".join(frames)
+    reader, channel = Mock(), Mock(closing=False, is_paused=False)
+    reader.feed_data.return_value = (False, b"")
+    guarded = guard.FrameGuard(reader, channel, FramePacing(None))
+    taken = place = 0
+
+    def given_to_reader() -> bytes:
+        return b"".join(call.args[0] for call in reader.feed_data.call_args_list)
+
+    def take(most: int) -> None:
+        nonlocal taken
+        for _ in range(most):
+            if taken < bisect_right(ends, len(given_to_reader())):
+                taken += 1
+                guarded.is_holding()
+
+    for size in (*cuts, len(stream)):
+        guarded.feed_data(stream[place : place + size])
+        place = min(place + size, len(stream))
+        take(random.randrange(60))
+        given = given_to_reader()
+        assert stream.startswith(given)
+        if guarded._held:
+            assert bisect_right(ends, len(given)) - taken <= 3 * guard.SMALL
+    take(len(frames))
+    assert (given_to_reader(), taken) == (stream, len(frames))
+    guarded.feed_eof()
+
+
+@pytest.mark.parametrize("broken_off", [False, True])
+async def test_a_client_that_sends_much_ahead_and_shuts_its_side_is_answered_unless_it_breaks_off(
+    node: InProcessNode, api: Api, broken_off: bool
+) -> None:
+    hello = frame(json.dumps({"id": 0, "op": "hello", "token": (await api.sign_up()).token}).encode())
+    ask, count, answers = frame(b'{"id":1,"op":"ping"}'), 20 * guard.SMALL, 0
+    async with opened(node) as (reader, writer):
+        writer.write(hello + ask * count + ask[: -3 if broken_off else 0])
+        writer.write_eof()
+        with suppress(asyncio.IncompleteReadError):
+            while (found := await received(reader))[0] == TEXT:
+                answers += b'"id":1' in found[1]
+    assert broken_off or answers == count
 
 
 async def test_what_came_in_small_pieces_is_answered_all_the_same(api: Api) -> None:

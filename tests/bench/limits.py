@@ -25,7 +25,7 @@ from gameserver.config.settings import Settings, load
 from gameserver.rules.pacing import Pace
 from gameserver.storage.redis import clients
 from gameserver.storage.sessions.attempts import AttemptPaces, Attempts
-from gameserver.transport.callers import callers
+from gameserver.transport.callers import callers, counting
 from gameserver.transport.callers.callers import CALLERS
 from gameserver.transport.socket.pacing import frame_pacing
 from tests.support.redis_kinds import alone

@@ -50,7 +50,9 @@ def request_from(app: web.Application, address: str) -> web.Request:
     """A request as a node gets it, over a connection from this address."""
     request = make_mocked_request("GET", "/v1/players/me", app=app)
     request = request.clone(remote=address)
+    # As attributes, which are found at once, and not as a mock's.
     request.protocol.source = None if address == EXEMPT else address  # type: ignore[attr-defined]
+    request.protocol.counts_addresses, request.protocol.for_operators = True, False  # type: ignore[attr-defined]
     return request
 
 

@@ -112,14 +112,14 @@ class FrameGuard:
         return self._feed(data)
 
     def is_holding(self) -> bool:
-        """Gives the reader more of what waits if the conversation has taken all before; whether some still waits."""
+        """Gives the reader more of what waits if all before was taken; whether the connection is to be read no further."""
         if self._held:
             self._ahead -= 1
             if self._ahead <= 0:
                 held, self._held = self._held, b""
                 if not self._channel.closing or self._admits_late(held):
                     self._feed(held)
-        return bool(self._held)
+        return bool(self._held) or self._late > LATE_BYTES
 
     def half_close(self) -> bool:
         """The client sends no more; returns whether what it has asked is still to be answered."""

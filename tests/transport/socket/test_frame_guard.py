@@ -266,6 +266,19 @@ async def _in_pieces(frames: list[bytes], cuts: list[int], random: Random) -> No
     guarded.feed_eof()
 
 
+def test_what_waits_as_a_socket_closes_is_passed_on_if_it_is_little_and_else_no_more_is_read() -> None:
+    for many, is_read_on in ((guard.SMALL + 1, True), (guard.SMALL + guard.LATE_BYTES, False)):
+        reader, channel = Mock(), Mock(closing=False)
+        reader.feed_data.return_value = (False, b"")
+        guarded = guard.FrameGuard(reader, channel, FramePacing(None))
+        guarded.feed_data(frame(b"{}") * many)
+        channel.closing = True
+        held = [guarded.is_holding() for _ in range(guard.SMALL)]
+        assert held == [True] * (guard.SMALL - 1) + [not is_read_on]
+        assert channel.stop_reading.called is not is_read_on
+        assert (reader.feed_data.call_count == 2) is is_read_on
+
+
 @pytest.mark.parametrize("broken_off", [False, True])
 async def test_a_client_that_sends_much_ahead_and_shuts_its_side_is_answered_unless_it_breaks_off(
     node: InProcessNode, api: Api, broken_off: bool

@@ -112,7 +112,7 @@ class FrameGuard:
         return self._feed(data)
 
     def is_holding(self) -> bool:
-        """Gives the reader more of what waits if all before was taken; whether the connection is to be read no further."""
+        """Gives the reader more of what waits if all before was taken; whether no more is to be read of the connection."""
         if self._held:
             self._ahead -= 1
             if self._ahead <= 0:

@@ -112,7 +112,7 @@ class FrameGuard:
         return self._feed(data)
 
     def is_holding(self) -> bool:
-        """Gives the reader more of what waits if all before was taken; whether no more is to be read of the connection."""
+        """Gives the reader more of what waits if all before was taken; whether nothing more is to be read for now."""
         if self._held:
             self._ahead -= 1
             if self._ahead <= 0:

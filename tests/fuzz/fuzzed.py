@@ -48,9 +48,10 @@ TABLES = (
 SELF_CHANGING_TABLES = ("primaries", "seasons", "season_standings", "season_floors", "rulebooks")
 """What a node writes by itself, also when nobody asks it anything."""
 SELF_CHANGING_KEYS = re.compile(
-    rb"gs:(\{presence}:.*|\{followed}:.*|sessions:writable|session:.*|stream:.*|\{board:.*}:.*:(as_of|checkpoints|state))"
+    rb"gs:(\{presence}:.*|\{followed}:.*|sessions:writable|session:.*|stream:.*"
+    rb"|\{board:.*}:.*:(as_of|checkpoints|gone|gone_before|state))"
 )
-"""What a node writes into Redis by itself, when a session was used last, and the stream that a hello opens."""
+"""What a node writes into Redis by itself, also minutes later, when a session was used last, and a hello's stream."""
 
 
 @dataclass(frozen=True)

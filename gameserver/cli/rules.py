@@ -118,7 +118,7 @@ def publish(  # noqa: PLR0913 (one for each option)
     async def work(core: application.Core) -> None:
         context, content = core.commands.rollouts, read_toml(game)
         if preview:
-            _show_plan(await rollouts.preview(context, content))
+            _show_plan(await rollouts.preview(context, content, _foreseen(at, in_seconds)))
         else:
             by, moment = _by(core, reason, command_id), _when(at, in_seconds)
             await _show_ordered(context, await rollouts.publish(context, content, moment, by, edition))
@@ -141,7 +141,7 @@ def revert(  # noqa: PLR0913 (one for each option)
     async def work(core: application.Core) -> None:
         context = core.commands.rollouts
         if preview:
-            _show_plan(await rollouts.revert_preview(context))
+            _show_plan(await rollouts.revert_preview(context, _foreseen(at, in_seconds)))
         else:
             by, moment = _by(core, reason, command_id), _when(at, in_seconds)
             await _show_ordered(context, await rollouts.revert(context, moment, by, edition))
@@ -208,6 +208,11 @@ def _when(at: datetime | None, in_seconds: int | None) -> rollouts.When:
     if (at is None) == (in_seconds is None):
         raise typer.BadParameter("give either --at or --in")
     return rollouts.when(None if at is None else at.replace(tzinfo=UTC), in_seconds)
+
+
+def _foreseen(at: datetime | None, in_seconds: int | None) -> rollouts.When | None:
+    """The same of a preview, which needs none."""
+    return None if at is None and in_seconds is None else _when(at, in_seconds)
 
 
 def _show_plan(plan: RolloutPlan) -> None:

@@ -27,6 +27,8 @@ async def test_rules_are_previewed_published_listed_and_cancelled(
     order = ("publish", "--game", str(game), "--reason", "easier foes", "--in", "60")
     code, text = await run(*order, "--preview")
     assert (code, "foes.slime.exp" in text, "Nothing stands in the way." in text) == (0, True, True)
+    code, text = await run(*order[:-2], "--at", "2020-01-01T00:00:00Z", "--preview")
+    assert (code, "Its moment has come already." in text) == (0, True), text
     code, text = await run("revert", "--reason", "too easy", "--in", "60")
     assert (code, "there is none to go back to" in text) == (1, True)
     code, text = await run(*order)

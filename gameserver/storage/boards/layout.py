@@ -207,9 +207,12 @@ def parse_cursor(contest: Contest, text: str) -> tuple[str, bytes]:
             or not score.removeprefix("-").isdecimal()
         ):
             raise ValueError
-        if not -LARGEST_SCORE <= int(score) <= LARGEST_SCORE or len(bytes.fromhex(member)) != _MEMBER.size:
+        packed = bytes.fromhex(member)
+        if not -LARGEST_SCORE <= int(score) <= LARGEST_SCORE or len(packed) != _MEMBER.size:
             raise ValueError
-        return str(int(score)), bytes.fromhex(member)
+        if unpack_member(packed)[1] > LARGEST_ID:  # which no database could be asked for
+            raise ValueError
+        return str(int(score)), packed
     except ValueError:
         problem = FieldProblem("cursor", "isn't a cursor of this board and season")
         raise BadInput("The cursor can't be used.", errors=[problem]) from None

@@ -107,6 +107,8 @@ async def test_an_invalid_question_to_a_board_is_refused_by_its_field(api: Api) 
     cursor = (await api.ask("GET", "/v1/boards/exp?limit=1")).body["next_cursor"]
     assert (await api.ask("GET", f"/v1/boards/exp?limit=1&cursor={cursor}")).body["entries"][0]["rank"] == 2
     bad = [f"mage?cursor={cursor}", f"dragons_weekly?cursor={cursor}", "exp?cursor=x", "exp?cursor=exp~0~1~zz"]
+    no_id = cursor[:-16] + "f" * 16
+    bad += [f"exp?cursor={no_id}", f"exp?cursor=exp~0~1~{'f' * 32}"]
     bad += [f"exp?limit={limit}" for limit in (0, -1, 10**9, "x")]
     bad += [f"exp/around/7?radius={radius}" for radius in (-1, 10**9, "x")]
     bad += ["exp/ranks?ids=", "exp/ranks", "exp/ranks?ids=x", "exp/ranks?ids=" + ",".join(["1"] * 101), "exp/around/x"]

@@ -80,11 +80,15 @@ async def export_me(request: web.Request, session: Session) -> web.StreamRespons
 async def _paced(
     request: web.Request, session: Session, parts: AsyncGenerator[ExportPart, None]
 ) -> AsyncGenerator[ExportPart, None]:
-    """Each part as soon as the player may read it: what is long takes its time, and not the node's."""
+    """Each part as soon as the player may read it: what is long takes its time, and not the node's.
+
+    None once the session has ended: then it raises NotAuthenticated.
+    """
     async with contextlib.aclosing(parts):
         async for part in parts:
             yield part
             await counting.await_read(request, session, max(1, part.rows))
+            await inputs.session(request)
 
 
 async def _exported(request: web.Request, parts: AsyncGenerator[ExportPart, None]) -> web.StreamResponse:

@@ -59,3 +59,16 @@ async def test_an_export_waits_for_its_next_page_and_breaks_off_where_that_takes
         with pytest.raises(aiohttp.ClientError):
             await api.ask("GET", EXPORT, token=token)
         assert (await api.ask("GET", "/v1/players/me", token=token)).status == 200
+
+
+async def test_an_export_breaks_off_as_its_session_ends(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        node = await start_node(stack, paced(settings, reads_per_player=PerSecond(per_second=2, burst=2)))
+        api = await stack.enter_async_context(Api(node.url))
+        token = (await api.sign_up()).token
+        client = await stack.enter_async_context(aiohttp.ClientSession(node.url))
+        async with client.get(EXPORT, headers={"Authorization": f"Bearer {token}"}) as begun:
+            assert begun.status == 200
+            assert (await api.ask("DELETE", "/v1/sessions/current", token=token)).status == 204
+            with pytest.raises(aiohttp.ClientError):
+                await begun.read()

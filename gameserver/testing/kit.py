@@ -149,6 +149,8 @@ class GameKit:
         """
         try:
             model = self.rulebook.recorded(rule, args)
+            if rule in self.actions:
+                self.rulebook.takes(rule, model)  # which a server asks before the rule can refuse
             outcome = self._timed(player, rule, model, seed)
         except RuleBroken as broken:
             raise AssertionError(f"{rule} with {args!r}: {broken.fault}") from broken

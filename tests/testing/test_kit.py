@@ -15,6 +15,7 @@ from pydantic import Field
 
 from gameserver.rules.arguments import Arguments, FoeName, MailArguments, PlayerId
 from gameserver.rules.errors import GameError, Overloaded, Refused
+from gameserver.rules.items import takes
 from gameserver.rules.player import Letter, Moment, Outcome, Player, changed, sends_mail
 from gameserver.rules.rulebook import Rulebook
 from gameserver.rules.studio import LONGEST_RULE
@@ -138,6 +139,19 @@ def chokes_on_its_memory(player: Player, _args: Nothing, _moment: Moment) -> Out
     return Outcome(changed(player, data={"times": player.data["times"] + 1 if player.data else "once"}), ())  # type: ignore[operator]
 
 
+class Recipe(Arguments):
+    """Which one."""
+
+    recipe: Annotated[str, Field(max_length=20)]
+
+
+@takes(lambda args: {"herb": {"potion": 2}[args.recipe]})
+def brews(player: Player, args: Recipe, _moment: Moment) -> Outcome:
+    if args.recipe != "potion":
+        raise Refused("no_recipe", "There is no such recipe.")
+    return Outcome(player, ({"type": "brewed"},))
+
+
 @sends_mail
 def mistypes(player: Player, args: AtSomebody, _moment: Moment) -> Outcome:
     return Outcome(player, (), (Letter(int(args.player), "heeled", {"points": 1}),))
@@ -170,6 +184,7 @@ def harmed(player: Player, args: Harm, _moment: Moment) -> Outcome:
         ("grants_what_there_is_not", "there is no item 'crown'"),
         ("hoards", "data has 33 names"),
         ("chokes_on_its_memory", "chokes_on_its_memory, with {"),
+        ("brews", "takes of action 'brews' raised KeyError"),  # a server asks it before the rule can refuse
         ("mistypes", "there is no kind of letter 'heeled'"),
         ("harms", "harmed breaks its rule"),
     ],
